@@ -1,0 +1,47 @@
+# `make serve` and `make test` do everything on a machine with Python 3.11+ and make. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: help install serve test lint format pins clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(VENV)/.run ## gemtap in .venv/bin/gemtap
+
+$(VENV)/.run: requirements/run.txt pyproject.toml src/gemtap/__init__.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.run
+	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	touch $@
+
+serve: install ## the proxy on port 4360 and the dashboard on 4361, recording to ./data
+	$(BIN)/gemtap serve
+
+test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
+	$(BIN)/python -m pytest -m "not clients and not containers"
+
+lint: $(VENV)/.test ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.test ## put the code in shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml
+	$(PIP) install --quiet uv
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+		--quiet pyproject.toml --group build -o requirements/run.txt
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
+
+clean: ## remove what was built; data/ stays
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

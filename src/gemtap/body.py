@@ -1,0 +1,180 @@
+"""Bodies: from exact bytes to the value that can be queried, and back.
+
+The exact bytes are kept whatever happens; the value goes as far as BSON can hold it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+from gemtap.interaction import Json
+
+MAX_NESTING: Final = 100
+"""BSON's own limit is 100 levels for a document; deeper values are left out."""
+
+_MAX_READ_NESTING: Final = 500
+"""Deeper JSON stays text. How deep Python itself can read depends on its version and on who calls."""
+
+_BSON_INTEGERS: Final = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBody:
+    """The value of a body for queries, and why it lacks something, if it does."""
+
+    value: Json | str | bytes
+    is_json: bool = False
+    incomplete: str | None = None
+
+
+class _NotStandard(ValueError):
+    """NaN or Infinity: Python would read them, JSON has no such thing."""
+
+
+def parse_body(raw: bytes) -> ParsedBody:
+    """JSON where the bytes are JSON, else text where they are UTF-8, else the bytes; None where there are none.
+
+    Deterministic: the same bytes always give the same value.
+    """
+    if not raw:
+        return ParsedBody(None)
+    duplicates: list[str] = []
+
+    def pairs(items: list[tuple[str, Json]]) -> dict[str, Json]:
+        value = dict(items)
+        if len(value) != len(items):
+            duplicates.append("duplicate keys (the last one is kept)")
+        return value
+
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return ParsedBody(raw)
+    try:
+        # A byte order mark is no part of JSON, and yet some clients send one.
+        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_constant=_refuse_constant)
+    except RecursionError:
+        return ParsedBody(text, incomplete=_TOO_DEEP)
+    except ValueError as exc:
+        # Python refuses to read integers of more than 4,300 digits.
+        too_long = "integer string conversion" in str(exc)
+        return ParsedBody(text, incomplete=_TOO_LARGE if too_long else None)
+    kept, reasons = storable(value)
+    if _TOO_DEEP in reasons and _deeper_than(_MAX_READ_NESTING, value):
+        return ParsedBody(text, incomplete=_TOO_DEEP)
+    reasons += duplicates[:1]
+    return ParsedBody(kept, is_json=True, incomplete="; ".join(reasons) or None)
+
+
+def _deeper_than(levels: int, value: Json) -> bool:
+    layer = [value]
+    for _ in range(levels + 1):
+        layer = [
+            child
+            for item in layer
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if not layer:
+            return False
+    return True
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise _NotStandard(name)
+
+
+def storable(value: Json) -> tuple[Json, list[str]]:
+    """The value without what BSON cannot hold, and the reasons why something was left out.
+
+    Members are left out of objects; in arrays None takes their place, so that positions stay.
+    The value given back is equal to the one given where nothing had to go.
+    """
+    reasons: dict[str, None] = {}
+    return _storable(value, 1, reasons), list(reasons)
+
+
+_LEFT_OUT: Final = object()
+
+_TOO_DEEP: Final = f"nested deeper than {MAX_NESTING} levels"
+_TOO_LARGE: Final = "integers over 64 bits"
+
+
+def _storable(value: Any, depth: int, reasons: dict[str, None]) -> Any:
+    match value:
+        case str():
+            # Only text from \\ud800 escapes can hold surrogates; isascii() settles most strings at once.
+            if not value.isascii():
+                try:
+                    value.encode("utf-8")
+                except UnicodeEncodeError:
+                    reasons["lone surrogates"] = None
+                    return None if depth == 1 else _LEFT_OUT
+            return value
+        case bool() | None:
+            return value
+        case float():
+            # 1e999 is JSON, and Python reads it as infinity, which no JSON that we show could say.
+            if not math.isfinite(value):
+                reasons["numbers beyond a double"] = None
+                return None if depth == 1 else _LEFT_OUT
+            return value
+        case int():
+            if value not in _BSON_INTEGERS:
+                reasons[_TOO_LARGE] = None
+                return None if depth == 1 else _LEFT_OUT
+            return value
+        case dict():
+            if depth > MAX_NESTING:
+                reasons[_TOO_DEEP] = None
+                return _LEFT_OUT
+            return _storable_object(value, depth, reasons)
+        case list():
+            if depth > MAX_NESTING:
+                reasons[_TOO_DEEP] = None
+                return _LEFT_OUT
+            items = [_storable(item, depth + 1, reasons) for item in value]
+            return [None if item is _LEFT_OUT else item for item in items]
+        case _:
+            raise TypeError(f"not a JSON value: {type(value).__name__}")
+
+
+def _storable_object(value: dict[str, Any], depth: int, reasons: dict[str, None]) -> dict[str, Any]:
+    kept = {}
+    for key, item in value.items():
+        if "\0" in key:
+            reasons["NUL in a key"] = None
+            continue
+        if _storable(key, depth + 1, reasons) is _LEFT_OUT:
+            continue
+        item = _storable(item, depth + 1, reasons)
+        if item is not _LEFT_OUT:
+            kept[key] = item
+    return kept
+
+
+def serialise(value: Json | str | bytes) -> bytes:
+    """The bytes of a body's value: text and bytes as they are, JSON as compact as JSON.stringify writes it.
+
+    None is no body at all, and so no bytes.
+    """
+    match value:
+        case None:
+            return b""
+        case bytes():
+            return value
+        case str():
+            return value.encode("utf-8")
+        case _:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+
+
+def gives_back(value: Json | str | bytes, raw: bytes) -> bool:
+    """Whether serialising the value gives the exact bytes, to the letter, so that they need no second copy."""
+    try:
+        return serialise(value) == raw
+    except (RecursionError, UnicodeEncodeError):
+        return False

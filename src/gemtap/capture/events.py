@@ -1,0 +1,127 @@
+"""The events of a capture: a sequence of msgpack arrays `[kind, microseconds since the start, ...]`.
+
+| kind | then | when |
+|---|---|---|
+| `request` | a map, see `RequestHead` | the request's head has arrived |
+| `request.body` | bytes | a piece of its body has arrived |
+| `response` | a map, see `ResponseHead` | the answer's head has arrived, or was made here |
+| `response.body` | bytes | a piece of its body has arrived, before it goes to the client |
+| `end` | a map, see `End` | the exchange is over |
+
+A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, NotRequired, TypedDict
+
+import msgpack
+
+FORMAT: Final = 1
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+class Kind(StrEnum):
+    """The kinds of event."""
+
+    REQUEST = "request"
+    REQUEST_BODY = "request.body"
+    RESPONSE = "response"
+    RESPONSE_BODY = "response.body"
+    END = "end"
+
+
+class RequestHead(TypedDict):
+    """The request's head as the client sent it, credentials replaced."""
+
+    format: int
+    tap: str
+    """Gemtap's version."""
+    received: float
+    """Unix time in seconds."""
+    method: str
+    path: bytes
+    """Raw, as the client sent it."""
+    query: bytes
+    http_version: str
+    headers: RawHeaders
+    client: str | None
+    """The client's address."""
+    key: str | None
+    """Fingerprint of the credential."""
+    provider: str
+    """Name of the provider that the path was matched to; empty where none knows it."""
+    upstream_path: bytes
+    """The path that goes to the upstream: without a prefix such as `/gemini`."""
+    upstream: str | None
+    """The upstream's origin; None where the request goes nowhere."""
+
+
+class ResponseHead(TypedDict):
+    """The answer's head as the client gets it, credentials replaced."""
+
+    status: int
+    headers: RawHeaders
+    sent: int | None
+    """Microseconds from the start to sending upstream; None where nothing was sent before the answer."""
+    made_here: bool
+    """The answer is Gemtap's own, not the upstream's."""
+    decoded: bool
+    """The body's content-encoding is already undone in the capture: it had to be cleaned of credentials."""
+
+
+class BodyEnd(TypedDict):
+    """What is known of a body at the end."""
+
+    bytes: int
+    """Its true size on the wire."""
+    sha256: NotRequired[bytes]
+    """Of a truncated body, over the whole of it."""
+
+
+class End(TypedDict):
+    """How the exchange ended."""
+
+    outcome: str
+    details: str | None
+    """The cause in words, credentials replaced."""
+    sent: int | None
+    request: BodyEnd
+    response: BodyEnd
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event. `at` is in microseconds since the start."""
+
+    kind: str
+    at: int
+    value: Any
+
+
+def pack(kind: Kind, at: int, value: Any) -> bytes:
+    """One event as bytes."""
+    packed: bytes = msgpack.packb([kind, at, value])
+    return packed
+
+
+def read_events(capture: bytes) -> Iterator[Event]:
+    """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
+    unpacker = msgpack.Unpacker(
+        max_buffer_size=0, max_bin_len=2**31 - 1, max_str_len=2**20, max_array_len=2**16, max_map_len=2**16
+    )
+    unpacker.feed(capture)
+    while True:
+        try:
+            match unpacker.unpack():
+                case [str() as kind, int() as at, value]:
+                    yield Event(kind, at, value)
+                case _:
+                    return
+        except (msgpack.exceptions.UnpackException, ValueError):
+            # OutOfData is the ordinary end, or a torn tail; the others are bytes that are no msgpack.
+            return

@@ -1,0 +1,164 @@
+"""The spool: the folder of captures, kept as mail servers keep mail (Maildir).
+
+`open/TAP/` holds the captures that a running tap writes, `ready/` those that are over, `failed/` those that can
+never be stored, each with its reason beside it. A file moves by rename, within one file system.
+Files are 0600 and folders 0700: captures hold whatever the client sent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bson import ObjectId
+from bson.errors import InvalidId
+
+from gemtap.capture.events import Kind, pack
+
+SUFFIX: Final = ".capture"
+REASON_SUFFIX: Final = ".reason.txt"
+
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+
+
+class Spool:
+    """The folders. Cheap to make; `create` makes them on the disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.open = path / "open"
+        self.ready = path / "ready"
+        self.failed = path / "failed"
+
+    def create(self) -> None:
+        """Make the folders. Raises OSError."""
+        for folder in (self.path, self.open, self.ready, self.failed):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+
+    def waiting(self) -> list[Path]:
+        """The captures in `ready/`, oldest first: their names are ids, which begin with the time."""
+        with os.scandir(self.ready) as entries:
+            return [self.ready / name for name in sorted(e.name for e in entries if e.name.endswith(SUFFIX))]
+
+    def oldest(self) -> tuple[int, datetime | None]:
+        """How many captures wait in `ready/`, and when the exchange of the oldest began."""
+        waiting = self.waiting()
+        ids = (capture_id(path) for path in waiting)
+        return len(waiting), next((id_.generation_time for id_ in ids if id_ is not None), None)
+
+    def fail(self, path: Path, reason: str) -> None:
+        """Move a capture that can never be stored to `failed/`, with the reason beside it."""
+        target = self.failed / path.name
+        reason_path = target.with_name(target.name + REASON_SUFFIX)
+        reason_path.touch(mode=0o600)
+        reason_path.write_text(reason + "\n", "utf-8")
+        path.rename(target)
+
+    def failed_count(self) -> int:
+        """How many captures are in `failed/`."""
+        with os.scandir(self.failed) as entries:
+            return sum(entry.name.endswith(SUFFIX) for entry in entries)
+
+
+def capture_id(path: Path) -> ObjectId | None:
+    """The id that a capture's file is named by; None for a file that no tap has made."""
+    try:
+        return ObjectId(path.name.removesuffix(SUFFIX))
+    except InvalidId:
+        return None
+
+
+class TapFolder:
+    """`open/TAP/`: the folder of one tap process, locked for as long as the process lives.
+
+    The lock is on the folder, not on its files: a lock on single files loses a race between making the file and
+    locking it. The kernel lets go of it when the process dies, however it dies.
+    """
+
+    def __init__(self, spool: Spool) -> None:
+        """Make and lock a new folder. Raises OSError."""
+        self._spool = spool
+        while True:
+            self.path = spool.open / f"{os.getpid()}-{secrets.token_hex(4)}"
+            self.path.mkdir(mode=0o700)
+            lock = _lock(self.path)
+            # A tap that was starting at the same moment may have swept the folder away before it was locked.
+            if lock is not None and self.path.exists():
+                self._lock = lock
+                return
+
+    def capture(self, id_: ObjectId) -> Capture:
+        """Begin the capture of an exchange. Raises OSError."""
+        name = f"{id_}{SUFFIX}"
+        return Capture(self.path / name, self._spool.ready / name)
+
+    def close(self) -> None:
+        """Give up the folder. Whatever is still in it is handed on by the next tap that starts."""
+        try:
+            self.path.rmdir()
+        except OSError:
+            pass
+        os.close(self._lock)
+
+
+class Capture:
+    """The file of one exchange. Events are written unbuffered: what was written survives the process."""
+
+    def __init__(self, path: Path, ready: Path) -> None:
+        self._path = path
+        self._ready = ready
+        self._file = os.open(path, _FLAGS, 0o600)
+
+    def write(self, kind: Kind, at: int, value: Any) -> None:
+        """Append one event; `at` is in microseconds since the start. Raises OSError, as on a full disk."""
+        event = pack(kind, at, value)
+        written = os.write(self._file, event)
+        while written < len(event):
+            event = event[written:]
+            written = os.write(self._file, event)
+
+    def close(self) -> None:
+        """Hand the capture on to the recorder. Raises OSError."""
+        os.close(self._file)
+        os.rename(self._path, self._ready)
+
+
+def hand_on_orphans(spool: Spool) -> int:
+    """Move what dead taps left in `open/` to `ready/`, and say how many captures that were.
+
+    Having no `end`, they are recorded as interrupted.
+    """
+    count = 0
+    for folder in list(spool.open.iterdir()):
+        lock = _lock(folder)
+        if lock is None:
+            continue
+        try:
+            for path in folder.glob(f"*{SUFFIX}"):
+                path.rename(spool.ready / path.name)
+                count += 1
+            folder.rmdir()
+        except OSError:
+            pass  # another tap that is starting did it first, or somebody put files of their own here
+        finally:
+            os.close(lock)
+    return count
+
+
+def _lock(folder: Path) -> int | None:
+    """An exclusive lock on the folder as an open descriptor, or None where another process holds it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -1,0 +1,1 @@
+"""Providers: what we know of each API. Pure functions: no I/O, no clock, no settings."""

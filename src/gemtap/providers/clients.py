@@ -1,0 +1,147 @@
+"""Which program called: name and version, from the headers that clients send about themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+
+class Caller(NamedTuple):
+    """A program by name; None where nothing tells."""
+
+    name: str | None
+    version: str | None
+
+
+_TITLES: Final = {
+    "kilocode": "Kilo Code",
+    "kilo code": "Kilo Code",
+    "kilo.ai": "Kilo Code",
+    "roo-cline": "Roo Code",
+    "roo code": "Roo Code",
+    "roocode": "Roo Code",
+    "cline": "Cline",
+    "opencode": "opencode",
+    "continue.dev": "Continue",
+    "aider": "aider",
+    "litellm": "LiteLLM",
+}
+"""What is found in `x-title` or `http-referer`, the first that fits; forks come before what they come from."""
+
+_VERSION_HEADERS: Final = {"Kilo Code": "x-kilocode-version", "Cline": "x-client-version"}
+
+_PRODUCTS: Final = {
+    # Programs that people use. They stand before the SDKs that they are built with: both name themselves.
+    "geminicli": "gemini-cli",
+    "cloudcodevscode": "Gemini Code Assist",
+    "kilo-code": "Kilo Code",
+    "kilo": "Kilo Code",
+    "roocode": "Roo Code",
+    "cline": "Cline",
+    "continue": "Continue",
+    "opencode": "opencode",
+    "aider": "aider",
+    "claude-cli": "Claude Code",
+    "codex_cli_rs": "Codex",
+    # Frameworks.
+    "langchain": "LangChain",
+    "litellm": "LiteLLM",
+    "ai-sdk": "AI SDK",
+    # SDKs.
+    "google-genai-sdk": "google-genai",
+    "genai-py": "google-generativeai-python",
+    "genai-js": "google-generativeai-js",
+    # What only carries. Whatever names itself first in its user-agent needs no line here.
+    "aiohttp": "aiohttp",
+    "code": "VS Code",
+    "edg": "Edge",
+    "firefox": "Firefox",
+    "chrome": "Chrome",
+    "safari": "Safari",
+}
+"""Product tokens of `user-agent` and `x-goog-api-client` in lower case, `geminicli-vscode` taken for `geminicli`."""
+
+_LANGUAGES: Final = {
+    "gl-python": "python",
+    "gl-node": "js",
+    "gl-web": "js",
+    "gl-go": "go",
+    "gl-java": "java",
+    "gl-dotnet": "dotnet",
+}
+"""What follows `google-genai-` in a name, by the product that stands beside the SDK's."""
+
+_STAINLESS: Final = re.compile(r"(?:Async)?(?:Azure)?(OpenAI|Anthropic)/(Python|JS)\s+(\S+)")
+"""The user-agent of SDKs that Stainless generates: `AsyncOpenAI/Python 1.2.3`."""
+
+_COMMENT: Final = re.compile(r"\([^()]*\)")
+_VERSION: Final = re.compile(r"v?(\d[^\s;,]*)")
+_MODULE: Final = re.compile(r"-[A-Z]\w+$")
+
+_MAX_LENGTH: Final = 100
+
+
+def identify(headers: Mapping[str, str]) -> Caller:
+    """The caller by its headers, names in lower case.
+
+    The order: `x-title` and `http-referer`, in which programs name themselves on purpose; products that are known;
+    the SDKs of OpenAI and Anthropic; the first product in `user-agent`.
+    """
+    products = dict(_products(headers))
+    title = _titled(headers)
+    known = _known(products)
+    if title is not None:
+        version = known.version if known and known.name == title else headers.get(_VERSION_HEADERS.get(title, ""))
+        caller = Caller(title, version)
+    else:
+        caller = known or _stainless(headers) or _first(headers)
+    return Caller(*(part[:_MAX_LENGTH] if part else None for part in caller))
+
+
+def _titled(headers: Mapping[str, str]) -> str | None:
+    title = headers.get("x-title", "").strip()
+    hints = f"{title} {headers.get('http-referer', '')}".lower()
+    return next((name for hint, name in _TITLES.items() if hint in hints), None) or title or None
+
+
+def _products(headers: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
+    """Products in lower case with their versions, those of `user-agent` last, so that they win."""
+    for name in ("x-goog-api-client", "user-agent"):
+        for token in _COMMENT.sub(" ", headers.get(name, "")).split():
+            product, version = _split(token)
+            yield product.lower(), version
+
+
+def _split(token: str) -> tuple[str, str | None]:
+    """`GeminiCLI/v0.9.0/gemini-2.5-pro` -> `GeminiCLI`, `0.9.0`; the version is the first piece that looks like one."""
+    product, *pieces = token.split("/")
+    versions = (match[1] for piece in pieces if (match := _VERSION.match(piece)))
+    version = next(versions, None)
+    # LangChain adds the class that calls: 2.1.4-ChatGoogleGenerativeAI.
+    return product, _MODULE.sub("", version) if version else None
+
+
+def _known(products: Mapping[str, str | None]) -> Caller | None:
+    for key, name in _PRODUCTS.items():
+        for product, version in products.items():
+            if product == key or product.startswith(f"{key}-"):
+                if key == "google-genai-sdk":
+                    name = "-".join([name, *(_LANGUAGES[each] for each in products if each in _LANGUAGES)][:2])
+                return Caller(name, version)
+    return None
+
+
+def _stainless(headers: Mapping[str, str]) -> Caller | None:
+    match = _STAINLESS.search(headers.get("user-agent", ""))
+    if match is not None:
+        return Caller(f"{match[1]}-{match[2]}".lower(), match[3])
+    language = headers.get("x-stainless-lang")
+    if language:
+        return Caller(f"openai-{language}".lower(), headers.get("x-stainless-package-version"))
+    return None
+
+
+def _first(headers: Mapping[str, str]) -> Caller:
+    tokens = _COMMENT.sub(" ", headers.get("user-agent", "")).split()
+    return Caller(*_split(tokens[0])) if tokens else Caller(None, None)

@@ -1,0 +1,1 @@
+"""The recorder: turns captures into interactions and puts them in the store."""

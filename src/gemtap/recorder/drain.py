@@ -1,0 +1,176 @@
+"""The recorder's loop: captures out of the spool, interactions into the store, nothing lost in between.
+
+A capture is deleted only after the store has committed its interaction. Whatever goes wrong, the file stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from watchfiles import awatch
+
+from gemtap.capture.spool import Spool, capture_id
+from gemtap.providers.base import Provider
+from gemtap.recorder.assemble import CaptureUnreadable, assemble
+from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
+
+_log = logging.getLogger(__name__)
+
+BATCH_CAPTURES: Final = 200
+BATCH_BYTES: Final = 32 * 2**20
+"""A batch is one commit. It ends with the capture that brings it past either."""
+
+SCAN_EVERY: Final = 5.0
+"""Seconds after which `ready/` is looked at whatever the file system says: its events are hints."""
+
+_FIRST_PAUSE: Final = 0.25
+_LONGEST_PAUSE: Final = 30.0
+_WATCH_DEBOUNCE_MS: Final = 50
+
+
+@dataclass
+class Progress:
+    """How recording goes, for those who watch over it."""
+
+    recorded: int = 0
+    failed: int = 0
+    last_error: str | None = None
+    """Why the store takes nothing now; None while it does."""
+    last_error_at: datetime | None = None
+
+
+class Recorder:
+    """Drains one spool into one store."""
+
+    def __init__(self, spool: Spool, store: Store, providers: Mapping[str, Provider]) -> None:
+        self._spool = spool
+        self._store = store
+        self._providers = providers
+        self.progress = Progress()
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        wake = asyncio.Event()
+        async with self._alone(), asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(wake))
+            pause = _FIRST_PAUSE
+            while True:
+                wake.clear()
+                try:
+                    await self.drain()
+                    pause = _FIRST_PAUSE
+                except Exception as exc:
+                    self._note(exc)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, _LONGEST_PAUSE)
+                    continue
+                try:
+                    async with asyncio.timeout(SCAN_EVERY):
+                        await wake.wait()
+                except TimeoutError:
+                    pass
+
+    async def drain(self) -> int:
+        """Record every capture that is ready now, oldest first, and say how many. Raises StoreUnavailable."""
+        count = 0
+        for batch in _batches(self._spool.waiting()):
+            records = await asyncio.to_thread(self._assemble, batch)
+            await self._put(records)
+            count += len(records)
+        self.progress.last_error = None
+        return count
+
+    def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record]]:
+        records = []
+        for path in paths:
+            try:
+                id_ = capture_id(path)
+                if id_ is None:
+                    raise CaptureUnreadable("the file's name is no capture's id")
+                capture = path.read_bytes()
+                records.append(
+                    (path, assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=self._providers))
+                )
+            except FileNotFoundError:
+                continue
+            except Exception as exc:
+                # Whatever this capture is, those after it must not wait for it. Its bytes are kept.
+                self._fail(path, exc)
+        return records
+
+    async def _put(self, records: list[tuple[Path, Record]]) -> None:
+        try:
+            await self._store.put([record for _, record in records])
+        except RecordRejected as exc:
+            if len(records) == 1:
+                self._fail(records[0][0], exc)
+                return
+            # One of them is the cause: one by one, the others get in.
+            for single in records:
+                await self._put([single])
+            return
+        for path, _ in records:
+            path.unlink(missing_ok=True)
+        self.progress.recorded += len(records)
+
+    def _fail(self, path: Path, exc: Exception) -> None:
+        self.progress.failed += 1
+        reason = str(exc) if isinstance(exc, CaptureUnreadable | RecordRejected) else f"{type(exc).__name__}: {exc}"
+        _log.error("A capture can never be stored, and is kept as %s: %s", self._spool.failed / path.name, reason)
+        self._spool.fail(path, reason)
+
+    def _note(self, exc: Exception) -> None:
+        reason = str(exc) if isinstance(exc, StoreUnavailable) else f"{type(exc).__name__}: {exc}"
+        if reason != self.progress.last_error:
+            _log.error("NOT RECORDING, captures wait in the spool: %s", reason)
+        self.progress.last_error = reason
+        self.progress.last_error_at = datetime.now(UTC)
+
+    async def _watch(self, wake: asyncio.Event) -> None:
+        async for _ in awatch(self._spool.ready, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False):
+            wake.set()
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Wait until no other process records from this spool."""
+        lock = os.open(self._spool.ready, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            while not _locked(lock):
+                self._note(StoreUnavailable("Another Gemtap records from this data directory."))
+                await asyncio.sleep(1)
+            yield
+        finally:
+            os.close(lock)
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    batch: list[Path] = []
+    size = 0
+    for path in paths:
+        batch.append(path)
+        try:
+            size += path.stat().st_size
+        except FileNotFoundError:
+            batch.pop()
+        if len(batch) >= BATCH_CAPTURES or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

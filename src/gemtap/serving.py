@@ -1,0 +1,101 @@
+"""A child of `gemtap serve`: a uvicorn server on a socket that its parent has bound, and that ends with its parent.
+
+The parent writes the settings as one line of JSON to the child's standard input and keeps it open: its end of file
+says that the parent is dead, however it died. The child writes `ready` to its standard output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from types import FrameType
+from typing import Any, Final
+
+import uvicorn
+
+from gemtap.settings import Settings
+
+_LAST_WORDS: Final = 2.0
+"""Seconds that cancelled exchanges get to end their captures."""
+
+
+def child_settings() -> Settings:
+    """The settings that the parent has sent."""
+    return Settings.model_validate_json(sys.stdin.buffer.readline())
+
+
+def log_to_stderr(settings: Settings, name: str) -> None:
+    """Log lines on standard error, each with the process's name. Nothing of what is logged comes from a client."""
+    logging.basicConfig(
+        level=settings.log_level.upper(),
+        format=f"%(asctime)s %(levelname)s {name}: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+
+
+class ChildServer(uvicorn.Server):
+    """uvicorn's server, with a shutdown in which no exchange ends without its capture saying so."""
+
+    def __init__(self, config: uvicorn.Config, *, grace: float) -> None:
+        super().__init__(config)
+        self._grace = grace
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal lets exchanges finish; a second one ends them at once."""
+        if self.should_exit and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end_exchanges)
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say when connections are taken, and watch for the parent's death from then on."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._loop.add_reader(sys.stdin.fileno(), self._parent_died)
+        print("ready", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, let exchanges finish for the grace period, then end them."""
+        assert self._loop is not None
+        timer = self._loop.call_later(self._grace, self._end_exchanges)
+        await super().shutdown(sockets)
+        timer.cancel()
+
+    def _end_exchanges(self) -> None:
+        assert self._loop is not None
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        self._loop.call_later(_LAST_WORDS, setattr, self, "force_exit", True)
+
+    def _parent_died(self) -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            assert self._loop is not None
+            self._loop.remove_reader(sys.stdin.fileno())
+            self.should_exit = True
+
+
+def run_child(app: Any, settings: Settings, *, grace: float, **config: Any) -> None:
+    """Serve the application on the socket whose descriptor is the first argument, until told to end."""
+    listener = socket.socket(fileno=int(sys.argv[1]))
+    # A signal that comes before uvicorn takes them over must not leave a half-started process behind.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    server = ChildServer(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            log_config=None,
+            access_log=False,  # it would print ?key=
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            ws="none",
+            **config,
+        ),
+        grace=grace,
+    )
+    server.run(sockets=[listener])

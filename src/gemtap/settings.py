@@ -1,0 +1,216 @@
+"""One frozen `Settings`: defaults < gemtap.toml < GEMTAP_* < flags.
+
+Only this module and the CLI read the environment; everything else is given what it needs.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.request import getproxies, proxy_bypass
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from yarl import URL
+
+ENV_PREFIX: Final = "GEMTAP_"
+
+_NOT_SETTINGS: Final = ("GEMTAP_CONFIG", "GEMTAP_TEST_")
+"""Variables with our prefix that are no settings: `--config`'s, and those that the test suite reads."""
+
+
+class SettingsError(Exception):
+    """A setting is wrong. One line: which, where it came from, and what is right."""
+
+
+def _origin(url: str) -> str:
+    parsed = URL(url)
+    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query_string or parsed.fragment:
+        raise ValueError("must be like https://host or http://host:port/prefix")
+    return url.rstrip("/")
+
+
+Upstream = Annotated[str, AfterValidator(_origin)]
+
+
+class ProviderSettings(BaseModel):
+    """What can be set of one provider."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    upstream: Upstream
+
+
+class Providers(BaseModel):
+    """The providers by name. An upstream is an origin, with a path prefix if need be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gemini: ProviderSettings = ProviderSettings(upstream="https://generativelanguage.googleapis.com")
+
+    def upstreams(self) -> dict[str, str]:
+        """Provider name to upstream."""
+        return {name: getattr(self, name).upstream for name in type(self).model_fields}
+
+
+Seconds = Annotated[float, Field(gt=0)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Every setting of Gemtap. `load` is the way to make one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,  # a store URL may hold a password
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on, for the proxy and the dashboard.")
+    port: Port = Field(4360, description="Port of the proxy: what clients are pointed at.")
+    dashboard_port: Port = Field(4361, description="Port of the dashboard and its API.")
+    data_dir: Path = Field(Path("data"), description="Folder of the spool and the embedded database.")
+    store: str = Field(
+        "",
+        description="sqlite:///PATH or mongodb://HOST/DATABASE. Empty: SQLite, gemtap.db in the data directory.",
+    )
+    providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
+    workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
+    insecure: bool = Field(False, description="Allow listening on more than loopback.")
+    upstream_connect_timeout: Seconds = Field(10, description="Seconds to wait for a connection to an upstream.")
+    upstream_silence_timeout: Seconds = Field(600, description="Seconds an upstream may stay silent.")
+    capture_max_body: Annotated[int, Field(ge=0)] = Field(
+        256 * 2**20, description="Bytes kept of one body; of a longer one its size and SHA-256 are kept too."
+    )
+    shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
+    log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+
+    @property
+    def store_url(self) -> str:
+        """The store's URL, the default filled in."""
+        return self.store or f"sqlite:///{self.data_dir.absolute() / 'gemtap.db'}"
+
+    @property
+    def spool_dir(self) -> Path:
+        """The folder of captures."""
+        return self.data_dir / "spool"
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take only what `load` passes: it reads the sources itself, to know where each setting came from."""
+        return (named["init_settings"],) if named else sources[:1]
+
+
+class Loaded:
+    """The settings in force, and where each came from."""
+
+    def __init__(self, settings: Settings, origins: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.origins = origins
+        """Dotted name to `flag --port`, `GEMTAP_PORT` or `FILE`; what is missing is a default."""
+
+
+def load(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) -> Loaded:
+    """Read the settings. `flags` holds what was given on the command line, nested as the settings are.
+
+    Raises SettingsError, in one line that names the setting and the file, variable or flag it came from.
+    """
+    merged: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for values, origin in _sources(flags or {}, config):
+        for name, value in _leaves(values):
+            _set(merged, name, value)
+            origins[name] = origin(name)
+    try:
+        return Loaded(Settings(**merged), origins)
+    except ValidationError as exc:
+        raise SettingsError(_one_line(exc, origins)) from None
+
+
+def environment_proxy(url: str) -> str | None:
+    """The proxy that the environment's `http_proxy`, `https_proxy` and `no_proxy` give for a URL."""
+    parsed = URL(url)
+    if not parsed.host or proxy_bypass(f"{parsed.host}:{parsed.port}"):
+        return None
+    return getproxies().get(parsed.scheme)
+
+
+def _sources(flags: Mapping[str, Any], config: Path | None) -> Iterator[tuple[Mapping[str, Any], Any]]:
+    """Each source's values, weakest first, and how it calls a setting."""
+    path = config or Path("gemtap.toml")
+    if config is not None or path.exists():
+        yield _read_toml(path), lambda name: f"{name} in {path}"
+    yield _read_environment(), _variable
+    yield flags, lambda name: f"flag --{name.replace('_', '-')}" if "." not in name else f"flag --upstream ({name})"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as exc:
+        raise SettingsError(f"Cannot read the settings file {path}: {exc.strerror}.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"The settings file {path} is not valid TOML: {exc}.") from exc
+
+
+def _read_environment() -> dict[str, Any]:
+    known = {_variable(name).upper() for name in setting_names()}
+    for variable in os.environ:
+        name = variable.upper()
+        if name.startswith(ENV_PREFIX) and name not in known and not name.startswith(_NOT_SETTINGS):
+            raise SettingsError(f"{variable} is not a setting of Gemtap. Known are: {', '.join(sorted(known))}.")
+    return EnvSettingsSource(Settings)()
+
+
+def _variable(name: str) -> str:
+    return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def setting_names(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """The dotted name of every setting."""
+    for name, field in model.model_fields.items():
+        inner = next((kind for kind in (field.annotation, *get_args(field.annotation)) if _is_model(kind)), None)
+        if inner is None:
+            yield prefix + name
+        else:
+            yield from setting_names(inner, f"{prefix}{name}.")
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        elif value is not None:
+            yield prefix + key, value
+
+
+def _set(values: dict[str, Any], name: str, value: Any) -> None:
+    *path, last = name.split(".")
+    for key in path:
+        inner = values.setdefault(key, {})
+        if not isinstance(inner, dict):
+            inner = values[key] = {}
+        values = inner
+    values[last] = value
+
+
+def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
+    error = exc.errors(include_url=False, include_input=False)[0]
+    name = ".".join(str(part) for part in error["loc"])
+    origin = origins.get(name) or next((where for leaf, where in origins.items() if leaf.startswith(name)), name)
+    if error["type"] == "extra_forbidden":
+        return f"Unknown setting {origin}. Known are: {', '.join(setting_names())}."
+    return f"Bad setting {origin}: {error['msg'].removeprefix('Value error, ')}."

@@ -1,0 +1,142 @@
+"""The store's protocol: what the recorder writes to and what the dashboard, the CLI and the exporters read from."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, Protocol, Self
+
+from bson import ObjectId
+from bson.errors import InvalidId
+
+from gemtap.interaction import Interaction, Outcome, Side
+
+
+class StoreError(Exception):
+    """What a store may raise. The message says what happened and what to do."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be reached or cannot take anything now. Trying again later helps."""
+
+
+class RecordRejected(StoreError):
+    """This one record can never be stored, however often it is tried."""
+
+
+class BadCursor(StoreError, ValueError):
+    """The cursor is not one that this API gave out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One interaction on its way into a store, with the exact bytes of both bodies."""
+
+    document: Interaction
+    request_raw: bytes
+    """As they went over the wire, content-encoding undone; empty where there was no body."""
+    response_raw: bytes
+    """The same; of a stream every frame as it came."""
+    accumulated: bool
+    """Whether `document["response"]["body"]` was accumulated from a stream, and so is no parse of `response_raw`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which interactions: every field that is set must match."""
+
+    provider: str | None = None
+    model: str | None = None
+    operation: str | None = None
+    outcome: str | None = None
+    status: int | None = None
+    client: str | None = None
+    """`client.name`."""
+    thread: ObjectId | None = None
+    since: datetime | None = None
+    """`timestamp` at or after."""
+    until: datetime | None = None
+    """`timestamp` before."""
+
+
+class Cursor(NamedTuple):
+    """A place in the list, which is sorted by (`timestamp`, `_id`), newest first: the last item of a page."""
+
+    timestamp: datetime
+    id: ObjectId
+
+    def encode(self) -> str:
+        """The cursor as one URL-safe word."""
+        place = [round(self.timestamp.timestamp() * 1000), str(self.id)]
+        return base64.urlsafe_b64encode(json.dumps(place).encode()).decode("ascii").rstrip("=")
+
+    @classmethod
+    def decode(cls, word: str) -> Self:
+        """The cursor of a word that `encode` made; raises BadCursor for any other."""
+        try:
+            milliseconds, id_ = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
+            return cls(datetime.fromtimestamp(milliseconds / 1000, UTC), ObjectId(str(id_)))
+        except (binascii.Error, ValueError, TypeError, OverflowError, OSError, RecursionError, InvalidId) as exc:
+            raise BadCursor("The cursor is not valid. Start again without one.") from exc
+
+
+class Page(NamedTuple):
+    """One page of a list: documents without their bodies (see `interaction.summary`), and where the next begins."""
+
+    items: list[dict[str, Any]]
+    next: str | None
+
+
+class Store(Protocol):
+    """Where interactions are kept. Every method may raise StoreUnavailable."""
+
+    @property
+    def description(self) -> str:
+        """The store's address for people, without its password."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, and create or migrate what is needed."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and files."""
+        ...
+
+    async def put(self, records: Sequence[Record]) -> None:
+        """Store the records, all of them durably before this returns.
+
+        Storing an id twice is storing it once, but for this: a record with any other outcome takes the place
+        of an `interrupted` one. RecordRejected says that one of the records can never be stored; which others
+        were is then open, and putting them again is right.
+        """
+        ...
+
+    async def get(self, id_: ObjectId) -> Interaction | None:
+        """The whole document, or None."""
+        ...
+
+    async def raw(self, id_: ObjectId, side: Side) -> bytes | None:
+        """The exact bytes of one body, or None where there is no such interaction."""
+        ...
+
+    async def page(self, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
+        """A page of the list, newest first. `cursor` is the `next` of the page before; else BadCursor."""
+        ...
+
+    async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
+        """Documents without bodies that were recorded at or after the moment, by (`recorded_at`, `_id`) ascending."""
+        ...
+
+    async def ping(self) -> None:
+        """Return if the store answers."""
+        ...
+
+
+def replaces(new: Mapping[str, Any], old_outcome: str) -> bool:
+    """Whether a record takes the place of the one that is stored under its id."""
+    return old_outcome == Outcome.INTERRUPTED and new["outcome"] != Outcome.INTERRUPTED

@@ -1,0 +1,51 @@
+"""The queries of lists, and the indexes they use."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymongo import DESCENDING, IndexModel
+
+from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.paging import from_milliseconds, milliseconds_up
+
+NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
+AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
+
+_FIELDS: Final = {
+    "provider": "provider",
+    "model": "model",
+    "operation": "operation",
+    "outcome": "outcome",
+    "status": "response.status",
+    "client": "client.name",
+    "thread": "thread.id",
+}
+"""Where a filter's field is in the document."""
+
+INDEXES: Final = [
+    IndexModel(NEWEST_FIRST),
+    IndexModel(AS_RECORDED),
+    *(IndexModel([(field, 1), *NEWEST_FIRST]) for field in _FIELDS.values()),
+]
+
+WITHOUT_RAW: Final = {f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")}
+"""The projection for the document as it was put: without what only the store knows."""
+
+WITHOUT_BODIES: Final = {**WITHOUT_RAW, "request.body": 0, "response.body": 0, "response.chunks": 0}
+"""The projection for lists."""
+
+
+def selection(where: Filter, after: Cursor | None) -> dict[str, Any]:
+    """The query for what matches, from just after the cursor on."""
+    query = {field: value for name, field in _FIELDS.items() if (value := getattr(where, name)) is not None}
+    clauses: list[dict[str, Any]] = [query] if query else []
+    if where.since is not None:
+        clauses.append({"timestamp": {"$gte": from_milliseconds(milliseconds_up(where.since))}})
+    if where.until is not None:
+        clauses.append({"timestamp": {"$lt": from_milliseconds(milliseconds_up(where.until))}})
+    if after is not None:
+        # The first clause is implied by the second; it is what bounds the scan of the index.
+        clauses.append({"timestamp": {"$lte": after.timestamp}})
+        clauses.append({"$or": [{"timestamp": {"$lt": after.timestamp}}, {"_id": {"$lt": after.id}}]})
+    return {"$and": clauses} if clauses else {}

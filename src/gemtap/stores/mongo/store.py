@@ -1,0 +1,169 @@
+"""The store in MongoDB: one document an interaction, and a GridFS bucket for what is too large for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+import zstandard
+from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
+from gridfs.errors import CorruptGridFile, NoFile
+from pymongo import ReadPreference, ReplaceOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import OperationFailure
+
+from gemtap.interaction import Interaction, Outcome, Side
+from gemtap.stores.base import Cursor, Filter, Page, Record, StoreUnavailable
+from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
+from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
+from gemtap.stores.mongo.errors import translated
+from gemtap.stores.mongo.files import BodyFiles
+from gemtap.stores.mongo.inserting import insert_absent
+from gemtap.stores.mongo.queries import AS_RECORDED, INDEXES, NEWEST_FIRST, WITHOUT_BODIES, WITHOUT_RAW, selection
+from gemtap.stores.paging import from_milliseconds, milliseconds_up, page_of
+
+COLLECTION: Final = "gemini_interactions"
+
+
+class MongoStore:
+    """See `gemtap.stores.base.Store`. Once opened it finds its way back to a server that was away."""
+
+    def __init__(self, url: str, description: str) -> None:
+        """Connects to nothing yet. Raises PyMongoError, ValueError or TypeError where the address is not valid."""
+        self._description = description
+        self._client = client_for(url)
+        self._database = self._client.get_default_database(DEFAULT_DATABASE)
+        self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
+        self._files = BodyFiles(self._database)
+        self._created = False
+
+    @property
+    def description(self) -> str:
+        """The address without its password."""
+        return self._description
+
+    async def open(self) -> None:
+        """Make the collection and its indexes where they are missing."""
+        with translated(self._description):
+            await self._create()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def put(self, records: Sequence[Record]) -> None:
+        """Store the records; unless the address says otherwise, on the disks of a majority when this returns."""
+        if not records:
+            return
+        with translated(self._description):
+            await self._create()
+            # Compressing and encoding large bodies takes tens of milliseconds.
+            stored = [await asyncio.to_thread(to_stored, record) for record in records]
+            for record in stored:
+                for file_id, content in record.files.values():
+                    await self._files.keep(file_id, content)
+            present = await insert_absent(self._interactions, [record.document for record in stored])
+            if present:
+                await self._replace_interrupted([stored[position] for position in present])
+
+    async def get(self, id_: ObjectId) -> Interaction | None:
+        """The whole document, or None."""
+        with translated(self._description):
+            found = await self._interactions.find_one({"_id": id_}, WITHOUT_RAW)
+        return None if found is None else cast(Interaction, await asyncio.to_thread(from_stored, found))
+
+    async def raw(self, id_: ObjectId, side: Side) -> bytes | None:
+        """The exact bytes of one body, or None where there is no such interaction."""
+        with translated(self._description):
+            try:
+                return await self._raw(id_, side)
+            except (NoFile, CorruptGridFile):
+                # The document was replaced after it was read, and its file went with it.
+                return await self._raw(id_, side)
+
+    async def page(self, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
+        """A page of the list, newest first."""
+        after = Cursor.decode(cursor) if cursor is not None else None
+        with translated(self._description):
+            found = self._interactions.find(selection(where, after), WITHOUT_BODIES, sort=NEWEST_FIRST, limit=limit + 1)
+            return page_of([from_stored(document) async for document in found], limit)
+
+    async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
+        """Documents without bodies by (`recorded_at`, `_id`) ascending."""
+        since = from_milliseconds(milliseconds_up(moment))
+        with translated(self._description):
+            found = self._interactions.find(
+                {"recorded_at": {"$gte": since}}, WITHOUT_BODIES, sort=AS_RECORDED, limit=limit
+            )
+            return [from_stored(document) async for document in found]
+
+    async def ping(self) -> None:
+        """Return if the server answers."""
+        with translated(self._description):
+            await self._database.command("ping")
+
+    async def _create(self) -> None:
+        if self._created:
+            return
+        try:
+            await self._database.create_collection(
+                COLLECTION,
+                check_exists=False,
+                storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
+            )
+        except OperationFailure:
+            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
+            # Whatever else is wrong stops the next line too.
+            pass
+        await self._interactions.create_indexes(INDEXES)
+        await self._files.create()
+        self._created = True
+
+    async def _replace_interrupted(self, present: Sequence[StoredRecord]) -> None:
+        """Put records in the place of interrupted ones: of records that were there already when they were inserted.
+
+        Inserting first and replacing after holds under concurrency. Once an insert has failed a document is there;
+        the replacement takes effect if that one is interrupted, and if it is not there is nothing to do, for a
+        document that is not interrupted is never replaced. One upsert instead of the two would not do: it fails on
+        a duplicate key both where a whole document is stored and where another recorder inserts an interrupted one
+        at the same moment.
+        """
+        await self._replace([record for record in present if record.outcome != Outcome.INTERRUPTED])
+        ids = [record.id for record in present]
+        primary = self._interactions.with_options(read_preference=ReadPreference.PRIMARY)
+        found = [
+            from_stored(document)
+            async for document in primary.find(
+                {"_id": {"$in": ids}}, {"outcome": 1, "request.raw_file": 1, "response.raw_file": 1}
+            )
+        ]
+        if {document["_id"] for document in found} != set(ids):
+            raise StoreUnavailable(f"{self._description}: a record was deleted while it was stored. Try again.")
+        for document in found:
+            # Another recorder may be about to refer to another file until the document is final.
+            if document["outcome"] != Outcome.INTERRUPTED:
+                sides = [document.get("request"), document.get("response")]
+                referred = [side["raw_file"] for side in sides if side and "raw_file" in side]
+                await self._files.delete_others(document["_id"], referred)
+
+    async def _replace(self, records: Sequence[StoredRecord]) -> None:
+        if records:
+            await self._interactions.bulk_write(
+                [ReplaceOne({"_id": record.id, "outcome": Outcome.INTERRUPTED}, record.document) for record in records],
+                ordered=False,
+            )
+
+    async def _raw(self, id_: ObjectId, side: Side) -> bytes | None:
+        fields = [f"{side}.{field}" for field in ("body", "raw", "raw_file")]
+        found = await self._interactions.find_one({"_id": id_}, fields)
+        if found is None:
+            return None
+        part = from_stored(found).get(side)
+        if part is None:
+            return b""
+        if "raw_file" in part:
+            return await asyncio.to_thread(zstandard.decompress, await self._files.read(part["raw_file"]))
+        return await asyncio.to_thread(exact_bytes, part)

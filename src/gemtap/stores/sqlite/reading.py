@@ -1,0 +1,84 @@
+"""Reading documents and exact bytes back. Lists never come near the bodies."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, cast
+
+from bson import ObjectId
+
+from gemtap.interaction import Interaction, Json, Side
+from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.paging import milliseconds_up
+from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.queries import page_query
+from gemtap.stores.sqlite.rows import chunk_times, summary
+from gemtap.stores.sqlite.values import restore
+
+
+def read(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId) -> Interaction | None:
+    """The whole document."""
+    # One state of the database: the row may be replaced, and its bodies deleted, at any time.
+    with transaction(connection, "DEFERRED"):
+        found = connection.execute(
+            "SELECT document, chunks, request_form, request_value, request_raw, "
+            "response_form, response_value, response_raw FROM interactions WHERE id = ?",
+            (id_.binary,),
+        ).fetchone()
+        if found is None:
+            return None
+        packed, chunks, *sides = found
+        document = summary(packed)
+        document["request"]["body"] = _value(connection, bodies, *sides[:3])
+        if document["response"] is not None:
+            document["response"]["body"] = _value(connection, bodies, *sides[3:])
+            if chunks is not None:
+                document["response"]["chunks"] = chunk_times(chunks)
+        return cast(Interaction, document)
+
+
+def read_raw(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId, side: Side) -> bytes | None:
+    """The exact bytes of one body; empty where there was none, None where there is no such interaction."""
+    with transaction(connection, "DEFERRED"):
+        found = connection.execute(
+            f"SELECT {side}_raw FROM interactions WHERE id = ?",  # noqa: S608 - `side` is one of our two words
+            (id_.binary,),
+        ).fetchone()
+        if found is None:
+            return None
+        return _bytes(connection, bodies, found[0])
+
+
+def read_page(connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` documents without bodies, newest first."""
+    return list(_summaries(connection.execute(*page_query(where, after, limit))))
+
+
+def read_recorded_since(connection: sqlite3.Connection, moment: datetime, limit: int) -> list[dict[str, Any]]:
+    """Up to `limit` documents without bodies, in the order they were recorded."""
+    return list(
+        _summaries(
+            connection.execute(
+                "SELECT document FROM interactions WHERE recorded_at >= ? ORDER BY recorded_at, id LIMIT ?",
+                (milliseconds_up(moment), limit),
+            )
+        )
+    )
+
+
+def _summaries(cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:
+    return (summary(packed) for (packed,) in cursor)
+
+
+def _value(
+    connection: sqlite3.Connection, bodies: BodyStore, form: str, value: int | None, raw: int | None
+) -> Json | str | bytes:
+    kept = None if value is None else bodies.get(connection, value)
+    return restore(form, kept, _bytes(connection, bodies, raw))
+
+
+def _bytes(connection: sqlite3.Connection, bodies: BodyStore, reference: int | None) -> bytes:
+    return b"" if reference is None else bodies.get(connection, reference)

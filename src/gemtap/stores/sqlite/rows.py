@@ -1,0 +1,74 @@
+"""From a document to the columns of its row, and back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+import zstandard
+from bson import ObjectId
+
+from gemtap.interaction import ChunkTimes, Interaction, to_json
+from gemtap.interaction import summary as summary_of
+from gemtap.stores.paging import milliseconds
+
+SqlValue = str | bytes | int | float | None
+
+
+def columns(document: Interaction) -> dict[str, SqlValue]:
+    """Every column of the document's row but those of the bodies."""
+    response, thread, cost, tokens = document["response"], document["thread"], document["cost"], document["tokens"]
+    chunks = response.get("chunks") if response else None
+    return {
+        "id": document["_id"].binary,
+        "timestamp": milliseconds(document["timestamp"]),
+        "recorded_at": milliseconds(document["recorded_at"]),
+        "provider": document["provider"],
+        "operation": document["operation"],
+        "model": document["model"],
+        "outcome": document["outcome"],
+        "status": response["status"] if response else None,
+        "failed": document["error"] is not None,
+        "client": document["client"]["name"],
+        "thread": thread["id"].binary if thread else None,
+        "request_duration_ms": document["request_duration_ms"],
+        "first_byte_ms": document["timing"]["first_byte_ms"],
+        "input_tokens": tokens["input"],
+        "cached_tokens": tokens["cached"],
+        "output_tokens": tokens["output"],
+        "reasoning_tokens": tokens["reasoning"],
+        "tool_use_tokens": tokens["tool_use"],
+        "total_tokens": tokens["total"],
+        "cost_usd": cost["usd"] if cost else None,
+        "document": _pack(to_json(summary_of(document))),
+        "chunks": None if chunks is None else _pack(chunks),
+    }
+
+
+def summary(packed: bytes) -> dict[str, Any]:
+    """The document without bodies and chunk times, of the column `document`."""
+    plain: dict[str, Any] = _unpack(packed)
+    document = {("_id" if key == "id" else key): value for key, value in plain.items()}
+    document["_id"] = ObjectId(document["_id"])
+    document["timestamp"] = datetime.fromisoformat(document["timestamp"])
+    document["recorded_at"] = datetime.fromisoformat(document["recorded_at"])
+    thread = document["thread"]
+    if thread is not None:
+        thread["id"] = ObjectId(thread["id"])
+        thread["parent"] = None if thread["parent"] is None else ObjectId(thread["parent"])
+    return document
+
+
+def chunk_times(packed: bytes) -> ChunkTimes:
+    """The times of the column `chunks`."""
+    times: ChunkTimes = _unpack(packed)
+    return times
+
+
+def _pack(value: object) -> bytes:
+    return zstandard.compress(json.dumps(value, separators=(",", ":")).encode("ascii"))
+
+
+def _unpack(packed: bytes) -> Any:
+    return json.loads(zstandard.decompress(packed))

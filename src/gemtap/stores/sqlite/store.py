@@ -1,0 +1,102 @@
+"""The store in one SQLite file.
+
+One thread writes and a few read, so that a long list keeps no record waiting. Other processes may read, and write,
+at the same time: the file is in WAL mode.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from bson import ObjectId
+
+from gemtap.interaction import Interaction, Side
+from gemtap.stores.base import Cursor, Filter, Page, Record
+from gemtap.stores.paging import page_of
+from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.connections import ConnectionThreads, connect
+from gemtap.stores.sqlite.errors import translated
+from gemtap.stores.sqlite.migrate import migrate
+from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
+from gemtap.stores.sqlite.writing import write
+
+_READERS: Final = 3
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """See `gemtap.stores.base.Store`. Not to be opened again once it is closed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._bodies = BodyStore()
+        self._writer = ConnectionThreads(path, open_database, threads=1, name="sqlite-writer")
+        self._readers = ConnectionThreads(path, open_database, threads=_READERS, name="sqlite-reader")
+
+    @property
+    def description(self) -> str:
+        """The address as `open_store` takes it."""
+        return f"sqlite:///{self._path}"
+
+    async def open(self) -> None:
+        """Make or migrate the database. Raises StoreError where a newer Gemtap wrote it."""
+        with translated(self._path):
+            await self._writer.run(_answer)
+
+    async def close(self) -> None:
+        """Finish what has begun and close the file."""
+        await self._readers.close()
+        # Last, for the last connection to close folds the write-ahead log into the file.
+        await self._writer.close()
+
+    async def put(self, records: Sequence[Record]) -> None:
+        """Store the records in one transaction, on the disk when this returns."""
+        with translated(self._path):
+            await self._writer.run(lambda connection: write(connection, self._bodies, records))
+
+    async def get(self, id_: ObjectId) -> Interaction | None:
+        """The whole document, or None."""
+        return await self._read(lambda connection: read(connection, self._bodies, id_))
+
+    async def raw(self, id_: ObjectId, side: Side) -> bytes | None:
+        """The exact bytes of one body, or None where there is no such interaction."""
+        return await self._read(lambda connection: read_raw(connection, self._bodies, id_, side))
+
+    async def page(self, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
+        """A page of the list, newest first."""
+        after = Cursor.decode(cursor) if cursor is not None else None
+        items = await self._read(partial(read_page, where=where, after=after, limit=limit + 1))
+        return page_of(items, limit)
+
+    async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
+        """Documents without bodies by (`recorded_at`, `_id`) ascending."""
+        return await self._read(partial(read_recorded_since, moment=moment, limit=limit))
+
+    async def ping(self) -> None:
+        """Return if the database can be read."""
+        await self._read(_answer)
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with translated(self._path):
+            return await self._readers.run(work)
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """A connection to the database at this version's schema. Raises StoreError, sqlite3.Error and OSError."""
+    connection = connect(path)
+    try:
+        migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _answer(connection: sqlite3.Connection) -> None:
+    connection.execute("SELECT 1 FROM interactions LIMIT 1").fetchone()

@@ -1,0 +1,54 @@
+"""How a body's value is kept beside its exact bytes: mostly not at all, for parsing those gives it back.
+
+What no parse gives is kept: the accumulated answer of a stream, a value that was left out, a value put otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import NamedTuple
+
+from gemtap.body import parse_body
+from gemtap.interaction import Json
+
+
+class Form(StrEnum):
+    """How to get at the value of a body."""
+
+    PARSED = "parsed"
+    """Parse the exact bytes."""
+    JSON = "json"
+    """Kept as JSON."""
+    BINARY = "binary"
+    """Kept as bytes."""
+
+
+class KeptValue(NamedTuple):
+    """A body's value as it is kept; `kept` is None where parsing the exact bytes gives the value."""
+
+    form: Form
+    kept: bytes | None
+
+
+def keep(value: Json | str | bytes, raw: bytes) -> KeptValue:
+    """How to keep the value of a body that has these exact bytes. Raises ValueError or TypeError if it cannot be."""
+    if _is_same(value, parse_body(raw).value):
+        return KeptValue(Form.PARSED, None)
+    if isinstance(value, bytes):
+        return KeptValue(Form.BINARY, value)
+    return KeptValue(Form.JSON, json.dumps(value).encode("ascii"))
+
+
+def restore(form: str, kept: bytes | None, raw: bytes) -> Json | str | bytes:
+    """The value of a body, to the letter what `keep` was given."""
+    if kept is None:
+        return parse_body(raw).value
+    return kept if form == Form.BINARY else json.loads(kept)
+
+
+def _is_same(value: Json | str | bytes, parsed: Json | str | bytes) -> bool:
+    if isinstance(value, bytes) or isinstance(parsed, bytes):
+        return isinstance(value, bytes) and value == parsed
+    # To Python 1, 1.0 and True are equal, and so are 0.0 and -0.0; their JSON differs.
+    return json.dumps(value) == json.dumps(parsed)

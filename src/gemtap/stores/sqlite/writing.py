@@ -1,0 +1,79 @@
+"""Writing records: all of a batch in one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from gemtap.stores.base import Record, RecordRejected, replaces
+from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.rows import SqlValue, columns
+from gemtap.stores.sqlite.values import keep
+
+# What a value that no column or no JSON can hold comes to, here and in the sqlite3 module.
+_UNSTORABLE: Final = (
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> None:
+    """Store the records as `Store.put` says. Raises sqlite3.Error and RecordRejected."""
+    with transaction(connection, "IMMEDIATE"):
+        for record in records:
+            try:
+                _write(connection, bodies, record)
+            except _UNSTORABLE as exc:
+                id_ = record.document["_id"]
+                raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
+
+
+def _write(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -> None:
+    stored = connection.execute(
+        "SELECT outcome, number FROM interactions WHERE id = ?", (record.document["_id"].binary,)
+    ).fetchone()
+    if stored is not None:
+        outcome, number = stored
+        if not replaces(record.document, outcome):
+            return
+        _delete(connection, bodies, number)
+    _insert(connection, bodies, record)
+
+
+def _insert(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -> None:
+    request, response = record.document["request"], record.document["response"]
+    row = columns(record.document)
+    row |= _body_columns(connection, bodies, "request", request["body"], record.request_raw)
+    row |= _body_columns(connection, bodies, "response", response and response["body"], record.response_raw)
+    names = ", ".join(row)
+    places = ", ".join(f":{name}" for name in row)
+    connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
+
+
+def _body_columns(
+    connection: sqlite3.Connection, bodies: BodyStore, side: str, value: object, raw: bytes
+) -> dict[str, SqlValue]:
+    form, kept = keep(value, raw)
+    return {
+        f"{side}_raw": bodies.put(connection, raw) if raw else None,
+        f"{side}_form": form,
+        f"{side}_value": None if kept is None else bodies.put(connection, kept),
+    }
+
+
+def _delete(connection: sqlite3.Connection, bodies: BodyStore, number: int) -> None:
+    references = connection.execute(
+        "DELETE FROM interactions WHERE number = ? RETURNING request_raw, request_value, response_raw, response_value",
+        (number,),
+    ).fetchone()
+    for reference in references:
+        if reference is not None:
+            bodies.delete(connection, reference)

@@ -1,0 +1,248 @@
+"""`gemtap serve`: start the tap and the desk, watch over them, start again what dies, end both in order.
+
+The listening sockets are bound here and inherited: a connection that arrives while a child is being started again
+waits in the socket's queue instead of being refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import os
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Final
+
+from gemtap.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 10.0
+
+_STEADY_AFTER: Final = 30.0
+"""Seconds after which a child that dies is started again without a growing pause."""
+
+_MOST_FAILED_STARTS: Final = 5
+"""A child that dies this often in a row without ever having been ready cannot start."""
+
+_DESK_GRACE: Final = 10.0
+"""Seconds that the desk gets to record what the tap has left."""
+
+
+class CannotServe(Exception):
+    """Serving is not possible. One line: why, and what to do."""
+
+
+@dataclass
+class _Child:
+    """One child process and how its starts went."""
+
+    name: str
+    module: str
+    listener: socket.socket
+    process: asyncio.subprocess.Process | None = None
+    failed_starts: int = 0
+    pause: float = _FIRST_PAUSE
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def start(self, settings: Settings) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            self.module,
+            str(self.listener.fileno()),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=(self.listener.fileno(),),
+            # Ctrl-C goes to the whole foreground group; the children are told here, in their order.
+            start_new_session=True,
+        )
+        assert self.process.stdin is not None
+        # Not on the command line, where every user of the machine could read the store's password.
+        self.process.stdin.write(settings.model_dump_json().encode() + b"\n")
+
+    async def until_it_ends(self) -> int:
+        """Wait for the process's end, noting when it becomes ready, and return its exit status."""
+        assert self.process is not None
+        assert self.process.stdout is not None
+        while line := await self.process.stdout.readline():
+            if line.strip() == b"ready":
+                self.failed_starts = 0
+                self.ready.set()
+        return await self.process.wait()
+
+    def signal(self, number: int) -> None:
+        if self.process is not None and self.process.returncode is None:
+            try:
+                self.process.send_signal(number)
+            except ProcessLookupError:
+                pass
+
+
+class Supervisor:
+    """The parent of the tap and the desk."""
+
+    def __init__(self, settings: Settings, *, on_ready: Callable[[], None]) -> None:
+        self._settings = settings
+        self._on_ready = on_ready
+        self._stopping = asyncio.Event()
+        self._taps: list[_Child] = []
+        self._desk: _Child | None = None
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT. Raises CannotServe."""
+        _check(self._settings)
+        _raise_open_file_limit()
+        with ExitStack() as stack:
+            tap_listener = stack.enter_context(_listen(self._settings.host, self._settings.port, "--port"))
+            desk_listener = stack.enter_context(
+                _listen(self._settings.host, self._settings.dashboard_port, "--dashboard-port")
+            )
+            self._taps = [
+                _Child(f"tap {number + 1}", "gemtap.tap.entry", tap_listener)
+                for number in range(self._settings.workers)
+            ]
+            self._desk = _Child("desk", "gemtap.desk", desk_listener)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._told_to_stop)
+            try:
+                await self._watch()
+            except* CannotServe as group:
+                raise group.exceptions[0] from None
+
+    async def _watch(self) -> None:
+        assert self._desk is not None
+        async with asyncio.TaskGroup() as tasks:
+            taps = [tasks.create_task(self._keep_running(tap)) for tap in self._taps]
+            desk = tasks.create_task(self._keep_running(self._desk))
+            announcing = tasks.create_task(self._announce())
+            await self._stopping.wait()
+            announcing.cancel()
+            # First the taps: the desk then records all that they have left.
+            await asyncio.gather(*taps)
+            self._desk.signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(_DESK_GRACE):
+                    await asyncio.shield(desk)
+            except TimeoutError:
+                # Nothing is lost: what is not recorded yet waits in the spool for the next start.
+                self._desk.signal(signal.SIGKILL)
+
+    async def _announce(self) -> None:
+        assert self._desk is not None
+        for child in (*self._taps, self._desk):
+            await child.ready.wait()
+        self._on_ready()
+
+    async def _keep_running(self, child: _Child) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while not self._stopping.is_set():
+                child.ready.clear()
+                child.failed_starts += 1
+                started_at = loop.time()
+                await child.start(self._settings)
+                if self._stopping.is_set() and child is not self._desk:
+                    child.signal(signal.SIGTERM)
+                status = await child.until_it_ends()
+                if self._stopping.is_set():
+                    return
+                if child.failed_starts >= _MOST_FAILED_STARTS:
+                    raise CannotServe(f"The {child.name} process cannot start: see its last lines above.")
+                if loop.time() - started_at > _STEADY_AFTER:
+                    child.pause = _FIRST_PAUSE
+                _log.error("The %s process ended (%s). Starting it again.", child.name, _describe(status))
+                await self._pause(child)
+        finally:
+            # Cancelled because the other child cannot start.
+            child.signal(signal.SIGTERM)
+
+    async def _pause(self, child: _Child) -> None:
+        try:
+            async with asyncio.timeout(child.pause):
+                await self._stopping.wait()
+        except TimeoutError:
+            child.pause = min(child.pause * 2, _LONGEST_PAUSE)
+
+    def _told_to_stop(self) -> None:
+        if self._stopping.is_set() and self._desk is not None:
+            _log.warning("Ending at once.")
+            # While taps are ending the desk lives on: it is told when they are gone.
+            if not any(tap.process and tap.process.returncode is None for tap in self._taps):
+                self._desk.signal(signal.SIGTERM)
+        self._stopping.set()
+        for tap in self._taps:
+            tap.signal(signal.SIGTERM)
+
+
+def _describe(status: int) -> str:
+    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+
+def _check(settings: Settings) -> None:
+    if not settings.insecure and not _is_loopback(settings.host):
+        raise CannotServe(
+            f"Listening on {settings.host} would let everyone on the network use this proxy and read what it "
+            "recorded. Use --host 127.0.0.1, or --insecure if something else keeps strangers out."
+        )
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = settings.data_dir / f".writable-{os.getpid()}"
+        probe.touch(mode=0o600)
+        probe.unlink()
+    except OSError as exc:
+        raise CannotServe(
+            f"The data directory {settings.data_dir} is not writable ({exc.strerror}). "
+            "Choose another with --data-dir or mend its permissions."
+        ) from exc
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int, flag: str) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as exc:
+        raise CannotServe(f"--host {host} is no address of this machine ({exc.strerror}).") from exc
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as exc:
+        listener.close()
+        if exc.errno == errno.EADDRINUSE:
+            raise CannotServe(
+                f"Port {port} on {host} is taken, perhaps by another Gemtap. Choose another with {flag}."
+            ) from exc
+        raise CannotServe(f"Cannot listen on {host} port {port}: {exc.strerror}. See --host and {flag}.") from exc
+    listener.setblocking(False)
+    return listener
+
+
+def _raise_open_file_limit() -> None:
+    """An exchange takes three files: the client's, the upstream's and its capture. The default allows 340 at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    except (OSError, ValueError) as exc:
+        _log.warning("The limit on open files stays at %d (%s): about %d exchanges at once.", soft, exc, soft // 3)

@@ -1,0 +1,87 @@
+"""The tap as an ASGI application: proxied paths are dispatched here, the tap's own few by FastAPI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
+
+from gemtap import __version__
+from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
+from gemtap.settings import Settings, environment_proxy
+from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
+from gemtap.tap.forward import Forwarder
+from gemtap.tap.upstream import Upstreams
+
+_OWN_PATHS: Final = {"/", "/favicon.ico"}
+
+
+class TapApp(FastAPI):
+    """FastAPI, but for the paths that are forwarded.
+
+    Those must not pay for FastAPI's middleware and routing, which would be half of what the tap adds to a request.
+    """
+
+    forward: Callable[[Scope, Receive, Send], Awaitable[None]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Dispatch."""
+        if scope["type"] == "http" and scope["path"] not in _OWN_PATHS and not scope["path"].startswith("/_gemtap/"):
+            await self.forward(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def make_app(settings: Settings) -> TapApp:
+    """The tap of these settings. Its start-up makes the spool, and raises OSError where it cannot."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert isinstance(app, TapApp)
+        spool = Spool(settings.spool_dir)
+        spool.create()
+        hand_on_orphans(spool)
+        fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
+        origins = settings.providers.upstreams()
+        proxies = {origin: proxy for origin in origins.values() if (proxy := environment_proxy(origin))}
+        folder = TapFolder(spool)
+        try:
+            async with Upstreams(
+                connect_timeout=settings.upstream_connect_timeout,
+                silence_timeout=settings.upstream_silence_timeout,
+                proxies=proxies,
+            ) as upstreams:
+                forwarder = Forwarder(folder, upstreams, origins, fingerprints, max_body=settings.capture_max_body)
+                app.forward = forwarder.forward
+                app.state.forwarder = forwarder
+                yield
+        finally:
+            folder.close()
+
+    app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.lifespan_context = lifespan
+    dashboard = f"http://{_reachable(settings.host)}:{settings.dashboard_port}/"
+
+    @app.get("/_gemtap/health")
+    async def health() -> dict[str, Any]:
+        losses = app.state.forwarder.losses
+        return {"status": "ok", "version": __version__, "captures_lost": losses.count, "last_loss": losses.last}
+
+    @app.get("/", response_class=HTMLResponse)
+    async def home() -> str:
+        return (
+            "<!doctype html><html lang=en><meta charset=utf-8><title>Gemtap</title>"
+            "<p>This is the Gemtap proxy: point a Gemini client's base URL here. "
+            f'What it recorded is on the <a href="{dashboard}">dashboard</a>.'
+        )
+
+    return app
+
+
+def _reachable(host: str) -> str:
+    """The host of a link: an address that means every interface is none that a browser can open."""
+    return {"0.0.0.0": "localhost", "::": "localhost", "": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound

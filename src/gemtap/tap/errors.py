@@ -1,0 +1,70 @@
+"""What can end an exchange early, and how the client is told: in Google's error shape."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from gemtap.capture.events import RawHeaders
+from gemtap.interaction import Outcome
+
+
+@dataclass
+class ExchangeFault(Exception):
+    """The exchange cannot go on. `message` says what happened and what to do."""
+
+    outcome: Outcome
+    status: int
+    """The HTTP status for the client, if it has had none yet."""
+    code: str
+    """Google's canonical error code."""
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def refused_path(path: str, known: str) -> ExchangeFault:
+    """No provider knows the path."""
+    message = f"Gemtap forwards no path like {path}. It knows {known}. Check the base URL that the client is set to."
+    return ExchangeFault(Outcome.REFUSED, 404, "NOT_FOUND", message)
+
+
+def upstream_unreachable(upstream: str, cause: str) -> ExchangeFault:
+    """No connection came about."""
+    message = f"Gemtap cannot reach {upstream}: {cause}. Check the network and the upstream's address."
+    return ExchangeFault(Outcome.UPSTREAM_UNREACHABLE, 502, "UNAVAILABLE", message)
+
+
+def upstream_timeout(upstream: str, seconds: float) -> ExchangeFault:
+    """The upstream fell silent."""
+    message = f"{upstream} sent nothing for {seconds:g} s. Gemtap's upstream_silence_timeout sets this limit."
+    return ExchangeFault(Outcome.UPSTREAM_TIMEOUT, 504, "DEADLINE_EXCEEDED", message)
+
+
+def upstream_disconnected(upstream: str, cause: str) -> ExchangeFault:
+    """The upstream broke off, or what it sent is no HTTP."""
+    message = f"{upstream} broke off before the whole answer was here: {cause}. Try again."
+    return ExchangeFault(Outcome.UPSTREAM_DISCONNECTED, 502, "UNAVAILABLE", message)
+
+
+def shutting_down() -> ExchangeFault:
+    """Gemtap ends before the exchange does."""
+    return ExchangeFault(Outcome.SHUTDOWN, 503, "UNAVAILABLE", "Gemtap is shutting down. Try again when it is back.")
+
+
+def proxy_error(exc: BaseException) -> ExchangeFault:
+    """A fault of Gemtap's own. The type alone is told: an exception's text may repeat a credential."""
+    message = f"Gemtap itself failed on this request ({type(exc).__name__}). Its log says more."
+    return ExchangeFault(Outcome.PROXY_ERROR, 500, "INTERNAL", message)
+
+
+_CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
+
+
+def answer(status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+    """Headers and body of an error as Google words one."""
+    error = {"error": {"code": status, "message": message, "status": code}}
+    body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body

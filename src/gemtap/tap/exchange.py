@@ -1,0 +1,234 @@
+"""One exchange on its way through the tap: its capture, begun once, written as the bytes pass, ended once."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from typing import Any, Final
+
+from bson import ObjectId
+
+from gemtap.capture.events import BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead
+from gemtap.capture.spool import Capture, TapFolder
+from gemtap.encodings import decode
+from gemtap.interaction import Outcome
+from gemtap.tap.credentials import Fingerprints, Redacted, redact_response_headers, scrub, scrub_torn
+from gemtap.tap.headers import value_of
+
+_log = logging.getLogger(__name__)
+
+ERROR_BODY_HELD: Final = 2**20
+"""Bytes of an error answer that are held until it is whole, to be cleaned of credentials."""
+
+
+class Losses:
+    """Captures that could not be written whole, as on a full disk. They are counted, and the traffic goes on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last: str | None = None
+        self._logged_at = float("-inf")
+
+    def add(self, exc: OSError) -> None:
+        """Count one, and say so in the log, at most once in ten seconds."""
+        self.count += 1
+        self.last = str(exc)
+        if time.monotonic() - self._logged_at > 10:
+            self._logged_at = time.monotonic()
+            _log.error("NOT RECORDING: a capture cannot be written (%s); %d so far. Traffic goes on.", exc, self.count)
+
+
+class Exchange:
+    """The record of one exchange while it is under way. Nothing in here ever stops the traffic."""
+
+    def __init__(self, folder: TapFolder, losses: Losses, *, max_body: int) -> None:
+        self.id = ObjectId()
+        self.sent: int | None = None
+        """Microseconds from the start to sending upstream."""
+        self._losses = losses
+        self._start = time.perf_counter()
+        self._received = time.time()
+        self._request = _CapturedBody(max_body)
+        self._response = _CapturedBody(max_body)
+        self._held: _HeldErrorBody | None = None
+        self._capture: Capture | None = None
+        try:
+            self._capture = folder.capture(self.id)
+        except OSError as exc:
+            losses.add(exc)
+
+    def now(self) -> int:
+        """Microseconds since the start."""
+        return round((time.perf_counter() - self._start) * 1e6)
+
+    def request(
+        self,
+        *,
+        method: str,
+        path: bytes,
+        http_version: str,
+        redacted: Redacted,
+        client: str | None,
+        provider: str,
+        upstream_path: bytes,
+        upstream: str | None,
+        version: str,
+        length: int | None,
+    ) -> None:
+        """The request's head has arrived. `length` is its Content-Length."""
+        self._request.expect(length)
+        head: RequestHead = {
+            "format": 1,
+            "tap": version,
+            "received": self._received,
+            "method": method,
+            "path": path,
+            "query": redacted.query,
+            "http_version": http_version,
+            "headers": redacted.headers,
+            "client": client,
+            "key": redacted.key,
+            "provider": provider,
+            "upstream_path": upstream_path,
+            "upstream": upstream,
+        }
+        self._write(Kind.REQUEST, 0, head)
+
+    def request_body(self, piece: bytes) -> None:
+        """A piece of the request's body has arrived."""
+        kept = self._request.add(piece)
+        if kept:
+            self._write(Kind.REQUEST_BODY, self.now(), kept)
+
+    def response(
+        self,
+        *,
+        status: int,
+        headers: RawHeaders,
+        redacted: Redacted,
+        fingerprints: Fingerprints,
+        made_here: bool,
+        length: int | None,
+    ) -> None:
+        """The answer's head has arrived, or was made here. `length` is its Content-Length."""
+        self._response.expect(length)
+        # An error's text may repeat the credential: it is captured when it is whole and clean.
+        if status >= 400 and not made_here:
+            self._response.expect(None)
+            encoding = value_of(headers, b"content-encoding") or b""
+            self._held = _HeldErrorBody(encoding.decode("latin-1"), redacted.found)
+        head: ResponseHead = {
+            "status": status,
+            "headers": redact_response_headers(headers, redacted.found, fingerprints),
+            "sent": self.sent,
+            "made_here": made_here,
+            "decoded": self._held is not None,
+        }
+        self._write(Kind.RESPONSE, self.now(), head)
+
+    def response_body(self, piece: bytes) -> None:
+        """A piece of the answer's body has arrived, and goes to the client next."""
+        kept = self._response.add(piece)
+        if self._held is not None:
+            self._held.add(piece)
+        elif kept:
+            self._write(Kind.RESPONSE_BODY, self.now(), kept)
+
+    def end(self, outcome: Outcome, details: str | None) -> None:
+        """The exchange is over: the one place where a capture ends."""
+        if self._held is not None:
+            text, whole = self._held.clean(ended=outcome is Outcome.COMPLETE)
+            if text:
+                self._write(Kind.RESPONSE_BODY, self.now(), text)
+            if not whole:
+                self._response.truncated = True
+        end: End = {
+            "outcome": outcome,
+            "details": details,
+            "sent": self.sent,
+            "request": self._request.end(),
+            "response": self._response.end(),
+        }
+        self._write(Kind.END, self.now(), end)
+        self._close()
+
+    def _write(self, kind: Kind, at: int, value: Any) -> None:
+        if self._capture is None:
+            return
+        try:
+            self._capture.write(kind, at, value)
+        except OSError as exc:
+            # What follows a torn event cannot be read: hand on what there is, as interrupted.
+            self._losses.add(exc)
+            self._close()
+
+    def _close(self) -> None:
+        if self._capture is None:
+            return
+        try:
+            self._capture.close()
+        except OSError as exc:
+            self._losses.add(exc)
+        self._capture = None
+
+
+class _CapturedBody:
+    """How much of a body has passed, and how much of it is kept."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._digest: hashlib._Hash | None = None
+        self.truncated = False
+
+    def expect(self, length: int | None) -> None:
+        """A body that is known to fit needs no digest: only what is cut short is told by one."""
+        if length is None or length > self._limit:
+            self._digest = hashlib.sha256()
+
+    def add(self, piece: bytes) -> bytes:
+        """Count the piece, and give back what of it is kept."""
+        room = self._limit - self._bytes
+        self._bytes += len(piece)
+        if self._digest is not None:
+            self._digest.update(piece)
+        if len(piece) <= room:
+            return piece
+        self.truncated = True
+        return piece[: max(room, 0)]
+
+    def end(self) -> BodyEnd:
+        """Its true size and, where not all of it was kept, its digest."""
+        if self.truncated and self._digest is not None:
+            return {"bytes": self._bytes, "sha256": self._digest.digest()}
+        return {"bytes": self._bytes}
+
+
+class _HeldErrorBody:
+    """The body of an error answer, held until it is whole."""
+
+    def __init__(self, encoding: str, found: dict[bytes, bytes]) -> None:
+        self._encoding = encoding
+        self._found = found
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, piece: bytes) -> None:
+        """Hold a piece, up to the limit."""
+        room = ERROR_BODY_HELD - self._bytes
+        self._bytes += len(piece)
+        if room > 0:
+            self._pieces.append(piece[:room])
+
+    def clean(self, *, ended: bool) -> tuple[bytes, bool]:
+        """The body decoded and free of credentials, and whether nothing of it had to be left out.
+
+        `ended` says whether the answer came to its end.
+        """
+        decoded = decode([(0, b"".join(self._pieces))], self._encoding, limit=16 * ERROR_BODY_HELD)
+        if decoded.fault is not None:
+            # Decoders notice damage late: what came out may hold pieces of a credential that nobody can find.
+            return b"", not self._bytes
+        fits = self._bytes <= ERROR_BODY_HELD
+        return (scrub if fits and ended else scrub_torn)(decoded.body, self._found), fits

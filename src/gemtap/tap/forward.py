@@ -1,0 +1,214 @@
+"""One exchange, top to bottom: match the provider, open the capture, send, copy the answer out, end the capture."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import aiohttp
+from starlette.types import Receive, Scope, Send
+
+from gemtap import __version__
+from gemtap.capture.events import RawHeaders
+from gemtap.capture.spool import TapFolder
+from gemtap.interaction import Outcome
+from gemtap.providers import routing
+from gemtap.tap import headers as header_rules
+from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
+from gemtap.tap.errors import ExchangeFault, answer, proxy_error, refused_path, shutting_down
+from gemtap.tap.exchange import Exchange, Losses
+from gemtap.tap.protocol import CONNECTION, TapProtocol
+from gemtap.tap.upstream import RequestBody, Upstreams
+
+_log = logging.getLogger(__name__)
+
+
+class ClientLeft(Exception):
+    """The client went away while its request was being read."""
+
+
+class Forwarder:
+    """What every exchange of this tap shares."""
+
+    def __init__(
+        self,
+        folder: TapFolder,
+        upstreams: Upstreams,
+        origins: Mapping[str, str],
+        fingerprints: Fingerprints,
+        *,
+        max_body: int,
+    ) -> None:
+        """`origins`: the upstream of each provider."""
+        self._folder = folder
+        self._upstreams = upstreams
+        self._origins = origins
+        self._fingerprints = fingerprints
+        self._max_body = max_body
+        self.losses = Losses()
+
+    async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry one exchange from its first byte to its last, as an ASGI application."""
+        connection: TapProtocol = scope["extensions"][CONNECTION]
+        task = asyncio.current_task()
+        assert task is not None
+        exchange = Exchange(self._folder, self.losses, max_body=self._max_body)
+        redacted = redact_request(scope["headers"], scope["query_string"], self._fingerprints)
+        client = _Client(exchange, connection, receive, send, redacted, self._fingerprints)
+
+        outcome, details = Outcome.PROXY_ERROR, None
+        connection.on_lost = task.cancel
+        try:
+            try:
+                await self._carry(exchange, client, scope, redacted)
+                outcome = Outcome.COMPLETE
+            except ExchangeFault as fault:
+                outcome, details = fault.outcome, scrub(str(fault).encode(), redacted.found).decode()
+                await client.tell(fault)
+        except (asyncio.CancelledError, ClientLeft):
+            if connection.lost:
+                outcome, details = Outcome.CLIENT_DISCONNECTED, None
+            else:
+                ending = shutting_down()
+                outcome, details = ending.outcome, str(ending)
+                await client.tell(ending)
+        except Exception as exc:
+            failure = proxy_error(exc)
+            outcome, details = failure.outcome, scrub(repr(exc).encode(), redacted.found).decode()
+            # Not the traceback: it may hold the URL, and with it a credential.
+            _log.error("exchange %s failed: %s", exchange.id, details)
+            await client.tell(failure)
+        finally:
+            connection.on_lost = None
+            exchange.end(outcome, details)
+
+    async def _carry(self, exchange: Exchange, client: _Client, scope: Scope, redacted: Redacted) -> None:
+        path: bytes = scope["raw_path"]
+        headers: RawHeaders = scope["headers"]
+        route = routing.match(path)
+        upstream = self._origins.get(route.provider) if route else None
+        length = header_rules.content_length(headers)
+        exchange.request(
+            method=scope["method"],
+            path=path,
+            http_version=scope["http_version"],
+            redacted=redacted,
+            client=scope["client"][0] if scope["client"] else None,
+            provider=route.provider if route else "",
+            upstream_path=route.path if route else b"",
+            upstream=upstream,
+            version=__version__,
+            length=length,
+        )
+        has_body = bool(length) or header_rules.value_of(headers, b"transfer-encoding") is not None
+        body = RequestBody(client.read) if has_body else None
+        whole = await body.whole() if body is not None else None
+        if route is None or upstream is None:
+            await _read_to_end(body)
+            raise refused_path(path.decode("latin-1"), routing.KNOWN)
+
+        target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
+        exchange.sent = exchange.now()
+        response = await self._upstreams.send(
+            upstream,
+            scope["method"],
+            target.decode("latin-1"),
+            header_rules.to_upstream(headers, _host(upstream)),
+            # Without a Content-Length the body goes on as chunks, as it came.
+            whole if whole is not None and length is not None else body,
+        )
+        try:
+            await self._relay(upstream, response, client)
+        finally:
+            # Closing an answer that is not read to its end closes its connection: the upstream stops at once.
+            response.close()
+
+    async def _relay(self, upstream: str, response: aiohttp.ClientResponse, client: _Client) -> None:
+        """Copy the answer out: each read from the upstream is one write to the client, captured first."""
+        await client.start(response.status, header_rules.to_client(response.raw_headers))
+        try:
+            async for piece in response.content.iter_any():
+                await client.write(piece)
+        except (TimeoutError, aiohttp.ClientError) as exc:
+            raise self._upstreams.fault(upstream, exc) from exc
+        await client.finish()
+
+
+def _host(upstream: str) -> str:
+    return upstream.partition("://")[2].partition("/")[0]
+
+
+async def _read_to_end(body: RequestBody | None) -> None:
+    """Read what a refused client is still sending, so that it is captured and the client reads our answer."""
+    if body is not None:
+        async for _ in body:
+            pass
+
+
+class _Client:
+    """The client's side of one exchange: whatever is read from it or written to it is captured first."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        connection: TapProtocol,
+        receive: Receive,
+        send: Send,
+        redacted: Redacted,
+        fingerprints: Fingerprints,
+    ) -> None:
+        self._exchange = exchange
+        self._connection = connection
+        self._receive = receive
+        self._send = send
+        self._redacted = redacted
+        self._fingerprints = fingerprints
+        self._started = False
+
+    async def read(self) -> tuple[bytes, bool]:
+        """The next piece of the request's body, and whether more follow."""
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            raise ClientLeft
+        piece: bytes = event.get("body", b"")
+        if piece:
+            self._exchange.request_body(piece)
+        return piece, event.get("more_body", False)
+
+    async def start(self, status: int, headers: RawHeaders, *, made_here: bool = False) -> None:
+        """Send the answer's head."""
+        self._started = True
+        self._exchange.response(
+            status=status,
+            headers=headers,
+            redacted=self._redacted,
+            fingerprints=self._fingerprints,
+            made_here=made_here,
+            length=header_rules.content_length(headers),
+        )
+        headers = [*headers, (b"x-gemtap-id", str(self._exchange.id).encode("ascii"))]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, piece: bytes) -> None:
+        """Send a piece of the answer's body."""
+        self._exchange.response_body(piece)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def finish(self) -> None:
+        """Say that the answer is whole."""
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def tell(self, fault: ExchangeFault) -> None:
+        """Answer with an error, unless an answer is under way: that one is left broken, never cleanly ended."""
+        if self._started:
+            self._connection.break_off()
+            return
+        headers, body = answer(fault.status, fault.code, fault.message)
+        try:
+            await self.start(fault.status, headers, made_here=True)
+            await self.write(body)
+            await self.finish()
+        except asyncio.CancelledError:
+            # The client went away meanwhile. What ended the exchange is what went before.
+            return

@@ -1,0 +1,74 @@
+"""Headers between client and upstream: what is left out, and nothing else is touched."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gemtap.capture.events import RawHeaders
+
+# RFC 9110, section 7.6.1, and the older ones that clients still send.
+_HOP_BY_HOP: Final = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
+
+_DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity")
+"""The content-encodings that the recorder can undo."""
+
+
+def to_upstream(headers: RawHeaders, host: str) -> list[tuple[str, str]]:
+    """The client's headers as they go upstream.
+
+    Non-ASCII values are read as UTF-8, which is how aiohttp writes them.
+    """
+    dropped = _HOP_BY_HOP | _named_by_connection(headers)
+    kept = [("host", host)]
+    for name, value in headers:
+        # Expect is answered here: by the time the upstream hears of the request, the body is on its way.
+        if name in dropped or name in (b"host", b"expect"):
+            continue
+        if name == b"accept-encoding":
+            value = _decodable_only(value)
+        kept.append((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")))
+    return kept
+
+
+def to_client(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
+    """The upstream's headers as they go to the client."""
+    lower = [(name.lower(), value) for name, value in headers]
+    dropped = _HOP_BY_HOP | _named_by_connection(lower)
+    return [(name, value) for name, value in lower if name not in dropped]
+
+
+def value_of(headers: RawHeaders, name: bytes) -> bytes | None:
+    """The first value of a header, by its lower-case name."""
+    return next((value for header, value in headers if header == name), None)
+
+
+def content_length(headers: RawHeaders) -> int | None:
+    """The Content-Length, where there is a valid one."""
+    value = value_of(headers, b"content-length")
+    return int(value) if value is not None and value.isdigit() else None
+
+
+def _named_by_connection(headers: RawHeaders) -> set[bytes]:
+    """The headers that `Connection` declares to be for this hop only."""
+    return {
+        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
+    } - {b""}
+
+
+def _decodable_only(accepted: bytes) -> bytes:
+    """Accept-Encoding without what could not be decoded for the record.
+
+    `identity` where nothing is left: an empty value would mean the same, but some servers take it for anything.
+    """
+    kept = [item.strip() for item in accepted.split(b",") if item.partition(b";")[0].strip().lower() in _DECODABLE]
+    return b", ".join(kept) or b"identity"

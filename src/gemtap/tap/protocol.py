@@ -1,0 +1,144 @@
+"""The client's side of the wire: uvicorn's httptools protocol, bounded and mended where it falls short.
+
+uvicorn alone accepts a request head of any size and waits for it for ever, answers HTTP/1.0 clients chunked, and
+raises on a 304 that tells a Content-Length.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any, Final
+
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from gemtap.tap.errors import answer
+
+MAX_HEAD: Final = 256 * 1024
+"""Bytes of a request's line and headers."""
+
+HEAD_TIMEOUT: Final = 10.0
+"""Seconds from the first byte of a request's head to its last."""
+
+CONNECTION: Final = "gemtap.connection"
+"""The ASGI extension under which an exchange finds the connection it came over."""
+
+_UNBOUNDED: Final = 2**63
+
+
+class TapProtocol(HttpToolsProtocol):
+    """One connection of a client."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.on_lost: Callable[[], object] | None = None
+        """Called once when the client goes away: set by the exchange that is under way."""
+        self.lost = False
+        """The client has gone away."""
+        self._head_bytes: int | None = 0
+        """How much of a request's head has arrived; None while a body is being received."""
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client went away, or was sent away."""
+        super().connection_lost(exc)
+        self.lost = True
+        self._stop_head_timer()
+        if self.on_lost is not None:
+            self.on_lost()
+
+    def data_received(self, data: bytes) -> None:
+        """Count the head's bytes before they are parsed, so that its size has a bound."""
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._head_timed_out)
+        super().data_received(data)
+        # What is left after parsing is all head: on_headers_complete would have ended the count.
+        if self._head_bytes is not None and self._head_bytes > MAX_HEAD:
+            self._refuse(431, "INVALID_ARGUMENT", f"The request's head is larger than {MAX_HEAD // 1024} KB.")
+
+    def on_message_begin(self) -> None:
+        """Let the exchange find this connection."""
+        super().on_message_begin()
+        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self._head_bytes = None
+        self._stop_head_timer()
+        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            # uvicorn would add the trailers to the list that the exchange has been given.
+            self.headers = []
+
+    def on_message_complete(self) -> None:
+        """The body is whole: what follows is the next request's head."""
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def break_off(self) -> None:
+        """Make sure that the client does not take the answer that is under way for a whole one.
+
+        uvicorn closes the connection of an answer that is left unfinished, which breaks it for everyone but HTTP/1.0
+        clients: to those, the end of the connection is the end of the body. Theirs is reset, once all is written.
+        """
+        if self.scope["http_version"] == "1.0":
+            client: socket.socket = self.transport.get_extra_info("socket")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell a client whose request cannot be parsed, in the shape that it understands."""
+        self._refuse(400, "INVALID_ARGUMENT", f"{msg} Gemtap takes HTTP/1.1 requests on this port.")
+
+    def _head_timed_out(self) -> None:
+        self._refuse(408, "DEADLINE_EXCEEDED", f"The request's head was not whole after {HEAD_TIMEOUT:g} s.")
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        if self.transport.is_closing():
+            return
+        # In the middle of an answer to an earlier request a second head would only garble it.
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            headers, body = answer(status, code, message)
+            lines = [name + b": " + value + b"\r\n" for name, value in [*headers, (b"connection", b"close")]]
+            self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+        self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        super()._start_asgi_task(cycle, _mended(app, cycle))
+
+
+def _mended(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """The application, its answers framed right for HTTP/1.0 clients and for 304."""
+    http10 = cycle.scope["http_version"] == "1.0"
+
+    async def mended(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        close_delimited = False
+
+        async def send_mended(event: ASGISendEvent) -> None:
+            nonlocal close_delimited
+            if event["type"] == "http.response.start":
+                # HTTP/1.0 knows no chunks: without a Content-Length the body ends where the connection does.
+                close_delimited = http10 and all(name != b"content-length" for name, _ in event["headers"])
+                if close_delimited:
+                    cycle.chunked_encoding = False
+                    cycle.expected_content_length = _UNBOUNDED
+            elif close_delimited and event["type"] == "http.response.body" and not event["more_body"]:
+                cycle.expected_content_length = len(event["body"])
+            await send(event)
+            if event["type"] == "http.response.start" and event["status"] == 304:
+                # Its Content-Length is that of the answer which is not sent.
+                cycle.expected_content_length = 0
+
+        await app(scope, receive, send_mended)
+
+    return mended

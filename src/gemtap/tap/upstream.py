@@ -1,0 +1,206 @@
+"""The upstream side: one aiohttp session that adds nothing of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import SimpleNamespace, TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from gemtap.tap.errors import upstream_disconnected, upstream_timeout, upstream_unreachable
+
+REPEATABLE_BODY: Final = 2**20
+"""Bytes of a request's body that are kept for sending it a second time."""
+
+REPEAT_WITHIN: Final = 1.0
+"""Seconds after sending in which a reused connection that breaks was dead before: no request has been worked on."""
+
+# Headers of upstreams may be longer than aiohttp's 8 KB a line: signed URLs, security policies, cookies.
+_MAX_LINE: Final = 256 * 1024
+_MAX_HEADERS: Final = 1024
+
+
+class BrokenConnection(aiohttp.ClientError):
+    """The connection broke. aiohttp sends a GET again when it sees its own kind of this; it knows nothing of ours."""
+
+
+async def _no_repeats(
+    request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise BrokenConnection(str(exc) or type(exc).__name__) from exc
+
+
+class RequestBody:
+    """The client's body, piece by piece as it arrives; its beginning is kept for sending it again."""
+
+    def __init__(self, read: Callable[[], Awaitable[tuple[bytes, bool]]]) -> None:
+        """`read` gives the next piece, and whether more follow."""
+        self._read = read
+        self._kept: list[bytes] = []
+        self._size = 0
+        self.complete = False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether iterating again gives the whole body again."""
+        return self._size <= REPEATABLE_BODY
+
+    async def whole(self) -> bytes | None:
+        """The body if a single piece is all of it, as with most requests; else None, and it is there to iterate."""
+        piece = await self._next()
+        self._kept = [piece]
+        return piece if self.complete else None
+
+    async def _next(self) -> bytes:
+        piece, more = await self._read()
+        self._size += len(piece)
+        self.complete = not more
+        if self.repeatable:
+            self._kept.append(piece)
+        else:
+            self._kept.clear()
+        return piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """The pieces: those that are kept, then those that are still to come."""
+        for piece in list(self._kept):
+            if piece:
+                yield piece
+        while not self.complete:
+            piece = await self._next()
+            if piece:
+                yield piece
+
+
+class Upstreams:
+    """The way to every upstream. Use as an async context manager."""
+
+    def __init__(self, *, connect_timeout: float, silence_timeout: float, proxies: Mapping[str, str]) -> None:
+        """`proxies`: the proxy's URL for each upstream that is reached through one."""
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=silence_timeout)
+        self._proxies = proxies
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_reuseconn.append(_note_reuse)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=self._timeout,
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+            max_line_size=_MAX_LINE,
+            max_field_size=_MAX_LINE,
+            max_headers=_MAX_HEADERS,
+            middlewares=(_no_repeats,),
+            trace_configs=[trace],
+            # Not trust_env: it would also add Authorization from ~/.netrc. Proxies come from the settings.
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(
+        self, upstream: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes | RequestBody | None
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return when the answer's head is here. Raises ExchangeFault.
+
+        `target` is the raw path and query. A body of bytes is sent as it is, a RequestBody as it arrives.
+        """
+        assert self._session is not None
+        url = URL(upstream + target, encoded=True)
+        attempt = SimpleNamespace(reused=False)
+        sent_at = time.monotonic()
+        try:
+            try:
+                return await self._attempt(upstream, method, url, headers, body, attempt)
+            except BrokenConnection as exc:
+                if not _may_repeat(exc, attempt.reused, body, time.monotonic() - sent_at):
+                    raise
+            # Let the task that was writing the body end before its rest is read for the second time.
+            await asyncio.sleep(0)
+            return await self._attempt(upstream, method, url, headers, body, SimpleNamespace())
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as exc:
+            raise upstream_unreachable(upstream, describe(exc)) from exc
+        except (TimeoutError, aiohttp.ClientError) as exc:
+            raise self.fault(upstream, exc) from exc
+
+    async def _attempt(
+        self,
+        upstream: str,
+        method: str,
+        url: URL,
+        headers: list[tuple[str, str]],
+        body: bytes | RequestBody | None,
+        attempt: SimpleNamespace,
+    ) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        return await self._session.request(
+            method,
+            url,
+            headers=CIMultiDict(headers),
+            data=body,
+            allow_redirects=False,
+            proxy=self._proxies.get(upstream),
+            trace_request_ctx=attempt,
+        )
+
+    def fault(self, upstream: str, exc: Exception) -> Exception:
+        """What broke a request or an answer that was under way, as an ExchangeFault."""
+        if isinstance(exc, TimeoutError):
+            return upstream_timeout(upstream, self._timeout.sock_read or 0)
+        return upstream_disconnected(upstream, describe(exc))
+
+
+def _may_repeat(exc: BrokenConnection, reused: bool, body: bytes | RequestBody | None, elapsed: float) -> bool:
+    """Whether a request may be sent once more: on a reused connection that was dead already, and nowhere else."""
+    cause = exc.__cause__
+    # A head that has begun to arrive comes along as the error's message.
+    answered = isinstance(cause, aiohttp.ServerDisconnectedError) and not isinstance(cause.message, str)
+    small = body.repeatable if isinstance(body, RequestBody) else len(body or b"") <= REPEATABLE_BODY
+    return reused and not answered and small and elapsed < REPEAT_WITHIN
+
+
+async def _note_reuse(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
+    context.trace_request_ctx.reused = True
+
+
+def describe(exc: BaseException) -> str:
+    """An aiohttp error in words. URLs stay out of it: their query may hold a credential."""
+    match exc:
+        case aiohttp.ClientConnectorDNSError():
+            return f"the name {exc.host} cannot be resolved"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"the certificate of {exc.host} is not valid ({exc.certificate_error})"
+        case aiohttp.ClientConnectorError():
+            return f"no connection to {exc.host}:{exc.port} ({exc.os_error.strerror or exc.os_error})"
+        case aiohttp.ConnectionTimeoutError():
+            return "the connection did not come about in time"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy answered {exc.status}"
+        case aiohttp.ClientResponseError():
+            return f"the answer is not valid HTTP ({exc.message})"
+        case BrokenConnection() if isinstance(exc.__cause__, aiohttp.ClientOSError):
+            return exc.__cause__.strerror or "the connection broke"
+        case BrokenConnection() | aiohttp.ServerDisconnectedError():
+            return "the connection was closed"
+        case aiohttp.ClientPayloadError():
+            return "the body is not complete"
+        case _:
+            return type(exc).__name__

@@ -1,0 +1,211 @@
+"""The two peers of a tap as plain sockets, so that a test says byte by byte what each of them does and when.
+
+Everything is blocking and in one thread: a script of who speaks next. Every wait ends after `PATIENCE`.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 20.0
+"""Seconds after which a test stops waiting. Nothing here takes that long unless it has failed."""
+
+
+class Peer:
+    """One connection, read and written by hand."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE)
+        self.socket = connection
+        self.received = bytearray()
+        """What has been received and not yet taken."""
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        while len(self.received) < size:
+            self._receive()
+        taken = bytes(self.received[:size])
+        del self.received[:size]
+        return taken
+
+    def take_until(self, mark: bytes) -> bytes:
+        """The bytes up to the mark and with it."""
+        while mark not in self.received:
+            self._receive()
+        return self.take(self.received.index(mark) + len(mark))
+
+    def take_head(self) -> Head:
+        return Head(self.take_until(b"\r\n\r\n"))
+
+    def take_chunk(self) -> bytes:
+        """One chunk of a chunked body; empty for the last, its trailers taken too."""
+        size = int(self.take_until(b"\r\n").split(b";")[0], 16)
+        if size == 0:
+            while self.take_until(b"\r\n") != b"\r\n":
+                pass
+            return b""
+        chunk = self.take(size)
+        assert self.take(2) == b"\r\n"
+        return chunk
+
+    def take_chunks(self) -> bytes:
+        """A whole chunked body."""
+        body = b""
+        while chunk := self.take_chunk():
+            body += chunk
+        return body
+
+    def take_request(self) -> tuple[Head, bytes]:
+        head = self.take_head()
+        if head.value(b"transfer-encoding"):
+            return head, self.take_chunks()
+        return head, self.take(int(head.value(b"content-length") or 0))
+
+    def take_response(self) -> tuple[Head, bytes]:
+        return self.take_request()
+
+    def take_rest(self) -> bytes:
+        """Everything until the other side ends the connection, cleanly or not."""
+        try:
+            while data := self.socket.recv(65536):
+                self.received += data
+        except ConnectionResetError:
+            pass
+        return self.take(len(self.received))
+
+    def is_closed(self) -> bool:
+        """Whether the other side has ended the connection. Waits for it to speak or to end."""
+        try:
+            data = self.socket.recv(65536)
+        except ConnectionResetError:
+            return True
+        self.received += data
+        return not data
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        """Close with RST instead of FIN."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.socket.close()
+
+    def _receive(self) -> None:
+        data = self.socket.recv(65536)
+        if not data:
+            raise EOFError(f"the connection ended; not taken yet: {bytes(self.received)!r}")
+        self.received += data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Head:
+    """The head of a request or a response."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        first, *lines = raw[:-4].split(b"\r\n")
+        self.first = first.decode("latin-1")
+        self.headers = [(line.split(b":", 1)[0].lower(), line.split(b":", 1)[1].strip()) for line in lines]
+
+    @property
+    def status(self) -> int:
+        return int(self.first.split(" ")[1])
+
+    @property
+    def target(self) -> str:
+        return self.first.split(" ")[1]
+
+    def values(self, name: bytes) -> list[bytes]:
+        return [value for header, value in self.headers if header == name]
+
+    def value(self, name: bytes) -> bytes | None:
+        return next(iter(self.values(name)), None)
+
+
+class ScriptedUpstream:
+    """An upstream that does what the test says."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(PATIENCE)
+        self.port: int = self._listener.getsockname()[1]
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self._accepted: list[Peer] = []
+
+    def accept(self) -> Peer:
+        """The next connection that the tap makes."""
+        peer = Peer(self._listener.accept()[0])
+        self._accepted.append(peer)
+        return peer
+
+    def nobody_calls(self, seconds: float = 0.5) -> bool:
+        """Whether no further connection comes within the time."""
+        self._listener.settimeout(seconds)
+        try:
+            self._accepted.append(Peer(self._listener.accept()[0]))
+        except TimeoutError:
+            return True
+        finally:
+            self._listener.settimeout(PATIENCE)
+        return False
+
+    def hang_up(self) -> None:
+        """Close every connection, so that the next test begins with new ones."""
+        for peer in self._accepted:
+            peer.close()
+        self._accepted.clear()
+
+    def close(self) -> None:
+        self.hang_up()
+        self._listener.close()
+
+
+def eventually(find: Callable[[], T | None]) -> T:
+    """What `find` gives as soon as it is not None."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := find()) is None:
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.005)
+    return found
+
+
+def request(
+    target: str = "/v1beta/models/gemini-2.5-flash:generateContent",
+    *headers: str,
+    method: str = "POST",
+    body: bytes = b'{"contents":[]}',
+    host: str = "localhost",
+) -> bytes:
+    """A request's bytes, with a Content-Length unless the headers frame the body themselves."""
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *headers]
+    if body and not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in lines):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def response(*headers: str, status: str = "200 OK", body: bytes = b"{}") -> bytes:
+    """A response's bytes, with a Content-Length unless the headers frame the body themselves."""
+    lines = [f"HTTP/1.1 {status}", *headers]
+    if not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in lines):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(data), data)

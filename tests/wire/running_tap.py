@@ -1,0 +1,146 @@
+"""A real tap process, as the supervisor starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from bson import ObjectId
+
+from gemtap.capture.events import Event, read_events
+from gemtap.settings import Providers, ProviderSettings, Settings
+from tests.wire.peers import PATIENCE, Head, Peer, eventually
+
+
+class RunningTap:
+    """The process, its port and the captures that it writes."""
+
+    def __init__(
+        self, data_dir: Path, upstream: str, environment: dict[str, str] | None = None, **settings: Any
+    ) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self.port: int = self.listener.getsockname()[1]
+        self.settings = Settings(
+            data_dir=data_dir,
+            providers=Providers(gemini=ProviderSettings(upstream=upstream)),
+            port=self.port,
+            **settings,
+        )
+        self.spool = self.settings.spool_dir
+        self.log = data_dir.parent / f"{data_dir.name}-tap.log"
+        self.environment = environment or {}
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the process on the same socket and data directory; return when it takes connections."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gemtap.tap.entry", str(self.listener.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=(self.listener.fileno(),),
+                env=os.environ | self.environment,
+            )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(self.settings.model_dump_json().encode() + b"\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == b"ready\n", self.log.read_text()
+        return self.process
+
+    def connect(self) -> Peer:
+        return Peer(socket.create_connection(("127.0.0.1", self.port)))
+
+    def health(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_gemtap/health", timeout=PATIENCE) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def captured(self, head: Head) -> Captured:
+        """The capture of the exchange with this answer, as soon as it has ended."""
+        id_ = head.value(b"x-gemtap-id")
+        assert id_ is not None
+        return self.capture_of(id_.decode())
+
+    def capture_of(self, id_: str) -> Captured:
+        path = self.spool / "ready" / f"{ObjectId(id_)}.capture"
+        eventually(lambda: path.exists() or None)
+        return Captured(path)
+
+    def only_capture(self) -> Captured:
+        """The one capture in `ready/`, as soon as it is there."""
+        return Captured(eventually(lambda: next((self.spool / "ready").glob("*.capture"), None)))
+
+    def forget(self) -> None:
+        """Delete the captures of tests before."""
+        for path in (self.spool / "ready").glob("*.capture"):
+            path.unlink()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self._close_pipes()
+
+    def stop(self) -> int:
+        """End it as the supervisor does, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self._close_pipes()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.kill()
+        self._close_pipes()
+        self.listener.close()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class Captured:
+    """A capture, read back."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bytes = path.read_bytes()
+        self.events: list[Event] = list(read_events(self.bytes))
+
+    def _value(self, kind: str) -> Any:
+        return next((event.value for event in self.events if event.kind == kind), None)
+
+    def body(self, side: str) -> bytes:
+        return b"".join(event.value for event in self.events if event.kind == f"{side}.body")
+
+    @property
+    def request(self) -> dict[str, Any]:
+        value: dict[str, Any] = self._value("request")
+        return value
+
+    @property
+    def response(self) -> dict[str, Any] | None:
+        value: dict[str, Any] | None = self._value("response")
+        return value
+
+    @property
+    def end(self) -> dict[str, Any]:
+        value: dict[str, Any] = self._value("end")
+        return value
+
+    @property
+    def outcome(self) -> str | None:
+        """How it ended; None where the tap died first."""
+        end = self._value("end")
+        return end and str(end["outcome"])

@@ -1,0 +1,374 @@
+"""How exchanges end early, and what client, upstream and capture see of it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.wire.peers import PATIENCE, Peer, ScriptedUpstream, chunk, eventually, request, response
+from tests.wire.running_tap import RunningTap
+
+STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+STREAM_HEAD = response("Content-Type: text/event-stream", "Transfer-Encoding: chunked", body=b"")
+
+
+def begin_stream(tap: RunningTap, upstream: ScriptedUpstream) -> tuple[Peer, Peer, bytes]:
+    """A stream of which the first piece has arrived: the client, the upstream's connection, and the exchange's id."""
+    client = tap.connect()
+    client.send(request(STREAM))
+    peer = upstream.accept()
+    peer.take_request()
+    peer.send(STREAM_HEAD + chunk(b"data: 1\r\n\r\n"))
+    head = client.take_head()
+    assert client.take_chunk() == b"data: 1\r\n\r\n"
+    return client, peer, head.value(b"x-gemtap-id") or b""
+
+
+def error_of(body: bytes) -> tuple[int, str, str]:
+    error = json.loads(body)["error"]
+    return error["code"], error["status"], error["message"]
+
+
+def test_the_client_leaves_in_the_middle_of_a_stream(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """The upstream's connection is closed at once, and the partial answer is kept."""
+    client, peer, id_ = begin_stream(tap, upstream)
+    client.close()
+    assert peer.is_closed()
+    capture = tap.capture_of(id_.decode())
+    assert capture.outcome == "client_disconnected"
+    assert capture.body("response") == b"data: 1\r\n\r\n"
+
+
+def test_the_client_leaves_before_the_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    client = tap.connect()
+    client.send(request())
+    peer = upstream.accept()
+    peer.take_request()
+    client.close()
+    assert peer.is_closed()
+    capture = tap.only_capture()
+    assert (capture.outcome, capture.response) == ("client_disconnected", None)
+
+
+def test_the_client_leaves_during_its_upload(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    client = tap.connect()
+    client.send(request(STREAM, "Content-Length: 1000", body=b"half"))
+    peer = upstream.accept()
+    peer.take_head()
+    assert peer.take(4) == b"half"
+    client.close()
+    assert peer.is_closed()
+    capture = tap.only_capture()
+    assert (capture.outcome, capture.body("request")) == ("client_disconnected", b"half")
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [(STREAM_HEAD, chunk(b"half")), (response("Content-Length: 100", body=b""), b"half")],
+    ids=["chunked", "length"],
+)
+def test_the_upstream_breaks_off(
+    tap: RunningTap, upstream: ScriptedUpstream, head: bytes, piece: bytes, how: str
+) -> None:
+    """The client sees a broken stream too: neither a last chunk nor the promised length."""
+    with tap.connect() as client:
+        client.send(request(STREAM))
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(head + piece)
+        answer = client.take_head()
+        assert client.take(len(piece)) == piece
+        getattr(peer, how)()
+        assert client.take_rest() == b""
+    capture = tap.captured(answer)
+    assert capture.outcome == "upstream_disconnected"
+    assert capture.body("response") == b"half"
+
+
+def test_a_broken_answer_to_an_http10_client_is_broken(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Where only the connection's end ends the body, a clean end would be a lie: the connection is reset."""
+    client = tap.connect()
+    client.send(b"GET /v1beta/models HTTP/1.0\r\n\r\n")
+    peer = upstream.accept()
+    peer.take_request()
+    peer.send(STREAM_HEAD + chunk(b"half"))
+    client.take_head()
+    assert client.take(4) == b"half"
+    peer.close()
+    with pytest.raises(ConnectionResetError):
+        client.socket.recv(1)
+    client.close()
+
+
+def test_the_upstream_closes_before_its_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    with tap.connect() as client:
+        client.send(request())
+        peer = upstream.accept()
+        peer.take_request()
+        peer.close()
+        head, body = client.take_response()
+    assert head.status == 502
+    assert error_of(body)[:2] == (502, "UNAVAILABLE")
+    assert tap.captured(head).outcome == "upstream_disconnected"
+
+
+def test_the_upstream_speaks_no_http(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    with tap.connect() as client:
+        client.send(request())
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        head, body = client.take_response()
+    assert error_of(body)[:2] == (502, "UNAVAILABLE")
+    assert tap.captured(head).outcome == "upstream_disconnected"
+
+
+def test_an_unreachable_upstream(start_tap: Callable[..., RunningTap]) -> None:
+    """502 UNAVAILABLE, which names the upstream; the request is captured whole."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    tap = start_tap(upstream_of=f"http://127.0.0.1:{port}")
+    with tap.connect() as client:
+        client.send(request(body=b'{"contents":["kept"]}'))
+        head, body = client.take_response()
+    code, status, message = error_of(body)
+    assert (head.status, code, status) == (502, 502, "UNAVAILABLE")
+    assert f"127.0.0.1:{port}" in message
+    capture = tap.captured(head)
+    assert capture.outcome == "upstream_unreachable"
+    assert capture.body("request") == b'{"contents":["kept"]}'
+    assert capture.end["details"] == message
+
+
+def test_an_unknown_host(start_tap: Callable[..., RunningTap]) -> None:
+    tap = start_tap(upstream_of="http://no-such-host.invalid")
+    with tap.connect() as client:
+        client.send(request())
+        head, body = client.take_response()
+    assert head.status == 502
+    assert "no-such-host.invalid" in error_of(body)[2]
+    assert tap.captured(head).outcome == "upstream_unreachable"
+
+
+def test_a_silent_upstream(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
+    """504 DEADLINE_EXCEEDED before the answer's head; after it the stream breaks. Both say which setting it was."""
+    tap = start_tap(upstream_silence_timeout=0.5)
+    with tap.connect() as client:
+        client.send(request())
+        peer = upstream.accept()
+        peer.take_request()
+        head, body = client.take_response()
+        code, status, message = error_of(body)
+        assert (head.status, code, status) == (504, 504, "DEADLINE_EXCEEDED")
+        assert "upstream_silence_timeout" in message
+        assert peer.is_closed()
+    assert tap.captured(head).outcome == "upstream_timeout"
+    client, _, id_ = begin_stream(tap, upstream)
+    assert client.take_rest() == b""
+    client.close()
+    assert tap.capture_of(id_.decode()).outcome == "upstream_timeout"
+
+
+def test_a_slow_upload_is_no_silence(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
+    """The limit is on what the upstream owes us, not on what the client has still to send."""
+    tap = start_tap(upstream_silence_timeout=0.5)
+    with tap.connect() as client:
+        client.send(request(STREAM, "Content-Length: 3", body=b""))
+        for letter in (b"a", b"b", b"c"):
+            time.sleep(0.4)
+            client.send(letter)
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(response())
+        assert client.take_response()[0].status == 200
+
+
+def test_a_path_that_no_provider_knows(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """404 in Google's shape, which says what is known; recorded as refused, its body too."""
+    with tap.connect() as client:
+        client.send(request("/v2/elsewhere", body=b"what I sent"))
+        head, body = client.take_response()
+    code, status, message = error_of(body)
+    assert (head.status, code, status) == (404, 404, "NOT_FOUND")
+    assert "/v2/elsewhere" in message
+    assert "/v1beta/" in message
+    capture = tap.captured(head)
+    assert (capture.outcome, capture.body("request")) == ("refused", b"what I sent")
+    assert capture.body("response") == body
+
+
+def test_a_request_that_is_no_http(tap: RunningTap) -> None:
+    with tap.connect() as client:
+        client.send(b"what is this\r\n\r\n")
+        head, body = client.take_response()
+    assert head.status == 400
+    assert error_of(body)[:2] == (400, "INVALID_ARGUMENT")
+
+
+def test_a_head_has_a_largest_size(tap: RunningTap) -> None:
+    """64 KB of headers pass (below); a head without end is refused."""
+    with tap.connect() as client:
+        client.send(b"GET /v1beta/models HTTP/1.1\r\n")
+        try:
+            for _ in range(400):
+                client.send(b"X-More: " + b"x" * 1000 + b"\r\n")
+        except ConnectionError:
+            pass
+        head, body = client.take_response()
+    assert head.status == 431
+    assert "256 KB" in error_of(body)[2]
+
+
+def test_64_kb_of_headers_pass(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    lines = [f"X-{number}: {'x' * 1000}" for number in range(64)]
+    with tap.connect() as client:
+        client.send(request("/v1beta/models", *lines, method="GET", body=b""))
+        peer = upstream.accept()
+        head, _ = peer.take_request()
+        assert len([name for name, _ in head.headers if name.startswith(b"x-")]) == 64
+        peer.send(response())
+        assert client.take_response()[0].status == 200
+
+
+def test_a_head_that_does_not_end_in_time_is_refused(tap: RunningTap) -> None:
+    """408, however steadily its bytes trickle in. The limit is 10 s."""
+    with tap.connect() as client:
+        client.socket.settimeout(0.5)
+        client.send(b"GET /v1beta/models HTTP/1.1\r\n")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                if client.is_closed() or client.received:
+                    break
+            except TimeoutError:
+                client.send(b"X: y\r\n")
+        client.socket.settimeout(PATIENCE)
+        assert client.take_head().status == 408
+
+
+def test_shutdown_lets_a_stream_finish(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
+    tap = start_tap()
+    client, peer, id_ = begin_stream(tap, upstream)
+    tap.process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    peer.send(chunk(b"data: 2\r\n\r\n") + chunk(b""))
+    assert client.take_chunks() == b"data: 2\r\n\r\n"
+    assert tap.stop() == 0
+    client.close()
+    assert tap.capture_of(id_.decode()).outcome == "complete"
+
+
+@pytest.mark.parametrize(("grace", "signals"), [(0.5, 1), (30, 2)], ids=["after its grace", "at a second signal"])
+def test_shutdown_ends_what_is_still_running(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream, grace: float, signals: int
+) -> None:
+    """A stream breaks, an exchange without an answer gets 503; both captures say `shutdown`."""
+    tap = start_tap(shutdown_grace=grace)
+    client, _, id_ = begin_stream(tap, upstream)
+    with tap.connect() as waiting:
+        waiting.send(request())
+        upstream.accept().take_request()
+        for _ in range(signals):
+            tap.process.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+        head, body = waiting.take_response()
+        assert (head.status, error_of(body)[1]) == (503, "UNAVAILABLE")
+        assert client.take_rest() == b""
+    client.close()
+    assert tap.stop() == 0
+    assert tap.capture_of(id_.decode()).outcome == "shutdown"
+    assert tap.captured(head).outcome == "shutdown"
+    assert list((tap.spool / "open").iterdir()) == []
+
+
+def test_a_tap_ends_when_its_parent_dies(start_tap: Callable[..., RunningTap]) -> None:
+    """The end of its standard input says so: an orphan would keep the port."""
+    tap = start_tap()
+    assert tap.process.stdin is not None
+    tap.process.stdin.close()
+    assert tap.process.wait(PATIENCE) == 0
+
+
+def test_what_a_killed_tap_had_captured_is_handed_on(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
+) -> None:
+    """Every piece that the client has received is in the capture, which has no end."""
+    tap = start_tap()
+    client, peer, id_ = begin_stream(tap, upstream)
+    peer.send(chunk(b"data: 2\r\n\r\n"))
+    assert client.take_chunk() == b"data: 2\r\n\r\n"
+    tap.kill()
+    client.close()
+    assert list((tap.spool / "ready").iterdir()) == []
+    tap.start()
+    capture = tap.capture_of(id_.decode())
+    assert capture.outcome is None
+    assert capture.body("response") == b"data: 1\r\n\r\ndata: 2\r\n\r\n"
+
+
+def test_a_starting_tap_leaves_the_captures_of_a_living_one_alone(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
+) -> None:
+    tap = start_tap()
+    client, peer, id_ = begin_stream(tap, upstream)
+    for _ in range(3):
+        start_tap(data_dir=tap.settings.data_dir).close()
+    peer.send(chunk(b"data: 2\r\n\r\n") + chunk(b""))
+    assert client.take_chunks() == b"data: 2\r\n\r\n"
+    client.close()
+    capture = tap.capture_of(id_.decode())
+    assert (capture.outcome, capture.body("response")) == ("complete", b"data: 1\r\n\r\ndata: 2\r\n\r\n")
+
+
+def test_traffic_goes_on_when_captures_cannot_be_written(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
+) -> None:
+    """The loss is counted, and health and log say so."""
+    tap = start_tap()
+    folder = next((tap.spool / "open").iterdir())
+    folder.rmdir()
+    with tap.connect() as client:
+        client.send(request())
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(response(body=b'{"ok": 1}'))
+        assert client.take_response()[1] == b'{"ok": 1}'
+    assert tap.health()["captures_lost"] == 1
+    assert "NOT RECORDING" in tap.log.read_text()
+
+
+def test_a_body_over_the_limit_is_cut_with_its_size_and_digest(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
+) -> None:
+    import hashlib
+
+    tap = start_tap(capture_max_body=1000)
+    body = bytes(range(256)) * 100
+    with tap.connect() as client:
+        client.send(request(body=body))
+        peer = upstream.accept()
+        assert peer.take_request()[1] == body
+        peer.send(response("Transfer-Encoding: chunked", body=chunk(body) + chunk(b"")))
+        head = client.take_head()
+        assert client.take_chunks() == body
+    capture = tap.captured(head)
+    expected = {"bytes": len(body), "sha256": hashlib.sha256(body).digest()}
+    for side in ("request", "response"):
+        assert capture.body(side) == body[:1000]
+        assert capture.end[side] == expected
+
+
+def test_files_and_folders_are_private(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    client, peer, _ = begin_stream(tap, upstream)
+    for path in tap.spool.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+    peer.send(chunk(b""))
+    client.take_chunks()
+    client.close()
+    eventually(lambda: any((tap.spool / "ready").iterdir()) or None)

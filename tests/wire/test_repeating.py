@@ -1,0 +1,113 @@
+"""A request is sent a second time in one case only: a small one, on a kept connection that was dead already."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.wire.peers import Peer, ScriptedUpstream, request, response
+from tests.wire.running_tap import RunningTap
+
+MODELS = "/v1beta/models"
+
+
+def kept_connection(client: Peer, upstream: ScriptedUpstream) -> Peer:
+    """The upstream's end of a connection that the tap keeps after a first exchange."""
+    client.send(request(MODELS, method="GET", body=b""))
+    peer = upstream.accept()
+    peer.take_request()
+    peer.send(response())
+    client.take_response()
+    return peer
+
+
+@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("size", [0, 15, 600_000])
+def test_a_dead_kept_connection_is_made_good(tap: RunningTap, upstream: ScriptedUpstream, size: int, how: str) -> None:
+    """The upstream hangs up when it has begun to read: the client notices nothing."""
+    with tap.connect() as client:
+        peer = kept_connection(client, upstream)
+        client.send(request(body=b"x" * size))
+        peer.take_head()
+        getattr(peer, how)()
+        second = upstream.accept()
+        assert second.take_request()[1] == b"x" * size
+        second.send(response(body=b'{"second": 1}'))
+        head, body = client.take_response()
+    assert body == b'{"second": 1}'
+    capture = tap.captured(head)
+    assert (capture.outcome, capture.body("request")) == ("complete", b"x" * size)
+
+
+def expect_no_repeat(tap: RunningTap, client: Peer, upstream: ScriptedUpstream) -> None:
+    head, _ = client.take_response()
+    assert head.status == 502
+    assert upstream.nobody_calls()
+    assert tap.captured(head).outcome == "upstream_disconnected"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_not_on_a_new_connection(tap: RunningTap, upstream: ScriptedUpstream, method: str) -> None:
+    with tap.connect() as client:
+        client.send(request(method=method))
+        peer = upstream.accept()
+        peer.take_request()
+        peer.close()
+        expect_no_repeat(tap, client, upstream)
+
+
+def test_not_after_a_first_byte_of_the_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    with tap.connect() as client:
+        peer = kept_connection(client, upstream)
+        client.send(request())
+        peer.take_request()
+        peer.send(b"HTTP/1.1 2")
+        peer.close()
+        expect_no_repeat(tap, client, upstream)
+
+
+def test_not_after_a_second(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """By then the upstream may have done the work, and billed it."""
+    with tap.connect() as client:
+        peer = kept_connection(client, upstream)
+        client.send(request())
+        peer.take_request()
+        time.sleep(1.2)
+        peer.close()
+        expect_no_repeat(tap, client, upstream)
+
+
+def test_not_a_large_body(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    with tap.connect() as client:
+        peer = kept_connection(client, upstream)
+        client.send(request(body=b"x" * (2**20 + 1)))
+        peer.take_request()
+        peer.close()
+        expect_no_repeat(tap, client, upstream)
+
+
+def test_not_a_second_time(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    with tap.connect() as client:
+        peer = kept_connection(client, upstream)
+        client.send(request())
+        peer.take_request()
+        peer.close()
+        second = upstream.accept()
+        second.take_request()
+        second.close()
+        expect_no_repeat(tap, client, upstream)
+
+
+def test_a_kept_connection_serves_the_next_client(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
+) -> None:
+    """Connections to the upstream are kept and shared."""
+    tap = start_tap()
+    with tap.connect() as first, tap.connect() as second:
+        peer = kept_connection(first, upstream)
+        second.send(request())
+        peer.take_request()
+        peer.send(response())
+        assert second.take_response()[0].status == 200
