@@ -22,6 +22,7 @@ from gemtap.interaction import (
     Error,
     Headers,
     Interaction,
+    Json,
     Outcome,
     Preview,
     Request,
@@ -169,17 +170,22 @@ def _storable(parsed: Parsed) -> Parsed:
     names = ("model", "model_version", "generation_settings", "usage_metadata", "finish_reason")
     return replace(
         parsed,
-        **{name: storable(getattr(parsed, name))[0] for name in names},
-        error=_each_storable(parsed.error) if parsed.error is not None else None,
-        preview=_each_storable(parsed.preview),
+        **{name: _kept(getattr(parsed, name)) for name in names},
+        error=_each_kept(parsed.error) if parsed.error is not None else None,
+        preview=_each_kept(parsed.preview),
     )
 
 
 _Fields = TypeVar("_Fields", Error, Preview)
 
 
-def _each_storable(fields: _Fields) -> _Fields:
-    return {name: storable(value)[0] for name, value in fields.items()}  # type: ignore[return-value]  # the same names
+def _each_kept(fields: _Fields) -> _Fields:
+    return {name: _kept(value) for name, value in fields.items()}  # type: ignore[return-value]  # the same names
+
+
+def _kept(value: Json) -> Json:
+    # Of a text with a lone surrogate the rest is still worth reading.
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else storable(value)[0]
 
 
 def _document(

@@ -102,6 +102,9 @@ class Recorder:
                 )
             except FileNotFoundError:
                 continue
+            except (OSError, MemoryError):
+                # Not the capture's fault. It is tried again.
+                raise
             except Exception as exc:
                 # Whatever this capture is, those after it must not wait for it. Its bytes are kept.
                 self._fail(path, exc)
