@@ -93,8 +93,7 @@ def run_child(app: Any, settings: Settings, *, grace: float, **config: Any) -> N
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            ws="none",
-            **config,
+            **{"ws": "none", **config},
         ),
         grace=grace,
     )

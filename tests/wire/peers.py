@@ -26,6 +26,11 @@ class Peer:
         self.received = bytearray()
         """What has been received and not yet taken."""
 
+    @classmethod
+    def to(cls, port: int) -> Self:
+        """A new connection to a port of this machine."""
+        return cls(socket.create_connection(("127.0.0.1", port)))
+
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 

@@ -57,7 +57,7 @@ class RunningTap:
         return self.process
 
     def connect(self) -> Peer:
-        return Peer(socket.create_connection(("127.0.0.1", self.port)))
+        return Peer.to(self.port)
 
     def health(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_gemtap/health", timeout=PATIENCE) as answer:

@@ -6,6 +6,7 @@
 | `request.body` | bytes | a piece of its body has arrived |
 | `response` | a map, see `ResponseHead` | the answer's head has arrived, or was made here |
 | `response.body` | bytes | a piece of its body has arrived, before it goes to the client |
+| `ws.client`, `ws.server` | text or bytes | a whole message of either side of a WebSocket has arrived, before it goes on |
 | `end` | a map, see `End` | the exchange is over |
 
 A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut.
@@ -32,6 +33,8 @@ class Kind(StrEnum):
     REQUEST_BODY = "request.body"
     RESPONSE = "response"
     RESPONSE_BODY = "response.body"
+    WS_CLIENT = "ws.client"
+    WS_SERVER = "ws.server"
     END = "end"
 
 
@@ -83,6 +86,16 @@ class BodyEnd(TypedDict):
     """Of a truncated body, over the whole of it."""
 
 
+class Closing(TypedDict):
+    """Which side closed a WebSocket, and what it said."""
+
+    by: str
+    """`client`, `upstream` or `gemtap`."""
+    code: int
+    """RFC 6455, section 7.4; 1005 where none was said, 1006 where the connection just broke."""
+    reason: str
+
+
 class End(TypedDict):
     """How the exchange ended."""
 
@@ -92,6 +105,8 @@ class End(TypedDict):
     sent: int | None
     request: BodyEnd
     response: BodyEnd
+    closing: NotRequired[Closing]
+    """Of a WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,12 +142,12 @@ def _accepts_gzip(request: ReceivedRequest) -> bool:
     return any(coding == "gzip" or (coding.startswith("gzip;") and coding != "gzip;q=0") for coding in codings)
 
 
-async def _serve(port: int, pace: float, *, compress: bool) -> None:
+async def _serve(host: str, port: int, pace: float, *, compress: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # Nobody can look at the requests of a process, so it keeps none.
-    async with SimulatedGemini(port=port, pace=pace, compress=compress, remember=0) as upstream:
+    async with SimulatedGemini(host=host, port=port, pace=pace, compress=compress, remember=0) as upstream:
         print(f"listening on {upstream.origin}", flush=True)
         await stop.wait()
 
@@ -155,11 +155,12 @@ async def _serve(port: int, pace: float, *, compress: bool) -> None:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m gemtap.demo.upstream", description="A simulated Gemini API.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--pace", type=float, default=0.05, metavar="SECONDS", help="between the chunks of a stream")
     parser.add_argument("--compress", action="store_true", help="gzip answers for clients that accept it")
     arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.port, arguments.pace, compress=arguments.compress))
+    asyncio.run(_serve(arguments.host, arguments.port, arguments.pace, compress=arguments.compress))
 
 
 if __name__ == "__main__":

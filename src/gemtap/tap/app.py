@@ -15,6 +15,7 @@ from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
 from gemtap.settings import Settings, environment_proxy
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.forward import Forwarder
+from gemtap.tap.relay import Relay
 from gemtap.tap.upstream import Upstreams
 
 _OWN_PATHS: Final = {"/", "/favicon.ico"}
@@ -27,11 +28,14 @@ class TapApp(FastAPI):
     """
 
     forward: Callable[[Scope, Receive, Send], Awaitable[None]]
+    relay: Callable[[Scope, Receive, Send], Awaitable[None]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch."""
         if scope["type"] == "http" and scope["path"] not in _OWN_PATHS and not scope["path"].startswith("/_gemtap/"):
             await self.forward(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self.relay(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
@@ -56,7 +60,16 @@ def make_app(settings: Settings) -> TapApp:
                 proxies=proxies,
             ) as upstreams:
                 forwarder = Forwarder(folder, upstreams, origins, fingerprints, max_body=settings.capture_max_body)
-                app.forward = forwarder.forward
+                relay = Relay(
+                    folder,
+                    forwarder.losses,
+                    origins,
+                    proxies,
+                    fingerprints,
+                    connect_timeout=settings.upstream_connect_timeout,
+                    max_body=settings.capture_max_body,
+                )
+                app.forward, app.relay = forwarder.forward, relay.relay
                 app.state.forwarder = forwarder
                 yield
         finally:

@@ -6,7 +6,8 @@ import logging
 
 from gemtap.serving import child_settings, log_to_stderr, run_child
 from gemtap.tap.app import make_app
-from gemtap.tap.protocol import TapProtocol
+from gemtap.tap.protocol import SessionProtocol, TapProtocol
+from gemtap.tap.relay import MAX_MESSAGE
 
 
 def main() -> None:
@@ -21,6 +22,11 @@ def main() -> None:
         grace=settings.shutdown_grace,
         http=TapProtocol,
         timeout_keep_alive=75,
+        ws=SessionProtocol,
+        ws_max_size=MAX_MESSAGE,
+        # Every ping of ours, and every compression that we offer, would be one that the upstream knows nothing of.
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.capture.events import BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead
+from gemtap.capture.events import BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
 from gemtap.capture.spool import Capture, TapFolder
 from gemtap.encodings import decode
 from gemtap.interaction import Outcome
@@ -135,7 +135,16 @@ class Exchange:
         elif kept:
             self._write(Kind.RESPONSE_BODY, self.now(), kept)
 
-    def end(self, outcome: Outcome, details: str | None) -> None:
+    def message(self, kind: Kind, message: str | bytes, redacted: Redacted) -> None:
+        """A message of a WebSocket has arrived, and goes to the other side next."""
+        side = self._request if kind is Kind.WS_CLIENT else self._response
+        raw = message.encode("utf-8") if isinstance(message, str) else message
+        # Part of a message would be of no use: one that does not fit is left out whole.
+        if len(side.add(raw)) == len(raw):
+            kept = scrub(raw, redacted.found)
+            self._write(kind, self.now(), kept.decode("utf-8") if isinstance(message, str) else kept)
+
+    def end(self, outcome: Outcome, details: str | None, closing: Closing | None = None) -> None:
         """The exchange is over: the one place where a capture ends."""
         if self._held is not None:
             text, whole = self._held.clean(ended=outcome is Outcome.COMPLETE)
@@ -150,6 +159,8 @@ class Exchange:
             "request": self._request.end(),
             "response": self._response.end(),
         }
+        if closing is not None:
+            end["closing"] = closing
         self._write(Kind.END, self.now(), end)
         self._close()
 

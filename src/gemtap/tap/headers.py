@@ -19,6 +19,8 @@ _HOP_BY_HOP: Final = {
     b"upgrade",
 }
 
+_WEBSOCKET: Final = b"sec-websocket-"
+
 _DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity")
 """The content-encodings that the recorder can undo."""
 
@@ -45,6 +47,17 @@ def to_client(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
     lower = [(name.lower(), value) for name, value in headers]
     dropped = _HOP_BY_HOP | _named_by_connection(lower)
     return [(name, value) for name, value in lower if name not in dropped]
+
+
+def to_websocket(headers: RawHeaders) -> list[tuple[str, str]]:
+    """The client's headers for a WebSocket handshake of our own, which brings its own `Host` and `Sec-WebSocket-*`."""
+    kept = to_upstream([(name, value) for name, value in headers if not name.startswith(_WEBSOCKET)], host="")
+    return [(name, value.encode("utf-8", "surrogateescape").decode("latin-1")) for name, value in kept[1:]]
+
+
+def to_client_websocket(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
+    """The headers of the upstream's answer to a handshake as they go to the client, whose handshake is another."""
+    return [(name, value) for name, value in to_client(headers) if not name.startswith(_WEBSOCKET)]
 
 
 def value_of(headers: RawHeaders, name: bytes) -> bytes | None:

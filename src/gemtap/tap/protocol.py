@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gemtap.tap.errors import answer
 
@@ -115,6 +116,13 @@ class TapProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         super()._start_asgi_task(cycle, _mended(app, cycle))
+
+
+class SessionProtocol(WebSocketsSansIOProtocol):
+    """One WebSocket of a client."""
+
+    def shutdown(self) -> None:
+        """Let the session go on: it gets the same grace as any other exchange, and uvicorn gives it none."""
 
 
 def _mended(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:

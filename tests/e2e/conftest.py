@@ -1,0 +1,33 @@
+"""Gemtap as its users run it, over each kind of store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from bson import ObjectId
+
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
+from tests.mongod import Mongod
+
+
+@pytest.fixture(scope="package")
+def api() -> Iterator[SimulatedApi]:
+    """The simulated Gemini API."""
+    api = SimulatedApi("--pace", "0.01")
+    yield api
+    api.stop()
+
+
+@pytest.fixture(scope="package", params=["sqlite", "mongodb"])
+def gemtap(
+    request: pytest.FixtureRequest, api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGemtap]:
+    """Gemtap before the simulated API."""
+    flags: tuple[str, ...] = ()
+    if request.param == "mongodb":
+        mongod: Mongod = request.getfixturevalue("mongod")
+        flags = ("--store", f"{mongod.url}/e2e_{ObjectId()}")
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin, *flags)
+    yield gemtap
+    gemtap.close()

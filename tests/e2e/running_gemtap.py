@@ -1,0 +1,163 @@
+"""A real `gemtap serve`, and the simulated API in a process of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+PATIENCE = 40.0
+"""Seconds after which a test stops waiting."""
+
+T = TypeVar("T")
+
+
+def eventually(find: Callable[[], T | None], patience: float = PATIENCE) -> T:
+    """What `find` gives as soon as it is not None. A refused connection counts as None."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            found = find()
+        except (OSError, http.client.HTTPException):
+            found = None
+        if found is not None:
+            return found
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class SimulatedApi:
+    """`python -m gemtap.demo.upstream`."""
+
+    def __init__(self, *options: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gemtap.demo.upstream", *options], stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        self.origin = self._process.stdout.readline().removeprefix("listening on ").strip()
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+class RunningGemtap:
+    """The process, its ports and what it answers. Closing it leaves no process behind."""
+
+    def __init__(self, folder: Path, upstream: str, *flags: str, **environment: str) -> None:
+        self.data_dir = folder / "data"
+        self.log = folder / "serve.log"
+        self.port, self.dashboard_port = free_port(), free_port()
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self._command = [
+            *(sys.executable, "-m", "gemtap", "serve", "--data-dir", str(self.data_dir)),
+            *("--port", str(self.port), "--dashboard-port", str(self.dashboard_port)),
+            *("--upstream", f"gemini={upstream}", *flags),
+        ]
+        self._environment = os.environ | environment
+        self._folder = folder
+        self.process = self.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start it, and return when both its processes answer."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, cwd=self._folder, env=self._environment
+            )
+        for port, path in ((self.port, "/_gemtap/health"), (self.dashboard_port, "/healthz")):
+            eventually(lambda port=port, path=path: self._answers(port, path))  # type: ignore[misc]
+        return self.process
+
+    def _answers(self, port: int, path: str) -> bool | None:
+        assert self.process.poll() is None, self.log.read_text()
+        return _get(port, path)[0] == 200 or None
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body of a path on the dashboard's port."""
+        return _get(self.dashboard_port, path)
+
+    def api(self, path: str) -> Any:
+        """What the API answers at `/api/PATH`."""
+        status, body = self.get(f"/api/{path}")
+        assert status == 200, body
+        return json.loads(body)
+
+    def ready(self) -> Any:
+        """What `/readyz` says."""
+        return json.loads(self.get("/readyz")[1])
+
+    def interaction(self, id_: str) -> Any:
+        """The document, as soon as it is recorded."""
+        return eventually(lambda: self._recorded(f"/api/interactions/{id_}"))
+
+    def _recorded(self, path: str) -> Any:
+        status, body = self.get(path)
+        return json.loads(body) if status == 200 else None
+
+    def bytes_of(self, id_: str, side: str) -> bytes:
+        """The exact bytes of one body."""
+        status, body = self.get(f"/api/interactions/{id_}/{side}")
+        assert status == 200, body
+        return body
+
+    def newest(self, count: int) -> list[Any]:
+        """The newest interactions, oldest first, as soon as there are so many."""
+        return eventually(lambda: self._newest(count))
+
+    def _newest(self, count: int) -> list[Any] | None:
+        items = self.api(f"interactions?limit={count}")["items"]
+        return items[::-1] if len(items) == count else None
+
+    def children(self) -> dict[str, int]:
+        """Process ids of the tap and the desk."""
+        listed = subprocess.run(
+            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
+        ).stdout
+        return {
+            name: int(line.split()[0])
+            for line in listed.splitlines()
+            for name, module in (("tap", "gemtap.tap.entry"), ("desk", "gemtap.desk"))
+            if module in line
+        }
+
+    def stop(self) -> int:
+        """End it with SIGTERM, and return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()  # its children notice, and end by themselves
+                self.process.wait(PATIENCE)
+
+
+def _get(port: int, path: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
