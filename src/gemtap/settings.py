@@ -9,10 +9,10 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 from urllib.request import getproxies, proxy_bypass
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
@@ -84,6 +84,17 @@ class Settings(BaseSettings):
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
     insecure: bool = Field(False, description="Allow listening on more than loopback.")
+    tls: Literal["off", "auto"] = Field(
+        "off", description="auto: the proxy speaks TLS, with a certificate of an authority made in the data directory."
+    )
+    tls_cert: Path | None = Field(None, description="Certificate chain (PEM) with which the proxy speaks TLS.")
+    tls_key: Path | None = Field(None, description="Its private key (PEM).")
+    tls_names: tuple[str, ...] = Field(
+        (), description="Further host names and addresses that the certificate of tls = auto is for."
+    )
+    trusted_fronts: tuple[str, ...] = Field(
+        (), description="Addresses of reverse proxies before this one, whose X-Forwarded-Host and -Proto are believed."
+    )
     upstream_connect_timeout: Seconds = Field(10, description="Seconds to wait for a connection to an upstream.")
     upstream_silence_timeout: Seconds = Field(600, description="Seconds an upstream may stay silent.")
     capture_max_body: Annotated[int, Field(ge=0)] = Field(
@@ -91,6 +102,24 @@ class Settings(BaseSettings):
     )
     shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key must be given together")
+        if self.tls == "auto" and self.tls_cert is not None:
+            raise ValueError("tls = auto makes its own certificate: give either that or tls_cert")
+        return self
+
+    @property
+    def tls_folder(self) -> Path:
+        """Where `tls = auto` keeps its authority and certificate."""
+        return self.data_dir / "tls"
+
+    @property
+    def scheme(self) -> str:
+        """What the proxy speaks: http or https."""
+        return "https" if self.tls == "auto" or self.tls_cert is not None else "http"
 
     @property
     def store_url(self) -> str:
@@ -210,6 +239,8 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
 def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
     error = exc.errors(include_url=False, include_input=False)[0]
     name = ".".join(str(part) for part in error["loc"])
+    if not name:
+        return f"Bad settings: {error['msg'].removeprefix('Value error, ')}."
     origin = origins.get(name) or next((where for leaf, where in origins.items() if leaf.startswith(name)), name)
     if error["type"] == "extra_forbidden":
         return f"Unknown setting {origin}. Known are: {', '.join(setting_names())}."

@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -100,6 +101,7 @@ class Supervisor:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises CannotServe."""
         _check(self._settings)
+        self._settings = _with_certificate(self._settings)
         _raise_open_file_limit()
         with ExitStack() as stack:
             tap_listener = stack.enter_context(_listen(self._settings.host, self._settings.port, "--port"))
@@ -204,6 +206,22 @@ def _check(settings: Settings) -> None:
             f"The data directory {settings.data_dir} is not writable ({exc.strerror}). "
             "Choose another with --data-dir or mend its permissions."
         ) from exc
+
+
+def _with_certificate(settings: Settings) -> Settings:
+    """The settings with the files of the certificate that they ask for. Made here, once for all the processes."""
+    try:
+        if settings.tls == "auto":
+            # cryptography takes a tenth of a second to import: only those wait for it who use it.
+            from gemtap.tls import local_certificate
+
+            made = local_certificate(settings.tls_folder, settings.tls_names)
+            return settings.model_copy(update={"tls": "off", "tls_cert": made.certificate, "tls_key": made.key})
+        if settings.tls_cert is not None:
+            ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ValueError) as exc:  # ssl's errors are OSErrors
+        raise CannotServe(f"The TLS certificate cannot be used: {exc}. See --tls-cert, --tls-key and --tls.") from exc
+    return settings
 
 
 def _is_loopback(host: str) -> bool:

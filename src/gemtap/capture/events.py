@@ -6,7 +6,7 @@
 | `request.body` | bytes | a piece of its body has arrived |
 | `response` | a map, see `ResponseHead` | the answer's head has arrived, or was made here |
 | `response.body` | bytes | a piece of its body has arrived, before it goes to the client |
-| `ws.client`, `ws.server` | text or bytes | a whole message of either side of a WebSocket has arrived, before it goes on |
+| `ws.client`, `ws.server` | text or bytes | a whole message of one side of a WebSocket has arrived, before it goes on |
 | `end` | a map, see `End` | the exchange is over |
 
 A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut.

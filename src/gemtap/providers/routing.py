@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 
@@ -15,6 +15,8 @@ class Route:
     provider: str
     path: bytes
     """The raw path for the upstream."""
+    prefix: bytes = b""
+    """What the client's path had before it, such as `/gemini`."""
 
 
 # JavaScript's Live client with a base URL that ends in a slash sends //ws/..., and so to Google: it goes on as it is.
@@ -43,5 +45,6 @@ def match(path: bytes) -> Route | None:
     prefix, slash, _ = path[1:].partition(b"/")
     by_prefix = _PREFIXES.get(b"/" + prefix)
     if by_prefix is not None and slash:
-        return by_prefix(path[len(prefix) + 1 :])
+        route = by_prefix(path[len(prefix) + 1 :])
+        return replace(route, prefix=b"/" + prefix) if route is not None else None
     return _gemini(path)

@@ -59,7 +59,14 @@ def make_app(settings: Settings) -> TapApp:
                 silence_timeout=settings.upstream_silence_timeout,
                 proxies=proxies,
             ) as upstreams:
-                forwarder = Forwarder(folder, upstreams, origins, fingerprints, max_body=settings.capture_max_body)
+                forwarder = Forwarder(
+                    folder,
+                    upstreams,
+                    origins,
+                    fingerprints,
+                    max_body=settings.capture_max_body,
+                    trusted_fronts=frozenset(settings.trusted_fronts),
+                )
                 relay = Relay(
                     folder,
                     forwarder.losses,

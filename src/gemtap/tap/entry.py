@@ -21,6 +21,8 @@ def main() -> None:
         settings,
         grace=settings.shutdown_grace,
         http=TapProtocol,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
         timeout_keep_alive=75,
         ws=SessionProtocol,
         ws_max_size=MAX_MESSAGE,

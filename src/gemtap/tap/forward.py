@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
@@ -15,6 +15,7 @@ from gemtap.capture.spool import TapFolder
 from gemtap.interaction import Outcome
 from gemtap.providers import routing
 from gemtap.tap import headers as header_rules
+from gemtap.tap.bringing_back import WayBack, client_origin
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
 from gemtap.tap.errors import ExchangeFault, answer, proxy_error, refused_path, shutting_down
 from gemtap.tap.exchange import Exchange, Losses
@@ -39,13 +40,15 @@ class Forwarder:
         fingerprints: Fingerprints,
         *,
         max_body: int,
+        trusted_fronts: Collection[str],
     ) -> None:
-        """`origins`: the upstream of each provider."""
+        """`origins`: the upstream of each provider; `trusted_fronts`: addresses whose `X-Forwarded-*` are believed."""
         self._folder = folder
         self._upstreams = upstreams
         self._origins = origins
         self._fingerprints = fingerprints
         self._max_body = max_body
+        self._trusted_fronts = trusted_fronts
         self.losses = Losses()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,15 +121,21 @@ class Forwarder:
             # Without a Content-Length the body goes on as chunks, as it came.
             whole if whole is not None and length is not None else body,
         )
+        way_back = WayBack(self._origin_of(scope), route.prefix, upstream)
         try:
-            await self._relay(upstream, response, client)
+            await self._relay(upstream, response, client, way_back)
         finally:
             # Closing an answer that is not read to its end closes its connection: the upstream stops at once.
             response.close()
 
-    async def _relay(self, upstream: str, response: aiohttp.ClientResponse, client: _Client) -> None:
+    def _origin_of(self, scope: Scope) -> bytes:
+        peer = scope["client"]
+        trusted = peer is not None and peer[0] in self._trusted_fronts
+        return client_origin(scope["headers"], scheme=scope["scheme"], local=scope["server"], trusted=trusted)
+
+    async def _relay(self, upstream: str, response: aiohttp.ClientResponse, client: _Client, way_back: WayBack) -> None:
         """Copy the answer out: each read from the upstream is one write to the client, captured first."""
-        await client.start(response.status, header_rules.to_client(response.raw_headers))
+        await client.start(response.status, way_back.bring_back(header_rules.to_client(response.raw_headers)))
         try:
             async for piece in response.content.iter_any():
                 await client.write(piece)
