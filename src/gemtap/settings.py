@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     )
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description="Names beside localhost under which browsers may reach the dashboard."
+    )
     insecure: bool = Field(False, description="Allow listening on more than loopback.")
     tls: Literal["off", "auto"] = Field(
         "off", description="auto: the proxy speaks TLS, with a certificate of an authority made in the data directory."
@@ -163,6 +166,18 @@ def load(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) 
         return Loaded(Settings(**merged), origins)
     except ValidationError as exc:
         raise SettingsError(_one_line(exc, origins)) from None
+
+
+def address_of(settings: Settings) -> str:
+    """The proxy's address as clients on this machine are to be told."""
+    return f"{settings.scheme}://{reachable_host(settings.host)}:{settings.port}"
+
+
+def reachable_host(host: str) -> str:
+    """The host of a link: an address that means every interface, or loopback, is best called localhost."""
+    if host in ("0.0.0.0", "::", "", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
 
 
 def environment_proxy(url: str) -> str | None:

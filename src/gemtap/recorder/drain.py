@@ -9,8 +9,7 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,28 +55,46 @@ class Recorder:
         self._store = store
         self._providers = providers
         self.progress = Progress()
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let `run` end, once what is ready now is recorded or cannot be."""
+        self._stopping.set()
+        self._wake.set()
 
     async def run(self) -> None:
-        """Record until cancelled."""
-        wake = asyncio.Event()
-        async with self._alone(), asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch(wake))
-            pause = _FIRST_PAUSE
-            while True:
-                wake.clear()
-                try:
-                    await self.drain()
-                    pause = _FIRST_PAUSE
-                except Exception as exc:
-                    self._note(exc)
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, _LONGEST_PAUSE)
-                    continue
-                try:
-                    async with asyncio.timeout(SCAN_EVERY):
-                        await wake.wait()
-                except TimeoutError:
-                    pass
+        """Open the store and record until stopped, whatever becomes of the store meanwhile."""
+        lock = await self._lock_spool()
+        if lock is None:
+            return
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(self._watch())
+                await self._record()
+                watching.cancel()
+        finally:
+            os.close(lock)
+
+    async def _record(self) -> None:
+        opened, last = False, False
+        pause = _FIRST_PAUSE
+        while not last:
+            last = self._stopping.is_set()
+            self._wake.clear()
+            waiting_for, seconds = self._wake, SCAN_EVERY
+            try:
+                if not opened:
+                    await self._store.open()
+                    opened = True
+                await self.drain()
+                pause = _FIRST_PAUSE
+            except Exception as exc:
+                self._note(exc)
+                waiting_for, seconds = self._stopping, pause
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            if not last:
+                await _wait(waiting_for, seconds)
 
     async def drain(self) -> int:
         """Record every capture that is ready now, oldest first, and say how many. Raises StoreUnavailable."""
@@ -138,21 +155,28 @@ class Recorder:
         self.progress.last_error = reason
         self.progress.last_error_at = datetime.now(UTC)
 
-    async def _watch(self, wake: asyncio.Event) -> None:
+    async def _watch(self) -> None:
         async for _ in awatch(self._spool.ready, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False):
-            wake.set()
+            self._wake.set()
 
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """Wait until no other process records from this spool."""
+    async def _lock_spool(self) -> int | None:
+        """Wait until no other process records from this spool, and see to it that none does; None when stopped."""
         lock = os.open(self._spool.ready, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            while not _locked(lock):
-                self._note(StoreUnavailable("Another Gemtap records from this data directory."))
-                await asyncio.sleep(1)
-            yield
-        finally:
-            os.close(lock)
+        while not _locked(lock):
+            self._note(StoreUnavailable("Another Gemtap records from this data directory."))
+            await _wait(self._stopping, 1)
+            if self._stopping.is_set():
+                os.close(lock)
+                return None
+        return lock
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass
 
 
 def _locked(descriptor: int) -> bool:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
-from gemtap.settings import Settings, environment_proxy
+from gemtap.settings import Settings, environment_proxy, reachable_host
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.forward import Forwarder
 from gemtap.tap.relay import Relay
@@ -84,7 +84,7 @@ def make_app(settings: Settings) -> TapApp:
 
     app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.lifespan_context = lifespan
-    dashboard = f"http://{_reachable(settings.host)}:{settings.dashboard_port}/"
+    dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
 
     @app.get("/_gemtap/health")
     async def health() -> dict[str, Any]:
@@ -100,8 +100,3 @@ def make_app(settings: Settings) -> TapApp:
         )
 
     return app
-
-
-def _reachable(host: str) -> str:
-    """The host of a link: an address that means every interface is none that a browser can open."""
-    return {"0.0.0.0": "localhost", "::": "localhost", "": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound

@@ -1,0 +1,5 @@
+"""The `gemtap` command: a file a group of commands."""
+
+from gemtap.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,74 @@
+"""What all commands share: the application, its errors, and the settings that they read."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from gemtap import __version__
+from gemtap.settings import Loaded, SettingsError, load
+
+app = typer.Typer(
+    name="gemtap",
+    help="A transparent, local logging proxy for the Gemini API: every exchange kept, whole.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 it could not be done, 2 the command or a setting is wrong.",
+)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", envvar="GEMTAP_CONFIG", help="Settings file. Default: gemtap.toml, if any.")
+]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the spool and the embedded database.")]
+StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///PATH or mongodb://HOST/DATABASE.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+class Failed(Exception):
+    """The command cannot be done. One line: why, and what to do."""
+
+
+def settings_of(flags: dict[str, Any], config: Path | None) -> Loaded:
+    """The settings, with the flags of the command on top."""
+    return load(flags, config=config)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gemtap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line, every error in one line on standard error."""
+    from gemtap.cli import serve, reading  # noqa: F401, I001 - their commands register themselves
+
+    try:
+        app()
+    except SettingsError as exc:
+        _fail(str(exc), 2)
+    except Failed as exc:
+        _fail(str(exc), 1)
+    except BrokenPipeError:
+        # `gemtap ls | head` is no error. Nothing more may be written, not even at exit.
+        sys.stdout = None
+        sys.exit(0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"gemtap: {message}", file=sys.stderr)
+    sys.exit(status)

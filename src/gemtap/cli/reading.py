@@ -1,0 +1,214 @@
+"""`gemtap ls` and `gemtap show`: what is recorded. They read the store themselves, whether Gemtap serves or not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, one_line
+from gemtap.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from gemtap.interaction import Side
+    from gemtap.stores.base import Store
+
+T = TypeVar("T")
+
+
+@app.command(name="ls")
+def list_interactions(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended: its `next`.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    operation: Annotated[str | None, typer.Option(help="Only this operation, such as generateContent.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only with this outcome, such as complete.")] = None,
+    status: Annotated[int | None, typer.Option(help="Only with this HTTP status.")] = None,
+    client: Annotated[str | None, typer.Option(help="Only of this client.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this time on (ISO 8601, UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Only before this time (ISO 8601, UTC).")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """List interactions, newest first.
+
+    Example: gemtap ls --model gemini-2.5-pro --status 429
+    """
+    from gemtap.dashboard.api import ListQuery, page_as_json
+
+    wanted = {
+        "limit": limit,
+        "cursor": cursor,
+        "provider": provider,
+        "model": model,
+        "operation": operation,
+        "outcome": outcome,
+        "status": status,
+        "client": client,
+        "since": since,
+        "until": until,
+    }
+    query = _checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
+    page = _read(
+        settings_of({"data_dir": data_dir, "store": store}, config).settings,
+        lambda opened: opened.page(query.where(), limit=query.limit, cursor=query.cursor),
+    )
+    listed = page_as_json(page)
+    if as_json:
+        print(json.dumps(listed, ensure_ascii=False))
+    elif not listed["items"]:
+        console().print("Nothing is recorded that fits.")
+    else:
+        console().print(table_of(listed["items"]))
+        if listed["next"]:
+            console().print(f"Older ones: --cursor {listed['next']}", style="dim")
+
+
+def table_of(items: list[dict[str, Any]]) -> Table:
+    """A table of list items."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name, width in (("id", 24), ("time (UTC)", 19)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    for name in ("client", "model", "asked", "answered"):
+        table.add_column(name, no_wrap=True)
+    for name in ("in", "out", "s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("outcome", no_wrap=True)
+    for item in items:
+        table.add_row(*row_of(item))
+    return table
+
+
+def row_of(item: dict[str, Any]) -> tuple[Text, ...]:
+    """The cells of one list item."""
+    tokens, duration = item["tokens"], item["request_duration_ms"]
+    answer = item["error"]["message"] if item["error"] else item["preview"]["answer"]
+    return (
+        harmless(item["id"]),
+        harmless(item["timestamp"][:19].replace("T", " ")),
+        one_line(item["client"]["name"], 20),
+        one_line(item["model"] or item["operation"], 30),
+        one_line(item["preview"]["prompt"], 40),
+        one_line(answer, 40),
+        harmless("" if tokens["input"] is None else str(tokens["input"])),
+        harmless("" if tokens["output"] is None else str(tokens["output"])),
+        harmless("" if duration is None else f"{duration / 1000:.2f}"),
+        outcome_of(item),
+    )
+
+
+def outcome_of(item: dict[str, Any]) -> Text:
+    """Status and, where it is not the ordinary one, outcome."""
+    status = str(item["response"]["status"]) if item["response"] else "–"
+    ending = "" if item["outcome"] == "complete" else " " + item["outcome"].replace("_", " ")
+    failed = item["error"] is not None or ending
+    return harmless(status + ending, "red" if failed else "green")
+
+
+@app.command()
+def show(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")],
+    as_json: AsJson = False,
+    request: Annotated[bool, typer.Option("--request", help="Print the request's exact bytes.")] = False,
+    response: Annotated[bool, typer.Option("--response", help="Print the response's exact bytes.")] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Show one interaction.
+
+    Example: gemtap show 66f1c0ffee0123456789abcd --response
+    """
+    from bson import ObjectId
+
+    if request + response + as_json > 1:
+        raise SettingsError("Give one of --json, --request and --response.")
+    if not ObjectId.is_valid(id_):
+        raise Failed(f"{id_} is no id of an interaction: those are 24 hexadecimal digits. `gemtap ls` lists them.")
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    if request or response:
+        _print_bytes(settings, id_, "request" if request else "response")
+        return
+    document = _read(settings, lambda opened: opened.get(ObjectId(id_)))
+    if document is None:
+        raise Failed(f"There is no interaction {id_} in {settings.store_url}.")
+
+    from gemtap.interaction import to_json
+
+    shown = to_json(document)
+    if as_json:
+        print(json.dumps(shown, ensure_ascii=False))
+    else:
+        _print_document(console(), shown)
+
+
+def _print_bytes(settings: Settings, id_: str, side: Side) -> None:
+    from bson import ObjectId
+
+    raw = _read(settings, lambda opened: opened.raw(ObjectId(id_), side))
+    if raw is None:
+        raise Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
+    sys.stdout.buffer.write(raw)
+    sys.stdout.buffer.flush()
+
+
+def _print_document(out: Console, document: dict[str, Any]) -> None:
+    out.print(Text.assemble((document["model"] or document["operation"], "bold"), "  ", outcome_of(document)))
+    bodies = {side: document[side] for side in ("request", "response")}
+    head = {name: value for name, value in document.items() if name not in bodies}
+    out.print(harmless(_pretty(head)))
+    for side, part in bodies.items():
+        out.print(Text(f"\n{side}", "bold"))
+        if part is not None:
+            out.print(harmless(_pretty({name: value for name, value in part.items() if name != "chunks"})))
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
+    from pydantic import ValidationError
+
+    try:
+        return model(**values)
+    except ValidationError as exc:
+        fault = exc.errors()[0]
+        raise SettingsError(f"Bad flag --{fault['loc'][-1]}: {fault['msg']}.") from None
+
+
+def _read(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
+    """What is read from the store of these settings."""
+    from gemtap.stores.base import StoreError
+    from gemtap.stores.opening import open_store
+
+    if settings.store_url.startswith("sqlite:///"):
+        path = Path(settings.store_url.removeprefix("sqlite:///"))
+        if not path.exists():
+            raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
+
+    async def run(opened: Store) -> T:
+        try:
+            await opened.open()
+            return await read(opened)
+        finally:
+            await opened.close()
+
+    try:
+        return asyncio.run(run(open_store(settings.store_url)))
+    except StoreError as exc:
+        raise Failed(str(exc)) from exc
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from exc

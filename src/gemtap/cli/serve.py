@@ -1,0 +1,111 @@
+"""`gemtap serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.settings import Settings, SettingsError, address_of, reachable_host
+
+_listening = partial(typer.Option, rich_help_panel="Listening")
+_tls = partial(typer.Option, rich_help_panel="TLS")
+_more = partial(typer.Option, rich_help_panel="More")
+
+
+@app.command()
+def serve(
+    config: Config = None,
+    host: Annotated[str | None, _listening(help="Address to listen on. Default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, _listening(help="Port of the proxy. Default: 4360.")] = None,
+    dashboard_port: Annotated[int | None, _listening(help="Port of the dashboard. Default: 4361.")] = None,
+    insecure: Annotated[bool | None, _listening("--insecure", help="Allow listening on more than loopback.")] = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+    upstream: Annotated[
+        list[str] | None, typer.Option(metavar="PROVIDER=URL", help="Where its requests go. Repeatable.")
+    ] = None,
+    tls: Annotated[str | None, _tls(metavar="auto", help="Speak TLS, with a certificate made here.")] = None,
+    tls_cert: Annotated[Path | None, _tls(help="Speak TLS with this certificate chain (PEM).")] = None,
+    tls_key: Annotated[Path | None, _tls(help="The certificate's private key (PEM).")] = None,
+    workers: Annotated[int | None, _more(help="Processes that forward. Default: 1.")] = None,
+    capture_max_body: Annotated[
+        int | None, _more(metavar="BYTES", help="Bytes kept of one body. Default: 256 MiB.")
+    ] = None,
+    shutdown_grace: Annotated[
+        float | None, _more(metavar="SECONDS", help="What running exchanges get at shutdown. Default: 30.")
+    ] = None,
+    log_level: Annotated[str | None, _more(metavar="debug|info|warning|error", help="Default: info.")] = None,
+) -> None:
+    """Run the proxy and the dashboard until Ctrl-C.
+
+    Every setting may also stand in gemtap.toml or in a GEMTAP_* variable; docs/settings.md lists them.
+
+    Example: gemtap serve --port 4360 --store mongodb://localhost/gemtap
+    """
+    flags: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "dashboard_port": dashboard_port,
+        "insecure": insecure,
+        "data_dir": data_dir,
+        "store": store,
+        "providers": _upstreams(upstream or []),
+        "tls": tls,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "workers": workers,
+        "capture_max_body": capture_max_body,
+        "shutdown_grace": shutdown_grace,
+        "log_level": log_level,
+    }
+    run(settings_of(flags, config).settings)
+
+
+def run(settings: Settings) -> None:
+    """Serve with these settings until told to end."""
+    from gemtap.stores.opening import open_store
+    from gemtap.supervisor import CannotServe, Supervisor
+
+    try:
+        description = open_store(settings.store_url).description
+    except ValueError as exc:
+        raise SettingsError(str(exc)) from exc
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s gemtap: %(message)s")
+    try:
+        asyncio.run(Supervisor(settings, on_ready=lambda: _say_hello(settings, description)).run())
+    except CannotServe as exc:
+        raise Failed(str(exc)) from exc
+
+
+def _upstreams(given: list[str]) -> dict[str, dict[str, str]]:
+    providers = {}
+    for each in given:
+        name, equals, url = each.partition("=")
+        if not (name and equals and url):
+            raise SettingsError(
+                f"Bad flag --upstream {each}: it must be PROVIDER=URL, such as gemini=http://localhost:8080."
+            )
+        providers[name] = {"upstream": url}
+    return providers
+
+
+def _say_hello(settings: Settings, store: str) -> None:
+    dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
+    lines = [
+        f"Proxy:      {address_of(settings)}    set this as the base URL of your Gemini client",
+        f"Dashboard:  {dashboard}",
+        f"Store:      {store}",
+    ]
+    if settings.tls == "auto":
+        authority = (settings.tls_folder / "ca.pem").absolute()
+        lines += [
+            f"Trust:      {authority}",
+            f"            Python: SSL_CERT_FILE={authority}   Node.js: NODE_EXTRA_CA_CERTS={authority}",
+        ]
+    print("\n".join(lines), flush=True)

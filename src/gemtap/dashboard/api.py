@@ -1,0 +1,115 @@
+"""The JSON API: lists and documents as `gemtap.interaction` describes them, and the exact bytes of bodies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from bson import ObjectId
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+
+from gemtap.interaction import Json, Side, to_json
+from gemtap.stores.base import Filter, Page, Store
+
+
+def _object_id(value: Any) -> ObjectId:
+    if not ObjectId.is_valid(value):
+        raise ValueError("not an id: 24 hexadecimal digits")
+    return ObjectId(value)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+Id = Annotated[ObjectId, PlainValidator(_object_id)]
+Moment = Annotated[datetime, AfterValidator(_utc)]
+
+
+class ListQuery(BaseModel):
+    """What a list can be asked for. Times are ISO 8601, UTC where they name no zone."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: str | None = None
+    """The `next` of the page before."""
+    provider: str | None = None
+    model: str | None = None
+    operation: str | None = None
+    outcome: str | None = None
+    status: int | None = None
+    client: str | None = None
+    thread: Id | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+    def where(self) -> Filter:
+        """The filter that it asks for."""
+        fields = type(self).model_fields.keys() - {"limit", "cursor"}
+        return Filter(**{name: getattr(self, name) for name in fields})
+
+
+def page_as_json(page: Page) -> dict[str, Json]:
+    """A page as the API and `ls --json` give it."""
+    return {"items": [to_json(item) for item in page.items], "next": page.next}
+
+
+def encoded(value: Json) -> bytes:
+    """JSON as it is sent: UTF-8, and never `NaN`, which a document cannot hold."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
+
+
+def make_router(store: Store) -> APIRouter:
+    """The routes under `/api`."""
+    router = APIRouter()
+
+    @router.get("/interactions")
+    async def interactions(query: Annotated[ListQuery, Query()]) -> Response:
+        page = await store.page(query.where(), limit=query.limit, cursor=query.cursor)
+        return _json(await asyncio.to_thread(lambda: encoded(page_as_json(page))))
+
+    @router.get("/interactions/{id_}")
+    async def interaction(id_: str) -> Response:
+        document = await store.get(known_id(id_))
+        if document is None:
+            raise unknown(id_)
+        # A document of 100 MB takes seconds.
+        return _json(await asyncio.to_thread(lambda: encoded(to_json(document))))
+
+    @router.get("/interactions/{id_}/request")
+    async def request(id_: str) -> Response:
+        return await exact_bytes(id_, "request")
+
+    @router.get("/interactions/{id_}/response")
+    async def response(id_: str) -> Response:
+        return await exact_bytes(id_, "response")
+
+    async def exact_bytes(id_: str, side: Side) -> Response:
+        raw = await store.raw(known_id(id_), side)
+        if raw is None:
+            raise unknown(id_)
+        headers = {"content-disposition": f'attachment; filename="{id_}-{side}"', "cache-control": "no-store"}
+        return Response(raw, media_type="application/octet-stream", headers=headers)
+
+    return router
+
+
+def known_id(word: str) -> ObjectId:
+    """The id of a path; one that is none can be nobody's."""
+    if not ObjectId.is_valid(word):
+        raise unknown(word)
+    return ObjectId(word)
+
+
+def unknown(id_: str) -> HTTPException:
+    """There is no such interaction."""
+    return HTTPException(404, f"There is no interaction {id_[:100]}.")
+
+
+def _json(body: bytes) -> Response:
+    return Response(body, media_type="application/json", headers={"cache-control": "no-store"})

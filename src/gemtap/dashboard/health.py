@@ -1,0 +1,95 @@
+"""How recording goes, for people and for those who watch over processes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from gemtap import __version__
+from gemtap.capture.spool import Spool
+from gemtap.interaction import iso
+from gemtap.recorder.drain import Progress
+from gemtap.stores.base import Store, StoreUnavailable
+
+_PING_TIMEOUT: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of recording."""
+
+    store: str
+    """The store's address, without its password."""
+    store_error: str | None
+    """Why it cannot be reached."""
+    backlog: int
+    """Captures that wait in the spool."""
+    oldest: datetime | None
+    """When the exchange of the oldest began."""
+    failed: int
+    """Captures that can never be stored."""
+    recording_error: str | None
+    recorded: int
+    """Since the desk started."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether what is captured is recorded."""
+        return self.store_error is None and self.recording_error is None
+
+    def as_json(self) -> dict[str, Any]:
+        """As `/readyz` gives it."""
+        return {
+            "status": "ok" if self.ok else "degraded",
+            "backlog": self.backlog,
+            "failed": self.failed,
+            "store": self.store,
+            "error": self.recording_error or self.store_error,
+            "oldest": iso(self.oldest) if self.oldest is not None else None,
+            "oldest_age_s": round((datetime.now(UTC) - self.oldest).total_seconds()) if self.oldest else None,
+            "recorded": self.recorded,
+            "version": __version__,
+        }
+
+
+async def look(store: Store, spool: Spool, progress: Progress) -> Health:
+    """The state now."""
+    store_error = None
+    try:
+        async with asyncio.timeout(_PING_TIMEOUT):
+            await store.ping()
+    except StoreUnavailable as exc:
+        store_error = str(exc)
+    except TimeoutError:
+        store_error = f"{store.description} did not answer within {_PING_TIMEOUT:g} s."
+    backlog, oldest = spool.oldest()
+    return Health(
+        store=store.description,
+        store_error=store_error,
+        backlog=backlog,
+        oldest=oldest,
+        failed=spool.failed_count(),
+        recording_error=progress.last_error,
+        recorded=progress.recorded,
+    )
+
+
+def make_router(store: Store, spool: Spool, progress: Progress) -> APIRouter:
+    """`/healthz`: the process answers. `/readyz`: what is captured is recorded."""
+    router = APIRouter()
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok", "version": __version__}
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        health = await look(store, spool, progress)
+        return JSONResponse(health.as_json(), 200 if health.ok else 503)
+
+    return router
