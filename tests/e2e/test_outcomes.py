@@ -52,8 +52,8 @@ def gemtap(
         tmp_path_factory.mktemp("outcomes"),
         api.origin,
         *("--store", address(mongod, documents)),
-        GEMTAP_UPSTREAM_SILENCE_TIMEOUT="0.5",
-        GEMTAP_SHUTDOWN_GRACE="0.5",
+        GEMTAP_UPSTREAM_SILENCE_TIMEOUT="3",
+        GEMTAP_SHUTDOWN_GRACE="0.3",
     )
     yield gemtap
     gemtap.close()
@@ -136,7 +136,7 @@ def test_upstream_timeout(gemtap: RunningGemtap, documents: Documents) -> None:
     document = stored(documents, head)
     assert document["outcome"] == "upstream_timeout"
     assert document["response"]["status"] == 504
-    assert "0.5" in document["error"]["message"]
+    assert "3 s" in document["error"]["message"]
 
 
 def test_upstream_disconnected(gemtap: RunningGemtap, documents: Documents) -> None:

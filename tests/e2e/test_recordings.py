@@ -60,7 +60,7 @@ def gemtap(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory)
     gemtap.close()
 
 
-@pytest.mark.parametrize(("target", "sent", "answer", "content_type"), recordings())
+@pytest.mark.parametrize(("target", "sent", "answer", "content_type"), list(recordings()))
 def test_nothing_of_a_recording_is_lost(
     gemtap: RunningGemtap, upstream: ScriptedUpstream, target: str, sent: bytes, answer: bytes, content_type: str
 ) -> None:

@@ -101,6 +101,13 @@ def without_the_wire(answer: Any) -> Any:
             return answer
 
 
+def id_of(answer: types.GenerateContentResponse) -> str:
+    """The id of the interaction that an answer came with."""
+    assert answer.sdk_http_response is not None
+    headers = answer.sdk_http_response.headers or {}
+    return next(value for name, value in headers.items() if name.lower() == "x-gemtap-id")
+
+
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.__name__)
 def test_the_sdk_sees_what_it_sees_without_gemtap(
     gemtap: RunningGemtap, api: SimulatedApi, task: Callable[[genai.Client], Any]
@@ -114,9 +121,8 @@ def test_what_the_sdk_did_is_recorded(gemtap: RunningGemtap) -> None:
     client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=gemtap.origin))
     answer = generate(client)
     chunks = generate_stream(client)
-    whole, streamed = gemtap.newest(2)
 
-    document = gemtap.interaction(whole["id"])
+    document = gemtap.interaction(id_of(answer))
     assert document["request"]["body"]["contents"][0]["parts"] == [{"text": "Why is the sky blue?"}]
     assert document["generation_settings"] == {"temperature": 0.3, "maxOutputTokens": 500}
     assert document["response"]["body"]["candidates"][0]["content"]["parts"][0]["text"] == answer.text
@@ -124,7 +130,7 @@ def test_what_the_sdk_did_is_recorded(gemtap: RunningGemtap) -> None:
     assert document["client"]["name"] == "google-genai-python"
     assert document["request_duration_ms"] >= document["timing"]["first_byte_ms"] >= 0
 
-    document = gemtap.interaction(streamed["id"])
+    document = gemtap.interaction(id_of(chunks[0]))
     assert document["streaming"] is True
     (candidate,) = document["response"]["body"]["candidates"]
     text = "".join(part["text"] for part in candidate["content"]["parts"] if not part.get("thought"))

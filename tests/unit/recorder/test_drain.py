@@ -143,8 +143,8 @@ async def test_while_the_store_is_away_everything_waits(
         await until(_true(lambda: not spool.waiting()))
         await until(_true(lambda: recorder.progress.last_error is None))
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        recorder.stop()
+        await running
     assert order == [path.stem for path in paths]
     assert caplog.text.count("NOT RECORDING") == 1
 
@@ -167,8 +167,33 @@ async def test_what_arrives_wakes_the_recorder(
             leave(spool)
             await until(_true(partial(_recorded, recorder, count)))
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        recorder.stop()
+        await running
+
+
+async def test_what_is_ready_when_it_is_stopped_is_recorded(
+    spool: Spool, store: FaultyStore, recorder: Recorder
+) -> None:
+    leave(spool)
+    recorder.stop()
+    await recorder.run()
+    assert recorder.progress.recorded == 1
+
+
+async def test_two_do_not_record_from_one_spool(spool: Spool, store: FaultyStore, recorder: Recorder) -> None:
+    """The second waits for the first to end, and says so."""
+    second = Recorder(spool, store, {"gemini": Gemini()})
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(recorder.run())
+        leave(spool)
+        await until(_true(partial(_recorded, recorder, 1)))
+        tasks.create_task(second.run())
+        await until(_true(lambda: second.progress.last_error is not None))
+        recorder.stop()
+        leave(spool)
+        await until(_true(lambda: second.progress.recorded + recorder.progress.recorded == 2))
+        await until(_true(lambda: second.progress.last_error is None))
+        second.stop()
 
 
 def _recorded(recorder: Recorder, count: int) -> bool:
