@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve test lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers bench lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,6 +26,15 @@ serve: install ## the proxy on port 4360 and the dashboard on 4361, recording to
 
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers"
+
+test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts
+	$(BIN)/python -m pytest -m containers
+
+bench: install ## gemtap beside nginx and beside nothing, about four minutes; writes docs/performance.md
+	@{ command -v wrk && { command -v nginx || test -x /usr/sbin/nginx; }; } >/dev/null || \
+	{ test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk nginx-light; } || \
+	{ echo "make bench needs wrk and nginx: apt-get install wrk nginx-light" >&2; exit 1; }
+	$(BIN)/python -m bench $(BENCH)
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check

@@ -1,0 +1,35 @@
+"""Gemtap beside nginx and beside nothing, in one run: `python -m bench`. Takes about four minutes, on Linux."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bench.machine import facts
+from bench.measure import measure_requests, measure_start_up, measure_streams
+from bench.report import report, write_between_markers
+from bench.samples import Samples
+
+
+def main() -> None:
+    """Measure, print the tables and write them into the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--folder", type=Path, help="where to keep data meanwhile, up to 1 GB")
+    parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the tables")
+    arguments = parser.parse_args()
+
+    with tempfile.TemporaryDirectory(prefix="gemtap-bench-", dir=arguments.folder) as name:
+        folder = Path(name)
+        machine = facts(folder)
+        samples = Samples()
+        measure_start_up(folder / "start-up", samples)
+        requests = measure_requests(folder / "requests", samples)
+        streams = measure_streams(folder / "streams", samples)
+    text = report(samples, machine, requests, streams)
+    print(text)
+    write_between_markers(arguments.page, text)
+
+
+if __name__ == "__main__":
+    main()

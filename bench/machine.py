@@ -1,0 +1,56 @@
+"""The machine that was measured on."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from bench.nginx import nginx_version
+from bench.wrk import wrk_version
+
+_FILES: Final = 4000
+
+
+def facts(folder: Path) -> dict[str, str]:
+    """What a reader has to know of the machine, and of the disk that holds the folder."""
+    cpu = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    libraries = (f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "aiohttp"))
+    return {
+        "CPU": f"{cpu[1] if cpu else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+        "System": f"{platform.system()} {platform.release()}",
+        "Python": f"{platform.python_version()}, {', '.join(libraries)}",
+        "Gemtap": version("gemtap"),
+        "nginx": nginx_version(),
+        "wrk": wrk_version(),
+        "Disk": f"{_file_system(folder)}, {file_us(folder):.0f} µs to make a file",
+    }
+
+
+def file_us(folder: Path) -> float:
+    """Microseconds that it takes to make a file where many were deleted just before.
+
+    Gemtap makes a file for every exchange. On ext4 without a journal, as in some virtual machines, making one passes
+    over each file that was deleted in the last minutes, and takes longer than all the rest of an exchange.
+    """
+    probe = folder / "probe"
+    seconds = 0.0
+    for _ in range(2):
+        probe.mkdir()
+        began_at = time.perf_counter()
+        for number in range(_FILES):
+            os.close(os.open(probe / str(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        seconds = time.perf_counter() - began_at
+        shutil.rmtree(probe)
+    return seconds / _FILES * 1e6
+
+
+def _file_system(folder: Path) -> str:
+    told = subprocess.run(["df", "--output=fstype", str(folder)], capture_output=True, text=True, check=True).stdout
+    return told.split()[-1]

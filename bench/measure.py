@@ -1,0 +1,131 @@
+"""The measurements. All contenders take turns, round after round, so that what else the machine does hits all alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.contender import Contender
+from bench.gemtap import Gemtap, Kept, kept_by, running_gemtap, start_up_seconds
+from bench.nginx import answering_nginx, proxying_nginx
+from bench.processes import accepts_connections, free_port, memory, running, wait_until
+from bench.readers import read_streams
+from bench.samples import Samples
+from bench.traffic import large_request_body, request_body
+from bench.uploads import upload_ms
+from bench.wrk import run_wrk
+
+ROUNDS: Final = 3
+SECONDS: Final = {1: 3, 32: 3}
+"""Seconds of wrk by the number of connections."""
+STREAMS: Final = (100, 500)
+UPLOADS: Final = 20
+STARTS: Final = 3
+
+
+class NotKept(Exception):
+    """Gemtap has not kept what it forwarded: its figures mean nothing."""
+
+
+def measure_requests(folder: Path, samples: Samples) -> Kept:
+    """Whole requests, as fast as they are answered. Raises NotKept."""
+    folder.mkdir()
+    body = folder / "request.json"
+    body.write_bytes(request_body())
+    answered = cut_off = 0
+    with answering_nginx(folder / "upstream") as upstream, _contenders(folder, upstream) as contenders:
+        for round_ in range(ROUNDS):
+            for connections, seconds in SECONDS.items():
+                for contender in contenders:
+                    _say(f"round {round_ + 1}: requests over {connections} connections, {contender.name}")
+                    before = contender.cpu()
+                    load = run_wrk(contender.port, body, connections=connections, seconds=seconds)
+                    recorded_per_second = contender.settle()
+                    samples.add(f"requests/s, {connections}", contender.name, load.per_second)
+                    samples.add(f"p50, {connections}", contender.name, load.p50_ms)
+                    samples.add(f"p99, {connections}", contender.name, load.p99_ms)
+                    for part, used in contender.cpu().items():
+                        samples.add(f"cpu, {connections}", part, (used - before[part]) / load.requests * 1e6)
+                    if recorded_per_second is not None:
+                        samples.add("recorded/s", contender.name, recorded_per_second)
+                    if isinstance(contender, Gemtap):
+                        answered += load.requests
+                        cut_off += connections
+        gemtap = _note_memory(contenders, "requests", samples)
+    return _checked(gemtap, answered, answered + cut_off)
+
+
+def measure_streams(folder: Path, samples: Samples) -> Kept:
+    """Streams that are read while they are written, and large requests. Raises NotKept."""
+    folder.mkdir()
+    body = large_request_body()
+    with _asyncio_upstream(folder) as upstream, _contenders(folder, upstream) as contenders:
+        for round_ in range(ROUNDS):
+            for contender in contenders:
+                _say(f"round {round_ + 1}: uploads, {contender.name}")
+                samples.add("upload", contender.name, upload_ms(contender.port, body, UPLOADS))
+                contender.settle()
+            for streams in STREAMS:
+                for contender in contenders:
+                    _say(f"round {round_ + 1}: {streams} streams, {contender.name}")
+                    readings = read_streams(contender.port, streams)
+                    contender.settle()
+                    samples.add(f"first byte p50, {streams}", contender.name, readings.first_byte_p50)
+                    samples.add(f"first byte p99, {streams}", contender.name, readings.first_byte_p99)
+                    samples.add(f"chunk p50, {streams}", contender.name, readings.chunk_p50)
+                    samples.add(f"chunk p99, {streams}", contender.name, readings.chunk_p99)
+        gemtap = _note_memory(contenders, "streams", samples)
+    exchanges = ROUNDS * (UPLOADS + sum(STREAMS))
+    return _checked(gemtap, exchanges, exchanges)
+
+
+def measure_start_up(folder: Path, samples: Samples) -> None:
+    """From the command to the first answer."""
+    folder.mkdir()
+    for number in range(STARTS):
+        _say(f"start {number + 1}")
+        start = folder / str(number)
+        start.mkdir()
+        samples.add("start-up", "gemtap", start_up_seconds(start, free_port()))
+
+
+@contextmanager
+def _contenders(folder: Path, upstream: int) -> Iterator[tuple[Contender, Contender, Gemtap]]:
+    with proxying_nginx(folder / "nginx", upstream) as (port, pid), running_gemtap(folder, upstream) as gemtap:
+        yield Contender("direct", upstream), Contender("nginx", port, {"nginx": pid}), gemtap
+
+
+@contextmanager
+def _asyncio_upstream(folder: Path) -> Iterator[int]:
+    port = free_port()
+    with running([sys.executable, "-m", "bench.upstream", str(port)], folder / "upstream.log"):
+        wait_until("the upstream", lambda: accepts_connections(port))
+        yield port
+
+
+def _note_memory(contenders: tuple[Contender, Contender, Gemtap], after: str, samples: Samples) -> Gemtap:
+    """Sample the memory of every part, and give the contender that has something to check."""
+    *_, gemtap = contenders
+    for contender in contenders:
+        for part, pid in contender.processes.items():
+            held = memory(pid)
+            samples.add(f"memory after {after}", part, held.now)
+            samples.add(f"peak memory, {after}", part, held.peak)
+    if lost := gemtap.lost():
+        raise NotKept(f"{lost} captures are lost: see {gemtap.log}")
+    return gemtap
+
+
+def _checked(gemtap: Gemtap, least: int, most: int) -> Kept:
+    kept = kept_by(gemtap)
+    _say(f"{kept.interactions} interactions are in the store, {least} requests were answered, {most} begun at most")
+    if not least <= kept.interactions <= most:
+        raise NotKept(f"{kept.interactions} interactions are in the store, not {least} to {most}")
+    return kept
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)

@@ -1,0 +1,105 @@
+"""nginx, in two parts: the upstream that answers at once, and the reverse proxy to compare with."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bench.processes import accepts_connections, free_port, running, wait_until
+from bench.traffic import answer_body
+
+_SBIN: Final = "/usr/local/sbin:/usr/sbin"
+
+# One process each, as gemtap has one tap. Nothing is logged: nginx at its fastest.
+_CONFIGURATION: Final = """
+daemon off;
+master_process off;
+pid nginx.pid;
+error_log error.log;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path temp;
+    proxy_temp_path temp;
+    fastcgi_temp_path temp;
+    uwsgi_temp_path temp;
+    scgi_temp_path temp;
+    tcp_nodelay on;
+    keepalive_requests 1000000000;
+    client_max_body_size 0;
+{http}
+}}
+"""
+
+# $request_id makes each answer a different one.
+_ANSWERING: Final = """
+    default_type "application/json; charset=UTF-8";
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location / {{ return 200 '{answer}'; }}
+    }}
+"""
+
+_STREAMING_PROXY: Final = """
+    upstream api {{
+        server 127.0.0.1:{upstream};
+        keepalive 1024;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen 127.0.0.1:{port} backlog=1024;
+        location / {{
+            proxy_pass http://api;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffering off;
+            proxy_request_buffering off;
+        }}
+    }}
+"""
+
+
+@contextmanager
+def answering_nginx(folder: Path) -> Iterator[int]:
+    """An upstream that gives the same answer to everything, much faster than any proxy asks. Gives its port."""
+    port = free_port()
+    answer = answer_body("$request_id").decode("ascii")
+    with _nginx(folder, port, _ANSWERING.format(port=port, answer=answer)):
+        yield port
+
+
+@contextmanager
+def proxying_nginx(folder: Path, upstream: int) -> Iterator[tuple[int, int]]:
+    """A plain streaming reverse proxy. Gives its port and its process id."""
+    port = free_port()
+    with _nginx(folder, port, _STREAMING_PROXY.format(port=port, upstream=upstream)) as pid:
+        yield port, pid
+
+
+def nginx_version() -> str:
+    """As `1.22.1`."""
+    told = subprocess.run([_program(), "-v"], capture_output=True, text=True, check=True).stderr
+    return told.strip().rpartition("/")[2]
+
+
+@contextmanager
+def _nginx(folder: Path, port: int, http: str) -> Iterator[int]:
+    folder.mkdir()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(_CONFIGURATION.format(http=http))
+    command = [_program(), "-p", str(folder), "-c", str(configuration), "-e", "error.log"]
+    with running(command, folder / "output.log") as process:
+        wait_until("nginx", lambda: accepts_connections(port))
+        yield process.pid
+
+
+def _program() -> str:
+    # Debian keeps it where the PATH of ordinary users does not look.
+    program = shutil.which("nginx") or shutil.which("nginx", path=_SBIN)
+    if program is None:
+        raise FileNotFoundError("nginx is not installed: on Debian, apt-get install nginx-light")
+    return program

@@ -1,0 +1,117 @@
+"""Clients that read many streams at a time, as a process: `python -m bench.readers PORT STREAMS`.
+
+Prints one line of JSON: see `Readings`. It runs on the machine of the upstream, whose times of sending it compares
+with its own times of reading: CLOCK_MONOTONIC is the same for both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from typing import Final, cast
+
+import uvloop
+
+from bench.traffic import CHUNKS, HEADERS, STAMP_BYTES, STAMP_PATTERN, STREAM, request_body
+
+_RAMP: Final = 1.0
+"""Seconds over which the streams begin, so that their chunks are spread in time as those of many users are."""
+
+_STAMPS: Final = re.compile(STAMP_PATTERN)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What one run came to, in milliseconds."""
+
+    streams: int
+    first_byte_p50: float
+    first_byte_p99: float
+    chunk_p50: float
+    chunk_p99: float
+
+
+def read_streams(port: int, streams: int) -> Readings:
+    """Read this many streams at a time, in a process of its own. Raises CalledProcessError where any is not whole."""
+    command = [sys.executable, "-m", "bench.readers", str(port), str(streams)]
+    result = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120).stdout
+    return Readings(**json.loads(result))
+
+
+class Reader(asyncio.Protocol):
+    """One client: a connection, then a request, then its stream."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self._asked_at = 0
+        self.first_byte: int | None = None
+        """Nanoseconds from the request to the first chunk."""
+        self.delays: list[int] = []
+        """Nanoseconds from sending each chunk to reading it."""
+        self.over = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # No isinstance: uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def ask(self, request: bytes) -> None:
+        self._asked_at = time.monotonic_ns()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic_ns()
+        text = self._tail + data
+        end = 0
+        for stamp in _STAMPS.finditer(text):
+            if self.first_byte is None:
+                self.first_byte = now - self._asked_at
+            self.delays.append(now - int(stamp[1]))
+            end = stamp.end()
+        # A stamp may be torn between two reads.
+        self._tail = text[max(end, len(text) - STAMP_BYTES + 1) :]
+        if text.endswith(b"\r\n0\r\n\r\n"):
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.over.set_result(None)
+
+
+async def _read(port: int, streams: int) -> Readings:
+    loop = asyncio.get_running_loop()
+    body = request_body()
+    head = [f"POST {STREAM} HTTP/1.1", f"host: 127.0.0.1:{port}", f"content-length: {len(body)}"]
+    head += [f"{name}: {value}" for name, value in HEADERS.items()]
+    request = "\r\n".join([*head, "\r\n"]).encode("ascii") + body
+    # Connections first, one by one: what is timed is the request.
+    readers = [(await loop.create_connection(Reader, "127.0.0.1", port))[1] for _ in range(streams)]
+    start = loop.time()
+    for number, reader in enumerate(readers):
+        loop.call_at(start + _RAMP * number / streams, reader.ask, request)
+    await asyncio.gather(*(reader.over for reader in readers))
+    return _summary(readers)
+
+
+def _summary(readers: list[Reader]) -> Readings:
+    if broken := [reader for reader in readers if len(reader.delays) != CHUNKS]:
+        raise RuntimeError(f"{len(broken)} of {len(readers)} streams are not whole")
+    first_bytes = _percentiles([reader.first_byte for reader in readers if reader.first_byte is not None])
+    chunks = _percentiles([delay for reader in readers for delay in reader.delays])
+    return Readings(len(readers), *first_bytes, *chunks)
+
+
+def _percentiles(nanoseconds: list[int]) -> tuple[float, float]:
+    """The 50th and the 99th, in milliseconds."""
+    cuts = statistics.quantiles(nanoseconds, n=100, method="inclusive")
+    return cuts[49] / 1e6, cuts[98] / 1e6
+
+
+if __name__ == "__main__":
+    readings = uvloop.run(_read(int(sys.argv[1]), int(sys.argv[2])))
+    print(json.dumps(dataclasses.asdict(readings)))

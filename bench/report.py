@@ -1,0 +1,136 @@
+"""What was measured as Markdown: the tables between the markers of docs/performance.md, and nothing around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from bench.gemtap import Kept
+from bench.measure import ROUNDS, SECONDS, STARTS, STREAMS, UPLOADS
+from bench.samples import Samples
+from bench.traffic import CHUNK_EVERY, CHUNKS, answer_body, large_request_body, request_body
+
+_BEGIN: Final = "<!-- bench: written by `make bench` from here -->"
+_END: Final = "<!-- bench: to here -->"
+
+_REQUEST_KB: Final = len(request_body()) / 1000
+_ANSWER_KB: Final = len(answer_body("x" * 32)) / 1000
+_UPLOAD_MB: Final = len(large_request_body()) / 1e6
+_RUNS: Final = " and ".join(f"{seconds} s over {count}" for count, seconds in SECONDS.items())
+
+_METHOD: Final = f"""\
+All three have the same upstream, run at the same time, and take turns in {ROUNDS} rounds; the figures are medians.
+Client, proxy and upstream share the machine's cores. One nginx process, one tap. Gemtap runs as `gemtap serve` with
+everything on: each exchange is captured on the disk and recorded in SQLite, and the run fails unless the store holds
+every request that was answered.
+
+- **Requests**: wrk posts a `generateContent` call of {_REQUEST_KB:.1f} KB with an API key, for {_RUNS} connections; an
+  nginx gives the answer of {_ANSWER_KB:.1f} KB at once. The requests are all the same; each answer has its own
+  `responseId`. The desk records meanwhile.
+- **CPU** is each process's own, from the start of a run until the last interaction is recorded.
+- **Streams**: each has {CHUNKS} chunks, one every {CHUNK_EVERY * 1000:.0f} ms. A chunk carries the time of its sending,
+  and the client compares that with the time at which it reads it. First byte: from the request to the first chunk; the
+  connection to the proxy exists by then, the proxy's own to the upstream does not always.
+- **Upload**: {UPLOADS} requests of {_UPLOAD_MB:.0f} MB, one after another over one connection.
+- **Start-up**: from the command to the first answer of the tap, the median of {STARTS}.
+
+To reproduce: `make bench`, about four minutes on Linux. It writes this part of this page.
+"""
+
+
+def report(samples: Samples, facts: dict[str, str], requests: Kept, streams: Kept) -> str:
+    """All tables, the machine and the method."""
+    machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
+    parts = [
+        f"Measured on {date.today().isoformat()} with capture and store on.",
+        _comparison(samples),
+        "### What it costs\n\n" + _costs(samples),
+        "### What it keeps\n\n" + _kept(samples, requests, streams),
+        f"### The machine\n\n{machine}",
+        f"### The method\n\n{_METHOD}",
+    ]
+    return "\n\n".join(parts)
+
+
+def write_between_markers(page: Path, text: str) -> None:
+    """Replace what is between the markers; what people wrote around them stays. Raises ValueError without markers."""
+    if not page.exists():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f"# Performance\n\n{_BEGIN}\n{_END}\n", "utf-8")
+    before, begin, rest = page.read_text("utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not begin or not end:
+        raise ValueError(f"{page} has not both lines {_BEGIN} and {_END}")
+    page.write_text(f"{before}{_BEGIN}\n\n{text.rstrip()}\n\n{_END}{after}", "utf-8")
+
+
+def _comparison(samples: Samples) -> str:
+    """Each figure for all three, and how gemtap compares."""
+    rows = []
+    for label, figure, unit in _compared():
+        direct, nginx, gemtap = (samples.median(figure, name) for name in ("direct", "nginx", "gemtap"))
+        assert direct is not None
+        assert nginx is not None
+        assert gemtap is not None
+        added = f"{gemtap - direct:+.2f}{unit}" if unit else ""
+        values = [f"{_number(value)}{unit}" for value in (direct, nginx, gemtap)]
+        rows.append([label, *values, added, f"{gemtap / direct:.2f}", f"{gemtap / nginx:.2f}"])
+    return _table(["", "direct", "nginx", "gemtap", "gemtap adds", "gemtap ÷ direct", "gemtap ÷ nginx"], rows)
+
+
+def _compared() -> list[tuple[str, str, str]]:
+    """The label, the figure and its unit, of each row."""
+    rows = []
+    for connections in SECONDS:
+        where = f"{connections} connection{'s' if connections > 1 else ''}"
+        rows.append((f"requests/s, {where}", f"requests/s, {connections}", ""))
+        rows += [(f"latency {p}, {where}", f"{p}, {connections}", " ms") for p in ("p50", "p99")]
+    for streams in STREAMS:
+        for what in ("first byte", "chunk"):
+            rows += [(f"{what} delay {p}, {streams} streams", f"{what} {p}, {streams}", " ms") for p in ("p50", "p99")]
+    rows.append((f"{_UPLOAD_MB:.0f} MB request, p50", "upload", " ms"))
+    return rows
+
+
+def _costs(samples: Samples) -> str:
+    """CPU time and memory of each process."""
+    columns = [
+        *[(f"CPU a request, {connections} conn.", f"cpu, {connections}", "µs") for connections in SECONDS],
+        *[
+            (f"memory {title} {after}", figure.format(after), "MB")
+            for after in ("requests", "streams")
+            for title, figure in (("after", "memory after {}"), ("peak,", "peak memory, {}"))
+        ],
+    ]
+    rows = [
+        [part, *(_cell(samples.median(figure, part), unit) for _, figure, unit in columns)]
+        for part in samples.parts(columns[0][1])
+    ]
+    return _table(["process", *(title for title, _, _ in columns)], rows)
+
+
+def _kept(samples: Samples, requests: Kept, streams: Kept) -> str:
+    """What recording achieves, and what it takes on the disk."""
+    rows = [
+        ["start-up to the first answer", _cell(samples.median("start-up", "gemtap"), "s")],
+        ["interactions recorded, when a run is over", _cell(samples.median("recorded/s", "gemtap"), "/s")],
+        ["requests kept", f"{requests.interactions:,}"],
+        ["bytes on the disk for each of them", f"{requests.bytes / requests.interactions:,.0f}"],
+        ["streams and uploads kept", f"{streams.interactions:,}"],
+    ]
+    return _table(["", "gemtap"], rows)
+
+
+def _cell(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{_number(value)} {unit}".replace(" /s", "/s")
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    alignment = ["---", *["---:"] * (len(titles) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (titles, alignment, *rows))

@@ -1,0 +1,25 @@
+"""Large requests, one after another."""
+
+from __future__ import annotations
+
+import http.client
+import statistics
+import time
+
+from bench.traffic import GENERATE, HEADERS
+
+
+def upload_ms(port: int, body: bytes, times: int) -> float:
+    """Milliseconds from the first byte of the body to the last of the answer: the median over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    latencies = []
+    for _ in range(times):
+        started_at = time.perf_counter()
+        connection.request("POST", GENERATE, body, HEADERS)
+        answer = connection.getresponse()
+        answer.read()
+        latencies.append((time.perf_counter() - started_at) * 1000)
+        if answer.status != 200:
+            raise RuntimeError(f"the answer to an upload has the status {answer.status}")
+    connection.close()
+    return statistics.median(latencies)

@@ -1,0 +1,79 @@
+"""The upstream of streams and uploads, as a process: `python -m bench.upstream PORT`.
+
+It answers `:streamGenerateContent` with chunks that tell when they were sent, and anything else at once, when the
+whole request is here. No framework: what it costs must not hide what a proxy costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+import time
+from typing import Final, cast
+
+import uvloop
+
+from bench.traffic import CHUNK_EVERY, CHUNKS, answer_body, stream_chunk
+
+_CONTENT_LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_ANSWER: Final = answer_body("bench")
+_ANSWER_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_ANSWER)
+_STREAM_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+class Upstream(asyncio.Protocol):
+    """One connection. Requests need a Content-Length, and come one after another."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._head = b""
+        self._body_left: int | None = None
+        """Bytes of the body that are still to come; None while the head is."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # No isinstance: uvloop's transports are none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._body_left is None:
+            self._head += data
+            head, end, rest = self._head.partition(b"\r\n\r\n")
+            if not end:
+                return
+            length = _CONTENT_LENGTH.search(head)
+            assert length is not None
+            self._head, self._body_left, data = head, int(length[1]), rest
+        self._body_left -= len(data)
+        if self._body_left == 0:
+            head, self._head, self._body_left = self._head, b"", None
+            self._answer(head)
+
+    def _answer(self, head: bytes) -> None:
+        if b":streamGenerateContent" in head.partition(b"\r\n")[0]:
+            # The first chunk comes with the head, as it does when a model has begun to speak.
+            self._transport.write(_STREAM_HEAD)
+            self._send_chunk(CHUNKS, self._loop.time())
+        else:
+            self._transport.write(_ANSWER_HEAD + _ANSWER)
+
+    def _send_chunk(self, left: int, due: float) -> None:
+        if self._transport.is_closing():
+            return
+        chunk = stream_chunk(time.monotonic_ns())
+        self._transport.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        if left > 1:
+            due += CHUNK_EVERY
+            self._loop.call_at(due, self._send_chunk, left - 1, due)
+        else:
+            self._transport.write(_LAST_CHUNK)
+
+
+async def _serve(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port, backlog=1024)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(int(sys.argv[1])))
