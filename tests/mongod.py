@@ -54,6 +54,13 @@ class Mongod:
             self._process.wait(_STOPS_WITHIN_S)
             self._process = None
 
+    def kill(self) -> None:
+        """kill -9, as a crash or the kernel's out-of-memory killer would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(_STOPS_WITHIN_S)
+        self._process = None
+
     def _takes_connections(self) -> bool:
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
