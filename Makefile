@@ -24,6 +24,13 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.run
 serve: install ## the proxy on port 4360 and the dashboard on 4361, recording to ./data
 	$(BIN)/gemtap serve
 
+$(VENV)/.demo: requirements/demo.txt $(VENV)/.run
+	$(PIP) install --quiet --require-hashes -r requirements/demo.txt
+	touch $@
+
+demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, agents, the dashboard
+	$(BIN)/gemtap demo
+
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers"
 
@@ -49,6 +56,8 @@ pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml
 	$(PIP) install --quiet uv
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build -o requirements/run.txt
+	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+		--quiet pyproject.toml --group build --extra demo -c requirements/run.txt -o requirements/demo.txt
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
 

@@ -115,7 +115,7 @@ class Supervisor:
             self._desk = _Child("desk", "gemtap.desk", desk_listener)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._told_to_stop)
+                loop.add_signal_handler(number, self.stop)
             try:
                 await self._watch()
             except* CannotServe as group:
@@ -175,7 +175,8 @@ class Supervisor:
         except TimeoutError:
             child.pause = min(child.pause * 2, _LONGEST_PAUSE)
 
-    def _told_to_stop(self) -> None:
+    def stop(self) -> None:
+        """Let running exchanges finish and end; at the second call, end at once."""
         if self._stopping.is_set() and self._desk is not None:
             _log.warning("Ending at once.")
             # While taps are ending the desk lives on: it is told when they are gone.

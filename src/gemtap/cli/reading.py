@@ -61,7 +61,7 @@ def list_interactions(
         "until": until,
     }
     query = _checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
-    page = _read(
+    page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
         lambda opened: opened.page(query.where(), limit=query.limit, cursor=query.cursor),
     )
@@ -141,7 +141,7 @@ def show(
     if request or response:
         _print_bytes(settings, id_, "request" if request else "response")
         return
-    document = _read(settings, lambda opened: opened.get(ObjectId(id_)))
+    document = open_for_reading(settings, lambda opened: opened.get(ObjectId(id_)))
     if document is None:
         raise Failed(f"There is no interaction {id_} in {settings.store_url}.")
 
@@ -157,7 +157,7 @@ def show(
 def _print_bytes(settings: Settings, id_: str, side: Side) -> None:
     from bson import ObjectId
 
-    raw = _read(settings, lambda opened: opened.raw(ObjectId(id_), side))
+    raw = open_for_reading(settings, lambda opened: opened.raw(ObjectId(id_), side))
     if raw is None:
         raise Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
     sys.stdout.buffer.write(raw)
@@ -189,7 +189,7 @@ def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
         raise SettingsError(f"Bad flag --{fault['loc'][-1]}: {fault['msg']}.") from None
 
 
-def _read(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
+def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
     """What is read from the store of these settings."""
     from gemtap.stores.base import StoreError
     from gemtap.stores.opening import open_store

@@ -85,7 +85,10 @@ class Agents:
 
     async def _one_after_another(self, waiting: list[Random]) -> None:
         while waiting:
-            await self._session(waiting.pop())
+            try:
+                await self._session(waiting.pop())
+            except (errors.APIError, aiohttp.ClientError) as exc:
+                self._on_turn(f"the session ends: {type(exc).__name__}")
 
     async def _session(self, rng: Random) -> None:
         """One conversation: a task, and what the user says next."""

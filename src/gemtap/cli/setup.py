@@ -1,0 +1,56 @@
+"""`gemtap setup`: how a client is pointed at the tap."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from gemtap.cli.app import AsJson, Config, Failed, app, settings_of
+from gemtap.cli.printing import console
+from gemtap.instructions import CLIENTS
+from gemtap.settings import address_of
+
+
+def _complete(beginning: str) -> list[str]:
+    return [name for name in CLIENTS if name.startswith(beginning)]
+
+
+@app.command()
+def setup(
+    client: Annotated[str | None, typer.Argument(help="Without it, they are listed.", autocompletion=_complete)] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Print the exact lines that point a client at the proxy.
+
+    Example: gemtap setup cline
+    """
+    tap = address_of(settings_of({}, config).settings)
+    if client is None:
+        if as_json:
+            print(json.dumps({name: each.title for name, each in CLIENTS.items()}, ensure_ascii=False))
+            return
+        table = Table(box=None, pad_edge=False, show_header=False)
+        for name, each in CLIENTS.items():
+            table.add_row(f"gemtap setup {name}", Text(each.title, "dim"))
+        console().print(table)
+        return
+    if client not in CLIENTS:
+        raise Failed(f"{client} is no client that Gemtap has instructions for. It has: {', '.join(CLIENTS)}.")
+    instructions = CLIENTS[client].for_tap(tap)
+    if as_json:
+        shown = {"title": instructions.title, "where": instructions.where, "lines": instructions.lines}
+        print(json.dumps(shown | {"note": instructions.note}, ensure_ascii=False))
+        return
+    out = console()
+    out.print(Text(instructions.title, "bold"))
+    out.print(Text(instructions.where + ":", "dim"))
+    for line in instructions.lines:
+        # As it is, so that it can be copied: no wrapping, no markup.
+        out.print(Text(f"  {line}"), soft_wrap=True)
+    if instructions.note:
+        out.print(Text(instructions.note, "dim"))

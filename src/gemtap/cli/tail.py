@@ -1,0 +1,125 @@
+"""`gemtap tail`: what is recorded, as it is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, one_line
+from gemtap.cli.reading import open_for_reading, outcome_of
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Store
+
+_EVERY: Final = 0.5
+"""Seconds between two looks at the store."""
+
+_OVERLAP: Final = timedelta(seconds=10)
+"""How far each look reaches back: what another recorder stamps now may be committed a little later."""
+
+_BATCH: Final = 500
+
+
+@app.command()
+def tail(
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=500, help="How many of the past first.")] = 10,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Follow what is recorded until Ctrl-C.
+
+    Example: gemtap tail --json | jq .tokens.total
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    out = console()
+    show: Callable[[dict[str, Any]], None] = _print_json if as_json else lambda item: _print_line(out, item)
+    try:
+        open_for_reading(settings, lambda opened: _follow(opened, lines, show))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+async def _follow(store: Store, lines: int, show: Callable[[dict[str, Any]], None]) -> None:
+    from gemtap.interaction import to_json
+
+    async for item in _recorded(store, lines):
+        show(to_json(item))
+
+
+async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
+    """The newest of the past, oldest first, then each interaction once it is recorded, each once."""
+    from gemtap.stores.base import Filter, StoreUnavailable
+
+    since = datetime.now(UTC)
+    seen = {item["_id"]: item["recorded_at"] async for item in _since(store, since - _OVERLAP)}
+    page = await store.page(Filter(), limit=max(past, 1))
+    for item in reversed(page.items[:past]):
+        seen[item["_id"]] = item["recorded_at"]
+        yield item
+    while True:
+        try:
+            async for item in _since(store, since - _OVERLAP):
+                if item["_id"] not in seen:
+                    yield item
+                seen[item["_id"]] = item["recorded_at"]
+        except StoreUnavailable:
+            pass  # it comes back, and nothing is missed: the next look begins where the last one that succeeded did
+        else:
+            since = max([since, *seen.values()])
+            seen = {id_: at for id_, at in seen.items() if at >= since - 2 * _OVERLAP}
+        await asyncio.sleep(_EVERY)
+
+
+async def _since(store: Store, moment: datetime) -> AsyncIterator[dict[str, Any]]:
+    """What was recorded at or after the moment, in order; some of it twice where it is long."""
+    limit = _BATCH
+    while True:
+        items = await store.recorded_since(moment, limit=limit)
+        for item in items:
+            yield item
+        if len(items) < limit:
+            return
+        if items[-1]["recorded_at"] == moment:
+            limit *= 2  # so many at the same millisecond
+        moment = items[-1]["recorded_at"]
+
+
+def _print_json(item: dict[str, Any]) -> None:
+    print(json.dumps(item, ensure_ascii=False), flush=True)
+
+
+def _print_line(out: Console, item: dict[str, Any]) -> None:
+    tokens, duration = item["tokens"], item["request_duration_ms"]
+    answer = item["error"]["message"] if item["error"] else item["preview"]["answer"]
+    out.print(
+        Text.assemble(
+            (item["timestamp"][11:19], "dim"),
+            " ",
+            outcome_of(item),
+            " ",
+            one_line(item["model"] or item["operation"], 28),
+            (f"  {_known(tokens['input'])} → {_known(tokens['output'])}", "cyan"),
+            ("" if duration is None else f"  {duration / 1000:.1f} s", "dim"),
+            "  ",
+            one_line(item["preview"]["prompt"], 60),
+            ("  ⇒  ", "dim") if answer else "",
+            harmless(one_line(answer, 80).plain, "red" if item["error"] else ""),
+        ),
+        soft_wrap=not out.is_terminal,
+        no_wrap=out.is_terminal,
+        overflow="ellipsis",
+    )
+
+
+def _known(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"
