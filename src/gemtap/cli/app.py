@@ -55,7 +55,7 @@ def _common(
 
 def main() -> None:
     """Run the command line, every error in one line on standard error."""
-    from gemtap.cli import serve, demo, reading, tail, setup, checking  # noqa: F401, I001 - their commands register themselves
+    from gemtap.cli import serve, demo, reading, tail, setup, checking, doctor  # noqa: F401, I001 - their commands register themselves
 
     try:
         app()

@@ -1,0 +1,218 @@
+"""`gemtap doctor`: everything that must be right, looked at, and what to do where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.checking import ask, desk_url, tap_url
+from gemtap.cli.printing import console, harmless
+from gemtap.settings import Loaded, Settings, address_of, environment_proxy, setting_names
+
+_TIMEOUT: Final = 10.0
+_LOW_DISK: Final = 2 * 2**30
+_FEW_FILES: Final = 4096
+"""An exchange takes three open files."""
+
+_OLD: Final = 60.0
+"""Seconds after which a capture that waits is a sign that nothing is recorded."""
+
+Verdict = Literal["ok", "note", "fault"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Verdict
+    text: str
+
+
+@app.command()
+def doctor(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+    """Look at everything that must be right. Exit status 1 where something is not.
+
+    Example: gemtap doctor
+    """
+    loaded = settings_of({"data_dir": data_dir, "store": store}, config)
+    findings = list(_examine(loaded))
+    if as_json:
+        print(json.dumps({"settings": _settings(loaded), "findings": [asdict(each) for each in findings]}))
+    else:
+        _print(loaded, findings)
+    if any(each.verdict == "fault" for each in findings):
+        raise typer.Exit(1)
+
+
+def _examine(loaded: Loaded) -> Iterator[Finding]:
+    settings = loaded.settings
+    yield _data_dir(settings)
+    yield _disk(settings)
+    yield _open_files()
+    for provider, upstream in settings.providers.upstreams().items():
+        yield _upstream(provider, upstream)
+    yield _store(settings)
+    yield from _serving(settings)
+    yield _spool(settings)
+
+
+def _data_dir(settings: Settings) -> Finding:
+    path = settings.data_dir.absolute()
+    if not path.exists():
+        parent = next(parent for parent in path.parents if parent.exists())
+        if not os.access(parent, os.W_OK | os.X_OK):
+            return Finding(
+                "data directory", "fault", f"{path} cannot be made: {parent} is not writable. See --data-dir."
+            )
+        return Finding("data directory", "note", f"{path} is not there yet: `gemtap serve` makes it.")
+    if not os.access(path, os.W_OK | os.X_OK):
+        return Finding("data directory", "fault", f"{path} is not writable. Mend its permissions, or see --data-dir.")
+    return Finding("data directory", "ok", str(path))
+
+
+def _disk(settings: Settings) -> Finding:
+    path = settings.data_dir.absolute()
+    free = shutil.disk_usage(next(each for each in (path, *path.parents) if each.exists())).free
+    text = f"{free / 2**30:.1f} GiB free"
+    return Finding("disk", "ok", text) if free >= _LOW_DISK else Finding("disk", "fault", f"only {text}. Make room.")
+
+
+def _open_files() -> Finding:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard == resource.RLIM_INFINITY or hard >= _FEW_FILES:
+        return Finding("open files", "ok", "no limit" if hard == resource.RLIM_INFINITY else f"up to {hard}")
+    text = f"at most {hard}, enough for {hard // 3} exchanges at once. Raise the hard limit (ulimit -Hn)."
+    return Finding("open files", "note", text)
+
+
+def _upstream(provider: str, upstream: str) -> Finding:
+    name = f"upstream {provider}"
+    if "{" in upstream:
+        return Finding(name, "ok", f"{upstream}, by the request's location")
+    proxy = environment_proxy(upstream)
+    through = f" through {proxy}" if proxy else ""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {}))
+    started = time.perf_counter()
+    try:
+        opener.open(upstream + "/", timeout=_TIMEOUT).close()
+    except urllib.error.HTTPError as exc:
+        exc.close()  # any answer will do: it is there
+    except OSError as exc:
+        reason = getattr(exc, "reason", None) or exc
+        return Finding(
+            name, "fault", f"{upstream} cannot be reached{through}: {reason}. Check the network and proxies."
+        )
+    took = (time.perf_counter() - started) * 1000
+    return Finding(name, "ok", f"{upstream} answers{through} in {took:.0f} ms, with a new connection")
+
+
+def _store(settings: Settings) -> Finding:
+    from gemtap.stores.base import StoreError
+    from gemtap.stores.opening import open_store
+
+    async def look() -> str:
+        opened = open_store(settings.store_url)
+        try:
+            await opened.ping()
+            return opened.description
+        finally:
+            await opened.close()
+
+    path = Path(settings.store_url.removeprefix("sqlite:///"))
+    if settings.store_url.startswith("sqlite:///") and not path.exists():
+        return Finding("store", "note", f"{settings.store_url} is not there yet: `gemtap serve` makes it.")
+    try:
+        return Finding("store", "ok", asyncio.run(look()))
+    except (StoreError, ValueError) as exc:
+        return Finding("store", "fault", str(exc))
+
+
+def _serving(settings: Settings) -> Iterator[Finding]:
+    tap = ask(tap_url(settings, "/_gemtap/health"))
+    if tap.get("status") != "ok":
+        yield Finding("proxy", "note", f"not running on port {settings.port}: `gemtap serve` starts it.")
+        return
+    lost = tap.get("captures_lost")
+    if lost:
+        yield Finding("proxy", "fault", f"{lost} captures could not be written: {tap.get('last_loss')}")
+    else:
+        yield Finding("proxy", "ok", f"answers at {address_of(settings)}")
+    desk = ask(desk_url(settings, "/readyz"))
+    if desk.get("status") == "ok":
+        yield Finding("recording", "ok", f"{desk.get('recorded')} since its start, {desk.get('backlog')} waiting")
+    else:
+        yield Finding("recording", "fault", f"{desk.get('error')} {desk.get('backlog', 'Some')} captures wait.")
+
+
+def _spool(settings: Settings) -> Finding:
+    from gemtap.capture.spool import Spool
+
+    spool = Spool(settings.spool_dir)
+    try:
+        (waiting, oldest), failed = spool.oldest(), spool.failed_count()
+    except OSError as exc:
+        if isinstance(exc, FileNotFoundError):
+            return Finding("spool", "ok", "empty")
+        return Finding("spool", "fault", f"{spool.path} cannot be read: {exc.strerror}. Mend its permissions.")
+    if failed:
+        text = f"{failed} captures can never be stored: {spool.failed} holds them, each with its reason."
+        return Finding("spool", "fault", text)
+    age = time.time() - oldest.timestamp() if oldest is not None else 0
+    if age > _OLD:
+        return Finding("spool", "fault", f"{waiting} captures wait, the oldest for {age:.0f} s. Nothing is recorded.")
+    return Finding("spool", "ok", f"{waiting} captures wait")
+
+
+def _settings(loaded: Loaded) -> list[dict[str, str]]:
+    return [
+        {"name": name, "value": _shown(loaded.settings, name), "from": loaded.origins.get(name, "default")}
+        for name in setting_names()
+    ]
+
+
+def _shown(settings: Settings, name: str) -> str:
+    from gemtap.stores.opening import mask
+
+    if name == "store":
+        return mask(settings.store_url)
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+_MARKS: Final[dict[Verdict, tuple[str, str]]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "fault": ("✗", "red")}
+
+
+def _print(loaded: Loaded, findings: list[Finding]) -> None:
+    out = console()
+    settings = Table(box=None, pad_edge=False, show_header=False)
+    for each in _settings(loaded):
+        style = "dim" if each["from"] == "default" else ""
+        settings.add_row(each["name"], harmless(each["value"], style), Text(each["from"], "dim"))
+    found = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        mark, colour = _MARKS[finding.verdict]
+        found.add_row(Text(mark, colour), finding.name, harmless(finding.text))
+    out.print(Text("Settings in force, and where they come from", "bold"))
+    out.print(settings)
+    out.print(Text("\nWhat was looked at", "bold"))
+    out.print(found)
+    tap = address_of(loaded.settings)
+    out.print(Text(f"\nIn your client, set the base URL {tap}. `gemtap setup` has the exact lines.", "dim"))
