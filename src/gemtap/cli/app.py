@@ -53,10 +53,14 @@ def _common(
     pass
 
 
+def register() -> None:
+    """Let the commands register themselves, in the order in which the help lists them."""
+    from gemtap.cli import serve, demo, setup, doctor, tail, reading, checking  # noqa: F401, I001
+
+
 def main() -> None:
     """Run the command line, every error in one line on standard error."""
-    from gemtap.cli import serve, demo, reading, tail, setup, checking, doctor  # noqa: F401, I001 - their commands register themselves
-
+    register()
     try:
         app()
     except SettingsError as exc:
