@@ -73,6 +73,16 @@ class RunningGemtap:
             *("--port", str(self.port), "--dashboard-port", str(self.dashboard_port)),
             *("--upstream", f"gemini={upstream}", *flags),
         ]
+        self.reading = ("--data-dir", str(self.data_dir), *_store_flag(flags))
+        """Flags with which other commands read its store."""
+        self.environment = {
+            "GEMTAP_DATA_DIR": str(self.data_dir),
+            "GEMTAP_PORT": str(self.port),
+            "GEMTAP_DASHBOARD_PORT": str(self.dashboard_port),
+            "GEMTAP_PROVIDERS__GEMINI__UPSTREAM": upstream,
+            **({"GEMTAP_STORE": _store_flag(flags)[1]} if _store_flag(flags) else {}),
+        }
+        """Variables with which other commands have its settings."""
         self._environment = os.environ | environment
         self._folder = folder
         self.process = self.start()
@@ -152,6 +162,10 @@ class RunningGemtap:
             except subprocess.TimeoutExpired:
                 self.process.kill()  # its children notice, and end by themselves
                 self.process.wait(PATIENCE)
+
+
+def _store_flag(flags: tuple[str, ...]) -> tuple[str, ...]:
+    return flags[(at := flags.index("--store")) : at + 2] if "--store" in flags else ()
 
 
 def _get(port: int, path: str) -> tuple[int, bytes]:

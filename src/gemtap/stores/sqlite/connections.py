@@ -25,8 +25,14 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises sqlite3.Error and OSError.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives the -wal and -shm files the same mode.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        # SQLite gives the -wal and -shm files the same mode. Only a file that is not there yet may be opened here:
+        # closing one would let go of the locks that this process's other connections hold on it, and the next process
+        # to close the database would take itself for the last one and delete the write-ahead log under them
+        # (https://sqlite.org/howtocorrupt.html, section 2.2).
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     # The thread that closes a connection is not the one that used it.
     connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:

@@ -1,0 +1,142 @@
+"""The commands beside a running Gemtap, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
+from tests.wire.peers import Peer, request
+
+GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
+
+
+def ask(gemtap: RunningGemtap, text: str) -> str:
+    body = json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]}]}).encode()
+    with Peer.to(gemtap.port) as client:
+        client.send(request(GENERATE, "x-goog-api-key: any", "Content-Type: application/json", body=body))
+        id_ = client.take_response()[0].value(b"x-gemtap-id")
+    assert id_ is not None
+    return id_.decode()
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gemtap", *arguments]
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | environment,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_tail_shows_each_interaction_once_and_at_once(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    before = [ask(gemtap, f"before {n}") for n in range(3)]
+    gemtap.interaction(before[-1])
+    with running(tmp_path, "tail", "--json", "-n", "2", *gemtap.reading) as process:
+        assert process.stdout is not None
+        assert [json.loads(process.stdout.readline())["id"] for _ in range(2)] == before[1:]
+        after = [ask(gemtap, f"after {n}") for n in range(4)]
+        assert sorted(json.loads(process.stdout.readline())["id"] for _ in range(4)) == sorted(after)
+        last = ask(gemtap, "the last")
+        assert json.loads(process.stdout.readline())["id"] == last
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        assert process.stdout.read() == ""
+
+
+def test_tail_is_readable(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    gemtap.interaction(ask(gemtap, "Why is the \x1b[31msky\x07 blue?"))
+    with running(tmp_path, "tail", "-n", "1", *gemtap.reading) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+    assert "200" in line
+    assert "gemini-2.5-flash" in line
+    assert "blue?" in line
+    assert "\x1b" not in line
+    assert "\x07" not in line
+
+
+def test_doctor_and_health_are_content(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    ask(gemtap, "Are you well?")
+    settings = gemtap.environment
+    assert run(tmp_path, "health", **settings).returncode == 0
+    told = eventually(lambda: done if (done := run(tmp_path, "doctor", **settings)).returncode == 0 else None).stdout
+    for name in ("data directory", "disk", "upstream gemini", "store", "proxy", "recording", "spool"):
+        assert name in told
+    assert "GEMTAP_PORT" in told
+    found = json.loads(run(tmp_path, "doctor", "--json", **settings).stdout)
+    assert {each["verdict"] for each in found["findings"]} <= {"ok", "note"}
+
+
+def test_doctor_names_each_fault_and_no_password(api: SimulatedApi, tmp_path: Path) -> None:
+    done = run(
+        tmp_path,
+        "doctor",
+        GEMTAP_STORE="mongodb://me:secret-word@127.0.0.1:1/gemtap?serverSelectionTimeoutMS=500",
+        GEMTAP_PROVIDERS__GEMINI__UPSTREAM="http://127.0.0.1:1",
+        GEMTAP_PORT=str(free_port()),
+    )
+    assert done.returncode == 1
+    assert "127.0.0.1:1 cannot be reached" in done.stdout
+    assert "does not answer" in done.stdout
+    assert "gemtap serve" in done.stdout
+    assert "secret-word" not in done.stdout + done.stderr
+
+
+def test_health_says_what_does_not_answer(tmp_path: Path) -> None:
+    done = run(tmp_path, "health", GEMTAP_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert done.stderr.startswith("gemtap: The proxy does not answer at http://127.0.0.1:")
+
+
+def test_demo_needs_no_key(tmp_path: Path) -> None:
+    """Rows while it runs; nothing left of it afterwards."""
+    kept = tmp_path / "kept"
+    ports = ("--port", str(free_port()), "--dashboard-port", str(free_port()))
+    done = run(tmp_path, "demo", *ports, "--sessions", "2", "--exit", "--data-dir", str(kept))
+    assert done.returncode == 0, done.stderr
+    assert "gemtap setup" in done.stdout
+    listed = json.loads(run(tmp_path, "ls", "--json", "-n", "100", "--data-dir", str(kept)).stdout)["items"]
+    assert len(listed) > 5
+    assert {item["client"]["name"] for item in listed} == {"Gemtap demo"}
+    assert any(item["streaming"] for item in listed)
+    assert any(item["error"] for item in listed)
+    assert list((kept / "spool" / "ready").iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_demo_ends_at_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    before = set(Path(tempfile.gettempdir()).glob("gemtap-demo-*"))
+    with running(tmp_path, "demo", "--port", str(free_port()), "--dashboard-port", str(free_port())) as process:
+        assert process.stdout is not None
+        assert "http://localhost:" in process.stdout.readline()
+        process.stdout.readline()
+        assert process.stdout.readline()
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == 0
+    assert set(Path(tempfile.gettempdir()).glob("gemtap-demo-*")) <= before
