@@ -99,6 +99,10 @@ class Peer:
     def close(self) -> None:
         self.socket.close()
 
+    def finish(self) -> None:
+        """Say that nothing more comes; the other direction stays."""
+        self.socket.shutdown(socket.SHUT_WR)
+
     def reset(self) -> None:
         """Close with RST instead of FIN."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

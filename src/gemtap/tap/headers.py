@@ -26,10 +26,7 @@ _DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity"
 
 
 def to_upstream(headers: RawHeaders, host: str) -> list[tuple[str, str]]:
-    """The client's headers as they go upstream.
-
-    Non-ASCII values are read as UTF-8, which is how aiohttp writes them.
-    """
+    """The client's headers as they go upstream."""
     dropped = _HOP_BY_HOP | _named_by_connection(headers)
     kept = [("host", host)]
     for name, value in headers:
@@ -38,7 +35,7 @@ def to_upstream(headers: RawHeaders, host: str) -> list[tuple[str, str]]:
             continue
         if name == b"accept-encoding":
             value = _decodable_only(value)
-        kept.append((name.decode("latin-1"), value.decode("utf-8", "surrogateescape")))
+        kept.append((name.decode("latin-1"), _text(value)))
     return kept
 
 
@@ -52,12 +49,21 @@ def to_client(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
 def to_websocket(headers: RawHeaders) -> list[tuple[str, str]]:
     """The client's headers for a WebSocket handshake of our own, which brings its own `Host` and `Sec-WebSocket-*`."""
     kept = to_upstream([(name, value) for name, value in headers if not name.startswith(_WEBSOCKET)], host="")
-    return [(name, value.encode("utf-8", "surrogateescape").decode("latin-1")) for name, value in kept[1:]]
+    # websockets writes ISO-8859-1: every byte is one of its characters.
+    return [(name, value.encode("utf-8").decode("latin-1")) for name, value in kept[1:]]
 
 
 def to_client_websocket(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
     """The headers of the upstream's answer to a handshake as they go to the client, whose handshake is another."""
     return [(name, value) for name, value in to_client(headers) if not name.startswith(_WEBSOCKET)]
+
+
+def _text(value: bytes) -> str:
+    """A value for aiohttp, which writes UTF-8 and nothing else: what is none goes on as the UTF-8 of its characters."""
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def value_of(headers: RawHeaders, name: bytes) -> bytes | None:
