@@ -122,6 +122,23 @@ def test_nothing_is_left_of_a_supervisor_that_is_killed(start: Callable[..., Run
     assert gemtap.interaction(cut)["outcome"] == "shutdown"
 
 
+def test_several_workers_share_the_port(start: Callable[..., RunningGemtap]) -> None:
+    """One that is killed takes nobody else's answer with it."""
+    gemtap = start("--workers", "3")
+    streams = [begin_stream(gemtap, STALL) for _ in range(12)]
+    workers = gemtap.processes("gemtap.tap.entry")
+    assert len(workers) == 3
+    os.kill(workers[0], signal.SIGKILL)
+    ids = [ask(gemtap) for _ in range(6)]
+    for client, _ in streams:
+        client.close()
+    for id_ in ids:
+        assert gemtap.interaction(id_)["outcome"] == "complete"
+    outcomes = {gemtap.interaction(id_)["outcome"] for _, id_ in streams}
+    assert outcomes <= {"interrupted", "client_disconnected"}
+    assert len(gemtap.processes("gemtap.tap.entry")) == 3
+
+
 def test_sigterm_lets_an_answer_finish(start: Callable[..., RunningGemtap]) -> None:
     gemtap = start()
     client, id_ = begin_stream(gemtap)

@@ -137,17 +137,17 @@ class RunningGemtap:
         items = self.api(f"interactions?limit={count}")["items"]
         return items[::-1] if len(items) == count else None
 
-    def children(self) -> dict[str, int]:
-        """Process ids of the tap and the desk."""
+    def processes(self, module: str) -> list[int]:
+        """Process ids of the children that run a module."""
         listed = subprocess.run(
             ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
         ).stdout
-        return {
-            name: int(line.split()[0])
-            for line in listed.splitlines()
-            for name, module in (("tap", "gemtap.tap.entry"), ("desk", "gemtap.desk"))
-            if module in line
-        }
+        return [int(line.split()[0]) for line in listed.splitlines() if module in line]
+
+    def children(self) -> dict[str, int]:
+        """Process ids of the tap and the desk."""
+        modules = {"tap": "gemtap.tap.entry", "desk": "gemtap.desk"}
+        return {name: pid for name, module in modules.items() for pid in self.processes(module)[:1]}
 
     def stop(self) -> int:
         """End it with SIGTERM, and return its exit status."""
