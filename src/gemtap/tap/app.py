@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -17,6 +18,8 @@ from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.forward import Forwarder
 from gemtap.tap.relay import Relay
 from gemtap.tap.upstream import Upstreams
+
+_log = logging.getLogger(__name__)
 
 _OWN_PATHS: Final = {"/", "/favicon.ico"}
 
@@ -47,9 +50,13 @@ def make_app(settings: Settings) -> TapApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         assert isinstance(app, TapApp)
         spool = Spool(settings.spool_dir)
-        spool.create()
-        hand_on_orphans(spool)
-        fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
+        try:
+            spool.create()
+            hand_on_orphans(spool)
+            fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
+        except OSError as exc:
+            _log.error("The proxy cannot start: %s", exc)
+            raise
         origins = settings.providers.upstreams()
         proxies = {origin: proxy for origin in origins.values() if (proxy := environment_proxy(origin))}
         folder = TapFolder(spool)
