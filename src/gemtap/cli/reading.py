@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,8 +19,9 @@ from gemtap.cli.printing import console, harmless, one_line
 from gemtap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from gemtap.interaction import Side
     from gemtap.stores.base import Store
+
+Side = Literal["request", "response"]
 
 T = TypeVar("T")
 
@@ -121,25 +122,24 @@ def outcome_of(item: dict[str, Any]) -> Text:
 def show(
     id_: Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")],
     as_json: AsJson = False,
-    request: Annotated[bool, typer.Option("--request", help="Print the request's exact bytes.")] = False,
-    response: Annotated[bool, typer.Option("--response", help="Print the response's exact bytes.")] = False,
+    raw: Annotated[Side | None, typer.Option("--raw", help="Print the exact bytes of one body.")] = None,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
     """Show one interaction.
 
-    Example: gemtap show 66f1c0ffee0123456789abcd --response
+    Example: gemtap show 66f1c0ffee0123456789abcd --raw response
     """
     from bson import ObjectId
 
-    if request + response + as_json > 1:
-        raise SettingsError("Give one of --json, --request and --response.")
+    if raw is not None and as_json:
+        raise SettingsError("Give either --json or --raw.")
     if not ObjectId.is_valid(id_):
         raise Failed(f"{id_} is no id of an interaction: those are 24 hexadecimal digits. `gemtap ls` lists them.")
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    if request or response:
-        _print_bytes(settings, id_, "request" if request else "response")
+    if raw is not None:
+        _print_bytes(settings, id_, raw)
         return
     document = open_for_reading(settings, lambda opened: opened.get(ObjectId(id_)))
     if document is None:

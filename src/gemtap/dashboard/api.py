@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from bson import ObjectId
 from fastapi import APIRouter, HTTPException, Query
@@ -64,29 +64,41 @@ def encoded(value: Json) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8")
 
 
+_OCTETS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_LIST: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/json": {"example": {"items": [{"id": "66f1c0ffee0123456789abcd"}], "next": None}}}}
+}
+
+
 def make_router(store: Store) -> APIRouter:
     """The routes under `/api`."""
-    router = APIRouter()
+    router = APIRouter(tags=["interactions"], default_response_class=Response)
 
-    @router.get("/interactions")
+    @router.get("/interactions", responses=_LIST)
     async def interactions(query: Annotated[ListQuery, Query()]) -> Response:
+        """A page of interactions without their bodies, newest first; `next` is the cursor of the page after it."""
         page = await store.page(query.where(), limit=query.limit, cursor=query.cursor)
         return _json(await asyncio.to_thread(lambda: encoded(page_as_json(page))))
 
     @router.get("/interactions/{id_}")
     async def interaction(id_: str) -> Response:
+        """The whole document. docs/schema.md describes its fields."""
         document = await store.get(known_id(id_))
         if document is None:
             raise unknown(id_)
         # A document of 100 MB takes seconds.
         return _json(await asyncio.to_thread(lambda: encoded(to_json(document))))
 
-    @router.get("/interactions/{id_}/request")
+    @router.get("/interactions/{id_}/request", responses=_OCTETS)
     async def request(id_: str) -> Response:
+        """The exact bytes of the request's body, content-encoding undone, credentials replaced."""
         return await exact_bytes(id_, "request")
 
-    @router.get("/interactions/{id_}/response")
+    @router.get("/interactions/{id_}/response", responses=_OCTETS)
     async def response(id_: str) -> Response:
+        """The exact bytes of the response's body; of a stream every frame as it came."""
         return await exact_bytes(id_, "response")
 
     async def exact_bytes(id_: str, side: Side) -> Response:

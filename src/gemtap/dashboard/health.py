@@ -81,14 +81,16 @@ async def look(store: Store, spool: Spool, progress: Progress) -> Health:
 
 def make_router(store: Store, spool: Spool, progress: Progress) -> APIRouter:
     """`/healthz`: the process answers. `/readyz`: what is captured is recorded."""
-    router = APIRouter()
+    router = APIRouter(tags=["health"])
 
     @router.get("/healthz")
     async def healthz() -> dict[str, str]:
+        """The process answers."""
         return {"status": "ok", "version": __version__}
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
+        """200 while what is captured is recorded, else 503."""
         health = await look(store, spool, progress)
         return JSONResponse(health.as_json(), 200 if health.ok else 503)
 

@@ -1,4 +1,4 @@
-"""The pages: the list of interactions, and one interaction. Readable without JavaScript."""
+"""The pages: the list of interactions, one interaction, and how to point a client here. Readable without JavaScript."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from gemtap import __version__
 from gemtap.capture.spool import Spool
 from gemtap.dashboard import health
 from gemtap.dashboard.api import ListQuery, known_id, unknown
+from gemtap.instructions import CLIENTS
 from gemtap.interaction import Json, iso, to_json
 from gemtap.recorder.drain import Progress
 from gemtap.settings import Settings, address_of
@@ -27,7 +28,7 @@ _SHOWN: Final = 200_000
 
 
 def make_router(settings: Settings, store: Store, spool: Spool, progress: Progress) -> APIRouter:
-    """`/` and `/interactions/ID`."""
+    """`/`, `/interactions/ID` and `/setup`."""
     router = APIRouter(include_in_schema=False)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -64,6 +65,14 @@ def make_router(settings: Settings, store: Store, spool: Spool, progress: Progre
             "health": await health.look(store, spool, progress),
         }
         return templates.TemplateResponse(request, "interaction.html", context)
+
+    @router.get("/setup", response_class=HTMLResponse)
+    async def setup(request: Request) -> HTMLResponse:
+        context = {
+            "clients": {name: each.for_tap(address_of(settings)) for name, each in CLIENTS.items()},
+            "health": await health.look(store, spool, progress),
+        }
+        return templates.TemplateResponse(request, "setup.html", context)
 
     return router
 
