@@ -82,9 +82,11 @@ def _count(number: int | None) -> str:
 
 
 def _duration(milliseconds: float | None) -> str:
-    """`0.35 s`, `12.4 s`, `2 min 05 s`; empty for None."""
+    """`3 ms`, `1.35 s`, `12.4 s`, `2 min 05 s`; empty for None."""
     if milliseconds is None:
         return ""
+    if milliseconds < 1000:
+        return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1000
     if seconds < 10:
         return f"{seconds:.2f} s"
