@@ -163,6 +163,11 @@ class ScriptedUpstream:
         self._accepted.append(peer)
         return peer
 
+    @property
+    def last(self) -> Peer:
+        """The connection that came last."""
+        return self._accepted[-1]
+
     def nobody_calls(self, seconds: float = 0.5) -> bool:
         """Whether no further connection comes within the time."""
         self._listener.settimeout(seconds)
