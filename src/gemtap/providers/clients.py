@@ -88,7 +88,9 @@ def identify(headers: Mapping[str, str]) -> Caller:
     The order: `x-title` and `http-referer`, in which programs name themselves on purpose; products that are known;
     the SDKs of OpenAI and Anthropic; the first product in `user-agent`.
     """
-    products = dict(_products(headers))
+    products: dict[str, str | None] = {}
+    for product, version in _products(headers):
+        products.setdefault(product, version)
     title = _titled(headers)
     known = _known(products)
     if title is not None:
@@ -102,12 +104,13 @@ def identify(headers: Mapping[str, str]) -> Caller:
 def _titled(headers: Mapping[str, str]) -> str | None:
     title = headers.get("x-title", "").strip()
     hints = f"{title} {headers.get('http-referer', '')}".lower()
-    return next((name for hint, name in _TITLES.items() if hint in hints), None) or title or None
+    named = (name for hint, name in _TITLES.items() if re.search(rf"\b{re.escape(hint)}\b", hints))
+    return next(named, None) or title or None
 
 
 def _products(headers: Mapping[str, str]) -> Iterator[tuple[str, str | None]]:
-    """Products in lower case with their versions, those of `user-agent` last, so that they win."""
-    for name in ("x-goog-api-client", "user-agent"):
+    """Products in lower case with their versions, those of `user-agent` first: of one that is repeated they count."""
+    for name in ("user-agent", "x-goog-api-client"):
         for token in _COMMENT.sub(" ", headers.get(name, "")).split():
             product, version = _split(token)
             yield product.lower(), version

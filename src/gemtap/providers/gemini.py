@@ -7,6 +7,7 @@ from typing import Final
 
 from gemtap.interaction import Error, Json
 from gemtap.providers.base import Parsed, RawExchange
+from gemtap.providers.gemini_chunks import find_error, is_event_stream, read_chunks
 from gemtap.providers.gemini_fields import (
     all_finished,
     read_blocked_prompt,
@@ -15,9 +16,10 @@ from gemtap.providers.gemini_fields import (
     read_generation_settings,
     read_tokens,
 )
+from gemtap.providers.gemini_interactions import read_interaction
 from gemtap.providers.gemini_paths import read_path
 from gemtap.providers.gemini_preview import read_preview
-from gemtap.providers.gemini_stream import Chunk, accumulate, has_content, has_thoughts, read_chunks
+from gemtap.providers.gemini_stream import accumulate, has_content, has_thoughts
 from gemtap.providers.loose import members, word
 
 _GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
@@ -45,6 +47,8 @@ class Gemini:
         """Read one exchange: whatever the shape of its JSON, what has the shape that is documented."""
         operation, model = read_path(exchange.method, exchange.path)
         request = exchange.request_json
+        if operation.startswith("interactions."):
+            return read_interaction(exchange, operation, _model_in(request))
         answer = _read_answer(exchange, operation)
         response = answer.response
         usage = members(response).get("usageMetadata")
@@ -75,54 +79,29 @@ def _read_answer(exchange: RawExchange, operation: str) -> _Answer:
     if not _is_stream(exchange, operation):
         response = exchange.response_json
         return _Answer(response, error=read_error(response) or read_blocked_prompt(response))
-    if operation in _GENERATES:
-        return _read_stream(exchange)
-    return _Answer(None, streamed=True, error=_first_error(read_chunks(exchange.response_raw)))
-
-
-def _is_stream(exchange: RawExchange, operation: str) -> bool:
-    """Whether the answer came as a stream; an error before its first chunk is one JSON body, whatever was asked for."""
-    if exchange.status is None or exchange.status >= 400:
-        return False
-    content_type = exchange.response_headers.get("content-type", "").lower()
-    if content_type.startswith("text/event-stream"):
-        return True
-    may_stream = operation == "streamGenerateContent" and (not content_type or "json" in content_type)
-    return may_stream and not isinstance(exchange.response_json, dict)
-
-
-def _read_stream(exchange: RawExchange) -> _Answer:
     chunks = read_chunks(exchange.response_raw)
+    error = find_error(chunks, whole=exchange.response_whole)
+    if operation not in _GENERATES:
+        return _Answer(None, streamed=True, error=error)
     response = accumulate([chunk.value for chunk in chunks])
-    readable = [isinstance(chunk.value, dict) for chunk in chunks]
-    if readable and not readable[-1] and not exchange.response_whole:
-        readable.pop()  # torn where the answer broke off, of which the exchange's outcome tells
     return _Answer(
         response,
         streamed=True,
         accumulated=response or None,
-        error=(
-            _first_error(chunks)
-            or read_blocked_prompt(response)
-            or _unreadable(readable)
-            or _unfinished(exchange, response)
-        ),
+        error=error or read_blocked_prompt(response) or _unfinished(exchange, response),
         first_content_end=next((chunk.end for chunk in chunks if has_content(chunk.value)), None),
         has_thoughts=any(has_thoughts(chunk.value) for chunk in chunks),
     )
 
 
-def _first_error(chunks: list[Chunk]) -> Error | None:
-    return next((error for chunk in chunks if (error := read_error(chunk.value))), None)
-
-
-def _unreadable(readable: list[bool]) -> Error | None:
-    if all(readable):
-        return None
-    return {
-        "message": f"{readable.count(False)} of the stream's {len(readable)} chunks cannot be read",
-        "details": None,
-    }
+def _is_stream(exchange: RawExchange, operation: str) -> bool:
+    """Whether the answer came as a stream; an error before its first chunk is one JSON body, whatever was asked for."""
+    if is_event_stream(exchange):
+        return True
+    if exchange.status is None or exchange.status >= 400 or operation != "streamGenerateContent":
+        return False
+    content_type = exchange.response_headers.get("content-type", "").lower()
+    return (not content_type or "json" in content_type) and not isinstance(exchange.response_json, dict)
 
 
 def _unfinished(exchange: RawExchange, response: Json) -> Error | None:

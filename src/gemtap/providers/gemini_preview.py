@@ -61,8 +61,8 @@ def _answer(response: Json) -> str | None:
     text = "".join(filter(None, (_said(part) for part in parts))).lstrip()
     if text:
         return shorten(text.split("\n", 1)[0])
-    calls = [_call(part["functionCall"]) for part in parts if isinstance(members(part).get("functionCall"), dict)]
-    return shorten(", ".join(calls)) or None
+    calls = [call for part in parts if isinstance(call := members(part).get("functionCall"), dict)]
+    return shorten(", ".join(call_form(call.get("name"), call.get("args")) for call in calls)) or None
 
 
 def _said(part: Json) -> str | None:
@@ -70,10 +70,10 @@ def _said(part: Json) -> str | None:
     return None if fields.get("thought") is True else word(fields.get("text"))
 
 
-def _call(call: dict[str, Json]) -> str:
-    """`get_weather(location="Boston", days=3)`"""
-    arguments = ", ".join(f"{name}={_argument(value)}" for name, value in members(call.get("args")).items())
-    return f"{word(call.get('name')) or ''}({arguments})"
+def call_form(name: Json, arguments: Json) -> str:
+    """A function call as a person would write it: `get_weather(location="Boston", days=3)`."""
+    shown = ", ".join(f"{argument}={_argument(value)}" for argument, value in members(arguments).items())
+    return f"{word(name) or ''}({shown})"
 
 
 def _argument(value: Json) -> str:

@@ -1,48 +1,14 @@
-"""A streamed answer of Gemini: its chunks, and the one response that they amount to."""
+"""The chunks of a streamed answer of Gemini, and the one response that they amount to."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.providers import sse
 from gemtap.providers.gemini_calls import OpenCall
-from gemtap.providers.json_stream import read_elements
-from gemtap.providers.loose import items, members, overlay, read_json
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """One piece of the stream as the API sent it."""
-
-    value: Json
-    """Mostly an object; None where it cannot be read."""
-    end: int
-    """Offset in the body just past it."""
-
-
-def read_chunks(body: bytes) -> list[Chunk]:
-    """The chunks of a body in either framing: server-sent events, or without `alt=sse` one JSON array."""
-    beginning = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return list(_array(body) if beginning.startswith(b"[") else _events(body))
-
-
-def _events(body: bytes) -> Iterator[Chunk]:
-    for frame in sse.frames(body):
-        # The Gemini API has no such end, but gateways before it do.
-        if frame.data != b"[DONE]":
-            yield Chunk(read_json(frame.data), frame.end)
-
-
-def _array(body: bytes) -> Iterator[Chunk]:
-    array = read_elements(body)
-    for element in array.elements:
-        yield Chunk(element.value, element.end)
-    if not array.closed:
-        yield Chunk(None, len(body))
+from gemtap.providers.loose import count, items, members, overlay
 
 
 def has_content(chunk: Json) -> bool:
@@ -77,8 +43,7 @@ def accumulate(chunks: list[Json]) -> dict[str, Json]:
         for fragment in items(fields.pop("candidates", None)):
             if isinstance(fragment, dict):
                 response.setdefault("candidates", [])
-                index = fragment.get("index")
-                index = index if isinstance(index, int) else 0
+                index = count(fragment.get("index")) or 0
                 candidates.setdefault(index, _Candidate()).add(fragment)
         overlay(response, fields)
     if candidates:
@@ -162,7 +127,11 @@ class _Parts:
         if _is_plain_text(part) and self._text and _is_thought(part) == _is_thought(self._parts[-1]):
             self._text.append(part["text"])
         elif self._call is not None and self._call.continues_with(part):
+            signature = self._call.part.get("thoughtSignature")
             self._call.add(part)
+            if signature not in (None, self._call.part.get("thoughtSignature")):
+                # A part has room for one signature, and none may be lost: the API itself sends them on empty texts.
+                self._begin({"text": "", "thoughtSignature": signature})
         else:
             self._begin(part)
 

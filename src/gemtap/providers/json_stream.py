@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final
 
 from gemtap.interaction import Json
 
@@ -16,7 +16,7 @@ class Element:
 
     value: Json
     end: int
-    """Offset in the body, in bytes, just past the element."""
+    """Offset in the body, in bytes, just past the element; a guess where bytes before it are no UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,41 +25,35 @@ class Elements:
 
     elements: list[Element]
     closed: bool
-    """Whether the array ends with its bracket; if not, it is torn, or what follows the last element is no JSON."""
+    """Whether the body ends with the array's bracket; if not, it is torn, or what follows an element is no JSON."""
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+_OPENING: Final = re.compile(r"\ufeff?[ \t\r\n]*\[")
 
+_GAP: Final = re.compile(r"[ \t\r\n,\]]*")
+"""What may stand between two elements; the bracket too, for an error may follow the array as JSON of its own."""
 
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER: Final = json.JSONDecoder()
 
 
 def read_elements(body: bytes) -> Elements:
     """The elements of the array that a body holds, as far as they can be read. Time is linear in the body's size."""
-    # Escapes keep each byte that is no UTF-8 as one character that encodes to this byte again: offsets stay true.
-    text = body.decode("utf-8", "surrogateescape")
+    text = body.decode("utf-8", "replace")
     found: list[Element] = []
-    position = _skip_space(text, 1 if text.startswith("\ufeff") else 0)
-    if text[position : position + 1] != "[":
+    opening = _OPENING.match(text)
+    if opening is None:
         return Elements(found, closed=False)
-    position = _skip_space(text, position + 1)
+    position = opening.end()
     counted, end = 0, 0
-    while text[position : position + 1] not in ("]", ""):
+    while True:
+        gap = _GAP.match(text, position)
+        assert gap is not None  # it matches the empty string too
+        if gap.end() == len(text):
+            return Elements(found, closed="]" in gap[0])
         try:
-            value, position = _DECODER.raw_decode(text, position)
+            value, position = _DECODER.raw_decode(text, gap.end())
         except (ValueError, RecursionError):
             return Elements(found, closed=False)
-        end += len(text[counted:position].encode("utf-8", "surrogateescape"))
+        end += len(text[counted:position].encode())
         counted = position
-        found.append(Element(value, end))
-        position = _skip_space(text, position)
-        if text[position : position + 1] == ",":
-            position = _skip_space(text, position + 1)
-    return Elements(found, closed=text[position : position + 1] == "]")
-
-
-def _skip_space(text: str, position: int) -> int:
-    space = _SPACE.match(text, position)
-    return space.end() if space else position
+        found.append(Element(value, min(end, len(body))))

@@ -36,7 +36,9 @@ def _gemini(path: bytes) -> Route | None:
 
 _PREFIXES: Final[dict[bytes, Callable[[bytes], Route | None]]] = {b"/gemini": _gemini}
 
-KNOWN: Final = "/v1/..., /v1beta/..., /v1alpha/..., /upload/..., /download/..., /models/..., each also under /gemini"
+KNOWN: Final = (
+    "/v1/..., /v1beta/..., /v1alpha/..., /upload/..., /download/..., /ws/..., /models/..., each also under /gemini"
+)
 """What `match` knows, for people."""
 
 
