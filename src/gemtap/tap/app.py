@@ -14,7 +14,9 @@ from starlette.types import Receive, Scope, Send
 from gemtap import __version__
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
 from gemtap.settings import Settings, environment_proxy, reachable_host
+from gemtap.tap.carrying import Intake
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
+from gemtap.tap.exchange import Losses
 from gemtap.tap.forward import Forwarder
 from gemtap.tap.relay import Relay
 from gemtap.tap.upstream import Upstreams
@@ -46,6 +48,8 @@ class TapApp(FastAPI):
 def make_app(settings: Settings) -> TapApp:
     """The tap of these settings. Its start-up makes the spool, and raises OSError where it cannot."""
 
+    losses = Losses()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         assert isinstance(app, TapApp)
@@ -66,25 +70,10 @@ def make_app(settings: Settings) -> TapApp:
                 silence_timeout=settings.upstream_silence_timeout,
                 proxies=proxies,
             ) as upstreams:
-                forwarder = Forwarder(
-                    folder,
-                    upstreams,
-                    origins,
-                    fingerprints,
-                    max_body=settings.capture_max_body,
-                    trusted_fronts=frozenset(settings.trusted_fronts),
-                )
-                relay = Relay(
-                    folder,
-                    forwarder.losses,
-                    origins,
-                    proxies,
-                    fingerprints,
-                    connect_timeout=settings.upstream_connect_timeout,
-                    max_body=settings.capture_max_body,
-                )
+                intake = Intake(folder, losses, origins, fingerprints, settings.capture_max_body)
+                forwarder = Forwarder(intake, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
+                relay = Relay(intake, proxies, connect_timeout=settings.upstream_connect_timeout)
                 app.forward, app.relay = forwarder.forward, relay.relay
-                app.state.forwarder = forwarder
                 yield
         finally:
             folder.close()
@@ -95,7 +84,6 @@ def make_app(settings: Settings) -> TapApp:
 
     @app.get("/_gemtap/health")
     async def health() -> dict[str, Any]:
-        losses = app.state.forwarder.losses
         return {"status": "ok", "version": __version__, "captures_lost": losses.count, "last_loss": losses.last}
 
     @app.get("/", response_class=HTMLResponse)

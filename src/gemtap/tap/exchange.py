@@ -46,6 +46,8 @@ class Exchange:
         self.id = ObjectId()
         self.sent: int | None = None
         """Microseconds from the start to sending upstream."""
+        self.closing: Closing | None = None
+        """How a WebSocket was closed."""
         self._losses = losses
         self._start = time.perf_counter()
         self._received = time.time()
@@ -144,7 +146,7 @@ class Exchange:
             kept = scrub(raw, redacted.found)
             self._write(kind, self.now(), kept.decode("utf-8") if isinstance(message, str) else kept)
 
-    def end(self, outcome: Outcome, details: str | None, closing: Closing | None = None) -> None:
+    def end(self, outcome: Outcome, details: str | None) -> None:
         """The exchange is over: the one place where a capture ends."""
         if self._held is not None:
             text, whole = self._held.clean(ended=outcome is Outcome.COMPLETE)
@@ -159,8 +161,8 @@ class Exchange:
             "request": self._request.end(),
             "response": self._response.end(),
         }
-        if closing is not None:
-            end["closing"] = closing
+        if self.closing is not None:
+            end["closing"] = self.closing
         self._write(Kind.END, self.now(), end)
         self._close()
 

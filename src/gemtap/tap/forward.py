@@ -3,125 +3,65 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
 
-from gemtap import __version__
 from gemtap.capture.events import RawHeaders
-from gemtap.capture.spool import TapFolder
-from gemtap.interaction import Outcome
-from gemtap.providers import routing
 from gemtap.tap import headers as header_rules
 from gemtap.tap.bringing_back import WayBack, client_origin
-from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
-from gemtap.tap.errors import ExchangeFault, answer, proxy_error, refused_path, shutting_down
-from gemtap.tap.exchange import Exchange, Losses
+from gemtap.tap.carrying import Begun, ClientLeft, Intake
+from gemtap.tap.errors import ExchangeFault, answer
 from gemtap.tap.protocol import CONNECTION, TapProtocol
 from gemtap.tap.upstream import RequestBody, Upstreams
 
-_log = logging.getLogger(__name__)
-
-
-class ClientLeft(Exception):
-    """The client went away while its request was being read."""
-
 
 class Forwarder:
-    """What every exchange of this tap shares."""
+    """The way of every request."""
 
-    def __init__(
-        self,
-        folder: TapFolder,
-        upstreams: Upstreams,
-        origins: Mapping[str, str],
-        fingerprints: Fingerprints,
-        *,
-        max_body: int,
-        trusted_fronts: Collection[str],
-    ) -> None:
-        """`origins`: the upstream of each provider; `trusted_fronts`: addresses whose `X-Forwarded-*` are believed."""
-        self._folder = folder
+    def __init__(self, intake: Intake, upstreams: Upstreams, *, trusted_fronts: Collection[str]) -> None:
+        """`trusted_fronts`: addresses whose `X-Forwarded-*` are believed."""
+        self._intake = intake
         self._upstreams = upstreams
-        self._origins = origins
-        self._fingerprints = fingerprints
-        self._max_body = max_body
         self._trusted_fronts = trusted_fronts
-        self.losses = Losses()
 
     async def forward(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one exchange from its first byte to its last, as an ASGI application."""
         connection: TapProtocol = scope["extensions"][CONNECTION]
         task = asyncio.current_task()
         assert task is not None
-        exchange = Exchange(self._folder, self.losses, max_body=self._max_body)
-        redacted = redact_request(scope["headers"], scope["query_string"], self._fingerprints)
-        client = _Client(exchange, connection, receive, send, redacted, self._fingerprints)
-
-        outcome, details = Outcome.PROXY_ERROR, None
+        begun = self._intake.begin(scope)
+        client = _Client(begun, connection, receive, send)
         connection.on_lost = task.cancel
         try:
-            try:
-                await self._carry(exchange, client, scope, redacted)
-                outcome = Outcome.COMPLETE
-            except ExchangeFault as fault:
-                outcome, details = fault.outcome, scrub(str(fault).encode(), redacted.found).decode()
-                await client.tell(fault)
-        except (asyncio.CancelledError, ClientLeft):
-            if connection.lost:
-                outcome, details = Outcome.CLIENT_DISCONNECTED, None
-            else:
-                ending = shutting_down()
-                outcome, details = ending.outcome, str(ending)
-                await client.tell(ending)
-        except Exception as exc:
-            failure = proxy_error(exc)
-            outcome, details = failure.outcome, scrub(repr(exc).encode(), redacted.found).decode()
-            # Not the traceback: it may hold the URL, and with it a credential.
-            _log.error("exchange %s failed: %s", exchange.id, details)
-            await client.tell(failure)
+            await begun.carry(lambda: self._go(begun, client), tell=client.tell, client_left=lambda: connection.lost)
         finally:
             connection.on_lost = None
-            exchange.end(outcome, details)
 
-    async def _carry(self, exchange: Exchange, client: _Client, scope: Scope, redacted: Redacted) -> None:
-        path: bytes = scope["raw_path"]
+    async def _go(self, begun: Begun, client: _Client) -> None:
+        scope, exchange = begun.scope, begun.exchange
         headers: RawHeaders = scope["headers"]
-        route = routing.match(path)
-        upstream = self._origins.get(route.provider) if route else None
         length = header_rules.content_length(headers)
-        exchange.request(
-            method=scope["method"],
-            path=path,
-            http_version=scope["http_version"],
-            redacted=redacted,
-            client=scope["client"][0] if scope["client"] else None,
-            provider=route.provider if route else "",
-            upstream_path=route.path if route else b"",
-            upstream=upstream,
-            version=__version__,
-            length=length,
-        )
+        destination = begun.capture_head(scope["method"], length)
         has_body = bool(length) or header_rules.value_of(headers, b"transfer-encoding") is not None
         body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
-        if route is None or upstream is None:
+        if destination is None:
             await _read_to_end(body)
-            raise refused_path(path.decode("latin-1"), routing.KNOWN)
+            raise begun.refusal()
 
-        target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
+        upstream = destination.upstream
         exchange.sent = exchange.now()
         response = await self._upstreams.send(
             upstream,
             scope["method"],
-            target.decode("latin-1"),
+            destination.target,
             header_rules.to_upstream(headers, _host(upstream)),
             # Without a Content-Length the body goes on as chunks, as it came.
             whole if whole is not None and length is not None else body,
         )
-        way_back = WayBack(self._origin_of(scope), route.prefix, upstream)
+        way_back = WayBack(self._origin_of(scope), destination.prefix, upstream)
         try:
             await self._relay(upstream, response, client, way_back)
         finally:
@@ -158,21 +98,12 @@ async def _read_to_end(body: RequestBody | None) -> None:
 class _Client:
     """The client's side of one exchange: whatever is read from it or written to it is captured first."""
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        connection: TapProtocol,
-        receive: Receive,
-        send: Send,
-        redacted: Redacted,
-        fingerprints: Fingerprints,
-    ) -> None:
-        self._exchange = exchange
+    def __init__(self, begun: Begun, connection: TapProtocol, receive: Receive, send: Send) -> None:
+        self._begun = begun
+        self._exchange = begun.exchange
         self._connection = connection
         self._receive = receive
         self._send = send
-        self._redacted = redacted
-        self._fingerprints = fingerprints
         self._started = False
 
     async def read(self) -> tuple[bytes, bool]:
@@ -191,8 +122,8 @@ class _Client:
         self._exchange.response(
             status=status,
             headers=headers,
-            redacted=self._redacted,
-            fingerprints=self._fingerprints,
+            redacted=self._begun.redacted,
+            fingerprints=self._begun.intake.fingerprints,
             made_here=made_here,
             length=header_rules.content_length(headers),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,25 +11,11 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus
 
-from gemtap import __version__
 from gemtap.capture.events import Closing, Kind, RawHeaders
-from gemtap.capture.spool import TapFolder
 from gemtap.interaction import Outcome
-from gemtap.providers import routing
 from gemtap.tap import headers as header_rules
-from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
-from gemtap.tap.errors import (
-    ExchangeFault,
-    answer,
-    proxy_error,
-    refused_path,
-    shutting_down,
-    upstream_disconnected,
-    upstream_unreachable,
-)
-from gemtap.tap.exchange import Exchange, Losses
-
-_log = logging.getLogger(__name__)
+from gemtap.tap.carrying import ABNORMAL, Begun, Destination, Intake
+from gemtap.tap.errors import ExchangeFault, answer, upstream_disconnected, upstream_unreachable
 
 MAX_MESSAGE: Final = 256 * 2**20
 """Bytes of one message."""
@@ -38,7 +23,7 @@ MAX_MESSAGE: Final = 256 * 2**20
 _CLOSE_TIMEOUT: Final = 5.0
 """Seconds that the upstream gets to answer a close."""
 
-_NORMAL, _GOING_AWAY, _NO_STATUS, _ABNORMAL = 1000, 1001, 1005, 1006
+_NORMAL, _GOING_AWAY, _NO_STATUS, _INTERNAL_ERROR = 1000, 1001, 1005, 1011
 
 
 @dataclass
@@ -59,96 +44,48 @@ class Refused(Exception):
 
 
 class Relay:
-    """What every WebSocket session of this tap shares."""
+    """The way of every WebSocket session."""
 
-    def __init__(
-        self,
-        folder: TapFolder,
-        losses: Losses,
-        origins: Mapping[str, str],
-        proxies: Mapping[str, str],
-        fingerprints: Fingerprints,
-        *,
-        connect_timeout: float,
-        max_body: int,
-    ) -> None:
-        self._folder = folder
-        self._losses = losses
-        self._origins = origins
+    def __init__(self, intake: Intake, proxies: Mapping[str, str], *, connect_timeout: float) -> None:
+        """`proxies`: the proxy's URL for each upstream that is reached through one."""
+        self._intake = intake
         self._proxies = proxies
-        self._fingerprints = fingerprints
         self._connect_timeout = connect_timeout
-        self._max_body = max_body
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one session from its handshake to its close, as an ASGI application."""
-        exchange = Exchange(self._folder, self._losses, max_body=self._max_body)
-        redacted = redact_request(scope["headers"], scope["query_string"], self._fingerprints)
-        session = _Session(exchange, receive, send, redacted, self._fingerprints)
+        begun = self._intake.begin(scope)
+        session = _Session(begun, receive, send)
+        await begun.carry(lambda: self._go(begun, session), tell=session.tell, client_left=lambda: False)
 
-        outcome, details, closing = Outcome.PROXY_ERROR, None, None
-        try:
-            try:
-                closing = await self._carry(exchange, session, scope, redacted)
-                outcome = _outcome_of(closing)
-            except Refused as refusal:
-                await session.refuse(refusal.status, refusal.headers, refusal.body)
-                outcome = Outcome.COMPLETE
-            except ExchangeFault as fault:
-                outcome, details = fault.outcome, scrub(str(fault).encode(), redacted.found).decode()
-                await session.tell(fault)
-        except asyncio.CancelledError:
-            ending = shutting_down()
-            outcome, details = ending.outcome, str(ending)
-            closing = {"by": "gemtap", "code": _GOING_AWAY, "reason": ""}
-            await session.tell(ending)
-        except Exception as exc:
-            failure = proxy_error(exc)
-            outcome, details = failure.outcome, scrub(repr(exc).encode(), redacted.found).decode()
-            _log.error("exchange %s failed: %s", exchange.id, details)
-            await session.tell(failure)
-        finally:
-            exchange.end(outcome, details, closing)
-
-    async def _carry(self, exchange: Exchange, session: _Session, scope: Scope, redacted: Redacted) -> Closing:
-        path: bytes = scope["raw_path"]
-        headers: RawHeaders = scope["headers"]
-        route = routing.match(path)
-        upstream = self._origins.get(route.provider) if route else None
-        exchange.request(
-            method="GET",
-            path=path,
-            http_version=scope["http_version"],
-            redacted=redacted,
-            client=scope["client"][0] if scope["client"] else None,
-            provider=route.provider if route else "",
-            upstream_path=route.path if route else b"",
-            upstream=upstream,
-            version=__version__,
-            length=None,
-        )
-        if route is None or upstream is None:
-            raise refused_path(path.decode("latin-1"), routing.KNOWN)
-        target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
+    async def _go(self, begun: Begun, session: _Session) -> None:
+        scope, exchange = begun.scope, begun.exchange
+        destination = begun.capture_head("GET", None)
+        if destination is None:
+            raise begun.refusal()
         exchange.sent = exchange.now()
-        server = await self._connect(upstream, target.decode("latin-1"), headers, scope["subprotocols"])
+        try:
+            server = await self._connect(destination, scope["headers"], scope["subprotocols"])
+        except Refused as refusal:
+            await session.refuse(refusal.status, refusal.headers, refusal.body)
+            return
         try:
             await session.accept(server)
-            closing = await session.run(server)
-            if closing["by"] == "client" and closing["code"] != _ABNORMAL:
+            closing = exchange.closing = await session.run(server)
+            if closing["by"] == "client" and closing["code"] != ABNORMAL:
                 await server.close(_sendable(closing["code"]), closing["reason"])
-            return closing
         finally:
             # Nothing to do where both sides have closed; anywhere else the upstream must not wait for us.
             server.transport.abort()
 
     async def _connect(
-        self, upstream: str, target: str, headers: RawHeaders, subprotocols: list[str]
+        self, destination: Destination, headers: RawHeaders, subprotocols: list[str]
     ) -> ClientConnection:
         """A session with the upstream. Raises ExchangeFault or Refused."""
+        upstream = destination.upstream
         try:
             return await _Connect(
-                upstream.replace("http", "ws", 1) + target,
+                upstream.replace("http", "ws", 1) + destination.target,
                 additional_headers=header_rules.to_websocket(headers),
                 subprotocols=subprotocols or None,  # type: ignore[arg-type]  # websockets has a type of its own for str
                 compression=None,
@@ -186,12 +123,6 @@ def _words(exc: OSError) -> str:
     return exc.strerror or type(exc).__name__
 
 
-def _outcome_of(closing: Closing) -> Outcome:
-    if closing["code"] != _ABNORMAL:
-        return Outcome.COMPLETE
-    return Outcome.CLIENT_DISCONNECTED if closing["by"] == "client" else Outcome.UPSTREAM_DISCONNECTED
-
-
 def _sendable(code: int) -> int:
     """The code for a close frame: that none was said cannot be said."""
     return _NORMAL if code == _NO_STATUS else code
@@ -200,14 +131,11 @@ def _sendable(code: int) -> int:
 class _Session:
     """The client's side, and the copying between both: whatever passes is captured first."""
 
-    def __init__(
-        self, exchange: Exchange, receive: Receive, send: Send, redacted: Redacted, fingerprints: Fingerprints
-    ) -> None:
-        self._exchange = exchange
+    def __init__(self, begun: Begun, receive: Receive, send: Send) -> None:
+        self._begun = begun
+        self._exchange = begun.exchange
         self._receive = receive
         self._send = send
-        self._redacted = redacted
-        self._fingerprints = fingerprints
         self._accepted = False
         self._refused = False
 
@@ -230,7 +158,7 @@ class _Session:
 
     async def run(self, server: ClientConnection) -> Closing:
         """Copy messages both ways until one side closes; the client has then been told, if it was the upstream."""
-        closing: Closing = {"by": "gemtap", "code": _ABNORMAL, "reason": ""}
+        closing: Closing = {"by": "gemtap", "code": ABNORMAL, "reason": ""}
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._to_upstream(server))
@@ -239,7 +167,7 @@ class _Session:
             first = group.exceptions[0]
             assert isinstance(first, _Closed)
             closing = first.closing
-        if closing["by"] == "upstream" and closing["code"] != _ABNORMAL:
+        if closing["by"] == "upstream" and closing["code"] != ABNORMAL:
             await self._close(_sendable(closing["code"]), closing["reason"])
         # Of an upstream that broke off the client sees no close: leaving without one breaks its connection too.
         return closing
@@ -250,14 +178,14 @@ class _Session:
             match event["type"]:
                 case "websocket.receive":
                     message: str | bytes = event["text"] if event.get("text") is not None else event["bytes"]
-                    self._exchange.message(Kind.WS_CLIENT, message, self._redacted)
+                    self._exchange.message(Kind.WS_CLIENT, message, self._begun.redacted)
                     try:
                         await server.send(message)
                     except ConnectionClosed:
                         return  # the other pump says how
                 case "websocket.disconnect":
                     # uvicorn gives a reason, be it an empty one, only where the client has sent a close frame.
-                    code = event["code"] if "reason" in event else _ABNORMAL
+                    code = event["code"] if "reason" in event else ABNORMAL
                     raise _Closed({"by": "client", "code": code, "reason": event.get("reason") or ""})
 
     async def _to_client(self, server: ClientConnection) -> None:
@@ -265,9 +193,9 @@ class _Session:
             try:
                 message = await server.recv()
             except ConnectionClosed as exc:
-                code, reason = (exc.rcvd.code, exc.rcvd.reason) if exc.rcvd else (_ABNORMAL, "")
+                code, reason = (exc.rcvd.code, exc.rcvd.reason) if exc.rcvd else (ABNORMAL, "")
                 raise _Closed({"by": "upstream", "code": code, "reason": reason}) from exc
-            self._exchange.message(Kind.WS_SERVER, message, self._redacted)
+            self._exchange.message(Kind.WS_SERVER, message, self._begun.redacted)
             try:
                 await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
             except OSError:
@@ -291,7 +219,9 @@ class _Session:
         """Say what went wrong: as a response while there is no session, else by closing it."""
         try:
             if self._accepted:
-                await self._close(_GOING_AWAY if fault.outcome is Outcome.SHUTDOWN else 1011, fault.code)
+                code = _GOING_AWAY if fault.outcome is Outcome.SHUTDOWN else _INTERNAL_ERROR
+                self._exchange.closing = {"by": "gemtap", "code": code, "reason": fault.code}
+                await self._close(code, fault.code)
             elif not self._refused:
                 headers, body = answer(fault.status, fault.code, fault.message)
                 await self.refuse(fault.status, headers, body, made_here=True)
@@ -308,8 +238,8 @@ class _Session:
         self._exchange.response(
             status=status,
             headers=headers,
-            redacted=self._redacted,
-            fingerprints=self._fingerprints,
+            redacted=self._begun.redacted,
+            fingerprints=self._begun.intake.fingerprints,
             made_here=made_here,
             length=None,
         )

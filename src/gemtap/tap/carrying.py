@@ -1,0 +1,143 @@
+"""What is the same of every exchange, a request or a WebSocket: how it begins, where it goes, and where it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Scope
+
+from gemtap import __version__
+from gemtap.capture.events import Closing
+from gemtap.capture.spool import TapFolder
+from gemtap.interaction import Outcome
+from gemtap.providers import routing
+from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
+from gemtap.tap.errors import ExchangeFault, proxy_error, refused_path, shutting_down
+from gemtap.tap.exchange import Exchange, Losses
+
+_log = logging.getLogger(__name__)
+
+ABNORMAL: Final = 1006
+"""The code of a WebSocket whose connection just broke: RFC 6455, section 7.4.1."""
+
+
+class ClientLeft(Exception):
+    """The client went away while its request was being read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an exchange goes."""
+
+    upstream: str
+    target: str
+    """The raw path and query for the upstream."""
+    prefix: bytes
+    """What stood before the upstream's path in the client's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """What every exchange of this tap shares."""
+
+    folder: TapFolder
+    losses: Losses
+    origins: Mapping[str, str]
+    """The upstream of each provider."""
+    fingerprints: Fingerprints
+    max_body: int
+
+    def begin(self, scope: Scope) -> Begun:
+        """An exchange has begun: its capture is open, and what must not be kept is known."""
+        return Begun(
+            Exchange(self.folder, self.losses, max_body=self.max_body),
+            redact_request(scope["headers"], scope["query_string"], self.fingerprints),
+            self,
+            scope,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """One exchange under way."""
+
+    exchange: Exchange
+    redacted: Redacted
+    intake: Intake
+    scope: Scope
+
+    def capture_head(self, method: str, length: int | None) -> Destination | None:
+        """Capture the request's head, and say where the request goes: None where no provider knows its path."""
+        scope = self.scope
+        path: bytes = scope["raw_path"]
+        route = routing.match(path)
+        upstream = self.intake.origins.get(route.provider) if route else None
+        self.exchange.request(
+            method=method,
+            path=path,
+            http_version=scope["http_version"],
+            redacted=self.redacted,
+            client=scope["client"][0] if scope["client"] else None,
+            provider=route.provider if route else "",
+            upstream_path=route.path if route else b"",
+            upstream=upstream,
+            version=__version__,
+            length=length,
+        )
+        if route is None or upstream is None:
+            return None
+        target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
+        return Destination(upstream, target.decode("latin-1"), route.prefix)
+
+    def refusal(self) -> ExchangeFault:
+        """No provider knows the path."""
+        return refused_path(self.scope["raw_path"].decode("latin-1"), routing.KNOWN)
+
+    async def carry(
+        self,
+        way: Callable[[], Awaitable[None]],
+        *,
+        tell: Callable[[ExchangeFault], Awaitable[None]],
+        client_left: Callable[[], bool],
+    ) -> None:
+        """Go the whole way of the exchange, tell the client where it fails, and end its capture: nowhere else.
+
+        A cancellation means that the client has left, if `client_left` says so, else that this process ends.
+        """
+        outcome, details = Outcome.PROXY_ERROR, None
+        try:
+            try:
+                await way()
+                outcome = _outcome_of(self.exchange.closing)
+            except ExchangeFault as fault:
+                outcome, details = fault.outcome, self._clean(str(fault))
+                await tell(fault)
+        except (asyncio.CancelledError, ClientLeft):
+            if client_left():
+                outcome, details = Outcome.CLIENT_DISCONNECTED, None
+            else:
+                ending = shutting_down()
+                outcome, details = ending.outcome, str(ending)
+                await tell(ending)
+        except Exception as exc:
+            failure = proxy_error(exc)
+            outcome, details = failure.outcome, self._clean(repr(exc))
+            # Not the traceback: it may hold the URL, and with it a credential.
+            _log.error("exchange %s failed: %s", self.exchange.id, details)
+            await tell(failure)
+        finally:
+            self.exchange.end(outcome, details)
+
+    def _clean(self, text: str) -> str:
+        return scrub(text.encode(), self.redacted.found).decode()
+
+
+def _outcome_of(closing: Closing | None) -> Outcome:
+    """How an exchange ended that came to its end; `closing` is None for a request."""
+    if closing is None or closing["code"] != ABNORMAL:
+        return Outcome.COMPLETE
+    return Outcome.CLIENT_DISCONNECTED if closing["by"] == "client" else Outcome.UPSTREAM_DISCONNECTED
