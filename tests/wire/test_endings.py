@@ -281,7 +281,7 @@ def test_shutdown_ends_what_is_still_running(
         assert (head.status, error_of(body)[1]) == (503, "UNAVAILABLE")
         assert client.take_rest() == b""
     client.close()
-    assert tap.stop() == 0
+    assert tap.process.wait(PATIENCE) == 0
     assert tap.capture_of(id_.decode()).outcome == "shutdown"
     assert tap.captured(head).outcome == "shutdown"
     assert list((tap.spool / "open").iterdir()) == []
