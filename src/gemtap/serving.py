@@ -7,6 +7,7 @@ says that the parent is dead, however it died. The child writes `ready` to its s
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -79,11 +80,19 @@ class ChildServer(uvicorn.Server):
             self.should_exit = True
 
 
+def _tune_garbage_collection() -> None:
+    """Spare the collector what never changes: walking all that was imported made pauses of 50 ms under load."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 def run_child(app: Any, settings: Settings, *, grace: float, **config: Any) -> None:
     """Serve the application on the socket whose descriptor is the first argument, until told to end."""
     listener = socket.socket(fileno=int(sys.argv[1]))
     # A signal that comes before uvicorn takes them over must not leave a half-started process behind.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _tune_garbage_collection()
     server = ChildServer(
         uvicorn.Config(
             app,

@@ -118,16 +118,20 @@ class Event:
     value: Any
 
 
+_packer: Final = msgpack.Packer()
+"""One for all: making one costs as much as packing an event."""
+
+
 def pack(kind: Kind, at: int, value: Any) -> bytes:
     """One event as bytes."""
-    packed: bytes = msgpack.packb([kind, at, value])
+    packed: bytes = _packer.pack((kind, at, value))
     return packed
 
 
 def read_events(capture: bytes) -> Iterator[Event]:
     """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
     unpacker = msgpack.Unpacker(
-        max_buffer_size=0, max_bin_len=2**31 - 1, max_str_len=2**20, max_array_len=2**16, max_map_len=2**16
+        max_buffer_size=0, max_bin_len=2**31 - 1, max_str_len=2**31 - 1, max_array_len=2**16, max_map_len=2**16
     )
     unpacker.feed(capture)
     while True:

@@ -114,6 +114,10 @@ class Recorder:
                 if id_ is None:
                     raise CaptureUnreadable("the file's name is no capture's id")
                 capture = path.read_bytes()
+                if not capture:
+                    # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
+                    self._spool.recycle([path])
+                    continue
                 records.append(
                     (path, assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=self._providers))
                 )
@@ -138,8 +142,7 @@ class Recorder:
             for single in records:
                 await self._put([single])
             return
-        for path, _ in records:
-            path.unlink(missing_ok=True)
+        self._spool.recycle(path for path, _ in records)
         self.progress.recorded += len(records)
 
     def _fail(self, path: Path, exc: Exception) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.capture.events import Kind, read_events
-from gemtap.capture.spool import Spool, TapFolder, capture_id, hand_on_orphans
+from gemtap.capture.spool import MOST_SPARES, Spool, TapFolder, capture_id, hand_on_orphans
 
 
 @pytest.fixture
@@ -76,6 +77,47 @@ def test_the_oldest_comes_first(spool: Spool) -> None:
     assert capture_id(spool.waiting()[0]) == ObjectId.from_datetime(moments[1])
 
 
+def test_files_of_stored_captures_are_written_again(spool: Spool) -> None:
+    """Empty, and under the new capture's name: nothing of the old one shows."""
+    folder = TapFolder(spool)
+    first = folder.capture(ObjectId())
+    first.write(Kind.REQUEST_BODY, 1, b"old" * 100)
+    first.close()
+    (stored,) = spool.waiting()
+    inode = stored.stat().st_ino
+    spool.recycle([stored, spool.ready / "gone.capture"])
+    assert spool.waiting() == []
+
+    time.sleep(0.06)  # the tap looks for spare files now and then
+    second = folder.capture(ObjectId())
+    second.write(Kind.REQUEST_BODY, 2, b"new")
+    second.close()
+    (ready,) = spool.waiting()
+    assert ready.stat().st_ino == inode
+    assert ready.stat().st_mode & 0o777 == 0o600
+    assert [event.value for event in read_events(ready.read_bytes())] == [b"new"]
+    folder.close()
+
+
+def test_two_taps_share_the_spare_files(spool: Spool) -> None:
+    for _ in range(5):
+        (spool.spare / f"{ObjectId()}.capture").touch(mode=0o600)
+    folders = [TapFolder(spool), TapFolder(spool)]
+    captures = [folder.capture(ObjectId()) for _ in range(4) for folder in folders]
+    for capture in captures:
+        capture.close()
+    assert len(spool.waiting()) == 8
+    assert list(spool.spare.iterdir()) == []
+    for folder in folders:
+        folder.close()
+
+
+def test_no_more_spare_files_are_kept_than_are_of_use(spool: Spool) -> None:
+    spool.recycle([_ready(spool) for _ in range(MOST_SPARES + 20)])
+    assert len(list(spool.spare.iterdir())) == MOST_SPARES
+    assert spool.waiting() == []
+
+
 def test_an_empty_spool_has_no_oldest(spool: Spool) -> None:
     assert spool.oldest() == (0, None)
 
@@ -94,7 +136,7 @@ import sys, time
 from pathlib import Path
 from bson import ObjectId
 from gemtap.capture.events import Kind
-from gemtap.capture.spool import Spool, TapFolder
+from gemtap.capture.spool import MOST_SPARES, Spool, TapFolder
 folder = TapFolder(Spool(Path(sys.argv[1])))
 capture = folder.capture(ObjectId())
 capture.write(Kind.REQUEST_BODY, 1, b"first")

@@ -103,6 +103,16 @@ async def test_an_unreadable_capture_is_set_aside_and_the_others_go_on(
     assert str(spool.failed / bad.name) in caplog.text
 
 
+async def test_an_empty_capture_is_nobodys(spool: Spool, store: FaultyStore, recorder: Recorder) -> None:
+    """What is left where a tap, or a recorder that had just stored it, was killed at that very moment."""
+    leave(spool, b"")
+    good = leave(spool)
+    await recorder.drain()
+    assert await ids(store) == [good.stem]
+    assert spool.waiting() == []
+    assert spool.failed_count() == 0
+
+
 async def test_a_record_that_the_store_refuses_costs_only_itself(
     spool: Spool, store: FaultyStore, recorder: Recorder
 ) -> None:
