@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
@@ -30,7 +31,7 @@ _LAST_BATCHES: Final = 7.0
 """Seconds that the recorder gets after them; the supervisor waits for ten."""
 
 
-def make_desk(settings: Settings) -> FastAPI:
+def make_desk(settings: Settings) -> ASGIApp:
     """The dashboard of these settings, and the recorder that runs for as long as the dashboard does."""
     spool = Spool(settings.spool_dir)
     store = open_store(settings.store_url)

@@ -77,12 +77,29 @@ class ChunkTimes(TypedDict):
     """The piece's size on the wire."""
 
 
+class Closing(TypedDict):
+    """Which side closed a WebSocket session, and what it said."""
+
+    by: str
+    """`client`, `upstream` or `gemtap`."""
+    code: int
+    """RFC 6455, section 7.4; 1005 where none was said, 1006 where the connection just broke."""
+    reason: str
+
+
 class Response(Body):
-    """The response as the client got it. Of a streamed answer `body` is the accumulated whole."""
+    """The response as the client got it. Of a streamed answer `body` is the accumulated whole.
+
+    Of a WebSocket session the bodies are `{"messages": [{"at_ms", "data"}, ...]}`, those of the client in the request,
+    those of the upstream in the response, there beside the `turns` that the session amounts to. `at_ms` is in
+    milliseconds since the request was sent upstream; `data` is JSON, else text, else `{"base64": "..."}`.
+    """
 
     status: int
     headers: Headers
     chunks: NotRequired[ChunkTimes]
+    closing: NotRequired[Closing]
+    """Of a WebSocket session."""
 
 
 class Error(TypedDict):

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 from urllib.request import getproxies, proxy_bypass
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
 ENV_PREFIX: Final = "GEMTAP_"
 
-_NOT_SETTINGS: Final = ("GEMTAP_CONFIG", "GEMTAP_TEST_")
-"""Variables with our prefix that are no settings: `--config`'s, and those that the test suite reads."""
+_CONFIG_VARIABLE: Final = "GEMTAP_CONFIG"
+_TEST_PREFIX: Final = "GEMTAP_TEST_"
+"""Variables that are no settings: `--config`'s, and those that the test suite reads."""
 
 
 class SettingsError(Exception):
@@ -33,7 +35,29 @@ def _origin(url: str) -> str:
     return url.rstrip("/")
 
 
+def _store(url: str) -> str:
+    # Only what can be told without a store's code: the tap imports this module too. `open_store` looks closer.
+    if url and (not url.startswith(("sqlite:///", "mongodb://", "mongodb+srv://")) or url == "sqlite:///"):
+        raise ValueError("must be sqlite:///PATH or mongodb://HOST/DATABASE")
+    return url
+
+
+def _home_expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as exc:
+        raise ValueError(f"{path.parts[0]} is nobody's home") from exc
+
+
+def _split(value: Any) -> Any:
+    return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
+
+
 Upstream = Annotated[str, AfterValidator(_origin)]
+StoreUrl = Annotated[str, AfterValidator(_store)]
+LocalPath = Annotated[Path, AfterValidator(_home_expanded)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+"""A list: comma-separated where it comes as one word, as in variables."""
 
 
 class ProviderSettings(BaseModel):
@@ -45,11 +69,16 @@ class ProviderSettings(BaseModel):
 
 
 class Providers(BaseModel):
-    """The providers by name. An upstream is an origin, with a path prefix if need be."""
+    """The providers by name. An upstream is an origin, with a path prefix if need be.
+
+    `{location}-` in it is what the path of a request to Vertex AI says, see `providers.routing.origin_of`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     gemini: ProviderSettings = ProviderSettings(upstream="https://generativelanguage.googleapis.com")
+    vertex: ProviderSettings = ProviderSettings(upstream="https://{location}-aiplatform.googleapis.com")
+    code_assist: ProviderSettings = ProviderSettings(upstream="https://cloudcode-pa.googleapis.com")
 
     def upstreams(self) -> dict[str, str]:
         """Provider name to upstream."""
@@ -76,26 +105,24 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on, for the proxy and the dashboard.")
     port: Port = Field(4360, description="Port of the proxy: what clients are pointed at.")
     dashboard_port: Port = Field(4361, description="Port of the dashboard and its API.")
-    data_dir: Path = Field(Path("data"), description="Folder of the spool and the embedded database.")
-    store: str = Field(
+    data_dir: LocalPath = Field(Path("data"), description="Folder of the spool and the embedded database.")
+    store: StoreUrl = Field(
         "",
         description="sqlite:///PATH or mongodb://HOST/DATABASE. Empty: SQLite, gemtap.db in the data directory.",
     )
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
-    allowed_hosts: tuple[str, ...] = Field(
-        (), description="Names beside localhost under which browsers may reach the dashboard."
-    )
+    allowed_hosts: Names = Field((), description="Names beside localhost under which browsers may reach the dashboard.")
     insecure: bool = Field(False, description="Allow listening on more than loopback.")
     tls: Literal["off", "auto"] = Field(
         "off", description="auto: the proxy speaks TLS, with a certificate of an authority made in the data directory."
     )
-    tls_cert: Path | None = Field(None, description="Certificate chain (PEM) with which the proxy speaks TLS.")
-    tls_key: Path | None = Field(None, description="Its private key (PEM).")
-    tls_names: tuple[str, ...] = Field(
+    tls_cert: LocalPath | None = Field(None, description="Certificate chain (PEM) with which the proxy speaks TLS.")
+    tls_key: LocalPath | None = Field(None, description="Its private key (PEM).")
+    tls_names: Names = Field(
         (), description="Further host names and addresses that the certificate of tls = auto is for."
     )
-    trusted_fronts: tuple[str, ...] = Field(
+    trusted_fronts: Names = Field(
         (), description="Addresses of reverse proxies before this one, whose X-Forwarded-Host and -Proto are believed."
     )
     upstream_connect_timeout: Seconds = Field(10, description="Seconds to wait for a connection to an upstream.")
@@ -107,11 +134,15 @@ class Settings(BaseSettings):
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
 
     @model_validator(mode="after")
-    def _tls_is_whole(self) -> Self:
-        if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key must be given together")
+    def _fit_together(self) -> Self:
+        if self.port == self.dashboard_port:
+            raise _conflict("dashboard_port", "port", "the proxy and the dashboard need a port each")
+        if self.tls_cert is not None and self.tls_key is None:
+            raise _conflict("tls_cert", "tls_key", "tls_key must be given with it")
+        if self.tls_key is not None and self.tls_cert is None:
+            raise _conflict("tls_key", "tls_cert", "tls_cert must be given with it")
         if self.tls == "auto" and self.tls_cert is not None:
-            raise ValueError("tls = auto makes its own certificate: give either that or tls_cert")
+            raise _conflict("tls_cert", "tls", "tls = auto makes its own certificate, so give one of the two")
         return self
 
     @property
@@ -142,6 +173,10 @@ class Settings(BaseSettings):
         return (named["init_settings"],) if named else sources[:1]
 
 
+def _conflict(name: str, other: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError("conflict", message, {"settings": (name, other)})
+
+
 class Loaded:
     """The settings in force, and where each came from."""
 
@@ -156,10 +191,13 @@ def load(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) 
 
     Raises SettingsError, in one line that names the setting and the file, variable or flag it came from.
     """
+    known = frozenset(setting_names())
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for values, origin in _sources(flags or {}, config):
         for name, value in _leaves(values):
+            if name not in known:
+                raise SettingsError(_unknown(name, origin(name)))
             _set(merged, name, value)
             origins[name] = origin(name)
     try:
@@ -194,7 +232,7 @@ def _sources(flags: Mapping[str, Any], config: Path | None) -> Iterator[tuple[Ma
     if config is not None or path.exists():
         yield _read_toml(path), lambda name: f"{name} in {path}"
     yield _read_environment(), _variable
-    yield flags, lambda name: f"flag --{name.replace('_', '-')}" if "." not in name else f"flag --upstream ({name})"
+    yield flags, _flag
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -207,16 +245,23 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _read_environment() -> dict[str, Any]:
-    known = {_variable(name).upper() for name in setting_names()}
+    known = {_variable(name) for name in setting_names()}
     for variable in os.environ:
         name = variable.upper()
-        if name.startswith(ENV_PREFIX) and name not in known and not name.startswith(_NOT_SETTINGS):
-            raise SettingsError(f"{variable} is not a setting of Gemtap. Known are: {', '.join(sorted(known))}.")
+        if not name.startswith(ENV_PREFIX) or name == _CONFIG_VARIABLE or name.startswith(_TEST_PREFIX):
+            continue
+        if name not in known:
+            raise SettingsError(f"Unknown setting {variable}. Known are: {', '.join(sorted(known))}.")
     return EnvSettingsSource(Settings)()
 
 
 def _variable(name: str) -> str:
     return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def _flag(name: str) -> str:
+    # The one flag of a nested setting: --upstream PROVIDER=URL is providers.PROVIDER.upstream.
+    return f"flag --upstream {name.split('.')[1]}=" if "." in name else f"flag --{name.replace('_', '-')}"
 
 
 def setting_names(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
@@ -234,29 +279,32 @@ def _is_model(kind: Any) -> bool:
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The dotted name and the value of each setting; of a table that is no group of settings its own name."""
     for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
+        name = prefix + key
+        if isinstance(value, Mapping) and any(each.startswith(f"{name}.") for each in setting_names()):
+            yield from _leaves(value, f"{name}.")
         elif value is not None:
-            yield prefix + key, value
+            yield name, value
 
 
 def _set(values: dict[str, Any], name: str, value: Any) -> None:
     *path, last = name.split(".")
     for key in path:
-        inner = values.setdefault(key, {})
-        if not isinstance(inner, dict):
-            inner = values[key] = {}
-        values = inner
+        values = values.setdefault(key, {})
     values[last] = value
+
+
+def _unknown(name: str, origin: str) -> str:
+    group = name.partition(".")[0] + "."
+    fitting = [each for each in setting_names() if each.startswith(group)] or setting_names()
+    return f"Unknown setting {origin}. Known are: {', '.join(fitting)}."
 
 
 def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
     error = exc.errors(include_url=False, include_input=False)[0]
-    name = ".".join(str(part) for part in error["loc"])
-    if not name:
-        return f"Bad settings: {error['msg'].removeprefix('Value error, ')}."
-    origin = origins.get(name) or next((where for leaf, where in origins.items() if leaf.startswith(name)), name)
-    if error["type"] == "extra_forbidden":
-        return f"Unknown setting {origin}. Known are: {', '.join(setting_names())}."
+    # Of an item of a list, the list has the name.
+    place = ".".join(part for part in error["loc"] if isinstance(part, str))
+    names: Sequence[str] = error["ctx"]["settings"] if error["type"] == "conflict" else (place,)
+    origin = next((origins[name] for name in names if name in origins), names[0])
     return f"Bad setting {origin}: {error['msg'].removeprefix('Value error, ')}."

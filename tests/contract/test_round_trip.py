@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgpack
 import pytest
 from bson import ObjectId
 
@@ -139,6 +140,18 @@ async def test_a_value_that_is_no_parse_of_the_bytes_comes_back_as_it_was(
     store: Store, raw: bytes, value: object
 ) -> None:
     await check_round_trip(store, make_record(request_raw=raw, request={"body": value}))
+
+
+async def test_a_websocket_session_keeps_its_exact_messages_its_turns_and_its_close(store: Store) -> None:
+    sent, got = [1_500, '{"setup": {}}'], [2_500, b'{"setupComplete": {}}']
+    record = make_record(
+        request_raw=msgpack.packb(sent),
+        request={"body": {"messages": [{"at_ms": 1.0, "data": {"setup": {}}}]}},
+        response_raw=msgpack.packb(got),
+        response={"closing": {"by": "client", "code": 1000, "reason": "ä"}},
+        accumulated={"turns": [], "messages": [{"at_ms": 2.0, "data": {"setupComplete": {}}}]},
+    )
+    await check_round_trip(store, record)
 
 
 async def test_a_truncated_body_keeps_its_beginning_and_what_is_known_of_the_whole(store: Store) -> None:

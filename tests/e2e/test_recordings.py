@@ -29,11 +29,10 @@ def recordings() -> Iterator[Any]:
     if FOLDER is None:
         return
     for number, each in enumerate(json.loads((Path(FOLDER) / "gemini-http.json").read_text())):
-        if each["host"] == "generativelanguage.googleapis.com":
-            target = each["path"] + (f"?{each['query']}" if each["query"] else "")
-            body = each["response_body"].encode()
-            content_type = "text/event-stream" if body.startswith((b"data:", b"event:")) else "application/json"
-            yield pytest.param(target, each["request_body"].encode(), body, content_type, id=f"{number}-{each['name']}")
+        target = each["path"] + (f"?{each['query']}" if each["query"] else "")
+        body = each["response_body"].encode()
+        content_type = "text/event-stream" if body.startswith((b"data:", b"event:")) else "application/json"
+        yield pytest.param(target, each["request_body"].encode(), body, content_type, id=f"{number}-{each['name']}")
     for session in json.loads((Path(FOLDER) / "gemini-cli-streams.json").read_text()):
         for number, call in enumerate(session["calls"]):
             if call["method"] == "generateContentStream":
@@ -55,7 +54,8 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 @pytest.fixture(scope="module")
 def gemtap(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
-    gemtap = RunningGemtap(tmp_path_factory.mktemp("recordings"), upstream.origin)
+    vertex = f"vertex={upstream.origin}"
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("recordings"), upstream.origin, "--upstream", vertex)
     yield gemtap
     gemtap.close()
 

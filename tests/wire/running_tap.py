@@ -29,7 +29,7 @@ class RunningTap:
         self.port: int = self.listener.getsockname()[1]
         self.settings = Settings(
             data_dir=data_dir,
-            providers=Providers(gemini=ProviderSettings(upstream=upstream)),
+            providers=settings.pop("providers", Providers(gemini=ProviderSettings(upstream=upstream))),
             port=self.port,
             **settings,
         )

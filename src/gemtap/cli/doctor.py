@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -66,7 +66,15 @@ def _examine(loaded: Loaded) -> Iterator[Finding]:
     yield _disk(settings)
     yield _open_files()
     for provider, upstream in settings.providers.upstreams().items():
-        yield _upstream(provider, upstream)
+        finding = _upstream(provider, upstream)
+        if (
+            finding.verdict == "fault"
+            and provider != "gemini"
+            and f"providers.{provider}.upstream" not in loaded.origins
+        ):
+            # Who does not use it need not reach it.
+            finding = replace(finding, verdict="note")
+        yield finding
     yield _store(settings)
     yield from _serving(settings)
     yield _spool(settings)

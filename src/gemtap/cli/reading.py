@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -15,7 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.printing import console, harmless, one_line
+from gemtap.cli.printing import as_json as json_text
+from gemtap.cli.printing import console, harmless, one_line, print_bytes, print_json
 from gemtap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -36,6 +35,7 @@ def list_interactions(
     outcome: Annotated[str | None, typer.Option(help="Only with this outcome, such as complete.")] = None,
     status: Annotated[int | None, typer.Option(help="Only with this HTTP status.")] = None,
     client: Annotated[str | None, typer.Option(help="Only of this client.")] = None,
+    thread: Annotated[str | None, typer.Option(help="Only of this thread.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from this time on (ISO 8601, UTC).")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this time (ISO 8601, UTC).")] = None,
     as_json: AsJson = False,
@@ -58,6 +58,7 @@ def list_interactions(
         "outcome": outcome,
         "status": status,
         "client": client,
+        "thread": thread,
         "since": since,
         "until": until,
     }
@@ -68,7 +69,7 @@ def list_interactions(
     )
     listed = page_as_json(page)
     if as_json:
-        print(json.dumps(listed, ensure_ascii=False))
+        print_json(listed)
     elif not listed["items"]:
         console().print("Nothing is recorded that fits.")
     else:
@@ -143,13 +144,13 @@ def show(
         return
     document = open_for_reading(settings, lambda opened: opened.get(ObjectId(id_)))
     if document is None:
-        raise Failed(f"There is no interaction {id_} in {settings.store_url}.")
+        raise Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
 
     from gemtap.interaction import to_json
 
     shown = to_json(document)
     if as_json:
-        print(json.dumps(shown, ensure_ascii=False))
+        print_json(shown)
     else:
         _print_document(console(), shown)
 
@@ -160,23 +161,20 @@ def _print_bytes(settings: Settings, id_: str, side: Side) -> None:
     raw = open_for_reading(settings, lambda opened: opened.raw(ObjectId(id_), side))
     if raw is None:
         raise Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
-    sys.stdout.buffer.write(raw)
-    sys.stdout.buffer.flush()
+    print_bytes(raw)
 
 
 def _print_document(out: Console, document: dict[str, Any]) -> None:
-    out.print(Text.assemble((document["model"] or document["operation"], "bold"), "  ", outcome_of(document)))
+    title = harmless(document["model"] or document["operation"], "bold")
+    out.print(Text.assemble(title, "  ", outcome_of(document)))
     bodies = {side: document[side] for side in ("request", "response")}
     head = {name: value for name, value in document.items() if name not in bodies}
-    out.print(harmless(_pretty(head)))
+    out.print(Text(json_text(head, indent=2)), soft_wrap=True)
     for side, part in bodies.items():
         out.print(Text(f"\n{side}", "bold"))
         if part is not None:
-            out.print(harmless(_pretty({name: value for name, value in part.items() if name != "chunks"})))
-
-
-def _pretty(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+            shown = {name: value for name, value in part.items() if name != "chunks"}
+            out.print(Text(json_text(shown, indent=2)), soft_wrap=True)
 
 
 def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
@@ -186,12 +184,12 @@ def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
         return model(**values)
     except ValidationError as exc:
         fault = exc.errors()[0]
-        raise SettingsError(f"Bad flag --{fault['loc'][-1]}: {fault['msg']}.") from None
+        raise SettingsError(f"Bad flag --{fault['loc'][-1]}: {fault['msg'].removeprefix('Value error, ')}.") from None
 
 
 def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
-    """What is read from the store of these settings."""
-    from gemtap.stores.base import StoreError
+    """What is read from the store of these settings. Nothing is made there that was not there before."""
+    from gemtap.stores.base import BadCursor, StoreError
     from gemtap.stores.opening import open_store
 
     if settings.store_url.startswith("sqlite:///"):
@@ -199,16 +197,20 @@ def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) 
         if not path.exists():
             raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
 
-    async def run(opened: Store) -> T:
+    async def run() -> T:
+        # A client of PyMongo belongs to the loop that runs when it is made. It is not opened: that makes indexes.
         try:
-            await opened.open()
-            return await read(opened)
+            store = open_store(settings.store_url)
+        except ValueError as exc:
+            raise SettingsError(f"Bad setting store: {exc}") from exc
+        try:
+            return await read(store)
         finally:
-            await opened.close()
+            await store.close()
 
     try:
-        return asyncio.run(run(open_store(settings.store_url)))
+        return asyncio.run(run())
+    except BadCursor as exc:
+        raise SettingsError(f"Bad flag --cursor: {exc}") from exc
     except StoreError as exc:
         raise Failed(str(exc)) from exc
-    except ValueError as exc:
-        raise SettingsError(str(exc)) from exc

@@ -23,7 +23,10 @@ def _object_id(value: Any) -> ObjectId:
 
 
 def _utc(moment: datetime) -> datetime:
-    return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except OverflowError as exc:
+        raise ValueError("not a time between the years 1 and 9999 (UTC)") from exc
 
 
 Id = Annotated[ObjectId, PlainValidator(_object_id)]
@@ -42,7 +45,7 @@ class ListQuery(BaseModel):
     model: str | None = None
     operation: str | None = None
     outcome: str | None = None
-    status: int | None = None
+    status: Annotated[int, Field(ge=100, le=999)] | None = None
     client: str | None = None
     thread: Id | None = None
     since: Moment | None = None

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
+from typing import Final
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+_HOST: Final = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
+"""What a Host header may be (RFC 9110, section 7.2): a name or an address, and perhaps a port."""
 
 
 class HostGuard:
@@ -17,16 +22,17 @@ class HostGuard:
     """
 
     def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
-        """`allowed`: further host names, without a port."""
+        """`allowed`: further host names; a port makes no difference."""
         self._app = app
-        self._allowed = {host.lower() for host in allowed}
+        self._allowed = {_without_port(host).lower() for host in allowed}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
         if scope["type"] == "http":
             host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
             if not self._is_allowed(host):
-                message = f"Gemtap is not known as {host[:200]}. Add the name to allowed_hosts, or use localhost."
+                called = f"Gemtap is not known as {host[:200]}" if host else "The request names no host"
+                message = f"{called}. Add the name to allowed_hosts, or use localhost."
                 await JSONResponse({"error": {"message": message}}, 421)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
@@ -37,9 +43,8 @@ class HostGuard:
 
 
 def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    found = _HOST.fullmatch(host)
+    return found["address"] or found["name"] if found else ""
 
 
 def _is_address(name: str) -> bool:

@@ -14,7 +14,7 @@ from gemtap import __version__
 from gemtap.capture.spool import Spool
 from gemtap.interaction import iso
 from gemtap.recorder.drain import Progress
-from gemtap.stores.base import Store, StoreUnavailable
+from gemtap.stores.base import Store, StoreError
 
 _PING_TIMEOUT: Final = 3.0
 
@@ -63,7 +63,7 @@ async def look(store: Store, spool: Spool, progress: Progress) -> Health:
     try:
         async with asyncio.timeout(_PING_TIMEOUT):
             await store.ping()
-    except StoreUnavailable as exc:
+    except StoreError as exc:
         store_error = str(exc)
     except TimeoutError:
         store_error = f"{store.description} did not answer within {_PING_TIMEOUT:g} s."

@@ -1,135 +1,98 @@
-"""The simulated Gemini API without a network: from one request to the script of its answer."""
+"""The simulated Gemini API without a network: from one request to the script of its answer.
+
+The API under its own paths, its OpenAI-compatible ones, Vertex's and Code Assist's; the Live API is in `live`.
+"""
 
 from __future__ import annotations
 
-import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
-from urllib.parse import parse_qs, unquote
 
-from gemtap.demo import answers, catalogue, errors
-from gemtap.demo.conversation import member, objects
-from gemtap.demo.embeddings import embedding
+from gemtap.demo import errors
+from gemtap.demo.call import Call
 from gemtap.demo.errors import ApiError
-from gemtap.demo.faults import FAULTS, error_of
-from gemtap.demo.received import ReceivedRequest
 from gemtap.demo.script import Script
-from gemtap.demo.tokens import count_prompt, details
-from gemtap.demo.wire import Answer, Form, error_script
-from gemtap.interaction import Json
+from gemtap.demo.surfaces import (
+    batches,
+    code_assist,
+    files,
+    generation,
+    interactions,
+    media,
+    openai,
+    resources,
+    uploads,
+)
+from gemtap.demo.wire import error_script
+from gemtap.demo.world import World
 
-_PATH: Final = re.compile(r"/+(?P<version>v1|v1beta|v1alpha)/models(?:/(?P<model>[^/:]+)(?::(?P<operation>\w+))?)?")
+Surface = Callable[[Call, World], Script]
 
-_INVALID_KEY: Final = "invalid"
+_V: Final = r"/+(?P<version>v1|v1beta|v1alpha)"
+_MODEL: Final = (
+    rf"(?:{_V}/models|/+(?P<vertex>v1|v1beta1)(?:/projects/[^/]+/locations/[^/]+)?/publishers/google/models)"
+    r"/(?P<model>[^/:]+)"
+)
+_COLLECTION: Final = rf"{_V}/(?P<collection>cachedContents|fileSearchStores|tunedModels|batches|auth_tokens)"
+_ITEM: Final = rf"{_COLLECTION}/(?P<id>[^/:]+)"
+_FILE: Final = rf"{_V}/files/(?P<id>[^/:]+)"
+_INTERACTION: Final = rf"{_V}/interactions/(?P<id>[^/:]+)"
+_CODE_ASSIST: Final = r"/+v1internal"
+
+_ROUTES: Final[list[tuple[str, re.Pattern[str], Surface]]] = [
+    (method, re.compile(path), surface)
+    for method, path, surface in (
+        ("GET", rf"{_V}/models", generation.list_models),
+        ("GET", _MODEL, generation.get_model),
+        ("POST", rf"{_MODEL}:(?P<operation>generateContent|streamGenerateContent)", generation.generate_content),
+        ("POST", rf"{_MODEL}:countTokens", generation.count_tokens),
+        ("POST", rf"{_MODEL}:embedContent", generation.embed_content),
+        ("POST", rf"{_MODEL}:batchEmbedContents", generation.batch_embed_contents),
+        ("POST", rf"{_MODEL}:batchGenerateContent", batches.create),
+        ("POST", rf"{_MODEL}:predict", media.predict),
+        ("POST", rf"{_MODEL}:predictLongRunning", media.predict_long_running),
+        ("GET", rf"{_V}/(?P<name>models/[^/]+/operations/[^/:]+)", resources.get_operation),
+        ("POST", rf"/+upload{_V}/files", uploads.upload),
+        ("PUT", rf"/+upload{_V}/files", uploads.upload),
+        ("GET", rf"{_V}/files", files.list_files),
+        ("GET", _FILE, files.get_file),
+        ("DELETE", _FILE, files.delete_file),
+        ("GET", rf"(?:/+download)?{_FILE}:download", files.download),
+        ("POST", rf"{_V}/batches/(?P<id>[^/:]+):cancel", batches.cancel),
+        ("GET", _COLLECTION, resources.list_all),
+        ("POST", _COLLECTION, resources.create),
+        ("GET", _ITEM, resources.get),
+        ("PATCH", _ITEM, resources.update),
+        ("DELETE", _ITEM, resources.delete),
+        ("POST", rf"{_V}/interactions", interactions.create),
+        ("GET", _INTERACTION, interactions.get),
+        ("DELETE", _INTERACTION, interactions.delete),
+        ("POST", rf"{_INTERACTION}/cancel", interactions.cancel),
+        ("POST", rf"{_V}/openai/chat/completions", openai.chat_completions),
+        ("POST", rf"{_V}/openai/embeddings", openai.embeddings),
+        ("GET", rf"{_V}/openai/models", openai.list_models),
+        ("GET", rf"{_V}/openai/models/(?:models/)?(?P<model>[^/:]+)", openai.get_model),
+        ("POST", rf"{_CODE_ASSIST}:(?P<method>\w+)", code_assist.call_method),
+    )
+]
 
 
-def respond(request: ReceivedRequest, pace: float) -> Script:
-    """What to answer. `pace` is the seconds between the chunks of a stream."""
-    path, _, raw_query = request.target.partition("?")
-    query = {name: values[-1] for name, values in parse_qs(raw_query).items()}
-    place = _PATH.fullmatch(unquote(path))
-    operation = _operation(request.method, place)
-    form = _form(operation, query)
+def respond(call: Call, world: World) -> Script:
+    """What to answer."""
     try:
-        key = _credential(request, query)
-        if place is None or operation is None:
-            raise errors.not_found()
-        if operation == "models.list":
-            return Answer(form, [catalogue.page(query.get("pageSize", ""), query.get("pageToken", ""))]).script()
-        model = place["model"]
-        _refuse(model, place["version"], operation, key)
-        messages = _messages(model, operation, request)
+        if not uploads.continues(call):
+            call.credential()
+        return _dispatch(call, world)
     except ApiError as error:
-        return error_script(error.code, error.body, form)
-    answer = Answer(form, messages, pace, integer_enums="enum-encoding=int" in unquote(raw_query))
-    if model in FAULTS and operation in ("generateContent", "streamGenerateContent"):
-        return FAULTS[model](answer)
-    return answer.script()
+        return error_script(error.code, error.body, call.error_form)
 
 
-def _operation(method: str, place: re.Match[str] | None) -> str | None:
-    """What is asked; None for what this API does not have."""
-    if place is None:
-        return None
-    if method == "POST":
-        return place["operation"]
-    if method == "GET" and place["operation"] is None:
-        return "models.get" if place["model"] else "models.list"
-    return None
-
-
-def _form(operation: str | None, query: dict[str, str]) -> Form:
-    if operation != "streamGenerateContent":
-        return Form.DOCUMENT
-    alt = query.get("alt") or query.get("$alt") or "json"
-    return Form.SSE if alt.split(";")[0] == "sse" else Form.ARRAY
-
-
-def _credential(request: ReceivedRequest, query: dict[str, str]) -> str:
-    """The caller's key or token. Raises ApiError where there is none, or one that is known to be bad."""
-    candidates = [
-        *request.header_values("x-goog-api-key"),
-        query.get("key", ""),
-        # `Bearer TOKEN`, `Token TOKEN`
-        *(value.rpartition(" ")[2] for value in request.header_values("authorization")),
-    ]
-    key = next(filter(None, candidates), None)
-    if key is None:
-        raise errors.unregistered_caller()
-    if key == _INVALID_KEY:
-        raise errors.invalid_key()
-    return key
-
-
-def _refuse(model: str, version: str, operation: str, key: str) -> None:
-    """Raise the ApiError that is this model's answer to everything, or that there is no such model."""
-    error = error_of(model, version=version, operation=operation, key=key)
-    if error is not None:
-        raise error
-    if not catalogue.is_served(model):
-        raise errors.model_not_found(model, version, operation)
-
-
-def _messages(model: str, operation: str, request: ReceivedRequest) -> list[Json]:
-    """The messages of the answer. Raises ApiError for a request that is not as it should be."""
-    match operation:
-        case "models.get":
-            return [catalogue.describe(model)]
-        case "generateContent" | "streamGenerateContent":
-            return answers.generate(model, _with_contents(request), streamed=operation == "streamGenerateContent")
-        case "countTokens":
-            body = _json(request)
-            tokens = count_prompt(member(body, "generateContentRequest") or body)
-            return [{"totalTokens": tokens.total(), "promptTokensDetails": details(tokens)}]
-        case "embedContent":
-            return [{"embedding": embedding(model, _json(request))}]
-        case "batchEmbedContents":
-            requests = objects(member(_json(request), "requests"))
-            return [{"embeddings": [embedding(model, one) for one in requests]}]
-        case _:
-            raise errors.not_found()
-
-
-def _with_contents(request: ReceivedRequest) -> Json:
-    if not request.body_is_whole:
-        # Too large to have been kept: its size and digest stand for it, and still decide the answer.
-        text = f"A request of {request.body_bytes} bytes with the SHA-256 {request.sha256}"
-        return {"contents": [{"role": "user", "parts": [{"text": text}]}]}
-    body = _json(request)
-    if not objects(member(body, "contents")):
-        raise errors.invalid_argument("* GenerateContentRequest.contents: contents is not specified\n")
-    return body
-
-
-def _json(request: ReceivedRequest) -> Json:
-    text = request.body.decode("utf-8", "replace")
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError as exc:
-        raise errors.invalid_json(text, exc.pos) from exc
-    except (ValueError, RecursionError) as exc:
-        # Numbers of thousands of digits, brackets nested by the thousand.
-        raise errors.invalid_json(text, 0) from exc
-    if not isinstance(value, dict):
-        raise errors.invalid_argument('Invalid JSON payload received. Unknown name "": Root element must be a message.')
-    return value
+def _dispatch(call: Call, world: World) -> Script:
+    for method, path, surface in _ROUTES:
+        place = path.fullmatch(call.path) if method == call.received.method else None
+        if place is not None:
+            names = {name: value for name, value in place.groupdict().items() if value is not None}
+            return surface(replace(call, names=names), world)
+    raise errors.not_found()

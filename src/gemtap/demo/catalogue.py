@@ -11,7 +11,10 @@ from gemtap.interaction import Json
 _GENERATE: Final = ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"]
 _EMBED: Final = ["embedContent", "countTextTokens", "countTokens", "asyncBatchEmbedContent"]
 
-_FAMILIES: Final = ("gemini-", "gemma-", "text-embedding", "embedding")
+_PREDICT: Final = {"imagen-": ["predict"], "veo-": ["predictLongRunning"]}
+"""What the families can do that make pictures and films."""
+
+_FAMILIES: Final = ("gemini-", "gemma-", "text-embedding", "embedding", *_PREDICT)
 """What the name of a model begins with."""
 
 _PAGE_SIZE: Final = 50
@@ -35,6 +38,14 @@ def describe(model: str) -> Json:
         "outputTokenLimit": 1 if embeds else 65_536,
         "supportedGenerationMethods": _EMBED if embeds else _GENERATE,
     }
+    predicts = next((methods for family, methods in _PREDICT.items() if model.startswith(family)), None)
+    if predicts is not None:
+        return {
+            **description,
+            "inputTokenLimit": 480,
+            "outputTokenLimit": 8_192,
+            "supportedGenerationMethods": predicts,
+        }
     sampling = {"temperature": 1, "topP": 0.95, "topK": 64, "maxTemperature": 2, "thinking": True}
     return description if embeds else {**description, **sampling}
 
@@ -49,6 +60,8 @@ _LISTED: Final = (
     "gemma-3-27b-it",
     "gemini-embedding-001",
     "text-embedding-004",
+    "imagen-4.0-generate-001",
+    "veo-3.0-generate-001",
 )
 
 

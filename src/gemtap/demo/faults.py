@@ -85,10 +85,10 @@ def _midstream_error(answer: Answer) -> Script:
     match answer.form:
         case Form.DOCUMENT:
             return _error_instead(answer.form)
-        case Form.SSE:
-            return [*_beginning(answer), Send(frame(errors.internal().body))]
         case Form.ARRAY:
             return [*_beginning(answer), Send(array_item(errors.internal().body, first=False) + ARRAY_END)]
+        case _:
+            return [*_beginning(answer), Send(frame(errors.internal().body))]
 
 
 def _midstream_bare(answer: Answer) -> Script:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,8 +42,11 @@ class ReceivedRequest:
         wanted = name.lower().encode("latin-1")
         return [value.decode("latin-1") for key, value in self.headers if key.lower() == wanted]
 
-    async def take_body(self, pieces: AsyncIterator[bytes]) -> None:
-        """Read the body to its end, in memory that does not grow with it beyond `KEPT_BODY`."""
+    async def take_body(self, pieces: AsyncIterator[bytes], sink: Callable[[bytes], None] | None = None) -> None:
+        """Read the body to its end, in memory that does not grow with it beyond `KEPT_BODY`.
+
+        `sink` is given each piece as it comes.
+        """
         digest = hashlib.sha256()
         kept = bytearray()
         try:
@@ -51,6 +54,8 @@ class ReceivedRequest:
                 digest.update(piece)
                 kept += piece[: KEPT_BODY - len(kept)]
                 self.body_bytes += len(piece)
+                if sink is not None:
+                    sink(piece)
         finally:
             self.body = bytes(kept)
             self.sha256 = digest.hexdigest()

@@ -16,11 +16,13 @@ class Begin:
     content_type: str
     length: int | None = None
     """The Content-Length; None for a body in chunks. A compressed body is always sent in chunks."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a piece of the body, in a write of its own."""
+    """Send a piece of the body, in a write of its own; on a WebSocket one message."""
 
     piece: bytes
 
@@ -42,7 +44,15 @@ class Disconnect:
     """Drop the connection without ending the answer."""
 
 
-Step = Begin | Send | Pause | Stall | Disconnect
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close a WebSocket."""
+
+    code: int
+    reason: str
+
+
+Step = Begin | Send | Pause | Stall | Disconnect | Close
 
 Script = list[Step]
 """Unless it ends in `Stall` or `Disconnect`, the answer ends properly after its last step."""

@@ -5,7 +5,8 @@ async with SimulatedGemini(pace=0.05) as upstream:
     client = genai.Client(api_key="any", http_options={"base_url": upstream.origin})
 ```
 
-`python -m gemtap.demo.upstream --port 4370` serves until SIGTERM. What goes wrong on purpose is chosen by the
+`python -m gemtap.demo.upstream --port 4370` serves until SIGTERM. What it has is listed in `gemtap.demo.api`, and
+the Live API beside that. What goes wrong on purpose is chosen by the
 name of the model, see `gemtap.demo.faults`; any API key will do but `invalid`.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import signal
 import time
 import zlib
@@ -23,8 +25,14 @@ from typing import Final, Self
 from aiohttp import web
 
 from gemtap.demo.api import respond
+from gemtap.demo.call import Call
+from gemtap.demo.errors import ApiError
+from gemtap.demo.live import LiveSession
 from gemtap.demo.received import ReceivedRequest
-from gemtap.demo.script import Begin, Disconnect, Pause, Script, Send, Stall
+from gemtap.demo.script import Begin, Close, Disconnect, Pause, Script, Send, Stall
+from gemtap.demo.surfaces import uploads
+from gemtap.demo.wire import Form, error_script
+from gemtap.demo.world import World
 
 _GOOGLE_HEADERS: Final = (
     ("Vary", "Origin"),
@@ -35,6 +43,12 @@ _GOOGLE_HEADERS: Final = (
     ("X-Frame-Options", "SAMEORIGIN"),
     ("X-Content-Type-Options", "nosniff"),
 )
+
+_LIVE: Final = re.compile(
+    r"/+ws/google\.ai\.generativelanguage\.(?P<version>\w+)\.GenerativeService\.BidiGenerateContent(?:Constrained)?"
+)
+
+_LARGEST_MESSAGE: Final = 64 * 1024 * 1024
 
 _SHUTDOWN_S: Final = 0.1
 """How long open streams get to end by themselves."""
@@ -61,6 +75,7 @@ class SimulatedGemini:
         self._port = port
         self._pace = pace
         self._compress = compress
+        self._world = World()
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_S)
@@ -84,9 +99,13 @@ class SimulatedGemini:
         started = time.monotonic()
         received = ReceivedRequest(request.method, request.raw_path, list(request.raw_headers))
         self.requests.append(received)
+        call = Call.read(received, self._pace)
+        live = _LIVE.fullmatch(call.path)
         try:
-            await received.take_body(request.content.iter_any())
-            script = respond(received, self._pace)
+            if live is not None and request.headers.get("Upgrade", "").lower() == "websocket":
+                return await _converse(call, request, live["version"], started)
+            await received.take_body(request.content.iter_any(), uploads.sink(call, self._world))
+            script = respond(call, self._world)
             return await _perform(script, request, started, gzip=self._compress and _accepts_gzip(received))
         except asyncio.CancelledError:
             # Either the client has gone, and its transport with it, or this server stops.
@@ -97,6 +116,44 @@ class SimulatedGemini:
             return web.Response()  # goes nowhere; an exception would be logged as a fault of this server
         finally:
             received.ended.set()
+
+
+async def _converse(call: Call, request: web.Request, version: str, started: float) -> web.StreamResponse:
+    """One session of the Live API. A caller without a key is refused before it begins, one with a bad key after."""
+    refusal = None
+    try:
+        key = call.credential()
+    except ApiError as error:
+        if error.code != 400:
+            return await _perform(error_script(error.code, error.body, Form.DOCUMENT), request, started, gzip=False)
+        key, refusal = "", error
+    socket = web.WebSocketResponse(max_msg_size=_LARGEST_MESSAGE)
+    await socket.prepare(request)
+    if refusal is not None:
+        await socket.close(code=1007, message=refusal.message.encode())
+        return socket
+    session = LiveSession(key, version, call.pace)
+    async for message in socket:
+        # Binary or text: Google takes both.
+        content = message.data if isinstance(message.data, bytes) else str(message.data).encode()
+        await _send(session.receive(content), socket, request)
+    return socket
+
+
+async def _send(script: Script, socket: web.WebSocketResponse, request: web.Request) -> None:
+    for step in script:
+        match step:
+            case Send(piece):
+                await socket.send_bytes(piece)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+            case Close(code, reason):
+                await socket.close(code=code, message=reason.encode())
+            case Stall():
+                await asyncio.Event().wait()
+            case Disconnect():
+                if request.transport is not None:
+                    request.transport.abort()
 
 
 async def _perform(script: Script, request: web.Request, started: float, *, gzip: bool) -> web.StreamResponse:
@@ -128,7 +185,7 @@ async def _perform(script: Script, request: web.Request, started: float, *, gzip
 
 def _head(begin: Begin, started: float, *, gzip: bool) -> web.StreamResponse:
     timing = f"gfet4t7; dur={(time.monotonic() - started) * 1000:.0f}"
-    headers = [("Content-Type", begin.content_type), *_GOOGLE_HEADERS, ("Server-Timing", timing)]
+    headers = [("Content-Type", begin.content_type), *begin.headers, *_GOOGLE_HEADERS, ("Server-Timing", timing)]
     response = web.StreamResponse(status=begin.status, headers=headers)
     if gzip:
         response.headers["Content-Encoding"] = "gzip"

@@ -1,9 +1,9 @@
-"""How Google writes its answers on the wire: one JSON document, a stream of SSE frames, or a streamed JSON array."""
+"""How Google writes its answers on the wire: one JSON document, a streamed JSON array, or one of three kinds of SSE."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -16,17 +16,24 @@ EVENT_STREAM_TYPE: Final = "text/event-stream"
 
 
 class Form(Enum):
-    """The three forms of an answer."""
+    """The forms of an answer."""
 
     DOCUMENT = auto()
     SSE = auto()
     ARRAY = auto()
     """What `streamGenerateContent` gives without `alt=sse`."""
+    OPENAI_SSE = auto()
+    """As OpenAI streams: the last frame is `[DONE]`."""
+    NAMED_SSE = auto()
+    """As the Interactions API streams: each frame names its event, which its message calls `event_type`."""
 
     @property
     def content_type(self) -> str:
         """The Content-Type of an answer in this form."""
-        return EVENT_STREAM_TYPE if self is Form.SSE else JSON_TYPE
+        return JSON_TYPE if self in (Form.DOCUMENT, Form.ARRAY) else EVENT_STREAM_TYPE
+
+
+Shape = Callable[[Sequence[Json]], list[Json]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +45,21 @@ class Answer:
     """The chunks of a stream; of a `DOCUMENT` just the one."""
     pace: float = 0.0
     """Seconds between the chunks of a stream."""
-    integer_enums: bool = False
+    shape: Shape = list
+    """What the messages become in another API."""
 
     def pieces(self) -> list[bytes]:
         """The body, a piece for each message."""
-        messages = [_with_integer_enums(message) for message in self.messages] if self.integer_enums else self.messages
+        messages = self.shape(self.messages)
         match self.form:
             case Form.DOCUMENT:
                 return [pretty(message) for message in messages]
             case Form.SSE:
                 return [frame(message) for message in messages]
+            case Form.OPENAI_SSE:
+                return [*(_frame_with_line_feeds(message) for message in messages), b"data: [DONE]\n\n"]
+            case Form.NAMED_SSE:
+                return [*map(_named_frame, messages), b"event: done\ndata: [DONE]\n\n"]
             case Form.ARRAY:
                 pieces = [array_item(message, first=at == 0) for at, message in enumerate(messages)]
                 return [*pieces[:-1], pieces[-1] + ARRAY_END]
@@ -60,9 +72,14 @@ class Answer:
         return [Begin(200, self.form.content_type), *paced(pieces, self.pace)]
 
 
-def document(status: int, content_type: str, body: bytes) -> Script:
+def document(status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Script:
     """An answer that is sent in one piece."""
-    return [Begin(status, content_type, length=len(body)), Send(body)]
+    return [Begin(status, content_type, len(body), headers), Send(body)]
+
+
+def plain(message: Json, headers: tuple[tuple[str, str], ...] = ()) -> Script:
+    """An answer of status 200 that is one JSON document."""
+    return document(200, JSON_TYPE, pretty(message), headers)
 
 
 def paced(pieces: Sequence[bytes], pace: float) -> Script:
@@ -96,6 +113,15 @@ def frame(message: Json) -> bytes:
     return b"data: " + _encode(json.dumps(message, ensure_ascii=False, separators=(",", ": "))) + b"\r\n\r\n"
 
 
+def _frame_with_line_feeds(message: Json) -> bytes:
+    return b"data: " + _encode(json.dumps(message, ensure_ascii=False, separators=(",", ":"))) + b"\n\n"
+
+
+def _named_frame(message: Json) -> bytes:
+    event: str = message["event_type"]
+    return b"event: " + event.encode("ascii") + b"\n" + _frame_with_line_feeds(message)
+
+
 def pretty(message: Json) -> bytes:
     """A JSON document as Google prints it: two spaces, and a line feed at the end."""
     return _encode(json.dumps(message, ensure_ascii=False, indent=2)) + b"\n"
@@ -114,8 +140,12 @@ _ENUM_NUMBERS: Final[dict[str, dict[str, int]]] = {
 }
 
 
-def _with_integer_enums(message: Json) -> Json:
+def integer_enums(messages: Sequence[Json]) -> list[Json]:
     """What `$alt=json;enum-encoding=int` asks for."""
+    return [_with_integer_enums(message) for message in messages]
+
+
+def _with_integer_enums(message: Json) -> Json:
     match message:
         case list():
             return [_with_integer_enums(item) for item in message]

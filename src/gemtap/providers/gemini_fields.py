@@ -35,10 +35,20 @@ _BLOCK_REASONS: Final = (
 """`PromptFeedback.BlockReason`, likewise."""
 
 
+def model_name(request: Json) -> str | None:
+    """The model where the body names it: caches, interactions, sessions, the OpenAI paths.
+
+    `models/M` and Vertex AI's `projects/P/locations/L/publishers/google/models/M` are M.
+    """
+    name = word(members(request).get("model"))
+    return name.removeprefix("models/").rpartition("/publishers/google/models/")[2] or None if name else None
+
+
 def read_generation_settings(request: Json) -> Json:
-    """`generationConfig` as it was sent; the API takes either spelling."""
+    """`generationConfig` as it was sent, in either spelling, both of which the API takes; Imagen's `parameters`."""
     fields = members(request)
-    return fields.get("generationConfig", fields.get("generation_config"))
+    names = ("generationConfig", "generation_config", "parameters")
+    return next((fields[name] for name in names if name in fields), None)
 
 
 def read_finish_reason(response: Json) -> str | None:

@@ -36,10 +36,10 @@ _NESTED: Final = frozenset({"chunks", "documents", "operations", "permissions"})
 
 _OPENAI_RESOURCES: Final = frozenset({"models", "files", "batches"})
 
-_ON_COLLECTION: Final = {"GET": "list", "POST": "create"}
-_ON_ITEM: Final = {"GET": "get", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
+ON_COLLECTION: Final = {"GET": "list", "POST": "create"}
+ON_ITEM: Final = {"GET": "get", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 
-_WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
 def read_path(method: str, path: str) -> tuple[str, str | None]:
@@ -54,9 +54,9 @@ def read_path(method: str, path: str) -> tuple[str, str | None]:
         segments = segments[1:]
     match segments:
         case [*_, name] if root == "ws":
-            return _live(name), None
+            return live_operation(name), None
         case ["openai", _, *_]:
-            return _openai(method.upper(), segments[1:])
+            return openai_operation(method.upper(), segments[1:])
         case [*collection, last]:
             name, verb = last.rsplit(":", 1) if ":" in last else (last, "")
             if root == "upload" and not verb:
@@ -66,18 +66,18 @@ def read_path(method: str, path: str) -> tuple[str, str | None]:
             return UNKNOWN_OPERATION, None
 
 
-def _live(method: str) -> str:
+def live_operation(method: str) -> str:
     """`google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent` -> `bidiGenerateContent`."""
     name = method.rpartition(".")[2]
-    return name[0].lower() + name[1:] if _WORD.fullmatch(name) else UNKNOWN_OPERATION
+    return name[0].lower() + name[1:] if WORD.fullmatch(name) else UNKNOWN_OPERATION
 
 
-def _openai(method: str, segments: list[str]) -> tuple[str, str | None]:
+def openai_operation(method: str, segments: list[str]) -> tuple[str, str | None]:
     """OpenAI's paths: `chat/completions` -> `openai.chat.completions`, `models/M` -> `openai.models.get`."""
     if segments[0] not in _OPENAI_RESOURCES:
-        known = method == "POST" and len(segments) <= 3 and all(map(_WORD.fullmatch, segments))
+        known = method == "POST" and len(segments) <= 3 and all(map(WORD.fullmatch, segments))
         return (".".join(["openai", *segments]) if known else UNKNOWN_OPERATION), None
-    verb = (_ON_ITEM if len(segments) > 1 else _ON_COLLECTION).get(method)
+    verb = (ON_ITEM if len(segments) > 1 else ON_COLLECTION).get(method)
     model = "/".join(segments[1:]).removeprefix("models/") if segments[0] == "models" else ""
     return (f"openai.{segments[0]}.{verb}" if verb else UNKNOWN_OPERATION), model or None
 
@@ -91,10 +91,10 @@ def _resource(method: str, segments: list[str], verb: str) -> tuple[str, str | N
         # Its operations of upload are the one place where two collections follow one another.
         segments = [segment for segment in segments if segment != "upload"]
     collections, on_item = segments[0::2], len(segments) % 2 == 0
-    verb = verb or (_ON_ITEM if on_item else _ON_COLLECTION).get(method, "")
-    if collections[0] not in _RESOURCES or not _NESTED.issuperset(collections[1:]) or not _WORD.fullmatch(verb):
+    verb = verb or (ON_ITEM if on_item else ON_COLLECTION).get(method, "")
+    if collections[0] not in _RESOURCES or not _NESTED.issuperset(collections[1:]) or not WORD.fullmatch(verb):
         return UNKNOWN_OPERATION, None
-    if model and len(segments) == 2 and verb not in _ON_ITEM.values():
+    if model and len(segments) == 2 and verb not in ON_ITEM.values():
         return verb, model
     return ".".join([*collections, verb]), model
 

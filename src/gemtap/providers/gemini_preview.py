@@ -40,6 +40,9 @@ def _contents(request: Json) -> Iterator[Json]:
     yield fields.get("content")  # embedContent
     for each in items(fields.get("requests")):  # batchEmbedContents
         yield members(each).get("content")
+    for each in items(fields.get("instances")):  # predict: Imagen, Veo, embeddings of Vertex AI
+        instance = members(each)
+        yield {"parts": [{"text": instance.get("prompt") or instance.get("content")}]}
 
 
 def _short_form(part: Json) -> str | None:

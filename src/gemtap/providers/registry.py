@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from gemtap.providers.base import Provider
+from gemtap.providers.code_assist import CodeAssist
 from gemtap.providers.gemini import Gemini
+from gemtap.providers.vertex import Vertex
 
-PROVIDERS: Final[Mapping[str, Provider]] = {provider.name: provider for provider in (Gemini(),)}
+_ALL: Final[tuple[Provider, ...]] = (Gemini(), Vertex(), CodeAssist())
+
+PROVIDERS: Final[Mapping[str, Provider]] = {provider.name: provider for provider in _ALL}
 """By name, which is also how the settings and the tap call them."""

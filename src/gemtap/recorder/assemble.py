@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from bson import ObjectId
 
 from gemtap.body import ParsedBody, parse_body, storable
-from gemtap.capture.events import FORMAT, BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead, read_events
+from gemtap.capture.events import FORMAT, BodyEnd, End, Event, Kind, RawHeaders, RequestHead, ResponseHead, read_events
 from gemtap.encodings import Decoded, decode
 from gemtap.interaction import (
     SCHEMA_VERSION,
@@ -32,6 +32,7 @@ from gemtap.interaction import (
 )
 from gemtap.providers.base import UNKNOWN_OPERATION, Parsed, Provider, RawExchange
 from gemtap.providers.clients import identify
+from gemtap.recorder.sessions import SentMessages, Session, closing_error, open_session
 from gemtap.stores.base import Record
 
 _log = logging.getLogger(__name__)
@@ -50,8 +51,12 @@ def assemble(capture: bytes, *, id: ObjectId, recorded_at: datetime, providers: 
     have read. Raises CaptureUnreadable where not even the request's head is there.
     """
     exchange = _read(capture)
-    request = _open(exchange.request["headers"], exchange.request_pieces, decoded=False)
-    response = _open(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
+    if exchange.is_session:
+        exchange.session = open_session(exchange.ws_events, exchange.sent or 0)
+        request, response = _open_messages(exchange.session.client), _open_messages(exchange.session.server)
+    else:
+        request = _open(exchange.request["headers"], exchange.request_pieces, decoded=False)
+        response = _open(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
     parsed, parser_fault = _parse(exchange, request, response, providers)
     return Record(
         document=_document(exchange, request, response, parsed, parser_fault, id, recorded_at),
@@ -72,6 +77,13 @@ class _Exchange:
     last_at: int = 0
     request_pieces: list[tuple[int, bytes]] = field(default_factory=list)
     response_pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    ws_events: list[Event] = field(default_factory=list)
+    session: Session | None = None
+
+    @property
+    def is_session(self) -> bool:
+        """A WebSocket that came about; a handshake that was refused has an ordinary answer."""
+        return self.response is not None and self.response["status"] == 101
 
     @property
     def outcome(self) -> str:
@@ -115,6 +127,8 @@ def _read(capture: bytes) -> _Exchange:
                 exchange.response, exchange.response_at = event.value, event.at
             case Kind.RESPONSE_BODY:
                 exchange.response_pieces.append((event.at, event.value))
+            case Kind.WS_CLIENT | Kind.WS_SERVER:
+                exchange.ws_events.append(event)
             case Kind.END:
                 exchange.end = event.value
     return exchange
@@ -126,12 +140,19 @@ class _OpenBody:
 
     decoded: Decoded
     parsed: ParsedBody
+    kept: int
+    """How much of it was kept, in bytes on the wire."""
 
 
 def _open(headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool) -> _OpenBody:
     encoding = "" if decoded else ",".join(_values(headers, b"content-encoding"))
     opened = decode(pieces, encoding)
-    return _OpenBody(opened, parse_body(opened.body))
+    return _OpenBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
+
+
+def _open_messages(sent: SentMessages) -> _OpenBody:
+    parsed = ParsedBody({"messages": sent.messages}, is_json=True, incomplete=sent.incomplete)
+    return _OpenBody(Decoded(sent.raw, []), parsed, sent.size)
 
 
 def _parse(
@@ -153,6 +174,7 @@ def _parse(
         response_raw=response.decoded.body,
         response_json=response.parsed.value if response.parsed.is_json else None,
         response_whole=exchange.response_is_whole(),
+        messages=exchange.session.messages if exchange.session is not None else (),
     )
     try:
         return _storable(provider.parse(raw)), None
@@ -236,7 +258,7 @@ def _request(exchange: _Exchange, body: _OpenBody) -> Request:
         "query": _text(head["query"]),
         "http_version": head["http_version"],
         "headers": _headers(head["headers"]),
-        **_body(body, exchange.request_pieces, exchange.end["request"] if exchange.end else None),
+        **_body(body, exchange.end["request"] if exchange.end else None),
     }
 
 
@@ -246,21 +268,26 @@ def _response(exchange: _Exchange, body: _OpenBody, parsed: Parsed) -> Response:
         "status": exchange.response["status"],
         "headers": _headers(exchange.response["headers"]),
         **_body(  # type: ignore[typeddict-item]  # mypy: a Body may hold a `chunks` that is not declared
-            body, exchange.response_pieces, exchange.end["response"] if exchange.end else None
+            body, exchange.end["response"] if exchange.end else None
         ),
     }
     if parsed.accumulated is not None:
-        response["body"], left_out = storable(parsed.accumulated)
+        accumulated, left_out = storable(parsed.accumulated)
+        session = exchange.session
+        response["body"] = accumulated if session is None else {**accumulated, "messages": session.server.messages}
         if left_out:
-            response["body_incomplete"] = "; ".join(left_out)
-    if parsed.streaming:
+            said = response.get("body_incomplete")
+            response["body_incomplete"] = "; ".join(dict.fromkeys([*(said.split("; ") if said else ()), *left_out]))
+    if exchange.is_session:
+        if exchange.end is not None and "closing" in exchange.end:
+            response["closing"] = exchange.end["closing"]
+    elif parsed.streaming:
         response["chunks"] = _chunks(exchange)
     return response
 
 
-def _body(body: _OpenBody, pieces: Sequence[tuple[int, bytes]], end: BodyEnd | None) -> Body:
-    kept = sum(len(piece) for _, piece in pieces)
-    found: Body = {"body": body.parsed.value, "body_bytes": end["bytes"] if end is not None else kept}
+def _body(body: _OpenBody, end: BodyEnd | None) -> Body:
+    found: Body = {"body": body.parsed.value, "body_bytes": end["bytes"] if end is not None else body.kept}
     incomplete = "; ".join(filter(None, (body.decoded.fault, body.parsed.incomplete)))
     if incomplete:
         found["body_incomplete"] = incomplete
@@ -282,8 +309,9 @@ def _error(exchange: _Exchange, request: _OpenBody, response: _OpenBody, parsed:
     """What went wrong, the nearest cause first: how the exchange ended, what the API said, what cannot be read."""
     if exchange.outcome != Outcome.COMPLETE:
         return _ending(exchange, parsed)
-    if parsed.error is not None:
-        return parsed.error
+    reported = parsed.error or closing_error(exchange.end and exchange.end.get("closing"))
+    if reported is not None:
+        return reported
     if exchange.response is not None and exchange.response["status"] >= 400:
         return {"message": f"HTTP status {exchange.response['status']}", "details": response.parsed.value}
     end = exchange.end
@@ -319,18 +347,21 @@ _ENDINGS: Final[Mapping[str, str]] = {
 
 
 def _timing(exchange: _Exchange, response: _OpenBody, parsed: Parsed) -> Timing:
-    pieces = exchange.response_pieces
-    first_token = None
+    session = exchange.session
+    first_token = parsed.first_token_at
     if parsed.first_token_end is not None:
         first_token = response.decoded.at(parsed.first_token_end)
-    times = [at for at, _ in pieces]
+    times = session.server.times if session is not None else [at for at, _ in exchange.response_pieces]
     gaps = [later - earlier for earlier, later in pairwise(times)]
     return {
         "first_byte_ms": _since_sent(exchange.response_at, exchange.sent),
         "first_token_ms": _since_sent(first_token, exchange.sent),
-        "chunks": len(pieces),
+        "chunks": len(times),
         "longest_gap_ms": _milliseconds(max(gaps)) if gaps else None,
-        "output_tokens_per_s": _speed(parsed, first_token, times[-1] if times else None),
+        # In a session there are pauses in which people speak.
+        "output_tokens_per_s": None
+        if session is not None
+        else _speed(parsed, first_token, times[-1] if times else None),
     }
 
 

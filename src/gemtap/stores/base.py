@@ -38,11 +38,18 @@ class Record:
 
     document: Interaction
     request_raw: bytes
-    """As they went over the wire, content-encoding undone; empty where there was no body."""
+    """As they went over the wire, content-encoding undone; empty where there was no body.
+
+    Of a WebSocket session each side is a sequence of msgpack arrays `[microseconds, text or bytes]`, a message each;
+    the microseconds count from when the request was received. `document` then holds another form of them.
+    """
     response_raw: bytes
     """The same; of a stream every frame as it came."""
     accumulated: bool
-    """Whether `document["response"]["body"]` was accumulated from a stream, and so is no parse of `response_raw`."""
+    """Whether `document["response"]["body"]` was accumulated from a stream, and so is no parse of `response_raw`.
+
+    Of a WebSocket session the request's body is no parse of `request_raw` either.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ class Store(Protocol):
         ...
 
     async def raw(self, id_: ObjectId, side: Side) -> bytes | None:
-        """The exact bytes of one body, or None where there is no such interaction."""
+        """The exact bytes of one body, as `Record` has them, or None where there is no such interaction."""
         ...
 
     async def page(self, where: Filter, *, limit: int, cursor: str | None = None) -> Page:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -62,17 +63,18 @@ def make_app(settings: Settings) -> TapApp:
             _log.error("The proxy cannot start: %s", exc)
             raise
         origins = settings.providers.upstreams()
-        proxies = {origin: proxy for origin in origins.values() if (proxy := environment_proxy(origin))}
+        # There are as many origins as there are locations of Vertex AI, and clients name those.
+        proxy_of = lru_cache(maxsize=256)(environment_proxy)
         folder = TapFolder(spool)
         try:
             async with Upstreams(
                 connect_timeout=settings.upstream_connect_timeout,
                 silence_timeout=settings.upstream_silence_timeout,
-                proxies=proxies,
+                proxy_of=proxy_of,
             ) as upstreams:
                 intake = Intake(folder, losses, origins, fingerprints, settings.capture_max_body)
                 forwarder = Forwarder(intake, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
-                relay = Relay(intake, proxies, connect_timeout=settings.upstream_connect_timeout)
+                relay = Relay(intake, proxy_of, connect_timeout=settings.upstream_connect_timeout)
                 app.forward, app.relay = forwarder.forward, relay.relay
                 yield
         finally:

@@ -47,7 +47,7 @@ class Intake:
     folder: TapFolder
     losses: Losses
     origins: Mapping[str, str]
-    """The upstream of each provider."""
+    """The upstream of each provider, see `routing.origin_of`."""
     fingerprints: Fingerprints
     max_body: int
 
@@ -75,7 +75,7 @@ class Begun:
         scope = self.scope
         path: bytes = scope["raw_path"]
         route = routing.match(path)
-        upstream = self.intake.origins.get(route.provider) if route else None
+        upstream = routing.origin_of(route, self.intake.origins)
         self.exchange.request(
             method=method,
             path=path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,10 +46,10 @@ class Refused(Exception):
 class Relay:
     """The way of every WebSocket session."""
 
-    def __init__(self, intake: Intake, proxies: Mapping[str, str], *, connect_timeout: float) -> None:
-        """`proxies`: the proxy's URL for each upstream that is reached through one."""
+    def __init__(self, intake: Intake, proxy_of: Callable[[str], str | None], *, connect_timeout: float) -> None:
+        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is."""
         self._intake = intake
-        self._proxies = proxies
+        self._proxy_of = proxy_of
         self._connect_timeout = connect_timeout
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +90,7 @@ class Relay:
                 subprotocols=subprotocols or None,  # type: ignore[arg-type]  # websockets has a type of its own for str
                 compression=None,
                 user_agent_header=None,
-                proxy=self._proxies.get(upstream),
+                proxy=self._proxy_of(upstream),
                 open_timeout=self._connect_timeout,
                 ping_interval=None,
                 close_timeout=_CLOSE_TIMEOUT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import SimpleNamespace, TracebackType
 from typing import Any, Final, Self
 
@@ -85,10 +85,12 @@ class RequestBody:
 class Upstreams:
     """The way to every upstream. Use as an async context manager."""
 
-    def __init__(self, *, connect_timeout: float, silence_timeout: float, proxies: Mapping[str, str]) -> None:
-        """`proxies`: the proxy's URL for each upstream that is reached through one."""
+    def __init__(
+        self, *, connect_timeout: float, silence_timeout: float, proxy_of: Callable[[str], str | None]
+    ) -> None:
+        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is."""
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=silence_timeout)
-        self._proxies = proxies
+        self._proxy_of = proxy_of
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -157,7 +159,7 @@ class Upstreams:
             headers=CIMultiDict(headers),
             data=body,
             allow_redirects=False,
-            proxy=self._proxies.get(upstream),
+            proxy=self._proxy_of(upstream),
             trace_request_ctx=attempt,
         )
 

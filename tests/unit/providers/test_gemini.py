@@ -197,14 +197,14 @@ def test_a_cache_is_made_for_the_model_in_the_body() -> None:
 
 
 def test_streams_of_other_shapes_are_streams_and_left_as_they_are() -> None:
-    body = b'data: {"choices": []}\n\ndata: [DONE]\n\n'
+    body = b'data: {"type": "response.created"}\n\ndata: [DONE]\n\n'
     parsed = parse(
-        path="/v1beta/openai/chat/completions",
+        path="/v1beta/openai/responses",
         request={"model": "gemini-2.5-pro", "stream": True},
         content_type=SSE,
         response=body,
     )
-    assert (parsed.operation, parsed.model) == ("openai.chat.completions", "gemini-2.5-pro")
+    assert (parsed.operation, parsed.model) == ("openai.responses", "gemini-2.5-pro")
     assert (parsed.streaming, parsed.accumulated, parsed.error) == (True, None, None)
 
 

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from gemtap.providers.base import Parsed
-from tests.unit.providers.exchanges import INTERACTIONS, JSON, SSE, STREAM, array, events, parse
+from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.routing import match, origin_of
+from gemtap.settings import Providers
+from tests.unit.providers.exchanges import INTERACTIONS, JSON, SSE, STREAM, array, events, make_exchange, parse
 
 FOLDER = os.environ.get("GEMTAP_TEST_RECORDINGS")
 
@@ -69,18 +72,22 @@ def generating() -> Iterator[Any]:
 @pytest.mark.parametrize("recorded", list(generating()))
 def test_a_recorded_exchange_is_read_as_it_was(recorded: Any) -> None:
     body = recorded["response_body"]
-    parsed = parse(
-        method=recorded["method"],
-        path=recorded["path"],
-        request=recorded["request_body"].encode(),
-        content_type=SSE if body.startswith("data:") else JSON,
-        response=body.encode(),
+    route = match(recorded["path"].encode())
+    assert route is not None
+    assert origin_of(route, Providers().upstreams()) == f"https://{recorded['host']}"
+    parsed = PROVIDERS[route.provider].parse(
+        make_exchange(
+            method=recorded["method"],
+            path=route.path.decode(),
+            request=recorded["request_body"].encode(),
+            content_type=SSE if body.startswith("data:") else JSON,
+            response=body.encode(),
+        )
     )
     check_generated(parsed, parsed.accumulated if parsed.streaming else json.loads(body), raw_frames(body))
     assert parsed.streaming is body.startswith("data:")
     assert parsed.generation_settings == json.loads(recorded["request_body"]).get("generationConfig")
-    if recorded["host"] == "generativelanguage.googleapis.com":
-        assert f"/models/{parsed.model}:{parsed.operation}" in recorded["path"]
+    assert f"/models/{parsed.model}:{parsed.operation}" in recorded["path"]
     assert parsed.preview["prompt"]
     assert parsed.preview["answer"] or not added_up(raw_frames(body))["text"]
 

@@ -1,0 +1,50 @@
+"""What goes wrong, in one sentence: as JSON to programs, as a page to people."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from gemtap.dashboard.render import Render
+from gemtap.stores.base import BadCursor, StoreError
+
+_FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
+"""What answers in JSON. People come to everything else."""
+
+
+def error(status: int, message: str) -> JSONResponse:
+    """An error as the API words it: `{"error": {"message": ...}}`."""
+    return JSONResponse({"error": {"message": message}}, status, headers={"cache-control": "no-store"})
+
+
+def add_error_handlers(app: FastAPI, render: Render) -> None:
+    """Let the application answer every error so."""
+
+    async def answer(request: Request, exc: Exception) -> Response:
+        status, message = _describe(exc)
+        if request.url.path.startswith(_FOR_PROGRAMS):
+            return error(status, message)
+        return await render(request, "error.html", {"message": message}, status=status)
+
+    for kind in (BadCursor, StoreError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
+
+
+def _describe(exc: Exception) -> tuple[int, str]:
+    match exc:
+        case BadCursor():
+            return 400, str(exc)
+        case StoreError():
+            return 503, f"{exc} What is captured meanwhile waits in the spool."
+        case RequestValidationError():
+            return 422, "; ".join(
+                f"{each['loc'][-1]}: {each['msg'].removeprefix('Value error, ')}" for each in exc.errors()
+            )
+        case HTTPException():
+            return exc.status_code, exc.detail
+        case _:
+            return 500, "Gemtap has made a mistake. The log of `gemtap serve` says which."

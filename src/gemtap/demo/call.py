@@ -1,0 +1,95 @@
+"""A request as the parts of the simulated API see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+from urllib.parse import parse_qs, unquote
+
+from gemtap.demo import errors
+from gemtap.demo.received import ReceivedRequest
+from gemtap.demo.wire import Form
+
+_INVALID_KEY: Final = "invalid"
+
+_OPENAI: Final = "/openai/"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request."""
+
+    received: ReceivedRequest
+    path: str
+    """Decoded, without the query."""
+    query: Mapping[str, str]
+    """Decoded; of a repeated name the last."""
+    pace: float
+    """Seconds between the chunks of a stream."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What its route found in the path: `version`, `model`, `operation`, ..."""
+
+    @classmethod
+    def read(cls, received: ReceivedRequest, pace: float) -> Self:
+        """Read the target."""
+        path, _, raw_query = received.target.partition("?")
+        query = {name: values[-1] for name, values in parse_qs(raw_query).items()}
+        return cls(received, unquote(path), query, pace)
+
+    @property
+    def origin(self) -> str:
+        """`http://HOST:PORT` as the caller named this server: a proxy before it, if it writes a Host of its own."""
+        return "http://" + next(iter(self.received.header_values("host")), "localhost")
+
+    @property
+    def form(self) -> Form:
+        """How the answer is to be written, by the path; a body can ask for another."""
+        if not self.path.endswith(":streamGenerateContent"):
+            return Form.DOCUMENT
+        return Form.SSE if self.alt.split(";")[0] == "sse" else Form.ARRAY
+
+    @property
+    def error_form(self) -> Form:
+        """How an error is to be written. The paths that are OpenAI's answer with an array of one."""
+        return Form.ARRAY if _OPENAI in self.path else self.form
+
+    @property
+    def alt(self) -> str:
+        """The query's `alt`, such as `sse` and `json;enum-encoding=int`."""
+        return self.query.get("alt") or self.query.get("$alt") or "json"
+
+    def credential(self) -> str:
+        """The caller's key or token. Raises ApiError where there is none, or one that is known to be bad."""
+        candidates = [
+            *self.received.header_values("x-goog-api-key"),
+            self.query.get("key", ""),
+            self.query.get("access_token", ""),
+            # `Bearer TOKEN`, `Token TOKEN`
+            *(value.rpartition(" ")[2] for value in self.received.header_values("authorization")),
+        ]
+        key = next(filter(None, candidates), None)
+        if key is None:
+            raise errors.unregistered_caller()
+        if key == _INVALID_KEY:
+            raise errors.invalid_key()
+        return key
+
+    def json(self) -> dict[str, Any]:
+        """The body, which has to be a JSON object; no body is an empty one. Raises ApiError."""
+        return parse_object(self.received.body.decode("utf-8", "replace") or "{}")
+
+
+def parse_object(text: str) -> dict[str, Any]:
+    """The JSON object that the text is. Raises ApiError with Google's words where it is none."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise errors.invalid_json(text, exc.pos) from exc
+    except (ValueError, RecursionError) as exc:
+        # Numbers of thousands of digits, brackets nested by the thousand.
+        raise errors.invalid_json(text, 0) from exc
+    if not isinstance(value, dict):
+        raise errors.invalid_argument('Invalid JSON payload received. Unknown name "": Root element must be a message.')
+    return value

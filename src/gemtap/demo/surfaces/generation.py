@@ -1,0 +1,114 @@
+"""Models and what they do: generate, count tokens, embed. The same under Vertex's paths."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gemtap.demo import answers, catalogue, errors, wire
+from gemtap.demo.call import Call
+from gemtap.demo.conversation import member, objects
+from gemtap.demo.embeddings import embedding
+from gemtap.demo.faults import FAULTS, error_of
+from gemtap.demo.script import Script
+from gemtap.demo.tokens import count_prompt, details
+from gemtap.demo.wire import Answer, Form, Shape
+from gemtap.demo.world import World
+from gemtap.interaction import Json
+
+
+def list_models(call: Call, world: World) -> Script:
+    """A ListModelsResponse."""
+    return wire.plain(catalogue.page(call.query.get("pageSize", ""), call.query.get("pageToken", "")))
+
+
+def get_model(call: Call, world: World) -> Script:
+    """A Model."""
+    refuse(call, call.names["model"], "models.get")
+    return wire.plain(catalogue.describe(call.names["model"]))
+
+
+def generate_content(call: Call, world: World) -> Script:
+    """`generateContent`, `streamGenerateContent`."""
+    model = call.names["model"]
+    refuse(call, model, call.names["operation"])
+    request, cached = _with_cached_content(_request(call), world)
+
+    def shape(messages: Sequence[Json]) -> list[Json]:
+        told = [_with_cached_tokens(message, cached) for message in messages] if cached else messages
+        return wire.integer_enums(told) if "enum-encoding=int" in call.alt else list(told)
+
+    return answer(call, model, request, call.form, shape)
+
+
+def answer(call: Call, model: str, request: Json, form: Form, shape: Shape) -> Script:
+    """What the model says to the request, in the form and shape of some API."""
+    messages = answers.generate(model, request, streamed=form is not Form.DOCUMENT)
+    right = Answer(form, messages, call.pace, shape)
+    return FAULTS[model](right) if model in FAULTS else right.script()
+
+
+def count_tokens(call: Call, world: World) -> Script:
+    """A CountTokensResponse."""
+    refuse(call, call.names["model"], "countTokens")
+    body = call.json()
+    return wire.plain(counted(member(body, "generateContentRequest") or body))
+
+
+def counted(request: Json) -> Json:
+    """How many tokens a GenerateContentRequest is."""
+    tokens = count_prompt(request)
+    return {"totalTokens": tokens.total(), "promptTokensDetails": details(tokens)}
+
+
+def embed_content(call: Call, world: World) -> Script:
+    """An EmbedContentResponse."""
+    model = call.names["model"]
+    refuse(call, model, "embedContent")
+    return wire.plain({"embedding": embedding(model, call.json())})
+
+
+def batch_embed_contents(call: Call, world: World) -> Script:
+    """A BatchEmbedContentsResponse."""
+    model = call.names["model"]
+    refuse(call, model, "batchEmbedContents")
+    requests = objects(member(call.json(), "requests"))
+    return wire.plain({"embeddings": [embedding(model, one) for one in requests]})
+
+
+def refuse(call: Call, model: str, operation: str) -> None:
+    """Raise the ApiError that is this model's answer to everything, or that there is no such model."""
+    version = call.names.get("version", "v1beta")
+    error = error_of(model, version=version, operation=operation, key=call.credential())
+    if error is not None:
+        raise error
+    if not catalogue.is_served(model):
+        raise errors.model_not_found(model, version, operation)
+
+
+def _request(call: Call) -> Json:
+    received = call.received
+    if not received.body_is_whole:
+        # Too large to have been kept: its size and digest stand for it, and still decide the answer.
+        text = f"A request of {received.body_bytes} bytes with the SHA-256 {received.sha256}"
+        return {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+    body = call.json()
+    if not objects(member(body, "contents")):
+        raise errors.invalid_argument("* GenerateContentRequest.contents: contents is not specified\n")
+    return body
+
+
+def _with_cached_content(request: Json, world: World) -> tuple[Json, int]:
+    """The request with the contents of the cache that it names before its own, and how many tokens those are."""
+    name = member(request, "cachedContent")
+    if not name:
+        return request, 0
+    cache = world.resources["cachedContents"].get(name)
+    if cache is None:
+        raise errors.permission_denied("CachedContent not found (or permission denied)")
+    contents = [*objects(member(cache, "contents")), *objects(member(request, "contents"))]
+    preamble = {key: cache[key] for key in ("systemInstruction", "tools", "toolConfig") if key in cache}
+    return {**request, **preamble, "contents": contents}, count_prompt(cache).total()
+
+
+def _with_cached_tokens(message: Json, cached: int) -> Json:
+    return {**message, "usageMetadata": {**message["usageMetadata"], "cachedContentTokenCount": cached}}

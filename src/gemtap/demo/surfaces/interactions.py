@@ -1,0 +1,70 @@
+"""The Interactions API, `/v1beta/interactions`: https://ai.google.dev/api/interactions-api."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gemtap.demo import errors, wire
+from gemtap.demo.call import Call
+from gemtap.demo.interaction_steps import contents_of, events, interaction, request_of
+from gemtap.demo.script import Script
+from gemtap.demo.surfaces.generation import answer, refuse
+from gemtap.demo.wire import Form
+from gemtap.demo.world import World
+from gemtap.interaction import Json
+
+_KIND = "interactions"
+
+
+def create(call: Call, world: World) -> Script:
+    """A new interaction, streamed or not. It goes on from an earlier one, if it names one."""
+    body = call.json()
+    model = str(body.get("model", "")).removeprefix("models/")
+    refuse(call, model, "interactions.create")
+    history = _history(body, world)
+    said = contents_of(body.get("input"))
+    if not said:
+        raise errors.invalid_argument("Missing required field: input")
+    id_ = world.new_id("interaction")
+    common = {"id": id_, "object": "interaction", "model": model, "created": world.at(), "updated": world.at()}
+
+    def shape(messages: Sequence[Json]) -> list[Json]:
+        document = interaction(messages, common)
+        if body.get("store") is not False:
+            # What the model said is what its next turn goes on from.
+            spoken = [candidate["content"] for message in messages for candidate in message.get("candidates", [])]
+            world.put(_KIND, id_, {"document": document, "contents": [*history, *said, *spoken]})
+        return events(messages, document) if body.get("stream") else [document]
+
+    form = Form.NAMED_SSE if body.get("stream") else Form.DOCUMENT
+    return answer(call, model, request_of(body, [*history, *said]), form, shape)
+
+
+def _history(body: dict[str, Any], world: World) -> list[Json]:
+    earlier = body.get("previous_interaction_id")
+    return list(_find(str(earlier), world)["contents"]) if earlier else []
+
+
+def get(call: Call, world: World) -> Script:
+    """The interaction as it was answered."""
+    return wire.plain(_find(call.names["id"], world)["document"])
+
+
+def delete(call: Call, world: World) -> Script:
+    """Nothing, as an object."""
+    _find(call.names["id"], world)
+    del world.resources[_KIND][call.names["id"]]
+    return wire.plain({})
+
+
+def cancel(call: Call, world: World) -> Script:
+    """The interaction, which was over before it could be cancelled."""
+    return get(call, world)
+
+
+def _find(id_: str, world: World) -> Json:
+    found = world.resources[_KIND].get(id_)
+    if found is None:
+        raise errors.not_found()
+    return found

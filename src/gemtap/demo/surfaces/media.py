@@ -1,0 +1,63 @@
+"""Pictures and films: `:predict` as Imagen has it, `:predictLongRunning` as Veo has it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import struct
+import zlib
+from typing import Final
+
+from gemtap.demo import errors, wire
+from gemtap.demo.call import Call
+from gemtap.demo.conversation import member, objects
+from gemtap.demo.script import Script
+from gemtap.demo.surfaces.generation import refuse
+from gemtap.demo.world import World
+
+_SIDE: Final = 64
+"""Pixels."""
+
+_MOST_PICTURES: Final = 4
+
+
+def predict(call: Call, world: World) -> Script:
+    """Pictures of one colour, which is the prompt's."""
+    refuse(call, call.names["model"], "predict")
+    prompt, wanted = _prompt(call), member(member(call.json(), "parameters"), "sampleCount")
+    number = min(max(wanted, 1), _MOST_PICTURES) if isinstance(wanted, int) else 1
+    pictures = (base64.b64encode(_png(f"{prompt} {at}")).decode("ascii") for at in range(number))
+    return wire.plain(
+        {"predictions": [{"mimeType": "image/png", "bytesBase64Encoded": picture} for picture in pictures]}
+    )
+
+
+def predict_long_running(call: Call, world: World) -> Script:
+    """An Operation that ends in a film, which is a file to download."""
+    model = call.names["model"]
+    refuse(call, model, "predictLongRunning")
+    name = f"models/{model}/operations/{world.new_id('operation')}"
+    # No film that plays: the head of an MP4 file, and the prompt where its content would be.
+    film = world.generate(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + _prompt(call).encode(), "video/mp4")
+    sample = {"video": {"uri": film.describe(call.origin)["downloadUri"]}}
+    response = {"generateVideoResponse": {"generatedSamples": [sample]}}
+    world.put("operations", name, {"name": name, "response": response})
+    return wire.plain({"name": name})
+
+
+def _prompt(call: Call) -> str:
+    instances = objects(member(call.json(), "instances"))
+    if not instances:
+        raise errors.invalid_argument("Missing required field: instances")
+    return str(instances[0].get("prompt", ""))
+
+
+def _png(prompt: str) -> bytes:
+    colour = hashlib.sha256(prompt.encode("utf-8", "replace")).digest()[:3]
+    rows = (b"\x00" + colour * _SIDE) * _SIDE
+    head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )

@@ -1,0 +1,180 @@
+"""`gemtap ls` and `gemtap show`."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo import MongoClient
+
+from gemtap.cli.app import Failed
+from gemtap.settings import SettingsError
+from gemtap.stores.base import Store
+from tests.records import NOON, make_record
+from tests.unit.cli.conftest import invoke, keep, shown, with_store
+from tests.unit.dashboard.conftest import site_over
+
+NOBODY = "0123456789abcdef01234567"
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\x08 [bold]markup[/bold]"
+
+
+def from_api(path: str, folder: Path) -> Any:
+    """What the dashboard's API answers over the same store."""
+
+    async def ask(store: Store) -> Any:
+        async with site_over(store, folder) as site:
+            return await site.api(path)
+
+    return with_store("sqlite:///data/gemtap.db", ask)
+
+
+def test_a_list_in_json_is_the_list_of_the_api(folder: Path) -> None:
+    keep(*(make_record(timestamp=NOON + timedelta(seconds=number), note=f"é\x9b\u202e{number}") for number in range(5)))
+    first = json.loads(shown("ls", "--json", "-n", "3"))
+    assert first == from_api("interactions?limit=3", folder)
+    second = json.loads(shown("ls", "--json", "-n", "3", "--cursor", first["next"]))
+    assert second == from_api(f"interactions?limit=3&cursor={first['next']}", folder)
+    assert [len(first["items"]), len(second["items"])] == [3, 2]
+
+
+def test_a_document_in_json_is_that_of_the_api(folder: Path) -> None:
+    (id_,) = keep(make_record(note=HOSTILE, chunks={"at_ms": [1.5], "bytes": [3]}))
+    assert json.loads(shown("show", id_, "--json")) == from_api(f"interactions/{id_}", folder)
+
+
+@pytest.mark.parametrize(
+    ("flags", "fields"),
+    [
+        (["--provider", "vertex"], {"provider": "vertex"}),
+        (["--model", "other"], {"model": "other"}),
+        (["--operation", "countTokens"], {"operation": "countTokens"}),
+        (["--outcome", "interrupted"], {"outcome": "interrupted"}),
+        (["--status", "429"], {"response": {"status": 429}}),
+        (["--client", "roo-code"], {"client": {**make_record().document["client"], "name": "roo-code"}}),
+        (["--thread", NOBODY], {"thread": {"id": ObjectId(NOBODY), "turn": 1, "parent": None, "new_messages": 1}}),
+        (["--since", "2026-03-14T12:00:01"], {"timestamp": NOON + timedelta(seconds=1)}),
+        (["--until", "2026-03-14T12:00:00"], {"timestamp": NOON - timedelta(seconds=1)}),
+    ],
+)
+def test_a_filter_leaves_what_fits(flags: list[str], fields: dict[str, Any]) -> None:
+    _, fitting = keep(make_record(), make_record(**fields))
+    assert [item["id"] for item in json.loads(shown("ls", "--json", *flags))["items"]] == [fitting]
+
+
+def test_a_list_is_a_line_each_with_a_way_to_the_older_ones() -> None:
+    ids = keep(*(make_record(timestamp=NOON + timedelta(seconds=number)) for number in range(3)))
+    lines = shown("ls", "-n", "2").splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == ids[:0:-1]
+    assert {"cline", "gemini-2.5-pro", "200"} <= set(lines[1].split())
+    cursor = lines[3].removeprefix("Older ones: --cursor ")
+    assert shown("ls", "--cursor", cursor).splitlines()[1].startswith(ids[0])
+
+
+def test_a_list_without_anything_says_so() -> None:
+    keep(make_record())
+    assert shown("ls", "--model", "absent") == "Nothing is recorded that fits.\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--since", "yesterday"], "Bad flag --since: "),
+        (["--since", "0001-01-01T00:00:00+14:00"], "Bad flag --since: not a time between"),
+        (["--status", "7"], "Bad flag --status: "),
+        (["--thread", "zzz"], "Bad flag --thread: not an id"),
+        (["--cursor", "zzz"], "Bad flag --cursor: "),
+        (["--store", "postgres://host"], "Bad setting flag --store: "),
+        (["--store", "mongodb://u:secret-word@host:99999/x"], "Bad setting store: "),
+    ],
+)
+def test_a_bad_flag_is_named(flags: list[str], says: str) -> None:
+    keep(make_record())
+    error = invoke("ls", *flags).exception
+    assert isinstance(error, SettingsError)
+    assert str(error).startswith(says)
+    assert "secret-word" not in str(error)
+
+
+def test_one_interaction_is_shown_whole() -> None:
+    (id_,) = keep(make_record(chunks={"at_ms": [1.5], "bytes": [3]}))
+    text = shown("show", id_)
+    for part in (id_, '"text": "Why is the sky blue?"', '"text": "Rayleigh."', '"finish_reason": "STOP"', "Cline/3.1"):
+        assert part in text
+    assert "at_ms" not in text
+
+
+def test_an_interaction_without_an_answer_is_shown() -> None:
+    (id_,) = keep(make_record(answered=False, outcome="refused", model=None, request_duration_ms=None))
+    assert "– refused" in shown("show", id_)
+    assert "– refused" in shown("ls")
+
+
+def test_long_lines_are_not_broken_so_that_they_can_be_copied() -> None:
+    (id_,) = keep(make_record(note="x" * 1000))
+    assert "x" * 1000 in shown("show", id_)
+
+
+@pytest.mark.parametrize("arguments", [["show", NOBODY], ["show", NOBODY, "--raw", "request"], ["show", "zzz"]])
+def test_an_interaction_that_is_not_there(arguments: list[str]) -> None:
+    keep(make_record())
+    error = invoke(*arguments).exception
+    assert isinstance(error, Failed)
+    assert arguments[1] in str(error)
+
+
+def test_json_and_raw_exclude_each_other() -> None:
+    error = invoke("show", NOBODY, "--json", "--raw", "request").exception
+    assert str(error) == "Give either --json or --raw."
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["ls", "--json"], ["show"], ["show", "--json"]])
+def test_recorded_text_moves_no_cursor(arguments: list[str]) -> None:
+    """Control characters are made visible, or escaped; and what looks like rich's markup stays as it was."""
+    name = {**make_record().document["client"], "name": HOSTILE}
+    record = make_record(
+        model=HOSTILE,
+        operation=HOSTILE,
+        client=name,
+        preview={"prompt": HOSTILE, "answer": HOSTILE},
+        error={"message": HOSTILE, "details": HOSTILE},
+        request={"path": HOSTILE, "headers": {HOSTILE: HOSTILE}},
+        response_raw=HOSTILE.encode(),
+    )
+    (id_,) = keep(record)
+    text = shown(*arguments[:1], *([id_] if arguments[0] == "show" else []), *arguments[1:])
+    assert not set(text) & set("\x1b\x07\x9b\u202e\r\x08")
+    assert "[bold]mark" in text
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["show", NOBODY], ["show", NOBODY, "--raw", "request"]])
+def test_reading_where_nothing_is_recorded_makes_nothing(folder: Path, arguments: list[str]) -> None:
+    error = invoke(*arguments, "--data-dir", str(folder / "absent")).exception
+    assert isinstance(error, Failed)
+    assert "gemtap serve" in str(error)
+    assert list(folder.iterdir()) == []
+
+
+def test_reading_from_mongodb_makes_nothing_there_either(mongod_url: str) -> None:
+    assert json.loads(shown("ls", "--json", "--store", mongod_url)) == {"items": [], "next": None}
+    with MongoClient[dict[str, object]](mongod_url) as client:
+        assert client.get_default_database().name not in client.list_database_names()
+
+
+def test_a_store_that_is_away_says_what_to_do() -> None:
+    url = "mongodb://me:secret-word@127.0.0.1:1/gemtap?serverSelectionTimeoutMS=200"
+    error = invoke("ls", "--store", url).exception
+    assert isinstance(error, Failed)
+    assert "Start MongoDB" in str(error)
+    assert "secret-word" not in str(error)
+
+
+def test_a_file_that_is_no_database_says_so(folder: Path) -> None:
+    (folder / "junk.db").write_text("junk" * 1000)
+    error = invoke("ls", "--store", "sqlite:///junk.db").exception
+    assert isinstance(error, Failed)
+    assert "not an SQLite database" in str(error)
+    assert (folder / "junk.db").read_text() == "junk" * 1000

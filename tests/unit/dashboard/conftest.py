@@ -1,0 +1,102 @@
+"""The dashboard over a real store and a real spool, driven over ASGI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from gemtap.capture.spool import Spool
+from gemtap.dashboard.app import make_dashboard
+from gemtap.recorder.drain import Progress
+from gemtap.settings import Settings
+from gemtap.stores.base import Record, Store
+from gemtap.stores.opening import open_store
+from tests.records import make_record
+
+
+@dataclass
+class Site:
+    """The dashboard, and what it stands on."""
+
+    store: Store
+    spool: Spool
+    progress: Progress
+    browser: httpx.AsyncClient
+
+    async def keep(self, **fields: Any) -> str:
+        """Store a record with these fields, and give its id."""
+        record = make_record(**fields)
+        await self.store.put([record])
+        return id_of(record)
+
+    async def get(self, path: str, **headers: str) -> httpx.Response:
+        return await self.browser.get(path, headers=headers)
+
+    async def page(self, path: str, status: int = 200) -> str:
+        """The HTML of a page."""
+        answer = await self.get(path)
+        assert answer.status_code == status, answer.text
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        return answer.text
+
+    async def api(self, path: str) -> Any:
+        """The JSON at `/api/PATH`."""
+        answer = await self.get(f"/api/{path}")
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == "application/json"
+        return answer.json()
+
+    async def refusal(self, path: str) -> tuple[int, str]:
+        """Status and message of an answer that is an error."""
+        answer = await self.get(path)
+        error = answer.json()
+        assert list(error) == ["error"]
+        assert list(error["error"]) == ["message"]
+        return answer.status_code, error["error"]["message"]
+
+
+def id_of(record: Record) -> str:
+    return str(record.document["_id"])
+
+
+@asynccontextmanager
+async def site_over(store: Store, folder: Path, **settings: Any) -> AsyncIterator[Site]:
+    """The site over a store, whatever state this is in."""
+    spool = Spool(folder / "spool")
+    spool.create()
+    progress = Progress()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+
+    app = make_dashboard(Settings(data_dir=folder, **settings), store, spool, progress, lifespan=lifespan)
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost:4361") as browser:
+        try:
+            yield Site(store, spool, progress, browser)
+        finally:
+            await store.close()
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    store = open_store(f"sqlite:///{tmp_path / 'gemtap.db'}")
+    await store.open()
+    async with site_over(store, tmp_path) as site:
+        yield site
+
+
+@pytest.fixture
+async def lost_site(tmp_path: Path) -> AsyncIterator[Site]:
+    """A site whose store cannot be reached."""
+    store = open_store("mongodb://me:secret-word@127.0.0.1:1/gemtap?serverSelectionTimeoutMS=200")
+    async with site_over(store, tmp_path) as site:
+        yield site

@@ -1,0 +1,76 @@
+"""What is said of how recording goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from gemtap import __version__
+from gemtap.capture.spool import SUFFIX
+from tests.captures import make_capture
+from tests.unit.dashboard.conftest import Site
+
+pytestmark = pytest.mark.anyio
+
+
+def capture_in(folder: Path, id_: ObjectId | None = None) -> Path:
+    path = folder / f"{id_ or ObjectId()}{SUFFIX}"
+    path.write_bytes(make_capture())
+    return path
+
+
+async def test_the_process_answers_whatever_becomes_of_the_store(site: Site, lost_site: Site) -> None:
+    for each in (site, lost_site):
+        answer = await each.get("/healthz")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
+
+
+async def test_all_is_well(site: Site, tmp_path: Path) -> None:
+    answer = await site.get("/readyz")
+    assert answer.status_code == 200
+    told = answer.json()
+    assert told["status"] == "ok"
+    assert told["store"] == f"sqlite:///{tmp_path}/gemtap.db"
+    assert (told["backlog"], told["failed"], told["error"], told["oldest"]) == (0, 0, None, None)
+
+
+async def test_captures_that_wait_are_counted(site: Site) -> None:
+    id_ = ObjectId()
+    capture_in(site.spool.ready, id_)
+    capture_in(site.spool.ready)
+    told = (await site.get("/readyz")).json()
+    assert told["backlog"] == 2
+    assert told["oldest"] == f"{id_.generation_time:%Y-%m-%dT%H:%M:%S}.000Z"
+
+
+async def test_captures_that_failed_are_counted_and_told_of_on_each_page(site: Site) -> None:
+    for _ in range(2):
+        site.spool.fail(capture_in(site.spool.ready), "it is no capture")
+    answer = await site.get("/readyz")
+    assert (answer.status_code, answer.json()["failed"]) == (200, 2)
+    for path in ("/", "/setup"):
+        page = await site.page(path)
+        assert "2 captures could not be stored" in page
+        assert "spool/failed" in page
+
+
+async def test_a_store_that_is_away_is_degraded(lost_site: Site) -> None:
+    capture_in(lost_site.spool.ready)
+    answer = await lost_site.get("/readyz")
+    assert answer.status_code == 503
+    told = answer.json()
+    assert told["status"] == "degraded"
+    assert told["backlog"] == 1
+    assert "Start MongoDB" in told["error"]
+    assert "secret-word" not in answer.text
+
+
+async def test_a_recorder_that_cannot_is_degraded_though_the_store_can_be_read(site: Site) -> None:
+    site.progress.last_error = "The disk is full."
+    answer = await site.get("/readyz")
+    assert (answer.status_code, answer.json()["error"]) == (503, "The disk is full.")
+    page = await site.page("/")
+    assert "Not recording." in page
+    assert "The disk is full." in page

@@ -1,0 +1,294 @@
+"""The pages: what a person finds on them, and what hostile content does there, which is nothing."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gemtap.instructions import CLIENTS
+from tests.records import NOON, make_record
+from tests.unit.dashboard.conftest import Site, id_of
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = (
+    "<script>alert(1)</script></pre></title>\"'><img src=x onerror=alert(2)> {{ 7 * 7 }} {% raw %} \x1b[31m\u202e&amp;"
+)
+
+
+class Elements(HTMLParser):
+    """What a browser makes of a page: elements, attributes, links and text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: set[str] = set()
+        self.links: dict[str, str] = {}
+        """Text to target."""
+        self.text = ""
+        self._link: str | None = None
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+        if tag == "a":
+            self._link = dict(attrs)["href"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "a":
+            self._link = None
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._link is not None and data.strip():
+            self.links[data.strip()] = self._link
+
+
+async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
+    page = Elements(await site.page("/"))
+    assert "Nothing has been recorded yet" in page.text
+    assert "http://localhost:4360" in page.text
+    assert page.links["The exact lines for each client"] == "/setup"
+    assert "table" not in page.tags
+
+
+async def test_a_row_shows_what_was_asked_and_answered(site: Site) -> None:
+    id_ = await site.keep(tokens={**make_record().document["tokens"], "input": 12345})
+    page = Elements(await site.page("/"))
+    for shown in ("Why is the sky blue?", "Rayleigh.", "12\u202f345", "1.23 s", "800 ms", "cline", "gemini-2.5-pro"):
+        assert shown in page.text
+    assert page.links["2026-03-14 12:00:00"] == f"/interactions/{id_}"
+
+
+async def test_a_row_leads_to_others_of_its_client_model_and_outcome(site: Site) -> None:
+    """Whatever characters their names are made of."""
+    name = "a&b=c #1+%/?\u00fc"
+    client = {**make_record().document["client"], "name": name}
+    mine = await site.keep(client=client, model=name)
+    await site.keep(outcome="interrupted")
+    page = Elements(await site.page("/"))
+    filtered = Elements(await site.page(page.links[name]))
+    assert f"/interactions/{mine}" in filtered.links.values()
+    assert filtered.tags.count("tr") == 2
+    assert Elements(await site.page(page.links["200 interrupted"])).tags.count("tr") == 2
+
+
+async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Site) -> None:
+    await site.keep()
+    await site.keep(model="other")
+    page = Elements(await site.page("/?model=gemini-2.5-pro&status=200&limit=10"))
+    assert "model: gemini-2.5-pro" in page.text
+    assert "status: 200" in page.text
+    assert "limit: " not in page.text
+    assert page.links["All, newest first"] == "/"
+    html = await site.page("/?model=gemini-2.5-pro&status=200&limit=10")
+    without = re.findall(r'href="([^"]*)" aria-label="without (\w+)"', html)
+    assert [(name, parse_qs(urlsplit(target.replace("&amp;", "&")).query)) for target, name in without] == [
+        ("model", {"status": ["200"], "limit": ["10"]}),
+        ("status", {"model": ["gemini-2.5-pro"], "limit": ["10"]}),
+    ]
+
+
+async def test_a_filter_that_nothing_fits_says_so(site: Site) -> None:
+    await site.keep()
+    page = Elements(await site.page("/?model=absent"))
+    assert "Nothing here." in page.text
+    assert "Nothing has been recorded yet" not in page.text
+
+
+async def test_older_leads_through_all_pages_with_the_filter_kept(site: Site) -> None:
+    ids = [await site.keep(timestamp=NOON + timedelta(seconds=number)) for number in range(5)]
+    await site.keep(model="other")
+    seen: list[str] = []
+    path: str | None = "/?model=gemini-2.5-pro&limit=2"
+    while path is not None:
+        page = Elements(await site.page(path))
+        seen += [link.removeprefix("/interactions/") for link in page.links.values() if "/interactions/" in link]
+        path = page.links.get("Older")
+    assert seen == ids[::-1]
+
+
+async def test_one_interaction_shows_all_there_is(site: Site) -> None:
+    id_ = await site.keep()
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    for shown in (
+        "gemini-2.5-pro-002",
+        "cline 3.1",
+        "8f2a11c0",
+        "STOP",
+        '"text": "Rayleigh."',
+        "x-trace",
+        "12.5 tokens/s",
+    ):
+        assert shown in page.text
+    assert "POST /v1beta/models/gemini-2.5-pro:generateContent?key=[redacted:8f2a11c0]" in page.text
+    assert page.links["This interaction as JSON"] == f"/api/interactions/{id_}"
+    assert "The exact bytes" in page.links
+    assert page.text.index("Request") < page.text.index("Response")
+
+
+BLANK: dict[str, Any] = {
+    "answered": False,
+    "request_raw": b"",
+    "request_duration_ms": None,
+    "generation_settings": None,
+    "usage_metadata": None,
+    "model": None,
+    "model_version": None,
+    "outcome": "upstream_unreachable",
+    "timing": dict.fromkeys(("first_byte_ms", "first_token_ms", "longest_gap_ms", "output_tokens_per_s"))
+    | {"chunks": 0},
+    "tokens": dict.fromkeys(("input", "cached", "output", "reasoning", "tool_use", "total")),
+    "cost": None,
+    "finish_reason": None,
+    "client": dict.fromkeys(("name", "version", "user_agent", "address", "key", "user")),
+    "thread": None,
+    "preview": {"prompt": None, "answer": None},
+    "tags": [],
+}
+
+
+@pytest.mark.parametrize("error", [None, {"message": "No route to host.", "details": None}])
+async def test_an_interaction_without_anything_optional_is_readable(site: Site, error: Any) -> None:
+    id_ = await site.keep(**BLANK, error=error)
+    listed, single = await site.page("/"), await site.page(f"/interactions/{id_}")
+    for page in (listed, single):
+        text = Elements(page).text
+        assert "None" not in text
+        assert "upstream unreachable" in text
+        if error is not None:
+            assert "No route to host." in text
+    assert "The client got no answer." in single
+
+
+def hostile_fields() -> dict[str, Any]:
+    document = make_record().document
+    return {
+        "request": {
+            "method": HOSTILE,
+            "path": HOSTILE,
+            "query": HOSTILE,
+            "headers": {HOSTILE: HOSTILE, "repeated": [HOSTILE, HOSTILE]},
+        },
+        "response": {"headers": {HOSTILE: HOSTILE}, "body_incomplete": HOSTILE},
+        "request_raw": HOSTILE.encode(),
+        "response_raw": HOSTILE.encode(),
+        "provider": HOSTILE,
+        "operation": HOSTILE,
+        "model": HOSTILE,
+        "model_version": HOSTILE,
+        "finish_reason": HOSTILE,
+        "generation_settings": {HOSTILE: [HOSTILE]},
+        "client": dict.fromkeys(document["client"], HOSTILE),
+        "preview": {"prompt": HOSTILE, "answer": HOSTILE},
+        "tags": [HOSTILE],
+        "note": HOSTILE,
+    }
+
+
+@pytest.mark.parametrize("error", [None, {"message": HOSTILE, "details": {HOSTILE: HOSTILE}}])
+async def test_hostile_content_is_text_on_every_page(site: Site, error: Any) -> None:
+    id_ = await site.keep(**hostile_fields(), error=error)
+    for path in ("/", f"/interactions/{id_}"):
+        html = await site.page(path)
+        page = Elements(html)
+        assert not {"script", "img", "raw"} & set(page.tags)
+        assert not {name for name in page.attributes if name.startswith("on") or name == "style"}
+        assert "<script>alert(1)</script>" in page.text
+        assert "{{ 7 * 7 }}" in page.text
+        assert "␛[31m⟨U+202E⟩&amp;" in page.text
+        assert "\x1b" not in html
+        assert "\u202e" not in html
+
+
+async def test_a_hostile_address_is_text_too(site: Site) -> None:
+    for path in (
+        "/?model=<script>alert(1)</script>",
+        "/?<script>=1",
+        "/interactions/<script>",
+        "/<script>",
+        "/?cursor=<script>",
+    ):
+        answer = await site.get(path)
+        assert "<script>" not in answer.text
+
+
+async def test_a_huge_body_is_cut(site: Site) -> None:
+    raw = b'{"contents": ["' + b"x" * 3_000_000 + b'"]}'
+    id_ = await site.keep(request_raw=raw, response_raw=b"y" * 3_000_000)
+    html = await site.page(f"/interactions/{id_}")
+    assert len(html) < 500_000
+    assert html.count("The rest is in the exact bytes.") == 2
+    assert len((await site.get(f"/api/interactions/{id_}/request")).content) == len(raw)
+
+
+async def test_a_binary_body_is_said_to_be_one(site: Site) -> None:
+    id_ = await site.keep(response_raw=b"\x89PNG\r\n\xff\x00" * 100)
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    assert page.text.count("It is binary.") == 1
+    assert "base64" not in page.text
+
+
+async def test_a_truncated_body_says_what_is_missing(site: Site) -> None:
+    id_ = await site.keep(request={"body_truncated": True, "body_sha256": "ab" * 32, "body_bytes": 10**9})
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    assert "Only the beginning was kept." in page.text
+    assert "ab" * 32 in page.text
+    assert "1\u202f000\u202f000\u202f000 bytes" in page.text
+
+
+async def test_the_page_of_clients_has_the_lines_of_each(site: Site) -> None:
+    page = Elements(await site.page("/setup"))
+    for client in CLIENTS.values():
+        assert client.title in page.text
+        for line in client.for_tap("http://localhost:4360").lines:
+            assert line in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/interactions/0123456789abcdef01234567", 404, "There is no interaction 0123456789abcdef01234567."),
+        ("/interactions/zzz", 404, "There is no interaction zzz."),
+        ("/nowhere", 404, "Not Found"),
+        ("/?limit=0", 422, "limit: "),
+        ("/?colour=red", 422, "colour: "),
+        ("/?cursor=x", 400, "cursor"),
+    ],
+)
+async def test_an_error_is_a_page_for_a_person(site: Site, path: str, status: int, says: str) -> None:
+    """Whatever the client accepts: the address decides."""
+    answer = await site.get(path, accept="application/json")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    page = Elements(answer.text)
+    assert says in page.text
+    assert page.links["All interactions, newest first"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/", "/interactions/0123456789abcdef01234567"])
+async def test_a_store_that_is_away_is_a_page_that_says_what_to_do(lost_site: Site, path: str) -> None:
+    text = Elements(await lost_site.page(path, 503)).text
+    assert "Start MongoDB" in text
+    assert "waits in the spool" in text
+    assert "secret-word" not in text
+
+
+async def test_clients_can_be_set_up_while_the_store_is_away(lost_site: Site) -> None:
+    text = Elements(await lost_site.page("/setup")).text
+    assert "Not recording." in text
+    assert "curl" in text
+
+
+async def test_nothing_that_was_recorded_is_kept_in_a_cache(site: Site) -> None:
+    record = make_record()
+    await site.store.put([record])
+    for path in ("/", f"/interactions/{id_of(record)}", "/interactions/zzz"):
+        assert (await site.get(path)).headers["cache-control"] == "no-store"

@@ -1,0 +1,77 @@
+"""What holds for every provider: it reads whatever it is given."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gemtap.providers.base import Message, Provider
+from gemtap.providers.registry import PROVIDERS
+from tests.unit.providers.exchanges import JSON, SSE, array, events, json_values, make_exchange
+
+PATHS = {
+    "gemini": ["/v1beta/models/m:streamGenerateContent", "/v1beta/openai/chat/completions", "/v1beta/interactions"],
+    "vertex": [
+        "/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent",
+        "/v1/projects/p/locations/l/endpoints/openapi/chat/completions",
+        "/v1/publishers/google/models/m:predict",
+    ],
+    "code_assist": ["/v1internal:streamGenerateContent", "/v1internal:countTokens"],
+}
+
+NAMES = st.sampled_from(
+    [
+        # Gemini's, and what Code Assist puts around them
+        *("request", "response", "candidates", "content", "contents", "parts", "text", "functionCall", "args", "error"),
+        *("instances", "prompt", "usageMetadata", "index", "role", "model"),
+        # OpenAI's
+        *("messages", "choices", "delta", "message", "tool_calls", "function_call", "function", "arguments", "id"),
+        *("logprobs", "usage", "completion_tokens_details", "reasoning_content", "input", "object"),
+        # those of sessions
+        *("setup", "clientContent", "turns", "turnComplete", "realtimeInput", "mediaChunks", "audio", "inlineData"),
+        *("mimeType", "data", "toolResponse", "functionResponses", "serverContent", "modelTurn", "interrupted"),
+        *("inputTranscription", "outputTranscription", "toolCall", "functionCalls", "thought"),
+    ]
+)
+WORDS = st.sampled_from(["model", "user", "assistant", "tool", "{", "AAAA", "chat.completion.chunk"])
+
+likely_json: st.SearchStrategy[Any] = st.recursive(
+    WORDS | json_values,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=25,
+)
+many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS.keys())
+@given(data=st.data())
+@many
+def test_any_json_is_parsed_without_an_error(provider: Provider, data: st.DataObject) -> None:
+    chunks = data.draw(st.lists(likely_json, max_size=3))
+    exchange = make_exchange(
+        path=data.draw(st.sampled_from(PATHS[provider.name])),
+        request=data.draw(likely_json),
+        status=data.draw(st.sampled_from([None, 200, 400])),
+        content_type=data.draw(st.sampled_from([SSE, JSON])),
+        response=data.draw(st.sampled_from([events(*chunks), array(*chunks), json.dumps(chunks[:1]).encode()])),
+        whole=data.draw(st.booleans()),
+    )
+    assert provider.parse(exchange).operation != ""
+
+
+@pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS.keys())
+@given(sent=st.lists(st.tuples(st.sampled_from(["client", "server"]), likely_json), max_size=6))
+@many
+def test_any_session_is_parsed_without_an_error(provider: Provider, sent: list[Any]) -> None:
+    messages = [Message(side, number, "", value) for number, (side, value) in enumerate(sent)]
+    exchange = make_exchange(method="GET", path="/ws/a.b.BidiGenerateContent", status=101, content_type=None)
+    assert provider.parse(replace(exchange, messages=messages)).operation != ""
+
+
+def test_every_provider_has_the_name_that_it_is_called_by() -> None:
+    assert {name: provider.name for name, provider in PROVIDERS.items()} == {name: name for name in PATHS}

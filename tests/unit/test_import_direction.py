@@ -1,0 +1,136 @@
+"""What imports what: a layer only what stands to its right, and the tap next to nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import gemtap
+
+SOURCE: Final = Path(gemtap.__file__).parent
+
+LAYERS: Final = (
+    {"__main__"},
+    {"cli"},
+    {"supervisor", "desk"},
+    {"tap", "dashboard", "exporters", "recorder", "demo"},
+    {"stores", "capture"},
+    {"providers"},
+    {"body", "serving"},
+    {"interaction", "settings", "encodings", "tls", "instructions", "visible"},
+    {"__init__"},
+)
+"""From left to right. Parts of one layer do not import each other."""
+
+EXCEPTIONS: Final = {("dashboard", "gemtap.recorder.drain.Progress")}
+"""The dashboard shows how recording goes, and has to know what that looks like."""
+
+KEPT_FROM_THE_TAP: Final = ("recorder", "stores", "dashboard", "exporters", "demo", "cli", "supervisor", "desk")
+
+
+class Import(NamedTuple):
+    """One name that a file imports from this package."""
+
+    file: str
+    part: str
+    """The folder or module at the top of the package that the file belongs to."""
+    name: str
+    """With every dot: `gemtap.stores.base.Store`."""
+
+    @property
+    def imported_part(self) -> str:
+        """The part that the name belongs to; `__init__` for what stands in the package itself."""
+        second = self.name.split(".")[1] if "." in self.name else ""
+        return second if (SOURCE / second).is_dir() or (SOURCE / f"{second}.py").exists() else "__init__"
+
+
+def names_in(source: str) -> Iterator[str]:
+    """What a source imports from this package, inside of functions and for type checkers too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports name the whole path"
+            if node.module is not None and node.module.split(".")[0] == "gemtap":
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "gemtap")
+
+
+def imports() -> list[Import]:
+    """Every import of this package in this package."""
+    return [
+        Import(str(path.relative_to(SOURCE)), path.relative_to(SOURCE).parts[0].removesuffix(".py"), name)
+        for path in sorted(SOURCE.rglob("*.py"))
+        for name in names_in(path.read_text("utf-8"))
+    ]
+
+
+def layer_of(part: str) -> int:
+    return next(number for number, layer in enumerate(LAYERS) if part in layer)
+
+
+def test_names_are_found_wherever_they_are_imported() -> None:
+    """Else nothing below would mean anything."""
+    source = (
+        "import gemtap.tap.app\nfrom gemtap import body\nimport gemtapper\n"
+        "def late():\n    from gemtap.stores.base import Store, Record\n"
+    )
+    assert set(names_in(source)) == {
+        "gemtap.tap.app",
+        "gemtap.body",
+        "gemtap.stores.base.Store",
+        "gemtap.stores.base.Record",
+    }
+    assert Import("x.py", "x", "gemtap.body").imported_part == "body"
+    assert Import("x.py", "x", "gemtap.stores.base.Store").imported_part == "stores"
+    assert Import("x.py", "x", "gemtap.__version__").imported_part == "__init__"
+
+
+def test_every_part_has_its_place() -> None:
+    parts = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in SOURCE.rglob("*.py")}
+    assert parts <= set().union(*LAYERS), "which layer does it belong to?"
+
+
+def test_a_layer_imports_only_what_stands_to_its_right() -> None:
+    wrong = [
+        f"{each.file} imports {each.name}"
+        for each in imports()
+        if each.imported_part != each.part
+        and layer_of(each.imported_part) <= layer_of(each.part)
+        and (each.part, each.name) not in EXCEPTIONS
+    ]
+    assert wrong == []
+
+
+def test_every_exception_is_needed() -> None:
+    assert {(each.part, each.name) for each in imports()} >= EXCEPTIONS
+
+
+def test_the_tap_takes_from_the_providers_only_the_routing() -> None:
+    taken = {each.name for each in imports() if each.part == "tap" and each.imported_part == "providers"}
+    assert taken
+    assert {name for name in taken if not name.startswith("gemtap.providers.routing")} == set()
+
+
+def test_the_tap_names_nothing_of_what_must_not_touch_the_traffic() -> None:
+    wrong = [each for each in imports() if each.part == "tap" and each.imported_part in KEPT_FROM_THE_TAP]
+    assert wrong == []
+
+
+def test_a_tap_process_has_none_of_it_loaded_either() -> None:
+    """By whatever way round: no parser, no store, no database driver."""
+    shown = subprocess.run(
+        [sys.executable, "-c", "import sys, gemtap.tap.entry; print(*sys.modules, sep='\\n')"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+    own = {name for name in shown if name.startswith("gemtap.")}
+    assert "gemtap.tap.forward" in own
+    assert {name for name in own if name.split(".")[1] in KEPT_FROM_THE_TAP} == set()
+    assert {name for name in own if name.startswith("gemtap.providers.")} == {"gemtap.providers.routing"}
+    assert not {"sqlite3", "pymongo", "jinja2"} & set(shown)

@@ -1,0 +1,270 @@
+"""Where settings come from, which source wins, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gemtap.settings import Settings, SettingsError, address_of, load, setting_names
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory without gemtap.toml, and an environment without our variables."""
+    monkeypatch.chdir(tmp_path)
+    for variable in [name for name in os.environ if name.upper().startswith("GEMTAP_")]:
+        monkeypatch.delenv(variable)
+    return tmp_path
+
+
+def complaint(flags: Mapping[str, Any] | None = None, config: Path | None = None) -> str:
+    """The one line that is said of settings that cannot be."""
+    with pytest.raises(SettingsError) as caught:
+        load(flags, config=config)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+def test_without_any_source_the_defaults_are_in_force(folder: Path) -> None:
+    loaded = load()
+    assert loaded.settings == Settings.model_validate({})
+    assert loaded.origins == {}
+    assert loaded.settings.store_url == f"sqlite:///{folder}/data/gemtap.db"
+
+
+def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Setting by setting, not source by source; and each says where it came from."""
+    (folder / "gemtap.toml").write_text('port = 1001\ndashboard_port = 1002\nhost = "::1"\nworkers = 2\n')
+    monkeypatch.setenv("GEMTAP_PORT", "2001")
+    monkeypatch.setenv("GEMTAP_DASHBOARD_PORT", "2002")
+    loaded = load({"port": 3001, "workers": None})
+    assert loaded.settings.port == 3001
+    assert loaded.settings.dashboard_port == 2002
+    assert loaded.settings.host == "::1"
+    assert loaded.settings.workers == 2
+    assert loaded.origins == {
+        "port": "flag --port",
+        "dashboard_port": "GEMTAP_DASHBOARD_PORT",
+        "host": "host in gemtap.toml",
+        "workers": "workers in gemtap.toml",
+    }
+
+
+def test_an_upstream_has_the_same_three_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def upstream(flags: Mapping[str, Any] | None = None) -> tuple[str, str]:
+        loaded = load(flags)
+        return loaded.settings.providers.gemini.upstream, loaded.origins["providers.gemini.upstream"]
+
+    (folder / "gemtap.toml").write_text('[providers.gemini]\nupstream = "https://file.example"\n')
+    assert upstream() == ("https://file.example", "providers.gemini.upstream in gemtap.toml")
+    monkeypatch.setenv("GEMTAP_PROVIDERS__GEMINI__UPSTREAM", "https://variable.example")
+    assert upstream() == ("https://variable.example", "GEMTAP_PROVIDERS__GEMINI__UPSTREAM")
+    flags = {"providers": {"gemini": {"upstream": "https://flag.example/"}}}
+    assert upstream(flags) == ("https://flag.example", "flag --upstream gemini=")
+
+
+def test_no_upstream_on_the_command_line_leaves_the_others_in_force(folder: Path) -> None:
+    (folder / "gemtap.toml").write_text('providers.gemini.upstream = "https://file.example"\n')
+    assert load({"providers": {}}).settings.providers.gemini.upstream == "https://file.example"
+
+
+def test_the_file_that_is_named_is_read_and_not_the_usual_one(folder: Path) -> None:
+    (folder / "gemtap.toml").write_text("port = 1001\n")
+    other = folder / "other.toml"
+    other.write_text("workers = 3\n")
+    loaded = load(config=other)
+    assert (loaded.settings.port, loaded.settings.workers) == (4360, 3)
+    assert loaded.origins == {"workers": f"workers in {other}"}
+
+
+@pytest.mark.parametrize("variable", ["GEMTAP_ALLOWED_HOSTS", "gemtap_allowed_hosts"])
+def test_a_variable_takes_a_list_with_commas(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "gemtap.lan, box.example,")
+    assert load().settings.allowed_hosts == ("gemtap.lan", "box.example")
+
+
+def test_the_file_takes_a_list_as_toml_writes_it(folder: Path) -> None:
+    (folder / "gemtap.toml").write_text('allowed_hosts = ["gemtap.lan", "box.example"]\ntls_names = "one.example"\n')
+    settings = load().settings
+    assert settings.allowed_hosts == ("gemtap.lan", "box.example")
+    assert settings.tls_names == ("one.example",)
+
+
+def test_an_empty_variable_is_an_empty_list_and_the_default_store(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "gemtap.toml").write_text('store = "sqlite:///other.db"\ntrusted_fronts = ["10.0.0.1"]\n')
+    monkeypatch.setenv("GEMTAP_STORE", "")
+    monkeypatch.setenv("GEMTAP_TRUSTED_FRONTS", "")
+    settings = load().settings
+    assert settings.trusted_fronts == ()
+    assert settings.store_url.endswith("/data/gemtap.db")
+
+
+def test_a_path_may_begin_in_the_home_directory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file no shell expands it, and nobody wants a folder called ~."""
+    monkeypatch.setenv("HOME", "/home/me")
+    (folder / "gemtap.toml").write_text('data_dir = "~/gemtap"\n')
+    assert load().settings.data_dir == Path("/home/me/gemtap")
+
+
+def test_the_tests_own_variables_and_the_name_of_the_file_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMTAP_TEST_RECORDINGS", "anywhere")
+    monkeypatch.setenv("GEMTAP_CONFIG", "is read by --config")
+    assert load().origins == {}
+
+
+@pytest.mark.parametrize(
+    ("toml", "name", "says"),
+    [
+        ("port = 0", "port", "greater than or equal to 1"),
+        ("port = 65536", "port", "less than or equal to 65535"),
+        ('port = "http"', "port", "valid integer"),
+        ("port = 4361", "port", "a port each"),
+        ("port.proxy = 4360", "port", "valid integer"),
+        ("workers = 0", "workers", "greater than or equal to 1"),
+        ("capture_max_body = -1", "capture_max_body", "greater than or equal to 0"),
+        ("shutdown_grace = 0", "shutdown_grace", "greater than 0"),
+        ('insecure = "perhaps"', "insecure", "valid boolean"),
+        ('log_level = "loud"', "log_level", "'debug', 'info', 'warning' or 'error'"),
+        ('tls = "on"', "tls", "'off' or 'auto'"),
+        ('tls_cert = "chain.pem"', "tls_cert", "tls_key must be given with it"),
+        ('tls_key = "key.pem"', "tls_key", "tls_cert must be given with it"),
+        ('tls = "auto"\ntls_cert = "c"\ntls_key = "k"', "tls_cert", "one of the two"),
+        ("allowed_hosts = [1]", "allowed_hosts", "valid string"),
+        ("allowed_hosts = 1", "allowed_hosts", "valid tuple"),
+        ('data_dir = "~nobody-of-this-name/x"', "data_dir", "nobody's home"),
+        ('store = "postgres://me:secret-word@host/db"', "store", "mongodb://HOST/DATABASE"),
+        ('store = "gemtap.db"', "store", "sqlite:///PATH"),
+        ('store = "sqlite:///"', "store", "sqlite:///PATH"),
+        ('providers.gemini.upstream = "ftp://x"', "providers.gemini.upstream", "https://host"),
+        ('providers.gemini.upstream = "example.com"', "providers.gemini.upstream", "https://host"),
+        ('providers.gemini.upstream = "http://h/?key=1"', "providers.gemini.upstream", "https://host"),
+        ('providers.gemini.upstream = "http://h:99999"', "providers.gemini.upstream", "out of range"),
+        ('providers.gemini.upstream = "http://[::1"', "providers.gemini.upstream", "IPv6"),
+    ],
+)
+def test_a_bad_setting_in_the_file_is_named_with_the_file(folder: Path, toml: str, name: str, says: str) -> None:
+    (folder / "gemtap.toml").write_text(toml)
+    message = complaint()
+    assert message.startswith(f"Bad setting {name} in gemtap.toml: ")
+    assert says in message
+    assert "secret-word" not in message
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GEMTAP_PORT", "abc"),
+        ("GEMTAP_PORT", ""),
+        ("GEMTAP_INSECURE", "perhaps"),
+        ("GEMTAP_TLS_CERT", "chain.pem"),
+        ("GEMTAP_STORE", "mysql://host"),
+        ("GEMTAP_PROVIDERS__GEMINI__UPSTREAM", "generativelanguage.googleapis.com"),
+    ],
+)
+def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    monkeypatch.setenv(variable, value)
+    assert complaint().startswith(f"Bad setting {variable}: ")
+
+
+@pytest.mark.parametrize(
+    ("flags", "flag"),
+    [
+        ({"port": 70000}, "--port"),
+        ({"dashboard_port": 0}, "--dashboard-port"),
+        ({"dashboard_port": 4360}, "--dashboard-port"),
+        ({"port": 4361}, "--port"),
+        ({"tls_cert": Path("chain.pem")}, "--tls-cert"),
+        ({"log_level": "loud"}, "--log-level"),
+        ({"store": "somewhere"}, "--store"),
+        ({"providers": {"gemini": {"upstream": "x"}}}, "--upstream gemini="),
+    ],
+)
+def test_a_bad_flag_is_named(flags: Mapping[str, Any], flag: str) -> None:
+    assert complaint(flags).startswith(f"Bad setting flag {flag}: ")
+
+
+def test_of_two_sources_the_one_that_is_in_force_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "gemtap.toml").write_text("port = 4000\n")
+    monkeypatch.setenv("GEMTAP_PORT", "0")
+    assert complaint().startswith("Bad setting GEMTAP_PORT: ")
+
+
+@pytest.mark.parametrize(
+    ("toml", "name", "known"),
+    [
+        ("prot = 4360", "prot", "port"),
+        ("[server]", "server", "port"),
+        ("[providers.gemini]\nurl = 'https://x.example'", "providers.gemini.url", "providers.gemini.upstream"),
+        ("[providers.mistral]\nupstream = 'https://x.example'", "providers.mistral", "providers.gemini.upstream"),
+        ("providers = 'gemini'", "providers", "providers.gemini.upstream"),
+    ],
+)
+def test_an_unknown_key_of_the_file_is_an_error(folder: Path, toml: str, name: str, known: str) -> None:
+    (folder / "gemtap.toml").write_text(toml)
+    message = complaint()
+    assert message.startswith(f"Unknown setting {name} in gemtap.toml. Known are: ")
+    assert known in message.partition("Known are: ")[2]
+
+
+@pytest.mark.parametrize("variable", ["GEMTAP_PROT", "GEMTAP_CONFIGURATION", "gemtap_prot", "GEMTAP_PROVIDERS"])
+def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    message = complaint()
+    assert message.startswith(f"Unknown setting {variable}. ")
+    assert "GEMTAP_PORT" in message
+
+
+def test_an_upstream_of_an_unknown_provider_is_an_error() -> None:
+    message = complaint({"providers": {"mistral": {"upstream": "https://x.example"}}})
+    assert message.startswith("Unknown setting flag --upstream mistral=. Known are: providers.gemini.upstream")
+
+
+def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
+    assert "absent.toml: No such file or directory" in complaint(config=folder / "absent.toml")
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"port = 1\nport = 2", b"\xff", b"port: 4360"])
+def test_a_file_that_is_no_toml_is_named(folder: Path, content: bytes) -> None:
+    (folder / "gemtap.toml").write_bytes(content)
+    assert complaint().startswith("The settings file gemtap.toml is not valid TOML: ")
+
+
+def test_a_password_in_a_bad_store_is_not_repeated() -> None:
+    assert "secret-word" not in complaint({"store": "mongo://me:secret-word@host/db"})
+
+
+def test_what_a_child_process_is_sent_gives_the_same_settings() -> None:
+    settings = load({"allowed_hosts": "a.example,b.example", "tls_cert": Path("c"), "tls_key": Path("k")}).settings
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_every_setting_has_a_name_and_they_are_all_different() -> None:
+    names = list(setting_names())
+    assert len(names) == len(set(names))
+    assert "providers.gemini.upstream" in names
+    assert "providers" not in names
+
+
+@pytest.mark.parametrize(
+    ("flags", "address"),
+    [
+        ({}, "http://localhost:4360"),
+        ({"host": "0.0.0.0"}, "http://localhost:4360"),
+        ({"host": "::", "port": 80}, "http://localhost:80"),
+        ({"host": "192.0.2.7"}, "http://192.0.2.7:4360"),
+        ({"host": "2001:db8::7"}, "http://[2001:db8::7]:4360"),
+        ({"host": "box.example", "tls": "auto"}, "https://box.example:4360"),
+    ],
+)
+def test_the_address_is_one_that_clients_here_can_use(flags: Mapping[str, Any], address: str) -> None:
+    assert address_of(load(flags).settings) == address
