@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, TypeVar
 
 from bson import ObjectId
 
-from gemtap.body import ParsedBody, parse_body, storable
-from gemtap.capture.events import FORMAT, BodyEnd, End, Event, Kind, RawHeaders, RequestHead, ResponseHead, read_events
-from gemtap.encodings import Decoded, decode
+from gemtap.body import storable
+from gemtap.capture.events import BodyEnd, RawHeaders, RequestHead
 from gemtap.interaction import (
     SCHEMA_VERSION,
     Body,
     ChunkTimes,
     Client,
     Error,
-    Headers,
     Interaction,
     Json,
     Outcome,
@@ -32,16 +30,23 @@ from gemtap.interaction import (
 )
 from gemtap.providers.base import UNKNOWN_OPERATION, Parsed, Provider, RawExchange
 from gemtap.providers.clients import identify
-from gemtap.recorder.sessions import SentMessages, Session, closing_error, open_session
+from gemtap.recorder.captured import (
+    Exchange,
+    OpenBody,
+    first_values,
+    headers_of,
+    open_body,
+    open_messages,
+    read_capture,
+    text_of,
+    values_of,
+)
+from gemtap.recorder.sessions import closing_error, open_session
 from gemtap.stores.base import Record
 
 _log = logging.getLogger(__name__)
 
 INTERRUPTED: Final = "Gemtap ended while this exchange was under way: what had arrived by then is here."
-
-
-class CaptureUnreadable(Exception):
-    """The capture holds no exchange. The message says why."""
 
 
 def assemble(capture: bytes, *, id: ObjectId, recorded_at: datetime, providers: Mapping[str, Provider]) -> Record:
@@ -50,13 +55,13 @@ def assemble(capture: bytes, *, id: ObjectId, recorded_at: datetime, providers: 
     Whatever the exchange's bodies are, it is recorded: a provider that fails on them costs the fields that it would
     have read. Raises CaptureUnreadable where not even the request's head is there.
     """
-    exchange = _read(capture)
+    exchange = read_capture(capture)
     if exchange.is_session:
         exchange.session = open_session(exchange.ws_events, exchange.sent or 0)
-        request, response = _open_messages(exchange.session.client), _open_messages(exchange.session.server)
+        request, response = open_messages(exchange.session.client), open_messages(exchange.session.server)
     else:
-        request = _open(exchange.request["headers"], exchange.request_pieces, decoded=False)
-        response = _open(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
+        request = open_body(exchange.request["headers"], exchange.request_pieces, decoded=False)
+        response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
     parsed, parser_fault = _parse(exchange, request, response, providers)
     return Record(
         document=_document(exchange, request, response, parsed, parser_fault, id, recorded_at),
@@ -66,97 +71,8 @@ def assemble(capture: bytes, *, id: ObjectId, recorded_at: datetime, providers: 
     )
 
 
-@dataclass(slots=True)
-class _Exchange:
-    """The events of a capture, sorted."""
-
-    request: RequestHead
-    response: ResponseHead | None = None
-    response_at: int | None = None
-    end: End | None = None
-    last_at: int = 0
-    request_pieces: list[tuple[int, bytes]] = field(default_factory=list)
-    response_pieces: list[tuple[int, bytes]] = field(default_factory=list)
-    ws_events: list[Event] = field(default_factory=list)
-    session: Session | None = None
-
-    @property
-    def is_session(self) -> bool:
-        """A WebSocket that came about; a handshake that was refused has an ordinary answer."""
-        return self.response is not None and self.response["status"] == 101
-
-    @property
-    def outcome(self) -> str:
-        return self.end["outcome"] if self.end is not None else Outcome.INTERRUPTED
-
-    @property
-    def sent(self) -> int | None:
-        """Microseconds to sending upstream."""
-        if self.end is not None:
-            return self.end["sent"]
-        return self.response["sent"] if self.response is not None else None
-
-    @property
-    def response_headers(self) -> RawHeaders:
-        return self.response["headers"] if self.response is not None else []
-
-    @property
-    def response_is_decoded(self) -> bool:
-        return self.response is not None and self.response["decoded"]
-
-    def response_is_whole(self) -> bool:
-        return self.outcome == Outcome.COMPLETE and not (self.end and "sha256" in self.end["response"])
-
-
-def _read(capture: bytes) -> _Exchange:
-    events = read_events(capture)
-    first = next(events, None)
-    if first is None:
-        raise CaptureUnreadable("it is empty, or torn before its first event was whole")
-    if first.kind != Kind.REQUEST or not isinstance(first.value, dict):
-        raise CaptureUnreadable(f"it begins with {first.kind!r} and not with a request")
-    if first.value.get("format") != FORMAT:
-        raise CaptureUnreadable(f"its format is {first.value.get('format')!r}: this Gemtap reads format {FORMAT}")
-    exchange = _Exchange(request=first.value)  # type: ignore[arg-type]  # what the tap of this format has written
-    for event in events:
-        exchange.last_at = event.at
-        match event.kind:
-            case Kind.REQUEST_BODY:
-                exchange.request_pieces.append((event.at, event.value))
-            case Kind.RESPONSE:
-                exchange.response, exchange.response_at = event.value, event.at
-            case Kind.RESPONSE_BODY:
-                exchange.response_pieces.append((event.at, event.value))
-            case Kind.WS_CLIENT | Kind.WS_SERVER:
-                exchange.ws_events.append(event)
-            case Kind.END:
-                exchange.end = event.value
-    return exchange
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenBody:
-    """A body with its content-encoding undone, and its value."""
-
-    decoded: Decoded
-    parsed: ParsedBody
-    kept: int
-    """How much of it was kept, in bytes on the wire."""
-
-
-def _open(headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool) -> _OpenBody:
-    encoding = "" if decoded else ",".join(_values(headers, b"content-encoding"))
-    opened = decode(pieces, encoding)
-    return _OpenBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
-
-
-def _open_messages(sent: SentMessages) -> _OpenBody:
-    parsed = ParsedBody({"messages": sent.messages}, is_json=True, incomplete=sent.incomplete)
-    return _OpenBody(Decoded(sent.raw, []), parsed, sent.size)
-
-
 def _parse(
-    exchange: _Exchange, request: _OpenBody, response: _OpenBody, providers: Mapping[str, Provider]
+    exchange: Exchange, request: OpenBody, response: OpenBody, providers: Mapping[str, Provider]
 ) -> tuple[Parsed, Error | None]:
     """What the provider reads out of the exchange, and how it failed, if it did."""
     provider = providers.get(exchange.request["provider"])
@@ -164,13 +80,13 @@ def _parse(
         return Parsed(operation=UNKNOWN_OPERATION), None
     raw = RawExchange(
         method=exchange.request["method"],
-        path=_text(exchange.request["upstream_path"]),
-        query=_text(exchange.request["query"]),
-        request_headers=_first_values(exchange.request["headers"]),
+        path=text_of(exchange.request["upstream_path"]),
+        query=text_of(exchange.request["query"]),
+        request_headers=first_values(exchange.request["headers"]),
         request_raw=request.decoded.body,
         request_json=request.parsed.value if request.parsed.is_json else None,
         status=exchange.response["status"] if exchange.response is not None else None,
-        response_headers=_first_values(exchange.response_headers),
+        response_headers=first_values(exchange.response_headers),
         response_raw=response.decoded.body,
         response_json=response.parsed.value if response.parsed.is_json else None,
         response_whole=exchange.response_is_whole(),
@@ -211,9 +127,9 @@ def _kept(value: Json) -> Json:
 
 
 def _document(
-    exchange: _Exchange,
-    request: _OpenBody,
-    response: _OpenBody,
+    exchange: Exchange,
+    request: OpenBody,
+    response: OpenBody,
     parsed: Parsed,
     parser_fault: Error | None,
     id_: ObjectId,
@@ -250,23 +166,23 @@ def _document(
     }
 
 
-def _request(exchange: _Exchange, body: _OpenBody) -> Request:
+def _request(exchange: Exchange, body: OpenBody) -> Request:
     head = exchange.request
     return {
         "method": head["method"],
-        "path": _text(head["path"]),
-        "query": _text(head["query"]),
+        "path": text_of(head["path"]),
+        "query": text_of(head["query"]),
         "http_version": head["http_version"],
-        "headers": _headers(head["headers"]),
+        "headers": headers_of(head["headers"]),
         **_body(body, exchange.end["request"] if exchange.end else None),
     }
 
 
-def _response(exchange: _Exchange, body: _OpenBody, parsed: Parsed) -> Response:
+def _response(exchange: Exchange, body: OpenBody, parsed: Parsed) -> Response:
     assert exchange.response is not None
     response: Response = {
         "status": exchange.response["status"],
-        "headers": _headers(exchange.response["headers"]),
+        "headers": headers_of(exchange.response["headers"]),
         **_body(  # type: ignore[typeddict-item]  # mypy: a Body may hold a `chunks` that is not declared
             body, exchange.end["response"] if exchange.end else None
         ),
@@ -286,7 +202,7 @@ def _response(exchange: _Exchange, body: _OpenBody, parsed: Parsed) -> Response:
     return response
 
 
-def _body(body: _OpenBody, end: BodyEnd | None) -> Body:
+def _body(body: OpenBody, end: BodyEnd | None) -> Body:
     found: Body = {"body": body.parsed.value, "body_bytes": end["bytes"] if end is not None else body.kept}
     incomplete = "; ".join(filter(None, (body.decoded.fault, body.parsed.incomplete)))
     if incomplete:
@@ -297,7 +213,7 @@ def _body(body: _OpenBody, end: BodyEnd | None) -> Body:
     return found
 
 
-def _chunks(exchange: _Exchange) -> ChunkTimes:
+def _chunks(exchange: Exchange) -> ChunkTimes:
     sent = exchange.sent or 0
     return {
         "at_ms": [_milliseconds(at - sent) for at, _ in exchange.response_pieces],
@@ -305,7 +221,7 @@ def _chunks(exchange: _Exchange) -> ChunkTimes:
     }
 
 
-def _error(exchange: _Exchange, request: _OpenBody, response: _OpenBody, parsed: Parsed) -> Error | None:
+def _error(exchange: Exchange, request: OpenBody, response: OpenBody, parsed: Parsed) -> Error | None:
     """What went wrong, the nearest cause first: how the exchange ended, what the API said, what cannot be read."""
     if exchange.outcome != Outcome.COMPLETE:
         return _ending(exchange, parsed)
@@ -323,18 +239,18 @@ def _error(exchange: _Exchange, request: _OpenBody, response: _OpenBody, parsed:
     return {"message": message, "details": None} if message else None
 
 
-def _fault(name: str, body: _OpenBody, headers: RawHeaders, end: BodyEnd | None) -> str | None:
+def _fault(name: str, body: OpenBody, headers: RawHeaders, end: BodyEnd | None) -> str | None:
     """Why a body cannot be read. One that was cut short by `capture_max_body` says so elsewhere."""
     if body.decoded.fault is not None:
         return f"The {name}'s body cannot be decoded: {body.decoded.fault}"
-    declared = any("json" in value.lower() for value in _values(headers, b"content-type"))
+    declared = any("json" in value.lower() for value in values_of(headers, b"content-type"))
     readable = body.parsed.is_json or body.parsed.incomplete is not None or not body.decoded.body
     if declared and not readable and not (end and "sha256" in end):
         return f"The {name}'s body is not valid JSON"
     return None
 
 
-def _ending(exchange: _Exchange, parsed: Parsed) -> Error:
+def _ending(exchange: Exchange, parsed: Parsed) -> Error:
     message = (exchange.end and exchange.end["details"]) or _ENDINGS.get(exchange.outcome, exchange.outcome)
     return {"message": message, "details": dict(parsed.error) if parsed.error is not None else None}
 
@@ -346,7 +262,7 @@ _ENDINGS: Final[Mapping[str, str]] = {
 """What is said where the tap gave no details."""
 
 
-def _timing(exchange: _Exchange, response: _OpenBody, parsed: Parsed) -> Timing:
+def _timing(exchange: Exchange, response: OpenBody, parsed: Parsed) -> Timing:
     session = exchange.session
     first_token = parsed.first_token_at
     if parsed.first_token_end is not None:
@@ -376,7 +292,7 @@ def _speed(parsed: Parsed, first_token: int | None, last: int | None) -> float |
 
 
 def _client(head: RequestHead) -> Client:
-    headers = _first_values(head["headers"])
+    headers = first_values(head["headers"])
     caller = identify(headers)
     return {
         "name": caller.name,
@@ -394,29 +310,3 @@ def _since_sent(at: int | None, sent: int | None) -> float | None:
 
 def _milliseconds(microseconds: int) -> float:
     return microseconds / 1000
-
-
-def _text(raw: bytes) -> str:
-    """Bytes of a head as text: UTF-8 where they are that, else every byte a character, so that none is lost."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _headers(headers: RawHeaders) -> Headers:
-    found: dict[str, list[str]] = {}
-    for name, value in headers:
-        found.setdefault(_text(name).lower(), []).append(_text(value))
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
-
-
-def _first_values(headers: RawHeaders) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, value in headers:
-        found.setdefault(_text(name).lower(), _text(value))
-    return found
-
-
-def _values(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[str]:
-    return [_text(value) for name, value in headers if name.lower() == wanted]

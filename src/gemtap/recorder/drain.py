@@ -19,7 +19,8 @@ from watchfiles import awatch
 
 from gemtap.capture.spool import Spool, capture_id
 from gemtap.providers.base import Provider
-from gemtap.recorder.assemble import CaptureUnreadable, assemble
+from gemtap.recorder.assemble import assemble
+from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from gemtap.capture.events import Kind, pack
 from gemtap.providers.base import Parsed, Provider, RawExchange
 from gemtap.providers.gemini import Gemini
-from gemtap.recorder.assemble import CaptureUnreadable, assemble
+from gemtap.recorder.assemble import assemble
+from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.stores.base import Record
 from tests.captures import GENERATE, JSON, SSE, STREAM, make_capture
 
