@@ -142,12 +142,15 @@ def test_health_against_nothing_says_what_does_not_answer() -> None:
 
 
 def test_health_against_something_else_says_so() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as stranger, subprocess.Popen(
-        command(["health"]),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"GEMTAP_PORT": str(stranger.getsockname()[1])},
-    ) as process:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as stranger,
+        subprocess.Popen(
+            command(["health"]),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {"GEMTAP_PORT": str(stranger.getsockname()[1])},
+        ) as process,
+    ):
         connection, _ = stranger.accept()
         with connection:
             connection.recv(4096)
