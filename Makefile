@@ -34,6 +34,22 @@ demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, a
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers"
 
+CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain openai
+JS := tests/clients/js/node_modules
+
+test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm
+	$(BIN)/python -m pytest -m clients tests/clients
+
+# Their pins are complete, and pip refuses hashes for extras of packages that are pinned without them.
+$(VENV)/clients/%/.installed: requirements/clients-%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	touch $@
+
+$(JS)/.installed: tests/clients/js/package.json
+	cd tests/clients/js && npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional
+	touch $@
+
 test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts
 	$(BIN)/python -m pytest -m containers
 
@@ -64,5 +80,9 @@ pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml
 	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
 
+	for name in $(CLIENTS); do \
+		$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
+			--no-emit-index-url --quiet requirements/clients-$$name.in -o requirements/clients-$$name.txt || exit 1; done
+
 clean: ## remove what was built; data/ stays
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf $(VENV) $(JS) build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
