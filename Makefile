@@ -71,17 +71,17 @@ format: $(VENV)/.test ## put the code in shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml
+UPGRADE ?= --upgrade
+pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml; `make pins UPGRADE=` keeps what is pinned
 	$(PIP) install --quiet uv
-	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build -o requirements/run.txt
-	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --extra demo -c requirements/run.txt -o requirements/demo.txt
-	$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
-
 	for name in $(CLIENTS); do \
-		$(BIN)/uv pip compile --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
+		$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header \
 			--no-emit-index-url --quiet requirements/clients-$$name.in -o requirements/clients-$$name.txt || exit 1; done
 
 clean: ## remove what was built; data/ stays
