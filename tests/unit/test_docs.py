@@ -49,7 +49,7 @@ async def test_the_queries_for_sqlite_run(tmp_path: Path) -> None:
     await store.close()
     (block,) = re.findall(r"```sql\n(.*?)```", (PROJECT / "docs" / "schema.md").read_text("utf-8"), re.S)
     queries = [query for query in block.split(";") if query.strip()]
-    assert len(queries) == 3
+    assert len(queries) == 4
     with contextlib.closing(sqlite3.connect(tmp_path / "gemtap.db")) as connection:
         for query in queries:
             connection.execute(query).fetchall()

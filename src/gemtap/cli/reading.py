@@ -18,9 +18,13 @@ from gemtap.cli.printing import console, harmless, one_line, print_bytes, print_
 from gemtap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from bson import ObjectId
+
     from gemtap.stores.base import Store
 
 Side = Literal["request", "response"]
+
+InteractionId = Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")]
 
 T = TypeVar("T")
 
@@ -121,7 +125,7 @@ def outcome_of(item: dict[str, Any]) -> Text:
 
 @app.command()
 def show(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")],
+    id_: InteractionId,
     as_json: AsJson = False,
     raw: Annotated[Side | None, typer.Option("--raw", help="Print the exact bytes of one body.")] = None,
     config: Config = None,
@@ -132,19 +136,16 @@ def show(
 
     Example: gemtap show 66f1c0ffee0123456789abcd --raw response
     """
-    from bson import ObjectId
-
     if raw is not None and as_json:
         raise SettingsError("Give either --json or --raw.")
-    if not ObjectId.is_valid(id_):
-        raise Failed(f"{id_} is no id of an interaction: those are 24 hexadecimal digits. `gemtap ls` lists them.")
+    known = known_id(id_)
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if raw is not None:
-        _print_bytes(settings, id_, raw)
+        _print_bytes(settings, known, raw)
         return
-    document = open_for_reading(settings, lambda opened: opened.get(ObjectId(id_)))
+    document = open_for_reading(settings, lambda opened: opened.get(known))
     if document is None:
-        raise Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
+        raise unknown(id_)
 
     from gemtap.interaction import to_json
 
@@ -155,12 +156,24 @@ def show(
         _print_document(console(), shown)
 
 
-def _print_bytes(settings: Settings, id_: str, side: Side) -> None:
+def known_id(word: str) -> ObjectId:
+    """The id that a person gave. Raises Failed where it is none."""
     from bson import ObjectId
 
-    raw = open_for_reading(settings, lambda opened: opened.raw(ObjectId(id_), side))
+    if not ObjectId.is_valid(word):
+        raise Failed(f"{word} is no id of an interaction: those are 24 hexadecimal digits. `gemtap ls` lists them.")
+    return ObjectId(word)
+
+
+def unknown(id_: object) -> Failed:
+    """There is no such interaction."""
+    return Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
+
+
+def _print_bytes(settings: Settings, id_: ObjectId, side: Side) -> None:
+    raw = open_for_reading(settings, lambda opened: opened.raw(id_, side))
     if raw is None:
-        raise Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
+        raise unknown(id_)
     print_bytes(raw)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
@@ -137,6 +137,26 @@ class Store(Protocol):
 
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
         """Documents without bodies that were recorded at or after the moment, by (`recorded_at`, `_id`) ascending."""
+        ...
+
+    def scan(self, where: Filter) -> AsyncIterator[Interaction]:
+        """Every whole document that matches, by (`timestamp`, `_id`) ascending, however many there are.
+
+        A few megabytes of them are in memory at a time, and no transaction or cursor stays open while the caller is
+        busy with one. What was there when the scan began, and is neither deleted nor changed so that it no longer
+        matches, comes once. What is stored meanwhile comes too where its place is not past: before the last one that
+        was there at the beginning, so that a scan comes to its end however fast others write.
+        """
+        ...
+
+    async def annotate(
+        self, id_: ObjectId, *, tags: Sequence[str] | None = None, rating: str | None = None, note: str | None = None
+    ) -> bool:
+        """Set what is given and leave the rest as it is; False where there is no such interaction.
+
+        No tags, an empty rating and an empty note take away what was there. Raises BadAnnotation, and changes
+        nothing, for what `stores.annotations` does not allow.
+        """
         ...
 
     async def ping(self) -> None:

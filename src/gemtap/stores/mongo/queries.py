@@ -10,6 +10,7 @@ from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.paging import from_milliseconds, milliseconds_up
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
+OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
 AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
 
 _FIELDS: Final = {
@@ -27,6 +28,7 @@ INDEXES: Final = [
     IndexModel(NEWEST_FIRST),
     IndexModel(AS_RECORDED),
     *(IndexModel([(field, 1), *NEWEST_FIRST]) for field in _FIELDS.values()),
+    *(IndexModel([(field, 1), *NEWEST_FIRST]) for field in ("tags", "rating")),
 ]
 
 WITHOUT_RAW: Final = {f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")}
@@ -49,3 +51,16 @@ def selection(where: Filter, after: Cursor | None) -> dict[str, Any]:
         clauses.append({"timestamp": {"$lte": after.timestamp}})
         clauses.append({"$or": [{"timestamp": {"$lt": after.timestamp}}, {"_id": {"$lt": after.id}}]})
     return {"$and": clauses} if clauses else {}
+
+
+def scan_selection(where: Filter, after: Cursor | None, last: Cursor) -> dict[str, Any]:
+    """The query for what matches, from just after one place, in the order of `OLDEST_FIRST`, up to and with another."""
+    clauses = [
+        selection(where, None),
+        {"timestamp": {"$lte": last.timestamp}},
+        {"$or": [{"timestamp": {"$lt": last.timestamp}}, {"_id": {"$lte": last.id}}]},
+    ]
+    if after is not None:
+        clauses.append({"timestamp": {"$gte": after.timestamp}})
+        clauses.append({"$or": [{"timestamp": {"$gt": after.timestamp}}, {"_id": {"$gt": after.id}}]})
+    return {"$and": clauses}

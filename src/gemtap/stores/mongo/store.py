@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -16,16 +17,29 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
 from gemtap.interaction import Interaction, Outcome, Side
+from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Filter, Page, Record, StoreUnavailable
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
 from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.inserting import insert_absent
-from gemtap.stores.mongo.queries import AS_RECORDED, INDEXES, NEWEST_FIRST, WITHOUT_BODIES, WITHOUT_RAW, selection
+from gemtap.stores.mongo.queries import (
+    AS_RECORDED,
+    INDEXES,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    WITHOUT_BODIES,
+    WITHOUT_RAW,
+    scan_selection,
+    selection,
+)
 from gemtap.stores.paging import from_milliseconds, milliseconds_up, page_of
 
 COLLECTION: Final = "gemini_interactions"
+
+_BATCH: Final = 200
+"""Documents that a scan reads at once."""
 
 
 class MongoStore:
@@ -100,10 +114,44 @@ class MongoStore:
             )
             return [from_stored(document) async for document in found]
 
+    async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
+        """Every whole document that matches, oldest first."""
+        newest = await self.page(where, limit=1)
+        last = _place(newest.items[0]) if newest.items else None
+        after: Cursor | None = None
+        while last is not None:
+            batch = await self._batch(scan_selection(where, after, last))
+            if not batch:
+                return
+            while batch:
+                # Each is let go before the next is decoded: together they may be large.
+                document = await asyncio.to_thread(from_stored, batch.popleft())
+                after = _place(document)
+                yield cast(Interaction, document)
+
+    async def annotate(
+        self, id_: ObjectId, *, tags: Sequence[str] | None = None, rating: str | None = None, note: str | None = None
+    ) -> bool:
+        """Set what is given; False where there is no such interaction. Raises BadAnnotation."""
+        fields = checked(tags, rating, note)
+        with translated(self._description):
+            if not fields:
+                return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
+            done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
+        return done.matched_count == 1
+
     async def ping(self) -> None:
         """Return if the server answers."""
         with translated(self._description):
             await self._database.command("ping")
+
+    async def _batch(self, query: Mapping[str, Any]) -> deque[RawBSONDocument]:
+        """The first documents in the order of `OLDEST_FIRST`, undecoded: at most what fits into one answer of 16 MB."""
+        with translated(self._description):
+            # A negative limit asks for a single batch, be it shorter, and leaves no cursor behind that would time out
+            # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
+            found = self._interactions.find(query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH)
+            return deque([document async for document in found])
 
     async def _create(self) -> None:
         if self._created:
@@ -167,3 +215,7 @@ class MongoStore:
         if "raw_file" in part:
             return await asyncio.to_thread(zstandard.decompress, await self._files.read(part["raw_file"]))
         return await asyncio.to_thread(exact_bytes, part)
+
+
+def _place(document: Mapping[str, Any]) -> Cursor:
+    return Cursor(document["timestamp"], document["_id"])

@@ -1,4 +1,4 @@
-"""The SQL of lists."""
+"""The SQL of lists and scans."""
 
 from __future__ import annotations
 
@@ -18,6 +18,42 @@ class Query(NamedTuple):
 
 def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
     """The documents that match, newest first, from just after the cursor on."""
+    clauses, parameters = _selection(where)
+    if after is not None:
+        clauses.append("(timestamp, id) < (?, ?)")
+        parameters += _key(after)
+    return Query(
+        f"SELECT document FROM interactions {_where(clauses)}ORDER BY timestamp DESC, id DESC LIMIT ?",  # noqa: S608
+        [*parameters, limit],
+    )
+
+
+def scan_query(where: Filter, after: Cursor | None, last: Cursor, columns: str, limit: int) -> Query:
+    """These columns of what matches, oldest first, from just after one place up to and with another."""
+    clauses, parameters = _selection(where)
+    if after is not None:
+        clauses.append("(timestamp, id) > (?, ?)")
+        parameters += _key(after)
+    clauses.append("(timestamp, id) <= (?, ?)")
+    parameters += _key(last)
+    return Query(
+        f"SELECT {columns} FROM interactions {_where(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
+        [*parameters, limit],
+    )
+
+
+def last_query(where: Filter) -> Query:
+    """Where the newest is that matches."""
+    clauses, parameters = _selection(where)
+    return Query(
+        f"SELECT timestamp, id FROM interactions {_where(clauses)}"  # noqa: S608
+        "ORDER BY timestamp DESC, id DESC LIMIT 1",
+        parameters,
+    )
+
+
+def _selection(where: Filter) -> tuple[list[str], list[SqlValue]]:
+    """The conditions of a filter, and their parameters."""
     conditions: list[tuple[str, SqlValue]] = [
         ("provider = ?", where.provider),
         ("model = ?", where.model),
@@ -30,13 +66,12 @@ def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
         ("timestamp < ?", milliseconds_up(where.until) if where.until else None),
     ]
     wanted = [(condition, value) for condition, value in conditions if value is not None]
-    clauses = [condition for condition, _ in wanted]
-    parameters = [value for _, value in wanted]
-    if after is not None:
-        clauses.append("(timestamp, id) < (?, ?)")
-        parameters += [milliseconds(after.timestamp), after.id.binary]
-    selection = f"WHERE {' AND '.join(clauses)} " if clauses else ""
-    return Query(
-        f"SELECT document FROM interactions {selection}ORDER BY timestamp DESC, id DESC LIMIT ?",  # noqa: S608
-        [*parameters, limit],
-    )
+    return [condition for condition, _ in wanted], [value for _, value in wanted]
+
+
+def _key(place: Cursor) -> list[SqlValue]:
+    return [milliseconds(place.timestamp), place.id.binary]
+
+
+def _where(clauses: list[str]) -> str:
+    return f"WHERE {' AND '.join(clauses)} " if clauses else ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from bson import ObjectId
 
@@ -18,26 +18,28 @@ from gemtap.stores.sqlite.queries import page_query
 from gemtap.stores.sqlite.rows import chunk_times, summary
 from gemtap.stores.sqlite.values import restore
 
+WHOLE: Final = "document, chunks, request_form, request_value, request_raw, response_form, response_value, response_raw"
+"""The columns that make up a whole document."""
+
 
 def read(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId) -> Interaction | None:
     """The whole document."""
     # One state of the database: the row may be replaced, and its bodies deleted, at any time.
     with transaction(connection, "DEFERRED"):
-        found = connection.execute(
-            "SELECT document, chunks, request_form, request_value, request_raw, "
-            "response_form, response_value, response_raw FROM interactions WHERE id = ?",
-            (id_.binary,),
-        ).fetchone()
-        if found is None:
-            return None
-        packed, chunks, *sides = found
-        document = summary(packed)
-        document["request"]["body"] = _value(connection, bodies, *sides[:3])
-        if document["response"] is not None:
-            document["response"]["body"] = _value(connection, bodies, *sides[3:])
-            if chunks is not None:
-                document["response"]["chunks"] = chunk_times(chunks)
-        return cast(Interaction, document)
+        found = connection.execute(f"SELECT {WHOLE} FROM interactions WHERE id = ?", (id_.binary,)).fetchone()  # noqa: S608
+        return None if found is None else whole(connection, bodies, found)
+
+
+def whole(connection: sqlite3.Connection, bodies: BodyStore, row: Sequence[Any]) -> Interaction:
+    """The whole document of a row of the columns `WHOLE`, inside of the transaction that has read it."""
+    packed, chunks, *sides = row
+    document = summary(packed)
+    document["request"]["body"] = _value(connection, bodies, *sides[:3])
+    if document["response"] is not None:
+        document["response"]["body"] = _value(connection, bodies, *sides[3:])
+        if chunks is not None:
+            document["response"]["chunks"] = chunk_times(chunks)
+    return cast(Interaction, document)
 
 
 def read_raw(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId, side: Side) -> bytes | None:

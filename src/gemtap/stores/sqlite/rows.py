@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +42,7 @@ def columns(document: Interaction) -> dict[str, SqlValue]:
         "tool_use_tokens": tokens["tool_use"],
         "total_tokens": tokens["total"],
         "cost_usd": cost["usd"] if cost else None,
+        "rating": document["rating"],
         "document": _pack(to_json(summary_of(document))),
         "chunks": None if chunks is None else _pack(chunks),
     }
@@ -58,6 +60,11 @@ def summary(packed: bytes) -> dict[str, Any]:
         thread["id"] = ObjectId(thread["id"])
         thread["parent"] = None if thread["parent"] is None else ObjectId(thread["parent"])
     return document
+
+
+def annotated(packed: bytes, fields: Mapping[str, Any]) -> bytes:
+    """The column `document` with these fields set: tags, rating, note."""
+    return _pack(_unpack(packed) | fields)
 
 
 def chunk_times(packed: bytes) -> ChunkTimes:

@@ -7,7 +7,7 @@ at the same time: the file is in WAL mode.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,16 @@ from typing import Any, Final, TypeVar
 from bson import ObjectId
 
 from gemtap.interaction import Interaction, Side
+from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Filter, Page, Record
 from gemtap.stores.paging import page_of
+from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
+from gemtap.stores.sqlite.scanning import last_place, read_batch
 from gemtap.stores.sqlite.writing import write
 
 _READERS: Final = 3
@@ -77,6 +80,26 @@ class SqliteStore:
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
         """Documents without bodies by (`recorded_at`, `_id`) ascending."""
         return await self._read(partial(read_recorded_since, moment=moment, limit=limit))
+
+    async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
+        """Every whole document that matches, oldest first."""
+        last = await self._read(partial(last_place, where=where))
+        after: Cursor | None = None
+        while last is not None:
+            batch = await self._read(partial(read_batch, bodies=self._bodies, where=where, after=after, last=last))
+            if not batch:
+                return
+            after = Cursor(batch[-1]["timestamp"], batch[-1]["_id"])
+            for document in batch:
+                yield document
+
+    async def annotate(
+        self, id_: ObjectId, *, tags: Sequence[str] | None = None, rating: str | None = None, note: str | None = None
+    ) -> bool:
+        """Set what is given; False where there is no such interaction. Raises BadAnnotation."""
+        fields = checked(tags, rating, note)
+        with translated(self._path):
+            return await self._writer.run(partial(annotate, id_=id_, fields=fields))
 
     async def ping(self) -> None:
         """Return if the database can be read."""

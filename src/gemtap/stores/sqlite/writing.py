@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gemtap.stores.base import Record, RecordRejected, replaces
+from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.rows import SqlValue, columns
@@ -55,7 +56,9 @@ def _insert(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -
     row |= _body_columns(connection, bodies, "response", response and response["body"], record.response_raw)
     names = ", ".join(row)
     places = ", ".join(f":{name}" for name in row)
-    connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
+    number = connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row).lastrowid  # noqa: S608 - our own names
+    assert number is not None
+    insert_tags(connection, number, record.document["tags"])
 
 
 def _body_columns(

@@ -1,0 +1,35 @@
+"""Tags, ratings and notes: set in the document, and in what lists filter by."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bson import ObjectId
+
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.rows import annotated
+
+
+def annotate(connection: sqlite3.Connection, id_: ObjectId, fields: Mapping[str, Any]) -> bool:
+    """Set these fields of a document; False where there is none."""
+    with transaction(connection, "IMMEDIATE"):
+        found = connection.execute("SELECT number, document FROM interactions WHERE id = ?", (id_.binary,)).fetchone()
+        if found is None:
+            return False
+        number, packed = found
+        packed = annotated(packed, fields)
+        connection.execute("UPDATE interactions SET document = ? WHERE number = ?", (packed, number))
+        if "rating" in fields:
+            connection.execute("UPDATE interactions SET rating = ? WHERE number = ?", (fields["rating"], number))
+        if "tags" in fields:
+            connection.execute("DELETE FROM tags WHERE number = ?", (number,))
+            insert_tags(connection, number, fields["tags"])
+    return True
+
+
+def insert_tags(connection: sqlite3.Connection, number: int, tags: Sequence[str]) -> None:
+    """Index a row by its tags. They go by themselves when the row is deleted."""
+    # A document that was imported may name one twice.
+    connection.executemany("INSERT OR IGNORE INTO tags (tag, number) VALUES (?, ?)", [(tag, number) for tag in tags])

@@ -1,0 +1,46 @@
+"""Reading everything that matches, batch by batch: each in a short transaction of its own.
+
+A transaction that stayed open would keep the write-ahead log from being folded into the file for as long as the scan
+takes: https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap.interaction import Interaction
+from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.paging import from_milliseconds
+from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.queries import last_query, scan_query
+from gemtap.stores.sqlite.reading import WHOLE, whole
+
+_BATCH: Final = 200
+_BATCH_BYTES: Final = 4 * 1024 * 1024
+"""A batch ends with the document that brings its bodies, as they went over the wire, over this."""
+
+
+def last_place(connection: sqlite3.Connection, where: Filter) -> Cursor | None:
+    """Where a scan that begins now is to end; None where nothing matches."""
+    found = connection.execute(*last_query(where)).fetchone()
+    return None if found is None else Cursor(from_milliseconds(found[0]), ObjectId(found[1]))
+
+
+def read_batch(
+    connection: sqlite3.Connection, bodies: BodyStore, where: Filter, after: Cursor | None, last: Cursor
+) -> list[Interaction]:
+    """The next documents of a scan, from just after one place up to and with the last; none where it is at its end."""
+    batch: list[Interaction] = []
+    size = 0
+    with transaction(connection, "DEFERRED"):
+        for row in connection.execute(*scan_query(where, after, last, WHOLE, _BATCH)):
+            document = whole(connection, bodies, row)
+            batch.append(document)
+            size += sum(part["body_bytes"] for part in (document["request"], document["response"]) if part)
+            if size > _BATCH_BYTES:
+                break
+    return batch
