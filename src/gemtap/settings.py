@@ -112,7 +112,12 @@ class Settings(BaseSettings):
     )
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
-    allowed_hosts: Names = Field((), description="Names beside localhost under which browsers may reach the dashboard.")
+    allowed_hosts: Names = Field(
+        (), description="Names beside localhost under which the proxy and the dashboard may be reached."
+    )
+    allowed_origins: Names = Field(
+        (), description="Web pages' origins beside this machine's own that may call the proxy: https://app.example."
+    )
     insecure: bool = Field(False, description="Allow listening on more than loopback.")
     tls: Literal["off", "auto"] = Field(
         "off", description="auto: the proxy speaks TLS, with a certificate of an authority made in the data directory."
@@ -129,6 +134,16 @@ class Settings(BaseSettings):
     upstream_silence_timeout: Seconds = Field(600, description="Seconds an upstream may stay silent.")
     capture_max_body: Annotated[int, Field(ge=0)] = Field(
         256 * 2**20, description="Bytes kept of one body; of a longer one its size and SHA-256 are kept too."
+    )
+    spool_max_bytes: Annotated[int, Field(gt=0)] = Field(
+        10 * 2**30, description="Bytes of captures that may wait while the store is away."
+    )
+    disk_min_free_bytes: Annotated[int, Field(ge=0)] = Field(
+        512 * 2**20, description="Bytes of the disk that captures leave free."
+    )
+    when_full: Literal["forward", "refuse"] = Field(
+        "forward",
+        description="At either limit: forward without a record (each counted), or refuse requests (503).",
     )
     shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")

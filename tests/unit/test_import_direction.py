@@ -20,8 +20,8 @@ LAYERS: Final = (
     {"tap", "dashboard", "exporters", "recorder", "demo"},
     {"stores", "capture"},
     {"providers"},
-    {"body", "serving"},
-    {"interaction", "settings", "encodings", "tls", "instructions", "visible"},
+    {"body", "serving", "incident"},
+    {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import time
@@ -331,8 +332,7 @@ def test_traffic_goes_on_when_captures_cannot_be_written(
 ) -> None:
     """The loss is counted, and health and log say so."""
     tap = start_tap()
-    folder = next((tap.spool / "open").iterdir())
-    folder.rmdir()
+    shutil.rmtree(next((tap.spool / "open").iterdir()))
     with tap.connect() as client:
         client.send(request())
         peer = upstream.accept()

@@ -3,7 +3,8 @@
 `open/TAP/` holds the captures that a running tap writes, `ready/` those that are over, `failed/` those that can
 never be stored, each with its reason beside it. A file moves by rename, within one file system. Files whose captures
 are stored wait empty in `spare/` to be written again: making and deleting a file for each exchange costs some file
-systems half a millisecond, ten times what writing it does.
+systems half a millisecond, ten times what writing it does. `incidents/` holds what happened to recording itself and
+is not stored yet.
 Files are 0600 and folders 0700: captures hold whatever the client sent.
 """
 
@@ -25,6 +26,8 @@ from gemtap.capture.events import Kind, pack
 
 SUFFIX: Final = ".capture"
 REASON_SUFFIX: Final = ".reason.txt"
+INCIDENT_SUFFIX: Final = ".json"
+LOSSES_SUFFIX: Final = ".losses"
 
 MOST_SPARES: Final = 512
 """Empty files that are kept: about as many as exchanges end between two batches of the recorder."""
@@ -45,10 +48,11 @@ class Spool:
         self.ready = path / "ready"
         self.failed = path / "failed"
         self.spare = path / "spare"
+        self.incidents = path / "incidents"
 
     def create(self) -> None:
         """Make the folders. Raises OSError."""
-        for folder in (self.path, self.open, self.ready, self.failed, self.spare):
+        for folder in (self.path, self.open, self.ready, self.failed, self.spare, self.incidents):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
 
@@ -62,6 +66,24 @@ class Spool:
         waiting = self.waiting()
         ids = (capture_id(path) for path in waiting)
         return len(waiting), next((id_.generation_time for id_ in ids if id_ is not None), None)
+
+    def size(self) -> int:
+        """Bytes of all captures, those under way and those that failed among them. Raises OSError."""
+        with os.scandir(self.open) as taps:
+            folders = [self.ready, self.failed, *(Path(tap.path) for tap in taps if tap.is_dir())]
+        size = 0
+        for folder in folders:
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        try:
+                            if entry.name.endswith(SUFFIX):
+                                size += entry.stat(follow_symlinks=False).st_size
+                        except FileNotFoundError:
+                            continue  # it is recorded by now
+            except FileNotFoundError:
+                continue  # its tap has ended
+        return size
 
     def recycle(self, paths: Iterable[Path]) -> None:
         """Let go of captures that are stored."""
@@ -116,6 +138,7 @@ class TapFolder:
             # A tap that was starting at the same moment may have swept the folder away before it was locked.
             if lock is not None and self.path.exists():
                 break
+        self._spool = spool
         # Files are named relative to these: the kernel then walks no path, and nothing is joined for each exchange.
         self.folder = lock
         self.ready = os.open(spool.ready, _FOLDER)
@@ -141,6 +164,10 @@ class TapFolder:
                 continue  # another tap has taken it
             return True
         return False
+
+    def hand_on_losses(self, name: str) -> None:
+        """Move a file of this folder that counts losses to `incidents/`. Raises OSError."""
+        os.rename(name, self._spool.incidents / f"{ObjectId()}{INCIDENT_SUFFIX}", src_dir_fd=self.folder)
 
     def close(self) -> None:
         """Give up the folder. Whatever is still in it is handed on by the next tap that starts."""
@@ -188,6 +215,11 @@ def hand_on_orphans(spool: Spool) -> int:
             for path in folder.glob(f"*{SUFFIX}"):
                 path.rename(spool.ready / path.name)
                 count += 1
+            for path in folder.glob(f"*{LOSSES_SUFFIX}"):
+                if path.read_bytes().strip():
+                    path.rename(spool.incidents / f"{ObjectId()}{INCIDENT_SUFFIX}")
+                else:
+                    path.unlink()
             folder.rmdir()
         except OSError:
             pass  # another tap that is starting did it first, or somebody put files of their own here

@@ -11,6 +11,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemtap import __version__
+from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
 from gemtap.dashboard import api, health, pages
 from gemtap.dashboard.errors import add_error_handlers
@@ -46,7 +47,8 @@ def make_dashboard(
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render)
     # Around the whole of it: as middleware they would miss what FastAPI answers to an error that nobody expected.
-    return _SafeHeaders(HostGuard(app, allowed=(settings.host, *settings.allowed_hosts)))
+    admission = Admission((settings.host, *settings.allowed_hosts), settings.allowed_origins)
+    return _SafeHeaders(HostGuard(app, admission))
 
 
 class _SafeHeaders:

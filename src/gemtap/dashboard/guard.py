@@ -1,55 +1,41 @@
-"""Who may speak to the dashboard: browsers that were led here by a name of this machine, and nobody's else."""
+"""Who may speak to the dashboard: browsers that were led here by a name of this machine, and pages of its own."""
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Collection
-from typing import Final
-
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_HOST: Final = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]*))(?::[0-9]*)?")
-"""What a Host header may be (RFC 9110, section 7.2): a name or an address, and perhaps a port."""
+from gemtap.admission import Admission, is_same_origin
 
 
 class HostGuard:
-    """Refuses requests under a foreign name.
+    """Refuses requests under a foreign name, and those of other pages: see `gemtap.admission`.
 
-    A page of a stranger can make its own name point to 127.0.0.1 and read what is served here (DNS rebinding). It
-    needs a name for it: addresses and `localhost` are always this machine's own.
+    Unlike the proxy, the dashboard is called by no page but its own: another page of this machine has no business
+    with what is recorded.
     """
 
-    def __init__(self, app: ASGIApp, allowed: Collection[str]) -> None:
-        """`allowed`: further host names; a port makes no difference."""
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
         self._app = app
-        self._allowed = {_without_port(host).lower() for host in allowed}
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] == "http":
-            host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-            if not self._is_allowed(host):
-                called = f"Gemtap is not known as {host[:200]}" if host else "The request names no host"
-                message = f"{called}. Add the name to allowed_hosts, or use localhost."
-                await JSONResponse({"error": {"message": message}}, 421)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        if scope["type"] == "http" and (refusal := self._refusal(Headers(scope=scope))) is not None:
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
-    def _is_allowed(self, host: str) -> bool:
-        name = _without_port(host).lower()
-        return name in self._allowed or name == "localhost" or name.endswith(".localhost") or _is_address(name)
-
-
-def _without_port(host: str) -> str:
-    found = _HOST.fullmatch(host)
-    return found["address"] or found["name"] if found else ""
+    def _refusal(self, headers: Headers) -> JSONResponse | None:
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._admission.knows_host(host):
+            called = f"Gemtap is not known as {host[:200]}" if host else "The request names no host"
+            return _refuse(421, f"{called}. Add the name to allowed_hosts, or use localhost.")
+        if origin is not None and not is_same_origin(origin, host) and not self._admission.allows_origin(origin):
+            return _refuse(403, f"The dashboard takes no requests from pages of {origin[:200]}. See allowed_origins.")
+        return None
 
 
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _refuse(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": {"message": message}}, status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,11 +14,14 @@ from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
+from gemtap.admission import Admission
+from gemtap.capture.keeping import Keeping, SpoolLimits
+from gemtap.capture.losses import Losses
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
+from gemtap.incident import IncidentKind
 from gemtap.settings import Settings, environment_proxy, reachable_host
 from gemtap.tap.carrying import Intake
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
-from gemtap.tap.exchange import Losses
 from gemtap.tap.forward import Forwarder
 from gemtap.tap.relay import Relay
 from gemtap.tap.upstream import Upstreams
@@ -35,6 +39,7 @@ class TapApp(FastAPI):
 
     forward: Callable[[Scope, Receive, Send], Awaitable[None]]
     relay: Callable[[Scope, Receive, Send], Awaitable[None]]
+    keeping: Keeping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch."""
@@ -48,8 +53,6 @@ class TapApp(FastAPI):
 
 def make_app(settings: Settings) -> TapApp:
     """The tap of these settings. Its start-up makes the spool, and raises OSError where it cannot."""
-
-    losses = Losses()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,20 +68,20 @@ def make_app(settings: Settings) -> TapApp:
         origins = settings.providers.upstreams()
         # There are as many origins as there are locations of Vertex AI, and clients name those.
         proxy_of = lru_cache(maxsize=256)(environment_proxy)
-        folder = TapFolder(spool)
-        try:
-            async with Upstreams(
+        admission = Admission((settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins)
+        async with (
+            _keeping(settings, spool) as keeping,
+            Upstreams(
                 connect_timeout=settings.upstream_connect_timeout,
                 silence_timeout=settings.upstream_silence_timeout,
                 proxy_of=proxy_of,
-            ) as upstreams:
-                intake = Intake(folder, losses, origins, fingerprints, settings.capture_max_body)
-                forwarder = Forwarder(intake, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
-                relay = Relay(intake, proxy_of, connect_timeout=settings.upstream_connect_timeout)
-                app.forward, app.relay = forwarder.forward, relay.relay
-                yield
-        finally:
-            folder.close()
+            ) as upstreams,
+        ):
+            intake = Intake(keeping, admission, origins, fingerprints, settings.capture_max_body)
+            forwarder = Forwarder(intake, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
+            relay = Relay(intake, proxy_of, connect_timeout=settings.upstream_connect_timeout)
+            app.forward, app.relay, app.keeping = forwarder.forward, relay.relay, keeping
+            yield
 
     app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.lifespan_context = lifespan
@@ -86,7 +89,15 @@ def make_app(settings: Settings) -> TapApp:
 
     @app.get("/_gemtap/health")
     async def health() -> dict[str, Any]:
-        return {"status": "ok", "version": __version__, "captures_lost": losses.count, "last_loss": losses.last}
+        keeping = app.keeping
+        return {
+            "status": "ok",
+            "version": __version__,
+            "captures_lost": keeping.lost.count,
+            "requests_refused": keeping.refused.count,
+            "last_loss": keeping.lost.last or keeping.refused.last,
+            "full": keeping.full,
+        }
 
     @app.get("/", response_class=HTMLResponse)
     async def home() -> str:
@@ -97,3 +108,21 @@ def make_app(settings: Settings) -> TapApp:
         )
 
     return app
+
+
+@asynccontextmanager
+async def _keeping(settings: Settings, spool: Spool) -> AsyncIterator[Keeping]:
+    """The captures of this process, for as long as it serves."""
+    folder = TapFolder(spool)
+    try:
+        lost, refused = Losses(folder, IncidentKind.CAPTURES_LOST), Losses(folder, IncidentKind.REQUESTS_REFUSED)
+        limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
+        keeping = Keeping(spool, folder, limits, lost=lost, refused=refused, when_full=settings.when_full)
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(keeping.watch())
+            yield keeping
+            watching.cancel()
+        lost.close()
+        refused.close()
+    finally:
+        folder.close()

@@ -11,13 +11,23 @@ from typing import Final
 from starlette.types import Scope
 
 from gemtap import __version__
+from gemtap.admission import Admission, is_same_origin
 from gemtap.capture.events import Closing
-from gemtap.capture.spool import TapFolder
+from gemtap.capture.keeping import Keeping
 from gemtap.interaction import Outcome
 from gemtap.providers import routing
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
-from gemtap.tap.errors import ExchangeFault, proxy_error, refused_path, shutting_down
-from gemtap.tap.exchange import Exchange, Losses
+from gemtap.tap.errors import (
+    ExchangeFault,
+    foreign_host,
+    foreign_origin,
+    no_room,
+    proxy_error,
+    refused_path,
+    shutting_down,
+)
+from gemtap.tap.exchange import Exchange
+from gemtap.tap.headers import value_of
 
 _log = logging.getLogger(__name__)
 
@@ -44,8 +54,8 @@ class Destination:
 class Intake:
     """What every exchange of this tap shares."""
 
-    folder: TapFolder
-    losses: Losses
+    keeping: Keeping
+    admission: Admission
     origins: Mapping[str, str]
     """The upstream of each provider, see `routing.origin_of`."""
     fingerprints: Fingerprints
@@ -54,7 +64,7 @@ class Intake:
     def begin(self, scope: Scope) -> Begun:
         """An exchange has begun: its capture is open, and what must not be kept is known."""
         return Begun(
-            Exchange(self.folder, self.losses, max_body=self.max_body),
+            Exchange(self.keeping, max_body=self.max_body),
             redact_request(scope["headers"], scope["query_string"], self.fingerprints),
             self,
             scope,
@@ -71,11 +81,15 @@ class Begun:
     scope: Scope
 
     def capture_head(self, method: str, length: int | None) -> Destination | None:
-        """Capture the request's head, and say where the request goes: None where no provider knows its path."""
+        """Capture the request's head, and say where the request goes: None where no provider knows its path.
+
+        Raises ExchangeFault where it must go nowhere, whatever its path.
+        """
         scope = self.scope
         path: bytes = scope["raw_path"]
+        fault = self._not_admitted()
         route = routing.match(path)
-        upstream = routing.origin_of(route, self.intake.origins)
+        upstream = routing.origin_of(route, self.intake.origins) if fault is None else None
         self.exchange.request(
             method=method,
             path=path,
@@ -88,10 +102,28 @@ class Begun:
             version=__version__,
             length=length,
         )
+        keeping = self.intake.keeping
+        if keeping.refuses and not self.exchange.is_captured:
+            raise no_room(keeping.full or keeping.lost.last or "the capture cannot be written")
+        if fault is not None:
+            raise fault
         if route is None or upstream is None:
             return None
         target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
         return Destination(upstream, target.decode("latin-1"), route.prefix)
+
+    def _not_admitted(self) -> ExchangeFault | None:
+        headers = self.scope["headers"]
+        host = (value_of(headers, b"host") or b"").decode("latin-1")
+        # Programs may leave it out, browsers never do.
+        if host and not self.intake.admission.knows_host(host):
+            return foreign_host(host)
+        origin = value_of(headers, b"origin")
+        if origin is not None:
+            name = origin.decode("latin-1")
+            if not self.intake.admission.welcomes_origin(name) and not is_same_origin(name, host):
+                return foreign_origin(name)
+        return None
 
     def refusal(self) -> ExchangeFault:
         """No provider knows the path."""

@@ -31,6 +31,27 @@ def refused_path(path: str, known: str) -> ExchangeFault:
     return ExchangeFault(Outcome.REFUSED, 404, "NOT_FOUND", message)
 
 
+def foreign_host(host: str) -> ExchangeFault:
+    """The request was sent to a name that is not this machine's."""
+    message = (
+        f"Gemtap is not known as {host[:200]}. "
+        "Use localhost in the client's base URL, or add the name to the setting allowed_hosts."
+    )
+    return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
+
+
+def foreign_origin(origin: str) -> ExchangeFault:
+    """The request comes from a stranger's web page."""
+    message = f"Gemtap takes no requests from web pages of {origin[:200]}. If that is yours, add it to allowed_origins."
+    return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
+
+
+def no_room(cause: str) -> ExchangeFault:
+    """The exchange cannot be captured, and must not go on without."""
+    message = f"Gemtap cannot record this request and is set to refuse it then (when_full): {cause}. Make room."
+    return ExchangeFault(Outcome.REFUSED, 503, "RESOURCE_EXHAUSTED", message)
+
+
 def upstream_unreachable(upstream: str, cause: str) -> ExchangeFault:
     """No connection came about."""
     message = f"Gemtap cannot reach {upstream}: {cause}. Check the network and the upstream's address."

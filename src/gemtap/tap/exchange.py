@@ -3,62 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from typing import Any, Final
 
 from bson import ObjectId
 
 from gemtap.capture.events import BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
-from gemtap.capture.spool import Capture, TapFolder
+from gemtap.capture.keeping import Keeping
 from gemtap.encodings import decode
 from gemtap.interaction import Outcome
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_response_headers, scrub, scrub_torn
 from gemtap.tap.headers import value_of
 
-_log = logging.getLogger(__name__)
-
 ERROR_BODY_HELD: Final = 2**20
 """Bytes of an error answer that are held until it is whole, to be cleaned of credentials."""
-
-
-class Losses:
-    """Captures that could not be written whole, as on a full disk. They are counted, and the traffic goes on."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last: str | None = None
-        self._logged_at = float("-inf")
-
-    def add(self, exc: OSError) -> None:
-        """Count one, and say so in the log, at most once in ten seconds."""
-        self.count += 1
-        self.last = str(exc)
-        if time.monotonic() - self._logged_at > 10:
-            self._logged_at = time.monotonic()
-            _log.error("NOT RECORDING: a capture cannot be written (%s); %d so far. Traffic goes on.", exc, self.count)
 
 
 class Exchange:
     """The record of one exchange while it is under way. Nothing in here ever stops the traffic."""
 
-    def __init__(self, folder: TapFolder, losses: Losses, *, max_body: int) -> None:
+    def __init__(self, keeping: Keeping, *, max_body: int) -> None:
         self.id = ObjectId()
         self.sent: int | None = None
         """Microseconds from the start to sending upstream."""
         self.closing: Closing | None = None
         """How a WebSocket was closed."""
-        self._losses = losses
+        self._keeping = keeping
         self._start = time.perf_counter()
         self._received = time.time()
         self._request = _CapturedBody(max_body)
         self._response = _CapturedBody(max_body)
         self._held: _HeldErrorBody | None = None
-        self._capture: Capture | None = None
-        try:
-            self._capture = folder.capture(self.id)
-        except OSError as exc:
-            losses.add(exc)
+        self._capture = keeping.begin(self.id)
+
+    @property
+    def is_captured(self) -> bool:
+        """Whether there is a capture, whole so far."""
+        return self._capture is not None
 
     def now(self) -> int:
         """Microseconds since the start."""
@@ -173,7 +154,7 @@ class Exchange:
             self._capture.write(kind, at, value)
         except OSError as exc:
             # What follows a torn event cannot be read: hand on what there is, as interrupted.
-            self._losses.add(exc)
+            self._keeping.lost.add(str(exc))
             self._close()
 
     def _close(self) -> None:
@@ -182,7 +163,7 @@ class Exchange:
         try:
             self._capture.close()
         except OSError as exc:
-            self._losses.add(exc)
+            self._keeping.lost.add(str(exc))
         self._capture = None
 
 

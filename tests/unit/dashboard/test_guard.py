@@ -38,7 +38,8 @@ async def test_a_name_of_this_machine_is_answered(site: Site, host: str) -> None
         "evil.example",
         "evil.example:4361",
         "localhost.evil.example",
-        "evillocalhost",
+        "evil.localhost.example",
+        "evil.internal.example",
         "127.0.0.1.evil.example:4361",
         "[::1].evil.example",
         "[evil.example]",
@@ -72,6 +73,20 @@ async def test_names_can_be_added_with_a_port_or_without(tmp_path: Path) -> None
         for host in ("gemtap.lan", "gemtap.lan:4361", "BOX.example:1"):
             assert (await site.get("/healthz", host=host)).status_code == 200
         assert (await site.get("/healthz", host="other.lan")).status_code == 421
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000", "http://testserver.evil"])
+async def test_another_page_is_refused(site: Site, origin: str) -> None:
+    answer = await site.get("/api/interactions", host="localhost:4361", origin=origin)
+    assert answer.status_code == 403
+    assert "allowed_origins" in answer.json()["error"]["message"]
+
+
+async def test_its_own_pages_and_those_that_are_allowed_may_call(tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'gemtap.db'}")
+    async with site_over(store, tmp_path, allowed_origins=("https://app.example",)) as site:
+        for origin in ("http://localhost:4361", "https://app.example"):
+            assert (await site.get("/healthz", host="localhost:4361", origin=origin)).status_code == 200
 
 
 def assert_safe(answer: httpx.Response) -> None:

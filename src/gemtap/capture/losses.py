@@ -1,0 +1,126 @@
+"""Exchanges that could not be captured: counted in a file that needs no more room and outlives the process.
+
+The file takes its space on the disk when the tap starts, so that a full disk can still be told of; it is written in
+place, so that the count is right even if the tap is killed at that moment.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap.capture.spool import LOSSES_SUFFIX, TapFolder
+from gemtap.incident import Incident, IncidentKind, now, to_line
+
+_log = logging.getLogger(__name__)
+
+_ROOM: Final = 4096
+_MOST_CAUSES: Final = 8
+_LONGEST_CAUSE: Final = 200
+"""So many causes of this length are told apart: they fit."""
+
+_LOG_EVERY: Final = 10.0
+
+_QUIET: Final = 5.0
+_OLD: Final = 60.0
+"""Seconds after the last loss, or the first, after which they are handed on as one incident."""
+
+_SAID: Final = {
+    IncidentKind.CAPTURES_LOST: (
+        "NOT RECORDING, traffic goes on",
+        "Exchanges went through the proxy and could not be recorded, or not whole.",
+    ),
+    IncidentKind.REQUESTS_REFUSED: (
+        "REFUSING REQUESTS",
+        "Requests were refused because they could not be recorded (when_full = refuse).",
+    ),
+}
+"""What the log says of each kind, and what the incident does."""
+
+
+class Losses:
+    """What one tap could not capture, of one kind."""
+
+    def __init__(self, folder: TapFolder, kind: IncidentKind) -> None:
+        """Takes the file's space. Raises OSError."""
+        self.count = 0
+        """Since the tap started."""
+        self.last: str | None = None
+        """The cause of the last one."""
+        self._folder = folder
+        self._kind = kind
+        self._name = f"{kind}{LOSSES_SUFFIX}"
+        self._logged_at = float("-inf")
+        self._start()
+
+    def add(self, cause: str) -> None:
+        """Count one, on the disk, and say so in the log, at most once in ten seconds."""
+        self.count += 1
+        self.last = cause
+        self._last_at = time.monotonic()
+        incident = self._incident
+        if not incident["count"]:
+            self._first_at, incident["at"] = self._last_at, now()
+        incident["until"] = now()
+        incident["count"] += 1
+        causes, name = incident["details"], cause.encode("ascii", "replace").decode()[:_LONGEST_CAUSE]
+        if name not in causes and len(causes) >= _MOST_CAUSES:
+            name = "other causes"
+        causes[name] = causes.get(name, 0) + 1
+        try:
+            os.pwrite(self._file, to_line(incident).ljust(_ROOM), 0)
+        except OSError as exc:
+            _log.error("Not even the number of exchanges that are not recorded can be written: %s", exc)
+        if self._last_at - self._logged_at > _LOG_EVERY:
+            self._logged_at = self._last_at
+            _log.error("%s (%s): %d so far.", _SAID[self._kind][0], cause, self.count)
+
+    def hand_on(self) -> None:
+        """Hand what was counted on to the recorder, unless more is likely to follow."""
+        if not self._incident["count"]:
+            return
+        at = time.monotonic()
+        if at - self._last_at < _QUIET and at - self._first_at < _OLD:
+            return
+        old = self._file
+        try:
+            self._folder.hand_on_losses(self._name)
+            self._start()
+        except OSError as exc:
+            _log.warning("What was not recorded cannot be told yet: %s", exc)
+        else:
+            os.close(old)
+
+    def close(self) -> None:
+        """Hand on what there is, and let go of the file."""
+        os.close(self._file)
+        try:
+            if self._incident["count"]:
+                self._folder.hand_on_losses(self._name)
+            else:
+                os.unlink(self._name, dir_fd=self._folder.folder)
+        except OSError:
+            pass  # the next tap that starts does it
+
+    def _start(self) -> None:
+        file = os.open(self._name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=self._folder.folder)
+        try:
+            os.pwrite(file, b" " * _ROOM, 0)
+        except OSError:
+            os.close(file)
+            raise
+        self._file = file
+        self._first_at = self._last_at = 0.0
+        self._incident: Incident = {
+            "_id": ObjectId(),
+            "at": now(),
+            "until": None,
+            "kind": self._kind,
+            "count": 0,
+            "message": _SAID[self._kind][1],
+            "details": {},
+        }
