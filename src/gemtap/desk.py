@@ -14,6 +14,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.providers.registry import PROVIDERS
@@ -35,7 +36,8 @@ def make_desk(settings: Settings) -> ASGIApp:
     """The dashboard of these settings, and the recorder that runs for as long as the dashboard does."""
     spool = Spool(settings.spool_dir)
     store = open_store(settings.store_url)
-    recorder = Recorder(spool, store, PROVIDERS)
+    limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
+    recorder = Recorder(spool, store, PROVIDERS, limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

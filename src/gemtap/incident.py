@@ -45,7 +45,7 @@ class Incident(TypedDict):
     message: str
     """What happened, in words."""
     details: dict[str, Any]
-    """Of what was lost how many by each cause; of one exchange its id as `interaction`."""
+    """Of what was lost `causes`, each with its `count`; of one exchange its id as `interaction`."""
 
 
 def now() -> datetime:

@@ -26,18 +26,18 @@ WhenFull = Literal["forward", "refuse"]
 
 @dataclass(frozen=True, slots=True)
 class SpoolLimits:
-    """How much the spool may hold, and how much of the disk it must leave to others."""
+    """How much the spool may hold, and how much of the disk it must leave to others: the settings of that name."""
 
-    max_bytes: int
-    min_free_bytes: int
+    spool_max_bytes: int
+    disk_min_free_bytes: int
 
     def broken_by(self, spool: Spool, size: int) -> str | None:
         """Which of them is reached, in words; None where there is room. `size` is the spool's, in bytes."""
-        if size >= self.max_bytes:
-            return f"the spool holds {_gib(size)}, and spool_max_bytes allows {_gib(self.max_bytes)}"
+        if size >= self.spool_max_bytes:
+            return f"the spool holds {_gib(size)}, and spool_max_bytes allows {_gib(self.spool_max_bytes)}"
         free = shutil.disk_usage(spool.path).free
-        if free < self.min_free_bytes:
-            return f"{_gib(free)} of the disk are free, and disk_min_free_bytes is {_gib(self.min_free_bytes)}"
+        if free < self.disk_min_free_bytes:
+            return f"{_gib(free)} of the disk are free, and disk_min_free_bytes is {_gib(self.disk_min_free_bytes)}"
         return None
 
 

@@ -13,8 +13,8 @@ from typing import Final
 
 from bson import ObjectId
 
-from gemtap.capture.spool import LOSSES_SUFFIX, TapFolder
-from gemtap.incident import Incident, IncidentKind, now, to_line
+from gemtap.capture.spool import LOSSES_SUFFIX, Spool, TapFolder
+from gemtap.incident import Incident, IncidentKind, from_line, now, to_line
 
 _log = logging.getLogger(__name__)
 
@@ -67,10 +67,11 @@ class Losses:
             self._first_at, incident["at"] = self._last_at, now()
         incident["until"] = now()
         incident["count"] += 1
-        causes, name = incident["details"], cause.encode("ascii", "replace").decode()[:_LONGEST_CAUSE]
-        if name not in causes and len(causes) >= _MOST_CAUSES:
+        name = cause.encode("ascii", "replace").decode()[:_LONGEST_CAUSE]
+        if name not in self._causes and len(self._causes) >= _MOST_CAUSES:
             name = "other causes"
-        causes[name] = causes.get(name, 0) + 1
+        self._causes[name] = self._causes.get(name, 0) + 1
+        incident["details"] = {"causes": [{"cause": name, "count": count} for name, count in self._causes.items()]}
         try:
             os.pwrite(self._file, to_line(incident).ljust(_ROOM), 0)
         except OSError as exc:
@@ -115,6 +116,7 @@ class Losses:
             raise
         self._file = file
         self._first_at = self._last_at = 0.0
+        self._causes: dict[str, int] = {}
         self._incident: Incident = {
             "_id": ObjectId(),
             "at": now(),
@@ -124,3 +126,15 @@ class Losses:
             "message": _SAID[self._kind][1],
             "details": {},
         }
+
+
+def counted_losses(spool: Spool) -> list[Incident]:
+    """What running taps have counted and not handed on yet."""
+    found = []
+    for path in spool.open.glob(f"*/*{LOSSES_SUFFIX}"):
+        try:
+            if line := path.read_bytes().strip():
+                found.append(from_line(ObjectId(), line))
+        except (OSError, ValueError):
+            continue  # handed on at this moment, or being written
+    return found

@@ -116,8 +116,13 @@ class Spool:
 
 def capture_id(path: Path) -> ObjectId | None:
     """The id that a capture's file is named by; None for a file that no tap has made."""
+    return id_of(path.name.removesuffix(SUFFIX))
+
+
+def id_of(name: str) -> ObjectId | None:
+    """The id that a name is; None for any other name."""
     try:
-        return ObjectId(path.name.removesuffix(SUFFIX))
+        return ObjectId(name)
     except InvalidId:
         return None
 

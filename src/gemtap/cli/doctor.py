@@ -156,9 +156,12 @@ def _serving(settings: Settings) -> Iterator[Finding]:
     if tap.get("status") != "ok":
         yield Finding("proxy", "note", f"not running on port {settings.port}: `gemtap serve` starts it.")
         return
-    lost = tap.get("captures_lost")
-    if lost:
-        yield Finding("proxy", "fault", f"{lost} captures could not be written: {tap.get('last_loss')}")
+    lost, refused = tap.get("captures_lost"), tap.get("requests_refused")
+    if tap.get("full"):
+        yield Finding("proxy", "fault", f"nothing is captured: {tap['full']}. Make room.")
+    elif lost or refused:
+        text = f"{lost} exchanges went unrecorded and {refused} were refused since its start: {tap.get('last_loss')}"
+        yield Finding("proxy", "fault", text)
     else:
         yield Finding("proxy", "ok", f"answers at {address_of(settings)}")
     desk = ask(desk_url(settings, "/readyz"))

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gemtap import __version__
 from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
-from gemtap.dashboard import api, health, pages
+from gemtap.dashboard import api, api_events, health, pages
 from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.guard import HostGuard
 from gemtap.dashboard.render import make_render
@@ -43,6 +43,7 @@ def make_dashboard(
     app = FastAPI(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(health.make_router(store, spool, progress))
     app.include_router(api.make_router(store), prefix="/api")
+    app.include_router(api_events.make_router(store), prefix="/api")
     app.include_router(pages.make_router(render, settings, store, spool, progress))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render)

@@ -36,11 +36,21 @@ class Health:
     recording_error: str | None
     recorded: int
     """Since the desk started."""
+    full: str | None
+    """Why the proxy captures nothing now: a limit of the spool is reached."""
+    lost: int
+    """Exchanges that went unrecorded of late."""
 
     @property
     def ok(self) -> bool:
-        """Whether what is captured is recorded."""
-        return self.store_error is None and self.recording_error is None
+        """Whether what is forwarded is captured, and what is captured is recorded."""
+        return self.error is None
+
+    @property
+    def error(self) -> str | None:
+        """Why not."""
+        full = f"The proxy captures nothing: {self.full}." if self.full is not None else None
+        return full or self.recording_error or self.store_error
 
     def as_json(self) -> dict[str, Any]:
         """As `/readyz` gives it."""
@@ -49,7 +59,8 @@ class Health:
             "backlog": self.backlog,
             "failed": self.failed,
             "store": self.store,
-            "error": self.recording_error or self.store_error,
+            "error": self.error,
+            "lost": self.lost,
             "oldest": iso(self.oldest) if self.oldest is not None else None,
             "oldest_age_s": round((datetime.now(UTC) - self.oldest).total_seconds()) if self.oldest else None,
             "recorded": self.recorded,
@@ -76,6 +87,8 @@ async def look(store: Store, spool: Spool, progress: Progress) -> Health:
         failed=spool.failed_count(),
         recording_error=progress.last_error,
         recorded=progress.recorded,
+        full=progress.full,
+        lost=progress.lost,
     )
 
 

@@ -48,6 +48,9 @@ _log = logging.getLogger(__name__)
 
 INTERRUPTED: Final = "Gemtap ended while this exchange was under way: what had arrived by then is here."
 
+UNPARSED: Final = "Gemtap could not parse this exchange; its exact bytes are kept"
+"""The error's message where a provider's parser failed."""
+
 
 def assemble(capture: bytes, *, id: ObjectId, recorded_at: datetime, providers: Mapping[str, Provider]) -> Record:
     """The record of a capture.
@@ -98,7 +101,7 @@ def _parse(
         # Its bytes are safe, and everything that needs no parsing is recorded.
         _log.exception("The %s provider cannot parse %s %s", provider.name, raw.method, raw.path)
         return Parsed(operation=UNKNOWN_OPERATION), {
-            "message": "Gemtap could not parse this exchange; its exact bytes are kept",
+            "message": UNPARSED,
             "details": f"{type(exc).__name__}: {exc}",
         }
 

@@ -9,6 +9,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,10 +18,14 @@ from typing import Final
 
 from watchfiles import awatch
 
+from gemtap.capture.keeping import SpoolLimits
+from gemtap.capture.losses import counted_losses
 from gemtap.capture.spool import Spool, capture_id
+from gemtap.incident import IncidentKind
 from gemtap.providers.base import Provider
-from gemtap.recorder.assemble import assemble
+from gemtap.recorder.assemble import UNPARSED, assemble
 from gemtap.recorder.captured import CaptureUnreadable
+from gemtap.recorder.incidents import IncidentLog
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -31,6 +36,9 @@ BATCH_BYTES: Final = 32 * 2**20
 
 SCAN_EVERY: Final = 5.0
 """Seconds after which `ready/` is looked at whatever the file system says: its events are hints."""
+
+_LOOK_AFTER: Final = 1.0
+"""Seconds after which recording a backlog is interrupted for what has just arrived."""
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 30.0
@@ -46,15 +54,21 @@ class Progress:
     last_error: str | None = None
     """Why the store takes nothing now; None while it does."""
     last_error_at: datetime | None = None
+    full: str | None = None
+    """Why the taps capture nothing now: a limit of the spool is reached."""
+    lost: int = 0
+    """Exchanges that went unrecorded of late and are not among the stored incidents yet."""
 
 
 class Recorder:
     """Drains one spool into one store."""
 
-    def __init__(self, spool: Spool, store: Store, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, spool: Spool, store: Store, providers: Mapping[str, Provider], limits: SpoolLimits) -> None:
         self._spool = spool
         self._store = store
         self._providers = providers
+        self._limits = limits
+        self._incidents = IncidentLog(spool)
         self.progress = Progress()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -71,9 +85,10 @@ class Recorder:
             return
         try:
             async with asyncio.TaskGroup() as tasks:
-                watching = tasks.create_task(self._watch())
+                watching = [tasks.create_task(each) for each in (self._watch(), self._watch_limits())]
                 await self._record()
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
         finally:
             os.close(lock)
 
@@ -89,6 +104,8 @@ class Recorder:
                     await self._store.open()
                     opened = True
                 await self.drain()
+                await self._incidents.hand_over(self._store)
+                self._works(0)
                 pause = _FIRST_PAUSE
             except Exception as exc:
                 self._note(exc)
@@ -98,14 +115,26 @@ class Recorder:
                 await _wait(waiting_for, seconds)
 
     async def drain(self) -> int:
-        """Record every capture that is ready now, oldest first, and say how many. Raises StoreUnavailable."""
-        count = 0
-        for batch in _batches(self._spool.waiting()):
-            records = await asyncio.to_thread(self._assemble, batch)
-            await self._put(records)
-            count += len(records)
-        self.progress.last_error = None
+        """Record every capture that is ready now, and say how many. Raises StoreUnavailable.
+
+        Oldest first. What arrives meanwhile does not wait for the end of a long backlog: it goes in between.
+        """
+        waiting = self._spool.waiting()
+        count, looked_at = 0, time.monotonic()
+        for batch in _batches(waiting):
+            count += await self._record_batch(batch)
+            self._works(len(waiting))
+            if time.monotonic() - looked_at > _LOOK_AFTER:
+                fresh = [path for path in self._spool.waiting() if path.name > waiting[-1].name]
+                for newer in _batches(fresh):
+                    count += await self._record_batch(newer)
+                looked_at = time.monotonic()
         return count
+
+    async def _record_batch(self, paths: list[Path]) -> int:
+        records = await asyncio.to_thread(self._assemble, paths)
+        await self._put(records)
+        return len(records)
 
     def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record]]:
         records = []
@@ -119,9 +148,9 @@ class Recorder:
                     # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
                     self._spool.recycle([path])
                     continue
-                records.append(
-                    (path, assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=self._providers))
-                )
+                record = assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=self._providers)
+                self._note_unparsed(record)
+                records.append((path, record))
             except FileNotFoundError:
                 continue
             except (OSError, MemoryError):
@@ -151,17 +180,40 @@ class Recorder:
         reason = str(exc) if isinstance(exc, CaptureUnreadable | RecordRejected) else f"{type(exc).__name__}: {exc}"
         _log.error("A capture can never be stored, and is kept as %s: %s", self._spool.failed / path.name, reason)
         self._spool.fail(path, reason)
+        self._incidents.note(IncidentKind.CAPTURE_FAILED, capture_id(path), reason, file=path.name)
+
+    def _note_unparsed(self, record: Record) -> None:
+        document = record.document
+        if document["error"] is not None and document["error"]["message"] == UNPARSED:
+            cause = str(document["error"]["details"])
+            self._incidents.note(IncidentKind.PARSE_FAILED, document["_id"], cause, interaction=str(document["_id"]))
+
+    def _works(self, waiting: int) -> None:
+        """The store takes records; so many were waiting."""
+        self.progress.last_error = None
+        self._incidents.outage_over(waiting)
 
     def _note(self, exc: Exception) -> None:
         reason = str(exc) if isinstance(exc, StoreUnavailable) else f"{type(exc).__name__}: {exc}"
         if reason != self.progress.last_error:
             _log.error("NOT RECORDING, captures wait in the spool: %s", reason)
+            self._incidents.outage(reason)
         self.progress.last_error = reason
         self.progress.last_error_at = datetime.now(UTC)
 
     async def _watch(self) -> None:
         async for _ in awatch(self._spool.ready, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False):
             self._wake.set()
+
+    async def _watch_limits(self) -> None:
+        while True:
+            try:
+                size = await asyncio.to_thread(self._spool.size)
+                self.progress.full = self._limits.broken_by(self._spool, size)
+                self.progress.lost = sum(loss["count"] for loss in counted_losses(self._spool))
+            except OSError as exc:
+                _log.warning("How full the spool is cannot be told: %s", exc)
+            await asyncio.sleep(SCAN_EVERY)
 
     async def _lock_spool(self) -> int | None:
         """Wait until no other process records from this spool, and see to it that none does; None when stopped."""

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, Self
 from bson import ObjectId
 from bson.errors import InvalidId
 
+from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 
 
@@ -157,6 +158,14 @@ class Store(Protocol):
         No tags, an empty rating and an empty note take away what was there. Raises BadAnnotation, and changes
         nothing, for what `stores.annotations` does not allow.
         """
+        ...
+
+    async def put_incidents(self, incidents: Sequence[Incident]) -> None:
+        """Store what happened to recording, in `gemtap_events`. One whose id is there already takes its place."""
+        ...
+
+    async def incidents(self, *, limit: int) -> list[Incident]:
+        """What happened to recording, newest first."""
         ...
 
     async def ping(self) -> None:

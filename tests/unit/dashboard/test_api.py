@@ -200,6 +200,7 @@ async def test_the_description_of_the_api_names_every_path_and_no_page(site: Sit
     assert set(paths) == {
         "/healthz",
         "/readyz",
+        "/api/events",
         "/api/interactions",
         "/api/interactions/{id_}",
         "/api/interactions/{id_}/request",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from bson import ObjectId
 
+from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.providers.gemini import Gemini
 from gemtap.recorder import drain
@@ -20,6 +21,8 @@ from gemtap.stores.sqlite import SqliteStore
 from tests.captures import make_capture
 
 pytestmark = pytest.mark.anyio
+
+LIMITS = SpoolLimits(spool_max_bytes=2**30, disk_min_free_bytes=0)
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ async def store(tmp_path: Path) -> AsyncIterator[FaultyStore]:
 
 @pytest.fixture
 def recorder(spool: Spool, store: FaultyStore) -> Recorder:
-    return Recorder(spool, store, {"gemini": Gemini()})
+    return Recorder(spool, store, {"gemini": Gemini()}, LIMITS)
 
 
 def leave(spool: Spool, capture: bytes | None = None, name: str | None = None) -> Path:
@@ -192,7 +195,7 @@ async def test_what_is_ready_when_it_is_stopped_is_recorded(
 
 async def test_two_do_not_record_from_one_spool(spool: Spool, store: FaultyStore, recorder: Recorder) -> None:
     """The second waits for the first to end, and says so."""
-    second = Recorder(spool, store, {"gemini": Gemini()})
+    second = Recorder(spool, store, {"gemini": Gemini()}, LIMITS)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(recorder.run())
         leave(spool)
@@ -208,3 +211,24 @@ async def test_two_do_not_record_from_one_spool(spool: Spool, store: FaultyStore
 
 def _recorded(recorder: Recorder, count: int) -> bool:
     return recorder.progress.recorded == count
+
+
+async def test_what_has_just_arrived_does_not_wait_for_the_end_of_a_backlog(
+    spool: Spool, store: FaultyStore, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain, "_LOOK_AFTER", 0.0)
+    monkeypatch.setattr(drain, "BATCH_CAPTURES", 2)
+    old = [leave(spool) for _ in range(6)]
+    fresh: list[Path] = []
+    batches: list[list[str]] = []
+
+    def watch(records: Sequence[Record]) -> None:
+        batches.append([str(record.document["_id"]) for record in records])
+        if not fresh:
+            fresh.append(leave(spool))
+
+    store.fault = watch
+    assert await recorder.drain() == 7
+    assert batches[0] == [path.stem for path in old[:2]]
+    assert batches[1] == [fresh[0].stem]
+    assert [id_ for batch in batches[2:] for id_ in batch] == [path.stem for path in old[2:]]

@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 import zstandard
-from bson import ObjectId
+from bson import CodecOptions, ObjectId
 from bson.raw_bson import RawBSONDocument
 from gridfs.errors import CorruptGridFile, NoFile
 from pymongo import ReadPreference, ReplaceOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
+from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Filter, Page, Record, StoreUnavailable
@@ -37,6 +38,7 @@ from gemtap.stores.mongo.queries import (
 from gemtap.stores.paging import from_milliseconds, milliseconds_up, page_of
 
 COLLECTION: Final = "gemini_interactions"
+EVENTS: Final = "gemtap_events"
 
 _BATCH: Final = 200
 """Documents that a scan reads at once."""
@@ -51,6 +53,7 @@ class MongoStore:
         self._client = client_for(url)
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
         self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
+        self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, CodecOptions(tz_aware=True))
         self._files = BodyFiles(self._database)
         self._created = False
 
@@ -140,6 +143,19 @@ class MongoStore:
             done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
         return done.matched_count == 1
 
+    async def put_incidents(self, incidents: Sequence[Incident]) -> None:
+        """Store what happened to recording."""
+        if not incidents:
+            return
+        with translated(self._description):
+            await self._create()
+            await self._events.bulk_write([ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in incidents])
+
+    async def incidents(self, *, limit: int) -> list[Incident]:
+        """What happened to recording, newest first."""
+        with translated(self._description):
+            return await self._events.find(sort=[("at", -1), ("_id", -1)], limit=limit).to_list()
+
     async def ping(self) -> None:
         """Return if the server answers."""
         with translated(self._description):
@@ -167,6 +183,7 @@ class MongoStore:
             # Whatever else is wrong stops the next line too.
             pass
         await self._interactions.create_indexes(INDEXES)
+        await self._events.create_index([("at", -1), ("_id", -1)])
         await self._files.create()
         self._created = True
 

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 from bson import ObjectId
 
+from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Filter, Page, Record
@@ -23,6 +24,7 @@ from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.errors import translated
+from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch
@@ -100,6 +102,15 @@ class SqliteStore:
         fields = checked(tags, rating, note)
         with translated(self._path):
             return await self._writer.run(partial(annotate, id_=id_, fields=fields))
+
+    async def put_incidents(self, incidents: Sequence[Incident]) -> None:
+        """Store what happened to recording, in one transaction."""
+        with translated(self._path):
+            await self._writer.run(partial(write_incidents, incidents=incidents))
+
+    async def incidents(self, *, limit: int) -> list[Incident]:
+        """What happened to recording, newest first."""
+        return await self._read(partial(read_incidents, limit=limit))
 
     async def ping(self) -> None:
         """Return if the database can be read."""

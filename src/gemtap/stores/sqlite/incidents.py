@@ -1,0 +1,54 @@
+"""What happened to recording itself, in a table of its own."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from bson import ObjectId
+
+from gemtap.incident import Incident
+from gemtap.stores.paging import from_milliseconds, milliseconds
+from gemtap.stores.sqlite.connections import transaction
+
+
+def write_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
+    """Store the incidents; one whose id is there takes its place."""
+    with transaction(connection, "IMMEDIATE"):
+        connection.executemany(
+            "INSERT OR REPLACE INTO gemtap_events (id, at, until, kind, count, message, details)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    incident["_id"].binary,
+                    milliseconds(incident["at"]),
+                    None if incident["until"] is None else milliseconds(incident["until"]),
+                    incident["kind"],
+                    incident["count"],
+                    incident["message"],
+                    json.dumps(incident["details"]),
+                )
+                for incident in incidents
+            ],
+        )
+
+
+def read_incidents(connection: sqlite3.Connection, limit: int) -> list[Incident]:
+    """The newest incidents, newest first."""
+    rows = connection.execute(
+        "SELECT id, at, until, kind, count, message, details FROM gemtap_events ORDER BY at DESC, id DESC LIMIT ?",
+        (limit,),
+    )
+    return [
+        {
+            "_id": ObjectId(id_),
+            "at": from_milliseconds(at),
+            "until": None if until is None else from_milliseconds(until),
+            "kind": kind,
+            "count": count,
+            "message": message,
+            "details": json.loads(details),
+        }
+        for id_, at, until, kind, count, message, details in rows
+    ]
