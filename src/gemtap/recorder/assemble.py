@@ -246,11 +246,16 @@ def _fault(name: str, body: OpenBody, headers: RawHeaders, end: BodyEnd | None) 
     """Why a body cannot be read. One that was cut short by `capture_max_body` says so elsewhere."""
     if body.decoded.fault is not None:
         return f"The {name}'s body cannot be decoded: {body.decoded.fault}"
-    declared = any("json" in value.lower() for value in values_of(headers, b"content-type"))
+    declared = any(_names_json(value) for value in values_of(headers, b"content-type"))
     readable = body.parsed.is_json or body.parsed.incomplete is not None or not body.decoded.body
     if declared and not readable and not (end and "sha256" in end):
         return f"The {name}'s body is not valid JSON"
     return None
+
+
+def _names_json(content_type: str) -> bool:
+    """Whether it is one JSON value; files of one value a line (`application/jsonl`) are not."""
+    return content_type.partition(";")[0].strip().lower().endswith(("/json", "+json"))
 
 
 def _ending(exchange: Exchange, parsed: Parsed) -> Error:
