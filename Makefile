@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve demo test test-clients test-containers bench docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers crash bench docs lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -52,6 +52,9 @@ $(JS)/.installed: tests/clients/js/package.json
 
 test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts
 	$(BIN)/python -m pytest -m containers
+
+crash: $(VENV)/.test ## traffic while every process is killed, 70 times for each store; about ten minutes
+	$(BIN)/python -m tests.crash.storm $(CRASH)
 
 bench: install ## gemtap beside nginx and beside nothing, about four minutes; writes docs/performance.md
 	@{ command -v wrk && { command -v nginx || test -x /usr/sbin/nginx; }; } >/dev/null || \

@@ -28,6 +28,11 @@ class Mongod:
         """The server's address, without a database."""
         return f"mongodb://127.0.0.1:{self.port}"
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and neither stopped nor killed since."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -58,7 +58,14 @@ class ChildServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._loop.add_reader(sys.stdin.fileno(), self._parent_died)
-        print("ready", flush=True)
+        self._tell_the_parent()
+
+    def _tell_the_parent(self) -> None:
+        try:
+            os.write(sys.stdout.fileno(), b"ready\n")
+        except BrokenPipeError:
+            # It died meanwhile. Connections are taken already, so this ends as any serving ends: in order.
+            self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, let exchanges finish for the grace period, then end them."""

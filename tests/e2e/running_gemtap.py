@@ -43,6 +43,12 @@ def free_port() -> int:
         return port
 
 
+def is_free(port: int) -> bool:
+    """Whether nobody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 class SimulatedApi:
     """`python -m gemtap.demo.upstream`."""
 
