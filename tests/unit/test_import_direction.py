@@ -19,6 +19,7 @@ LAYERS: Final = (
     {"supervisor", "desk"},
     {"tap", "dashboard", "exporters", "recorder", "demo"},
     {"stores", "capture"},
+    {"conversation"},
     {"providers"},
     {"body", "serving", "incident"},
     {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission"},
