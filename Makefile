@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve demo test test-clients test-containers crash bench docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers crash bench bench-outage docs lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -61,6 +61,9 @@ bench: install ## gemtap beside nginx and beside nothing, about four minutes; wr
 	{ test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk nginx-light; } || \
 	{ echo "make bench needs wrk and nginx: apt-get install wrk nginx-light" >&2; exit 1; }
 	$(BIN)/python -m bench $(BENCH)
+
+bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a second, about a quarter of an hour
+	$(BIN)/python -m bench.outage
 
 docs: install ## write docs/clients.md and docs/settings.md anew
 	$(BIN)/python -m docs.generate

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.machine import facts
 from bench.measure import measure_requests, measure_start_up, measure_streams
-from bench.report import report, write_between_markers
+from bench.page import write_between_markers
+from bench.report import report
 from bench.samples import Samples
 
 

@@ -26,15 +26,15 @@ _PARTS: Final = {"gemtap.tap.entry": "tap", "gemtap.desk": "desk"}
 class Gemtap(Contender):
     """Gemtap while it runs."""
 
-    def __init__(self, folder: Path, upstream: int) -> None:
-        """`upstream` is the port of the upstream."""
+    def __init__(self, folder: Path, upstream: int, *flags: str) -> None:
+        """`upstream` is the port of the upstream; the flags are those of `gemtap serve`."""
         super().__init__("gemtap", free_port())
         self.data_dir = folder / "data"
         self.log = folder / "gemtap.log"
         self._dashboard_port = free_port()
         self.command = [str(_PROGRAM), "serve", "--data-dir", str(self.data_dir), "--port", str(self.port)]
         self.command += ["--dashboard-port", str(self._dashboard_port)]
-        self.command += ["--upstream", f"gemini=http://127.0.0.1:{upstream}"]
+        self.command += ["--upstream", f"gemini=http://127.0.0.1:{upstream}", *flags]
 
     def takes_requests(self) -> bool:
         """Whether the tap answers."""
@@ -63,9 +63,9 @@ class Gemtap(Contender):
 
 
 @contextmanager
-def running_gemtap(folder: Path, upstream: int) -> Iterator[Gemtap]:
+def running_gemtap(folder: Path, upstream: int, *flags: str) -> Iterator[Gemtap]:
     """Gemtap, as soon as its tap and its desk answer."""
-    gemtap = Gemtap(folder, upstream)
+    gemtap = Gemtap(folder, upstream, *flags)
     with running(gemtap.command, gemtap.log) as process:
         wait_until("gemtap's tap", gemtap.takes_requests)
         wait_until("gemtap's desk", lambda: gemtap.backlog() is not None)

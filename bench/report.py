@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 from bench.gemtap import Kept
 from bench.measure import ROUNDS, SECONDS, STARTS, STREAMS, UPLOADS
+from bench.page import table
 from bench.samples import Samples
 from bench.traffic import CHUNK_EVERY, CHUNKS, answer_body, large_request_body, request_body
-
-_BEGIN: Final = "<!-- bench: written by `make bench` from here -->"
-_END: Final = "<!-- bench: to here -->"
 
 _REQUEST_KB: Final = len(request_body()) / 1000
 _ANSWER_KB: Final = len(answer_body("x" * 32)) / 1000
@@ -54,18 +50,6 @@ def report(samples: Samples, facts: dict[str, str], requests: Kept, streams: Kep
     return "\n\n".join(parts)
 
 
-def write_between_markers(page: Path, text: str) -> None:
-    """Replace what is between the markers; what people wrote around them stays. Raises ValueError without markers."""
-    if not page.exists():
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(f"# Performance\n\n{_BEGIN}\n{_END}\n", "utf-8")
-    before, begin, rest = page.read_text("utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise ValueError(f"{page} has not both lines {_BEGIN} and {_END}")
-    page.write_text(f"{before}{_BEGIN}\n\n{text.rstrip()}\n\n{_END}{after}", "utf-8")
-
-
 def _comparison(samples: Samples) -> str:
     """Each figure for all three, and how gemtap compares."""
     rows = []
@@ -77,7 +61,7 @@ def _comparison(samples: Samples) -> str:
         added = f"{gemtap - direct:+.2f}{unit}" if unit else ""
         values = [f"{_number(value)}{unit}" for value in (direct, nginx, gemtap)]
         rows.append([label, *values, added, f"{gemtap / direct:.2f}", f"{gemtap / nginx:.2f}"])
-    return _table(["", "direct", "nginx", "gemtap", "gemtap adds", "gemtap ÷ direct", "gemtap ÷ nginx"], rows)
+    return table(["", "direct", "nginx", "gemtap", "gemtap adds", "gemtap ÷ direct", "gemtap ÷ nginx"], rows)
 
 
 def _compared() -> list[tuple[str, str, str]]:
@@ -108,7 +92,7 @@ def _costs(samples: Samples) -> str:
         [part, *(_cell(samples.median(figure, part), unit) for _, figure, unit in columns)]
         for part in samples.parts(columns[0][1])
     ]
-    return _table(["process", *(title for title, _, _ in columns)], rows)
+    return table(["process", *(title for title, _, _ in columns)], rows)
 
 
 def _kept(samples: Samples, requests: Kept, streams: Kept) -> str:
@@ -120,7 +104,7 @@ def _kept(samples: Samples, requests: Kept, streams: Kept) -> str:
         ["bytes on the disk for each of them", f"{requests.bytes / requests.interactions:,.0f}"],
         ["streams and uploads kept", f"{streams.interactions:,}"],
     ]
-    return _table(["", "gemtap"], rows)
+    return table(["", "gemtap"], rows)
 
 
 def _cell(value: float | None, unit: str) -> str:
@@ -129,8 +113,3 @@ def _cell(value: float | None, unit: str) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    alignment = ["---", *["---:"] * (len(titles) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (titles, alignment, *rows))
