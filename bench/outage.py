@@ -160,7 +160,7 @@ def report(outage: Outage, rate: float) -> str:
         f"{table(columns, rows)}\n\n"
         f"- Answered through Gemtap: {outage.sent:,}; in the database afterwards: {outage.kept:,}.\n"
         f"- When it came back {outage.backlog:,} captures waited, {outage.spool_bytes / 1e6:.0f} MB on the disk. "
-        f"They were worked off in {after.seconds:.0f} s, the new traffic besides: {per_second:.0f} interactions a second."
+        f"They were worked off in {after.seconds:.0f} s, the new traffic besides: {per_second:.0f} a second."
     )
 
 
