@@ -19,6 +19,7 @@ from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.drain import Recorder
+from gemtap.recorder.redact import Redactor
 from gemtap.serving import child_settings, log_to_stderr, run_child
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
@@ -37,7 +38,8 @@ def make_desk(settings: Settings) -> ASGIApp:
     spool = Spool(settings.spool_dir)
     store = open_store(settings.store_url)
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
-    recorder = Recorder(spool, store, PROVIDERS, limits)
+    redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
+    recorder = Recorder(spool, store, PROVIDERS, limits, redactor)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -50,6 +50,8 @@ class Body(TypedDict):
     """Size on the wire, in bytes, before any content-encoding is undone."""
     body_incomplete: NotRequired[str]
     """Why `body` lacks something that the exact bytes have."""
+    body_redacted: NotRequired[bool]
+    """What `redact_patterns` name was taken out of it: neither `body` nor the exact bytes have that."""
     body_truncated: NotRequired[bool]
     """The body was longer than `capture_max_body`: only its beginning was kept."""
     body_sha256: NotRequired[str]

@@ -30,9 +30,14 @@ def child_settings() -> Settings:
 
 
 def log_to_stderr(settings: Settings, name: str) -> None:
-    """Log lines on standard error, each with the process's name. Nothing of what is logged comes from a client."""
+    """Log lines on standard error, each with the process's name. Nothing of what is logged comes from a client.
+
+    `debug` is for what is logged here: libraries would tell of handshakes and commands to the letter, keys included.
+    """
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.getLogger("gemtap").setLevel(level)
     logging.basicConfig(
-        level=settings.log_level.upper(),
+        level=max(level, logging.INFO),
         format=f"%(asctime)s %(levelname)s {name}: %(message)s",
         stream=sys.stderr,
         force=True,

@@ -53,11 +53,27 @@ def _split(value: Any) -> Any:
     return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
 
 
+def _split_lines(value: Any) -> Any:
+    return [line for each in value.splitlines() if (line := each.strip())] if isinstance(value, str) else value
+
+
+def _patterns(expressions: tuple[str, ...]) -> tuple[str, ...]:
+    if expressions:
+        # Most have none, and the tap, which starts with every `gemtap serve`, has no use for the library.
+        from gemtap.patterns import Pattern
+
+        for expression in expressions:
+            Pattern(expression)
+    return expressions
+
+
 Upstream = Annotated[str, AfterValidator(_origin)]
 StoreUrl = Annotated[str, AfterValidator(_store)]
 LocalPath = Annotated[Path, AfterValidator(_home_expanded)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list: comma-separated where it comes as one word, as in variables."""
+Patterns = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_lines), AfterValidator(_patterns)]
+"""A list: one a line where it comes as one word."""
 
 
 class ProviderSettings(BaseModel):
@@ -144,6 +160,11 @@ class Settings(BaseSettings):
     when_full: Literal["forward", "refuse"] = Field(
         "forward",
         description="At either limit: forward without a record (each counted), or refuse requests (503).",
+    )
+    redact_patterns: Patterns = Field(
+        (),
+        description="Regular expressions (RE2) of what is taken out of bodies before they are stored; of one with "
+        "groups, what these match. A line each in the variable.",
     )
     shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")

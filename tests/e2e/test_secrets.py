@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
+import base64
 import gzip
+import json
+import os
 import re
-import sqlite3
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import zstandard
 from bson import ObjectId
 from google import genai
 from google.genai import errors, types
-from pymongo import MongoClient
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
-from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
+from tests.e2e.leaks import files_with, mongodb_values, sqlite_values
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi, eventually, free_port
 from tests.mongod import Mongod
 from tests.wire.peers import Peer, ScriptedUpstream, request, response
 
 KEY = "AIzaSyCanary-0123456789_abcdefghijklmnop"
+LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 SECRET = re.compile(rb"Canary-0123456789|6123456789abcdef-canary")
@@ -47,10 +53,22 @@ def use_keys(gemtap: RunningGemtap, api: SimulatedApi, upstream: ScriptedUpstrea
         (GENERATE, f"Authorization: Bearer {OTHER_KEY}"),
         (GENERATE, f"Cookie: session={KEY}"),
         (f"/nowhere?key={KEY}", f"x-api-key: {OTHER_KEY}"),
+        (f"{GENERATE}?%6Bey={KEY.replace('C', '%43')}", f"Authorization: Token {OTHER_KEY}"),
+        (GENERATE, f"Authorization: Basic {base64.b64encode(OTHER_KEY.encode()).decode()}"),
+        (GENERATE, f"Proxy-Authorization: Bearer {OTHER_KEY}"),
+        (f"/v1beta/openai/chat/completions?api_key={KEY}", f"api-key: {OTHER_KEY}"),
+        (f"/v1internal:loadCodeAssist?oauth_token={KEY}", f"authorization: bearer {OTHER_KEY}"),
     ):
         with Peer.to(gemtap.port) as peer:
             peer.send(request(target, header))
             peer.take_response()
+    live = f"{gemtap.origin.replace('http', 'ws', 1)}{LIVE}"
+    for address, headers in ((f"{live}?key={KEY}", {}), (live, {"Authorization": f"Token {OTHER_KEY}"})):
+        with connect(address, additional_headers=headers, proxy=None) as session:
+            session.send(json.dumps({"setup": {"model": "models/gemini-2.5-flash"}}))
+            session.recv()
+    with pytest.raises(InvalidStatus):
+        connect(f"{gemtap.origin.replace('http', 'ws', 1)}/ws/nowhere?access_token={KEY}", proxy=None)
 
 
 def echo_key(gemtap: RunningGemtap, upstream: ScriptedUpstream) -> None:
@@ -63,10 +81,19 @@ def echo_key(gemtap: RunningGemtap, upstream: ScriptedUpstream) -> None:
                 peer.take_request()
                 peer.send(response("Connection: close", *headers, status="400 Bad Request", body=body))
                 assert client.take_response()[1] == body
-
-
-def recorded(gemtap: RunningGemtap, count: int) -> None:
-    gemtap.newest(count)
+    for header in (
+        f"Location: {upstream.origin}{GENERATE}?key={KEY}",
+        f"Location: https://accounts.example/login?access_token={KEY}",
+        f"X-Goog-Upload-URL: {upstream.origin}/upload/v1beta/files?upload_id=u&key={KEY}",
+        f"Set-Cookie: session={KEY}",
+    ):
+        with Peer.to(gemtap.port) as client:
+            client.send(request(GENERATE, f"x-goog-api-key: {KEY}"))
+            with upstream.accept() as peer:
+                peer.take_request()
+                peer.send(response("Connection: close", header, status="307 Temporary Redirect"))
+                head, _ = client.take_response()
+                assert KEY.encode() in head.raw
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
@@ -75,7 +102,7 @@ def test_the_key_is_nowhere(
 ) -> None:
     database = f"secrets_{ObjectId()}"
     flags = ("--store", f"{mongod.url}/{database}") if kind == "mongodb" else ()
-    for folder, origin, count in ((tmp_path / "a", api.origin, 8), (tmp_path / "b", upstream.origin, 10)):
+    for folder, origin, count in ((tmp_path / "a", api.origin, 16), (tmp_path / "b", upstream.origin, 22)):
         folder.mkdir()
         gemtap = RunningGemtap(folder, origin, "--log-level", "debug", *flags)
         try:
@@ -84,50 +111,113 @@ def test_the_key_is_nowhere(
                 gemtap.newest(count)
             else:
                 echo_key(gemtap, upstream)
-                gemtap.newest(2 if kind == "sqlite" else count)
+                gemtap.newest(6 if kind == "sqlite" else count)
         finally:
             gemtap.close()
 
-    leaks = [str(path) for path in tmp_path.rglob("*") if path.is_file() and SECRET.search(path.read_bytes())]
-    assert leaks == []
+    assert files_with(SECRET, tmp_path) == []
     seen = 0
     for value in [*sqlite_values(tmp_path), *mongodb_values(mongod, database)]:
         seen += b"[redacted:" in value
         assert not SECRET.search(value)
-    assert seen >= 8
+    assert seen >= 16
 
 
-def sqlite_values(folder: Path) -> Iterator[bytes]:
-    """Every value of every table, decompressed where it is compressed."""
-    for path in folder.rglob("*.db"):
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                for row in connection.execute(f'SELECT * FROM "{table}"'):
-                    yield from (as_bytes(value) for value in row)
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"GET {GENERATE}?key={KEY} HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        f"GET {GENERATE}?key={KEY}\r\n\r\n",
+        f"POST {GENERATE} HTTP/1.1\r\nHost: localhost\r\nx-goog-api-key {KEY}\r\n\r\n",
+        f"POST {GENERATE} HTTP/1.1\r\nHost: localhost\r\nx-goog-api-key: {KEY}\r\nContent-Length: {KEY}\r\n\r\n",
+        f"POST {GENERATE}?key={KEY} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n{KEY}\r\n",
+        f"POST {GENERATE} HTTP/1.1\r\nHost: localhost\r\nx-goog-api-key: {KEY}\r\nX-Long: {'x' * 200_000}\r\n\r\n",
+        f"{KEY}\r\n\r\n",
+        f"GET {GENERATE}?key={KEY} HTTP/1.1\r\nHost: rebound.example\r\n\r\n",
+        f"GET {LIVE}?key={KEY} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+    ],
+    ids=["version", "no version", "no colon", "bad length", "bad chunk", "too long", "no http", "host", "handshake"],
+)
+def test_not_after_a_request_that_is_none(gemtap: RunningGemtap, raw: str) -> None:
+    with Peer.to(gemtap.port) as peer:
+        peer.send(raw.encode())
+        peer.finish()
+        answer = peer.take_rest()
+    assert not SECRET.search(answer)
+    assert files_with(SECRET, gemtap.data_dir.parent) == []
 
 
-def mongodb_values(mongod: Mongod, database: str) -> Iterator[bytes]:
-    with MongoClient[dict[str, object]](mongod.url) as client:
-        for name in client[database].list_collection_names():
-            for document in client[database][name].find():
-                yield from leaves(document)
+def test_not_after_what_goes_wrong(tmp_path: Path) -> None:
+    """No upstream, no database, and a tap that aborts while requests with keys are in its memory."""
+    store = f"mongodb://gemtap:{KEY}@127.0.0.1:{free_port()}/gemtap?serverSelectionTimeoutMS=200"
+    gemtap = RunningGemtap(tmp_path, f"http://127.0.0.1:{free_port()}", "--log-level", "debug", "--store", store)
+    try:
+        for _ in range(3):
+            with Peer.to(gemtap.port) as peer:
+                peer.send(request(f"{GENERATE}?key={KEY}", f"Authorization: Bearer {OTHER_KEY}"))
+                head, body = peer.take_response()
+                assert head.status == 502
+                assert not SECRET.search(body)
+        told = eventually(lambda: (ready := gemtap.ready())["error"] and ready)
+        pages = [gemtap.get(path)[1] for path in ("/", "/api/interactions", "/setup", "/openapi.json")]
+        assert not SECRET.search(b"".join([json.dumps(told).encode(), *pages]))
+        with Peer.to(gemtap.port) as peer:
+            peer.send(f"POST {GENERATE} HTTP/1.1\r\nx-goog-api-key: {KEY}\r\n".encode())
+            os.kill(gemtap.children()["tap"], signal.SIGABRT)
+            peer.take_rest()
+        eventually(lambda: gemtap.children().get("tap"))
+    finally:
+        gemtap.close()
+    assert files_with(SECRET, tmp_path) == []
 
 
-def leaves(value: object) -> Iterator[bytes]:
-    match value:
-        case dict():
-            for name, item in value.items():
-                yield name.encode()
-                yield from leaves(item)
-        case list():
-            for item in value:
-                yield from leaves(item)
-        case _:
-            yield as_bytes(value)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("serve", "--store", f"mongodb://gemtap:{KEY}@"),
+        ("serve", "--store", f"postgres://gemtap:{KEY}@host/gemtap"),
+        ("doctor", "--store", f"mongodb://gemtap:{KEY}@127.0.0.1:1/gemtap?serverSelectionTimeoutMS=200"),
+        ("ls", "--store", f"mongodb://gemtap:{KEY}@127.0.0.1:1/gemtap?serverSelectionTimeoutMS=200"),
+        ("ls", "--store", f"mongodb://127.0.0.1:1/gemtap?tlsCertificateKeyFilePassword={KEY}"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:1]),
+)
+def test_not_in_what_commands_say_of_a_wrong_store(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gemtap", *arguments]
+    ended = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert ended.stdout + ended.stderr
+    assert not SECRET.search(ended.stdout + ended.stderr)
 
 
-def as_bytes(value: object) -> bytes:
-    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
-    if raw.startswith(b"\x28\xb5\x2f\xfd"):
-        return zstandard.ZstdDecompressor().decompressobj().decompress(raw)
-    return raw
+BODY_SECRET = re.compile(rb"swordfish-\d+")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
+def test_what_redact_patterns_name_is_nowhere(
+    kind: str, upstream: ScriptedUpstream, tmp_path: Path, mongod: Mongod
+) -> None:
+    """Neither of a request nor of a stream that tears it apart; nor in the captures, once these are recorded."""
+    database = f"redacted_{ObjectId()}"
+    flags = ("--store", f"{mongod.url}/{database}") if kind == "mongodb" else ()
+    gemtap = RunningGemtap(tmp_path, upstream.origin, *flags, GEMTAP_REDACT_PATTERNS=r"swordfish-\d+")
+    parts = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in ("It is swordf", "ish-42.")]
+    answer = b"".join(b"data: " + json.dumps(part).encode() + b"\r\n\r\n" for part in parts)
+    try:
+        with Peer.to(gemtap.port) as client:
+            client.send(request("/v1beta/models/m:streamGenerateContent?alt=sse", body=b'{"contents":"swordfish-42"}'))
+            with upstream.accept() as peer:
+                peer.take_request()
+                peer.send(response("Content-Type: text/event-stream", "Connection: close", body=answer))
+                assert client.take_response()[1] == answer
+        (item,) = gemtap.newest(1)
+        document = gemtap.interaction(item["id"])
+        assert document["request"]["body"] == {"contents": "[redacted]"}
+        assert "It is [redacted]." in json.dumps(document["response"]["body"])
+    finally:
+        gemtap.close()
+    assert files_with(BODY_SECRET, tmp_path) == []
+    values = [*sqlite_values(tmp_path), *mongodb_values(mongod, database)]
+    assert any(b"[redacted]" in value for value in values)
+    assert not any(BODY_SECRET.search(value) for value in values)
+    assert not any(b"swordf" in value for value in values)

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from bson import ObjectId
 
 from gemtap.body import storable
-from gemtap.capture.events import BodyEnd, RawHeaders, RequestHead
+from gemtap.capture.events import BodyEnd, Kind, RawHeaders, RequestHead
 from gemtap.interaction import (
     SCHEMA_VERSION,
     Body,
@@ -41,6 +41,7 @@ from gemtap.recorder.captured import (
     text_of,
     values_of,
 )
+from gemtap.recorder.redact import Redactor, redacted_answer, redacted_body, redacted_message, withheld
 from gemtap.recorder.sessions import closing_error, open_session
 from gemtap.stores.base import Record
 
@@ -52,25 +53,53 @@ UNPARSED: Final = "Gemtap could not parse this exchange; its exact bytes are kep
 """The error's message where a provider's parser failed."""
 
 
-def assemble(capture: bytes, *, id: ObjectId, recorded_at: datetime, providers: Mapping[str, Provider]) -> Record:
+def assemble(
+    capture: bytes,
+    *,
+    id: ObjectId,
+    recorded_at: datetime,
+    providers: Mapping[str, Provider],
+    redactor: Redactor | None = None,
+) -> Record:
     """The record of a capture.
 
     Whatever the exchange's bodies are, it is recorded: a provider that fails on them costs the fields that it would
     have read. Raises CaptureUnreadable where not even the request's head is there.
     """
     exchange = read_capture(capture)
-    if exchange.is_session:
-        exchange.session = open_session(exchange.ws_events, exchange.sent or 0)
-        request, response = open_messages(exchange.session.client), open_messages(exchange.session.server)
-    else:
-        request = open_body(exchange.request["headers"], exchange.request_pieces, decoded=False)
-        response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
+    request, response = _open_bodies(exchange, redactor)
     parsed, parser_fault = _parse(exchange, request, response, providers)
+    if redactor is not None and (redacted := redacted_answer(parsed, redactor)) is not None:
+        parsed, response = redacted, withheld(response)
+        request = withheld(request) if exchange.is_session else request
     return Record(
         document=_document(exchange, request, response, parsed, parser_fault, id, recorded_at),
         request_raw=request.decoded.body,
         response_raw=response.decoded.body,
         accumulated=parsed.accumulated is not None,
+    )
+
+
+def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBody, OpenBody]:
+    """Both bodies, decoded, without what is to be redacted."""
+    if exchange.is_session:
+        return _open_session(exchange, redactor)
+    request = open_body(exchange.request["headers"], exchange.request_pieces, decoded=False)
+    response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
+    if redactor is None:
+        return request, response
+    return redacted_body(request, redactor), redacted_body(response, redactor)
+
+
+def _open_session(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBody, OpenBody]:
+    events, redacted = exchange.ws_events, set[str]()
+    if redactor is not None:
+        events = [replace(event, value=redacted_message(event.value, redactor)) for event in exchange.ws_events]
+        redacted = {new.kind for new, old in zip(events, exchange.ws_events, strict=True) if new.value != old.value}
+    exchange.session = open_session(events, exchange.sent or 0)
+    return (
+        open_messages(exchange.session.client, redacted=Kind.WS_CLIENT in redacted),
+        open_messages(exchange.session.server, redacted=Kind.WS_SERVER in redacted),
     )
 
 
@@ -192,8 +221,8 @@ def _response(exchange: Exchange, body: OpenBody, parsed: Parsed) -> Response:
     }
     if parsed.accumulated is not None:
         accumulated, left_out = storable(parsed.accumulated)
-        session = exchange.session
-        response["body"] = accumulated if session is None else {**accumulated, "messages": session.server.messages}
+        messages = body.parsed.value if exchange.is_session else None
+        response["body"] = {**accumulated, **messages} if isinstance(messages, dict) else accumulated
         if left_out:
             said = response.get("body_incomplete")
             response["body_incomplete"] = "; ".join(dict.fromkeys([*(said.split("; ") if said else ()), *left_out]))
@@ -210,6 +239,8 @@ def _body(body: OpenBody, end: BodyEnd | None) -> Body:
     incomplete = "; ".join(filter(None, (body.decoded.fault, body.parsed.incomplete)))
     if incomplete:
         found["body_incomplete"] = incomplete
+    if body.redacted:
+        found["body_redacted"] = True
     if end is not None and "sha256" in end:
         found["body_truncated"] = True
         found["body_sha256"] = end["sha256"].hex()

@@ -97,6 +97,8 @@ class OpenBody:
     parsed: ParsedBody
     kept: int
     """How much of it was kept, in bytes on the wire."""
+    redacted: bool = False
+    """Text was taken out of it, see `gemtap.recorder.redact`."""
 
 
 def open_body(headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool) -> OpenBody:
@@ -106,10 +108,10 @@ def open_body(headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decod
     return OpenBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
 
 
-def open_messages(sent: SentMessages) -> OpenBody:
+def open_messages(sent: SentMessages, *, redacted: bool = False) -> OpenBody:
     """What one side of a WebSocket sent, as a body."""
     parsed = ParsedBody({"messages": sent.messages}, is_json=True, incomplete=sent.incomplete)
-    return OpenBody(Decoded(sent.raw, []), parsed, sent.size)
+    return OpenBody(Decoded(sent.raw, []), parsed, sent.size, redacted)
 
 
 def text_of(raw: bytes) -> str:

@@ -26,6 +26,7 @@ from gemtap.providers.base import Provider
 from gemtap.recorder.assemble import UNPARSED, assemble
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.incidents import IncidentLog
+from gemtap.recorder.redact import Redactor
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -63,11 +64,19 @@ class Progress:
 class Recorder:
     """Drains one spool into one store."""
 
-    def __init__(self, spool: Spool, store: Store, providers: Mapping[str, Provider], limits: SpoolLimits) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        store: Store,
+        providers: Mapping[str, Provider],
+        limits: SpoolLimits,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._spool = spool
         self._store = store
         self._providers = providers
         self._limits = limits
+        self._redactor = redactor
         self._incidents = IncidentLog(spool)
         self.progress = Progress()
         self._wake = asyncio.Event()
@@ -148,7 +157,8 @@ class Recorder:
                     # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
                     self._spool.recycle([path])
                     continue
-                record = assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=self._providers)
+                now = datetime.now(UTC)
+                record = assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor)
                 self._note_unparsed(record)
                 records.append((path, record))
             except FileNotFoundError:
