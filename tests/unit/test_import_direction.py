@@ -23,6 +23,7 @@ LAYERS: Final = (
     {"providers"},
     {"body", "serving", "incident"},
     {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission"},
+    {"patterns"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""
