@@ -56,7 +56,9 @@ def make_desk(settings: Settings) -> ASGIApp:
         finally:
             await store.close()
 
-    return make_dashboard(settings, store, spool, recorder.progress, lifespan=lifespan)
+    return make_dashboard(
+        settings, store, spool, recorder.progress, read_capture=recorder.read_capture, lifespan=lifespan
+    )
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 
 _EVERY: Final = 0.5
 """Seconds between two looks at the store."""
-
-_OVERLAP: Final = timedelta(seconds=10)
-"""How far each look reaches back: what another recorder stamps now may be committed a little later."""
-
-_BATCH: Final = 500
 
 
 @app.command()
@@ -59,39 +53,21 @@ async def _follow(store: Store, lines: int, show: Callable[[dict[str, Any]], Non
 async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
     """The newest of the past, oldest first, then each interaction once it is recorded, each once."""
     from gemtap.stores.base import Filter, StoreUnavailable
+    from gemtap.stores.following import Follower
 
-    since = datetime.now(UTC)
-    seen = {item["_id"]: item["recorded_at"] async for item in _since(store, since - _OVERLAP)}
+    follower = Follower(store)
+    await follower.start()
     page = await store.page(Filter(), limit=max(past, 1))
     for item in reversed(page.items[:past]):
-        seen[item["_id"]] = item["recorded_at"]
+        follower.count_as_seen(item)
         yield item
     while True:
         try:
-            async for item in _since(store, since - _OVERLAP):
-                if item["_id"] not in seen:
-                    yield item
-                seen[item["_id"]] = item["recorded_at"]
+            async for item in follower.look():
+                yield item
         except StoreUnavailable:
-            pass  # it comes back, and nothing is missed: the next look begins where the last one that succeeded did
-        else:
-            since = max([since, *seen.values()])
-            seen = {id_: at for id_, at in seen.items() if at >= since - 2 * _OVERLAP}
+            pass  # it comes back, and nothing is missed
         await asyncio.sleep(_EVERY)
-
-
-async def _since(store: Store, moment: datetime) -> AsyncIterator[dict[str, Any]]:
-    """What was recorded at or after the moment, in order; some of it twice where it is long."""
-    limit = _BATCH
-    while True:
-        items = await store.recorded_since(moment, limit=limit)
-        for item in items:
-            yield item
-        if len(items) < limit:
-            return
-        if items[-1]["recorded_at"] == moment:
-            limit *= 2  # so many at the same millisecond
-        moment = items[-1]["recorded_at"]
 
 
 def _print_json(item: dict[str, Any]) -> None:

@@ -13,10 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gemtap import __version__
 from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
-from gemtap.dashboard import api, api_events, health, pages
+from gemtap.dashboard import api, api_annotations, api_events, health, health_page, live, pages, reading
 from gemtap.dashboard.errors import add_error_handlers
+from gemtap.dashboard.flights import Flights, ReadCapture
 from gemtap.dashboard.guard import HostGuard
+from gemtap.dashboard.health import Health
 from gemtap.dashboard.render import make_render
+from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.recorder.drain import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Store
@@ -36,24 +39,38 @@ def make_dashboard(
     spool: Spool,
     progress: Progress,
     *,
+    read_capture: ReadCapture,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
-    """The dashboard over a store, and over the recorder that fills it."""
-    render = make_render(settings)
+    """The dashboard over a store, and over the recorder that fills it; `read_capture` is how that reads one."""
+
+    async def look() -> Health:
+        return await health.look(store, spool, progress)
+
+    token = make_token()
+    render = make_render(settings, token)
+    flights = Flights(spool, read_capture)
     app = FastAPI(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
+    for router in (
+        api.make_router(store),
+        api_annotations.make_router(store),
+        api_events.make_router(store),
+        live.make_router(store, flights, look),
+    ):
+        app.include_router(router, prefix="/api")
     app.include_router(health.make_router(store, spool, progress))
-    app.include_router(api.make_router(store), prefix="/api")
-    app.include_router(api_events.make_router(store), prefix="/api")
-    app.include_router(pages.make_router(render, settings, store, spool, progress))
+    app.include_router(pages.make_router(render, settings, store, flights, look))
+    app.include_router(reading.make_router(render, settings, store, flights, look))
+    app.include_router(health_page.make_router(render, store, look))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
-    add_error_handlers(app, render)
+    add_error_handlers(app, render, look)
     # Around the whole of it: as middleware they would miss what FastAPI answers to an error that nobody expected.
     admission = Admission((settings.host, *settings.allowed_hosts), settings.allowed_origins)
-    return _SafeHeaders(HostGuard(app, admission))
+    return _SafeHeaders(HostGuard(TokenGuard(app, token), admission))
 
 
 class _SafeHeaders:
-    """Adds the headers that keep what is shown from doing anything."""
+    """Adds the headers that keep what is shown from doing anything; an answer may have its own in their place."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -61,7 +78,9 @@ class _SafeHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_safely(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_SAFE_HEADERS]
+                own = {name for name, _ in message["headers"]}
+                added = [header for header in _SAFE_HEADERS if header[0] not in own]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self._app(scope, receive, send_safely if scope["type"] == "http" else send)

@@ -9,7 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from gemtap.dashboard.render import Render
+from gemtap.dashboard.render import Look, Render
+from gemtap.stores.annotations import BadAnnotation
 from gemtap.stores.base import BadCursor, StoreError
 
 _FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
@@ -21,16 +22,21 @@ def error(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": {"message": message}}, status, headers={"cache-control": "no-store"})
 
 
-def add_error_handlers(app: FastAPI, render: Render) -> None:
+def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
     """Let the application answer every error so."""
 
     async def answer(request: Request, exc: Exception) -> Response:
         status, message = _describe(exc)
         if request.url.path.startswith(_FOR_PROGRAMS):
             return error(status, message)
-        return await render(request, "error.html", {"message": message}, status=status)
+        try:
+            context = {"message": message, "health": await look()}
+        except Exception:
+            # Whatever is wrong with it is perhaps what this page is about.
+            context = {"message": message}
+        return await render(request, "error.html", context, status=status)
 
-    for kind in (BadCursor, StoreError, RequestValidationError, HTTPException, Exception):
+    for kind in (BadCursor, BadAnnotation, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -38,6 +44,8 @@ def _describe(exc: Exception) -> tuple[int, str]:
     match exc:
         case BadCursor():
             return 400, str(exc)
+        case BadAnnotation():
+            return 422, str(exc)
         case StoreError():
             return 503, f"{exc} What is captured meanwhile waits in the spool."
         case RequestValidationError():

@@ -1,8 +1,7 @@
-"""The pages: the list of interactions, one interaction, and how to point a client here. Readable without JavaScript."""
+"""The pages: the list of interactions, and how to point a client here. Readable without JavaScript."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -10,53 +9,49 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
-from gemtap.capture.spool import Spool
-from gemtap.dashboard import health
-from gemtap.dashboard.api import ListQuery, known_id, unknown
-from gemtap.dashboard.render import Render
+from gemtap.dashboard.api import ListQuery
+from gemtap.dashboard.flights import Flights
+from gemtap.dashboard.render import Look, Render
 from gemtap.instructions import CLIENTS
-from gemtap.interaction import Interaction, to_json
-from gemtap.recorder.drain import Progress
+from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Store
 
 _NO_FILTERS: Final = ("limit", "cursor")
 
 
-def make_router(render: Render, settings: Settings, store: Store, spool: Spool, progress: Progress) -> APIRouter:
-    """`/`, `/interactions/ID` and `/setup`."""
+def make_router(render: Render, settings: Settings, store: Store, flights: Flights, look: Look) -> APIRouter:
+    """`/`, `/rows` and `/setup`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-    @router.get("/")
-    async def interactions(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
+    async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
         page = await store.page(query.where(), limit=query.limit, cursor=query.cursor)
         params = request.query_params
-        context = {
+        return {
             "items": [to_json(item) for item in page.items],
             "older": _query({**params, "cursor": page.next}) if page.next is not None else None,
             "chips": _chips(params),
             "continued": query.cursor is not None,
-            "health": await health.look(store, spool, progress),
+        }
+
+    @router.get("/")
+    async def interactions(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
+        context = await listed(request, query) | {
+            "flights": await flights.look(),
+            "health": await look(),
         }
         return await render(request, "interactions.html", context)
 
-    @router.get("/interactions/{id_}")
-    async def interaction(request: Request, id_: str) -> HTMLResponse:
-        document = await store.get(known_id(id_))
-        if document is None:
-            raise unknown(id_)
-        context = {
-            "document": await asyncio.to_thread(to_json, document),
-            "binary": _binary_sides(document),
-            "health": await health.look(store, spool, progress),
-        }
-        return await render(request, "interaction.html", context)
+    @router.get("/rows")
+    async def rows(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
+        """The list alone, for a page that is open already."""
+        return await render(request, "list.html", await listed(request, query))
 
     @router.get("/setup")
     async def setup(request: Request) -> HTMLResponse:
         context = {
             "clients": {name: each.for_tap(address_of(settings)) for name, each in CLIENTS.items()},
-            "health": await health.look(store, spool, progress),
+            "health": await look(),
         }
         return await render(request, "setup.html", context)
 
@@ -78,9 +73,3 @@ def _chips(params: QueryParams) -> list[dict[str, str]]:
         for name, value in params.items()
         if name not in _NO_FILTERS
     ]
-
-
-def _binary_sides(document: Interaction) -> list[str]:
-    """The sides whose body is bytes: `to_json` turns these into base64, which nobody can read."""
-    bodies = {"request": document["request"], "response": document["response"]}
-    return [side for side, part in bodies.items() if part is not None and isinstance(part["body"], bytes)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -15,7 +16,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gemtap import __version__
+from gemtap.dashboard import dialogue, markup
+from gemtap.dashboard.health import Health
 from gemtap.interaction import Json, iso
+from gemtap.providers.gemini_preview import call_form
 from gemtap.settings import Settings, address_of
 from gemtap.visible import visible
 
@@ -33,7 +37,17 @@ class Render(Protocol):
         ...
 
 
-def make_render(settings: Settings) -> Render:
+Look = Callable[[], Awaitable[Health]]
+"""How recording goes: every page says so when it does not."""
+
+PAGES: Final = (("/", "Interactions"), ("/health", "Health"), ("/setup", "Setup"))
+"""Where the links at the top of each page lead."""
+
+_PROVIDERS: Final = ("gemini", "vertex", "code_assist", "openai")
+"""Those with a colour of their own."""
+
+
+def make_render(settings: Settings, token: str) -> Render:
     """The templates of this package. Whatever they show is escaped, and its unseen characters are made visible."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -43,9 +57,24 @@ def make_render(settings: Settings) -> Render:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., Any]] = {"moment": iso, "count": count, "duration": duration, "pretty": pretty}
+    filters: dict[str, Callable[..., Any]] = {
+        "moment": iso,
+        "count": count,
+        "duration": duration,
+        "dollars": dollars,
+        "size": size,
+        "along": along,
+        "pretty": pretty,
+        "markdown": markup.markdown,
+        "code": markup.code,
+        "json_code": markup.json_code,
+        "fields": dialogue.fields_of,
+        "call_form": lambda call: call_form(call.name, call.arguments),
+        "media_kind": dialogue.media_kind,
+    }
     environment.filters |= filters
-    environment.globals |= {"version": __version__, "tap": address_of(settings)}
+    environment.globals |= {"version": __version__, "tap": address_of(settings), "token": token}
+    environment.globals |= {"pages": PAGES, "providers": _PROVIDERS}
     templates = Jinja2Templates(env=environment)
 
     async def render(request: Request, template: str, context: dict[str, Any], *, status: int = 200) -> HTMLResponse:
@@ -78,6 +107,34 @@ def duration(milliseconds: float | None) -> str:
     if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     return f"{round(seconds) // 60} min {round(seconds) % 60:02} s"
+
+
+def dollars(usd: float | None) -> str:
+    """`$12.34`, `$0.0123`, `$0.000012`: so many digits that something is seen. Empty for None."""
+    if usd is None:
+        return ""
+    if usd >= 1 or usd == 0:
+        return f"${usd:,.2f}"
+    return f"${usd:.{min(8, 1 - math.floor(math.log10(usd)))}f}"
+
+
+def size(number: int | None) -> str:
+    """Bytes as a person reads them: `900 B`, `12.3 kB`, `4.0 MB`; empty for None."""
+    if number is None:
+        return ""
+    value, unit = float(number), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def along(milliseconds: float | None) -> float:
+    """Where a duration stands between 10 ms and 2 minutes, in percent of a logarithmic scale."""
+    if not milliseconds or milliseconds <= 10:
+        return 1.0
+    return round(min(100 * math.log10(milliseconds / 10) / math.log10(12_000), 100), 1)
 
 
 class Shown(NamedTuple):

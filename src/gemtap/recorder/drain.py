@@ -16,12 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from bson import ObjectId
 from watchfiles import awatch
 
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.losses import counted_losses
 from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
+from gemtap.interaction import Interaction
 from gemtap.providers.base import Provider
 from gemtap.recorder.assemble import UNPARSED, assemble
 from gemtap.recorder.captured import CaptureUnreadable
@@ -139,6 +141,11 @@ class Recorder:
                     count += await self._record_batch(newer)
                 looked_at = time.monotonic()
         return count
+
+    def read_capture(self, capture: bytes, id_: ObjectId) -> Interaction:
+        """The document of a capture as far as it has come. Raises CaptureUnreadable."""
+        now = datetime.now(UTC)
+        return assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor).document
 
     async def _record_batch(self, paths: list[Path]) -> int:
         records = await asyncio.to_thread(self._assemble, paths)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,9 +13,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
-from gemtap.recorder.drain import Progress
+from gemtap.providers.registry import PROVIDERS
+from gemtap.recorder.drain import Progress, Recorder
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
 from gemtap.stores.opening import open_store
@@ -53,6 +56,12 @@ class Site:
         assert answer.headers["content-type"] == "application/json"
         return answer.json()
 
+    async def changing(self) -> dict[str, str]:
+        """The headers with which a page of this desk changes something."""
+        token = re.search(r'name="gemtap-token" content="([^"]+)"', await self.page("/setup"))
+        assert token is not None
+        return {"x-gemtap-token": token[1], "origin": "http://localhost:4361"}
+
     async def refusal(self, path: str) -> tuple[int, str]:
         """Status and message of an answer that is an error."""
         answer = await self.get(path)
@@ -77,7 +86,15 @@ async def site_over(store: Store, folder: Path, **settings: Any) -> AsyncIterato
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
-    app = make_dashboard(Settings(data_dir=folder, **settings), store, spool, progress, lifespan=lifespan)
+    recorder = Recorder(spool, store, PROVIDERS, SpoolLimits(2**40, 0))
+    app = make_dashboard(
+        Settings(data_dir=folder, **settings),
+        store,
+        spool,
+        progress,
+        read_capture=recorder.read_capture,
+        lifespan=lifespan,
+    )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:4361") as browser:
         try:

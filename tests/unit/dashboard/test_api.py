@@ -168,7 +168,7 @@ async def test_what_is_not_there_is_not_found(site: Site, id_: str, suffix: str)
 async def test_a_path_that_is_none_and_a_method_that_is_none_are_refused_in_json(site: Site) -> None:
     assert (await site.refusal("/api/nothing"))[0] == 404
     assert (await site.refusal(f"/api/interactions/{NOBODY}/elsewhere"))[0] == 404
-    answer = await site.browser.delete(f"/api/interactions/{NOBODY}")
+    answer = await site.browser.delete(f"/api/interactions/{NOBODY}", headers=await site.changing())
     assert answer.status_code == 405
     assert "message" in answer.json()["error"]
 
@@ -201,6 +201,7 @@ async def test_the_description_of_the_api_names_every_path_and_no_page(site: Sit
         "/healthz",
         "/readyz",
         "/api/events",
+        "/api/live",
         "/api/interactions",
         "/api/interactions/{id_}",
         "/api/interactions/{id_}/request",

@@ -1,0 +1,39 @@
+"""What people add to an interaction: its tags, rating and note, changed from the dashboard's pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from gemtap.dashboard.api import known_id, unknown
+from gemtap.stores.base import Store
+
+
+class Annotations(BaseModel):
+    """What to set; what is left out stays as it is. No tags, an empty rating and an empty note take away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: list[str] | None = None
+    rating: str | None = None
+    note: str | None = None
+
+
+def make_router(store: Store) -> APIRouter:
+    """`PATCH /api/interactions/ID`."""
+    router = APIRouter(tags=["interactions"])
+
+    @router.patch("/interactions/{id_}")
+    async def annotate(id_: str, given: Annotations) -> dict[str, Any]:
+        """Set tags, rating and note, and answer with what they are now."""
+        known = known_id(id_)
+        if not await store.annotate(known, tags=given.tags, rating=given.rating, note=given.note):
+            raise unknown(id_)
+        document = await store.get(known)
+        if document is None:
+            raise unknown(id_)
+        return {"tags": document["tags"], "rating": document["rating"], "note": document["note"]}
+
+    return router

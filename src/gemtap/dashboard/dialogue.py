@@ -1,0 +1,184 @@
+"""A conversation as a page shows it: what this turn added, calls with their results, and how much there is of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
+from gemtap.dashboard.markup import language_of
+from gemtap.interaction import Json, Thread
+
+SHOWN: Final = 12_000
+"""Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
+
+MOST: Final = 40
+"""Messages that a page shows at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPart:
+    """One part in its place, `number` being `MESSAGE-PART`: how the page and its links call it."""
+
+    kind: str
+    number: str
+    part: Part
+    cut: int
+    """Characters that are left out."""
+    call: Call | None = None
+    """Of a result that does not stand with its call: the call."""
+    result: ShownPart | None = None
+    """Of a call whose result follows: the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """One message in its place."""
+
+    number: int
+    role: str
+    fresh: bool
+    """Whether this turn added it."""
+    parts: tuple[ShownPart, ...]
+
+
+def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
+    """The number of the first message that this turn added.
+
+    The thread tells, where the interaction is in one; else it is what follows the last words of the model.
+    """
+    asked = len(conversation.prompt)
+    if thread is not None:
+        return max(0, asked - max(thread["new_messages"], 0))
+    return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
+
+
+def shown_messages(conversation: Conversation, first: int, last: int, fresh_from: int) -> list[ShownMessage]:
+    """The messages from one number up to another, each result with its call where both are among them."""
+    pairs = paired(conversation.messages)
+    # A result that this turn brought stands as new, not with the call of a turn before.
+    nested = {
+        result: call for result, call in pairs.items() if call[0] >= first and not call[0] < fresh_from <= result[0]
+    }
+    results = {call: result for result, call in nested.items()}
+    messages = []
+    for number, message in enumerate(conversation.messages[first:last], first):
+        parts = []
+        for index, part in enumerate(message.parts):
+            place = number, index
+            call = pairs.get(place)
+            if place in nested:
+                continue  # it stands with its call
+            shown = shorten(part, place)
+            asked = _part_at(conversation, call) if call is not None else None
+            if isinstance(asked, Call):
+                shown = replace(shown, call=asked)
+            result = results.get(place)
+            if result is not None and result[0] < last:
+                shown = replace(shown, result=shorten(_part_at(conversation, result), result))
+            parts.append(shown)
+        if parts:
+            messages.append(ShownMessage(number, message.role, number >= fresh_from, tuple(parts)))
+    return messages
+
+
+def shorten(part: Part, place: tuple[int, int], longest: int = SHOWN) -> ShownPart:
+    """The part as far as it is shown at first."""
+    cut = 0
+    match part:
+        case Text(text) | Thought(text) if len(text) > longest:
+            cut = len(text) - longest
+            part = replace(part, text=text[:longest])
+    return ShownPart(type(part).__name__.lower(), f"{place[0]}-{place[1]}", part, cut)
+
+
+def paired(messages: Sequence[Message]) -> dict[tuple[int, int], tuple[int, int]]:
+    """The place of each result's call: by the id they share, else the first of that name that is still open."""
+    pairs: dict[tuple[int, int], tuple[int, int]] = {}
+    waiting: list[tuple[tuple[int, int], Call]] = []
+    for place, part in _parts(messages):
+        if isinstance(part, Call):
+            waiting.append((place, part))
+        elif isinstance(part, Result):
+            fits = [each for each in waiting if _answers(part, each[1])]
+            if fits:
+                pairs[place] = fits[0][0]
+                waiting.remove(fits[0])
+    return pairs
+
+
+def _answers(result: Result, call: Call) -> bool:
+    if result.id is not None and call.id is not None:
+        return result.id == call.id
+    return result.name is not None and result.name == call.name
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[tuple[tuple[int, int], Part]]:
+    for number, message in enumerate(messages):
+        for index, part in enumerate(message.parts):
+            yield (number, index), part
+
+
+def _part_at(conversation: Conversation, place: tuple[int, int]) -> Part:
+    return conversation.messages[place[0]].parts[place[1]]
+
+
+def part_of(conversation: Conversation, number: str) -> Part | None:
+    """The part that `MESSAGE-PART` names."""
+    message, _, index = number.partition("-")
+    try:
+        return _part_at(conversation, (int(message), int(index))) if int(message) >= 0 <= int(index) else None
+    except (ValueError, IndexError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One member of a call's arguments or of a result."""
+
+    name: str
+    value: Json
+    text: bool
+    """Whether it is a text of its own, which would read badly in JSON."""
+    language: str
+    """Of the text, where a path beside it tells."""
+
+
+def fields_of(value: Json, call: Call | None = None) -> list[Field]:
+    """The members of a value that has long texts in it; none of any other, which is best read as JSON.
+
+    Of a result the `call` tells which file its text came from.
+    """
+    if not isinstance(value, dict) or len(value) > _MOST_FIELDS:
+        return []
+    texts = {name for name, each in value.items() if isinstance(each, str) and ("\n" in each or len(each) > 100)}
+    beside = call.arguments if call is not None and isinstance(call.arguments, dict) else value
+    path = next((beside[name] for name in _PATHS if isinstance(beside.get(name), str)), None)
+    return [Field(n, v, n in texts, language_of(path) if n in texts else "") for n, v in value.items()] if texts else []
+
+
+_PATHS: Final = ("path", "file_path", "filePath", "filename", "file", "absolute_path", "target_file")
+"""What agents' tools call the file that a text goes into or comes from."""
+
+_MOST_FIELDS: Final = 30
+
+
+INLINE_TYPES: Final = frozenset(
+    {
+        *("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"),
+        *("audio/wav", "audio/x-wav", "audio/mpeg", "audio/mp3", "audio/ogg", "audio/aac", "audio/flac", "audio/mp4"),
+        *("audio/webm", "video/mp4", "video/webm", "video/ogg", "application/pdf"),
+    }
+)
+"""What a browser shows and never runs. SVG is not among them: it can hold scripts."""
+
+
+def media_kind(media: Media) -> str:
+    """How a medium is shown: `image`, `audio`, `video`, `pdf`, or `file`, which is only told of."""
+    kind = media.mime_type.lower().partition(";")[0].strip()
+    if media.base64 is None:
+        return "file"
+    if kind in INLINE_TYPES:
+        return "pdf" if kind == "application/pdf" else kind.partition("/")[0]
+    return "file"

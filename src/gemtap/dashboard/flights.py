@@ -1,0 +1,161 @@
+"""Exchanges in flight: what the open captures in the spool hold so far. They are only read, never touched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap.capture.events import Kind, pack, read_events
+from gemtap.capture.spool import SUFFIX, Spool, capture_id
+from gemtap.conversation import conversation_of
+from gemtap.conversation.model import Text, Thought
+from gemtap.interaction import Interaction, Json, iso
+
+ReadCapture = Callable[[bytes, ObjectId], Interaction]
+"""The document of a capture, whole or not. Raises an exception where there is none in it."""
+
+_MOST: Final = 30
+"""Exchanges that are followed, the newest: with more of them nobody reads along."""
+
+_LARGEST: Final = 8 * 1024 * 1024
+"""Bytes of a capture after which its text no longer grows on the page: it would be read over and over."""
+
+_EVERY: Final = 0.25
+
+_TAIL: Final = 400
+"""Characters of the answer that a list shows: its end, which is where it grows."""
+
+_log = logging.getLogger(__name__)
+
+
+class Flights:
+    """The exchanges under way, each read on from where it was left at the last look."""
+
+    def __init__(self, spool: Spool, read: ReadCapture, every: float = _EVERY) -> None:
+        """`every`: seconds for which a look is good, however many pages are open."""
+        self._every = every
+        self._spool = spool
+        self._read = read
+        self._open: dict[ObjectId, _OpenCapture] = {}
+        self._looked_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def look(self) -> list[dict[str, Json]]:
+        """What lists show of each, newest first."""
+        async with self._lock:
+            if time.monotonic() - self._looked_at > self._every:
+                await asyncio.to_thread(self._look)
+                self._looked_at = time.monotonic()
+            return [each.summary for each in self._open.values() if each.summary]
+
+    async def document(self, id_: ObjectId) -> Interaction | None:
+        """The document as far as it has come; None where no such exchange is under way."""
+        await self.look()
+        async with self._lock:
+            found = self._open.get(id_)
+            return None if found is None else await asyncio.to_thread(found.document, self._read)
+
+    def _look(self) -> None:
+        try:
+            paths = {id_: path for path in self._spool.open.glob(f"*/*{SUFFIX}") if (id_ := capture_id(path))}
+        except FileNotFoundError:  # a tap has just ended, and its folder with it
+            paths = {}
+        newest = sorted(paths, reverse=True)[:_MOST]
+        self._open = {id_: self._open.get(id_) or _OpenCapture(paths[id_], id_) for id_ in newest}
+        for each in self._open.values():
+            try:
+                each.follow(self._read)
+            except FileNotFoundError:
+                continue  # it has ended
+            except Exception:
+                # What cannot be read while it is under way is told of when it is recorded.
+                _log.debug("%s cannot be read yet", each.path, exc_info=True)
+
+
+class _OpenCapture:
+    """One capture that is being written.
+
+    Of a request that re-sends a long conversation the prompt is read once; after that only what the answer adds.
+    """
+
+    def __init__(self, path: Path, id_: ObjectId) -> None:
+        self.path = path
+        self.summary: dict[str, Json] = {}
+        self._id = id_
+        self._offset = 0
+        self._torn = b""
+        self._head = b""
+        self._asked = b""
+        self._answered = b""
+        self._bytes = 0
+
+    def follow(self, read: ReadCapture) -> None:
+        """Read what has been added, and sum it up. Raises FileNotFoundError."""
+        asked = len(self._asked)
+        self._take_in()
+        if self._head and (not self.summary or len(self._asked) > asked):
+            self.summary = _what_is_asked(self.document(read))
+        if self._answered:
+            answer = read(self._head + self._answered, self._id)
+            assert answer["response"] is not None
+            self.summary |= {
+                "status": answer["response"]["status"],
+                "text": _end_of_answer(answer),
+                "bytes": self._bytes,
+            }
+
+    def document(self, read: ReadCapture) -> Interaction:
+        """The whole of it, so far."""
+        return read(self._head + self._asked + self._answered, self._id)
+
+    def _take_in(self) -> None:
+        """Sort the events that are new."""
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            added = file.read(_LARGEST - self._offset)
+        self._offset += len(added)
+        self._torn += added
+        taken = 0
+        for event in read_events(self._torn):
+            packed = pack(Kind(event.kind), event.at, event.value)
+            taken += len(packed)
+            match event.kind:
+                case Kind.REQUEST:
+                    self._head = packed
+                case Kind.REQUEST_BODY:
+                    self._asked += packed
+                case Kind.RESPONSE_BODY:
+                    self._answered += packed
+                    self._bytes += len(event.value)
+                case _:
+                    self._answered += packed
+        self._torn = self._torn[taken:]
+
+
+def _what_is_asked(document: Interaction) -> dict[str, Json]:
+    return {
+        "id": str(document["_id"]),
+        "timestamp": iso(document["timestamp"]),
+        "provider": document["provider"],
+        "operation": document["operation"],
+        "model": document["model"],
+        "client": document["client"]["name"],
+        "prompt": document["preview"]["prompt"],
+        "status": None,
+        "text": "",
+        "bytes": 0,
+    }
+
+
+def _end_of_answer(document: Interaction) -> str:
+    conversation = conversation_of(document)
+    said = conversation.messages[-1] if conversation is not None and conversation.messages else None
+    if said is None or said.role != "model":
+        return ""
+    return "".join(part.text for part in said.parts if isinstance(part, Text | Thought))[-_TAIL:]

@@ -1,0 +1,68 @@
+"""`/api/live`: what is recorded, what is under way and how recording goes, as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from fastapi import APIRouter
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from gemtap.dashboard.flights import Flights
+from gemtap.dashboard.render import Look
+from gemtap.interaction import to_json
+from gemtap.stores.base import Store, StoreUnavailable
+from gemtap.stores.following import Follower
+
+_EVERY: Final = 0.3
+"""Seconds between two looks."""
+
+_HEALTH_EVERY: Final = 3.0
+
+
+def make_router(store: Store, flights: Flights, look: Look) -> APIRouter:
+    """`/api/live`."""
+    router = APIRouter(tags=["interactions"])
+
+    @router.get("/live", response_class=EventSourceResponse)
+    async def live() -> AsyncIterator[ServerSentEvent]:
+        """Events until the reader leaves.
+
+        `interaction`: a list item, as soon as it is recorded. `inflight`: every exchange under way, whenever one of
+        them has changed. `health`: what `/readyz` says, whenever that has changed.
+        """
+        follower: Follower | None = None
+        looked_at = float("-inf")
+        told: dict[str, Any] = {}
+        while True:
+            try:
+                if follower is None:
+                    started = Follower(store)
+                    await started.start()
+                    follower = started
+                async for item in follower.look():
+                    yield ServerSentEvent(event="interaction", data=to_json(item))
+            except StoreUnavailable:
+                pass  # `health` tells of it
+            inflight = await flights.look()
+            if told.get("inflight") != inflight:
+                told["inflight"] = inflight
+                yield ServerSentEvent(event="inflight", data={"items": inflight})
+            if time.monotonic() - looked_at > _HEALTH_EVERY:
+                state = (await look()).as_json()
+                looked_at = time.monotonic()
+                if _lasting(state) != _lasting(told.get("health", {})):
+                    told["health"] = state
+                    yield ServerSentEvent(event="health", data=state)
+            await asyncio.sleep(_EVERY)
+
+    return router
+
+
+def _lasting(state: dict[str, Any]) -> dict[str, Any]:
+    """What is worth telling: the clock goes on by itself, and what is recorded is told of anyhow."""
+    return {name: value for name, value in state.items() if name not in ("oldest_age_s", "recorded", "backlog")} | {
+        "behind": state.get("backlog", 0) > 0
+    }

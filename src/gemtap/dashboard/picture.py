@@ -1,0 +1,90 @@
+"""Small pictures drawn by the server, as the numbers that an SVG element takes: bars of tokens, a waterfall of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gemtap.interaction import ChunkTimes, Tokens
+
+_COLUMNS: Final = 160
+"""Columns in which the chunks of an answer are drawn: of thousands each would be thinner than a pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A piece of a bar: where it begins and how wide it is, in percent."""
+
+    kind: str
+    label: str
+    x: float
+    width: float
+    tokens: int
+
+
+def token_bands(tokens: Tokens) -> list[Band]:
+    """What was read from the cache, sent anew, thought and answered, as one bar."""
+    given, cached = tokens["input"] or 0, tokens["cached"] or 0
+    parts = [
+        ("cached", "cached", min(cached, given)),
+        ("input", "new input", max(given - cached, 0)),
+        ("tool", "tool use", tokens["tool_use"] or 0),
+        ("reasoning", "thoughts", tokens["reasoning"] or 0),
+        ("output", "output", tokens["output"] or 0),
+    ]
+    whole = sum(number for *_, number in parts)
+    bands, x = [], 0.0
+    for kind, label, number in parts:
+        if number:
+            width = 100 * number / whole
+            bands.append(Band(kind, label, round(x, 2), round(width, 2), number))
+            x += width
+    return bands
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What of an answer arrived in one slice of time; in percent."""
+
+    x: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """The time of an exchange, in percent of its whole."""
+
+    first_byte: float
+    first_token: float
+    columns: list[Column]
+    longest_gap: float
+
+
+def waterfall(duration: float | None, timing: dict[str, Any], chunks: ChunkTimes | None) -> Waterfall | None:
+    """The picture of its time; None where nothing was sent or nothing came back."""
+    if not duration or timing["first_byte_ms"] is None:
+        return None
+
+    def percent(moment: float | None) -> float:
+        return round(100 * min(max(moment or 0, 0), duration) / duration, 2)
+
+    first_byte = percent(timing["first_byte_ms"])
+    first_token = percent(timing["first_token_ms"]) if timing["first_token_ms"] is not None else first_byte
+    return Waterfall(first_byte, first_token, _columns(chunks, duration), percent(timing["longest_gap_ms"]))
+
+
+def _columns(chunks: ChunkTimes | None, duration: float) -> list[Column]:
+    if chunks is None or not chunks["at_ms"]:
+        return []
+    sums: dict[int, int] = {}
+    for at, size in zip(chunks["at_ms"], chunks["bytes"], strict=True):
+        slot = min(int(max(at, 0) / duration * _COLUMNS), _COLUMNS - 1)
+        sums[slot] = sums.get(slot, 0) + size
+    tallest = max(sums.values()) or 1
+    width = 100 / _COLUMNS
+    return [
+        # However small a chunk is, that it came must be seen.
+        Column(round(slot * width, 2), round(width * 0.7, 2), round(max(100 * size / tallest, 12), 1))
+        for slot, size in sorted(sums.items())
+    ]

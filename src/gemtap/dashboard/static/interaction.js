@@ -1,0 +1,141 @@
+// One interaction: its bodies as trees that are built when they are opened, what people add to it, growth in flight.
+import { change, fetchPage, harmless, listen, localise, showHealth } from "./page.js";
+
+const BATCH = 200; // members of an object or array that are shown at a time
+const FOUND = 100; // hits of a search that are shown
+
+/** A node of the tree: what is inside of it is made when it is opened. */
+function nodeOf(name, value) {
+  const item = document.createElement("li");
+  const label = name === null ? "" : `${name}: `;
+  if (value === null || typeof value !== "object") {
+    const shown = document.createElement("span");
+    shown.className = typeof value === "string" ? "text" : "word";
+    shown.textContent = typeof value === "string" ? harmless(value.slice(0, 20000)) : JSON.stringify(value);
+    item.append(harmless(label), shown);
+    return item;
+  }
+  const names = Object.keys(value);
+  const fold = document.createElement("details");
+  const head = document.createElement("summary");
+  head.textContent = `${harmless(label)}${Array.isArray(value) ? `[${names.length}]` : `{${harmless(names.slice(0, 6).join(", ")).slice(0, 80)}}`}`;
+  fold.append(head);
+  fold.addEventListener("toggle", () => fold.querySelector("ul") ?? fold.append(listOf(value, names)), { once: true });
+  item.append(fold);
+  return item;
+}
+
+function listOf(value, names) {
+  const list = document.createElement("ul");
+  const more = (from) => {
+    list.append(...names.slice(from, from + BATCH).map((name) => nodeOf(name, value[name])));
+    if (from + BATCH >= names.length) return;
+    const button = document.createElement("button");
+    button.textContent = `${names.length - from - BATCH} more`;
+    button.addEventListener("click", () => {
+      button.remove();
+      more(from + BATCH);
+    });
+    list.append(button);
+  };
+  more(0);
+  return list;
+}
+
+function* find(value, word, path = "") {
+  for (const [name, inner] of Object.entries(value ?? {})) {
+    const here = `${path}/${name}`;
+    if (inner !== null && typeof inner === "object") {
+      if (name.toLowerCase().includes(word)) yield [here, inner];
+      yield* find(inner, word, here);
+    } else if (`${name}\n${inner}`.toLowerCase().includes(word)) yield [here, inner];
+  }
+}
+
+async function growTree(fold) {
+  const { tree: id, side } = fold.dataset;
+  const answer = await fetch(`/api/interactions/${id}`);
+  const body = (await answer.json())[side]?.body;
+  const tools = document.createElement("div");
+  tools.className = "tree-tools";
+  const search = document.createElement("input");
+  search.type = "search";
+  search.placeholder = "Search names and values";
+  search.setAttribute("aria-label", `Search the ${side}`);
+  const copy = document.createElement("button");
+  copy.textContent = "Copy";
+  copy.addEventListener("click", () => navigator.clipboard.writeText(typeof body === "string" ? body : JSON.stringify(body, null, 2)));
+  tools.append(search, copy);
+  const root = document.createElement("ul");
+  const whole = () => root.replaceChildren(...(body !== null && typeof body === "object" ? Object.keys(body).map((name) => nodeOf(name, body[name])) : [nodeOf(null, body)]));
+  search.addEventListener("input", () => {
+    const word = search.value.trim().toLowerCase();
+    if (!word) return whole();
+    const hits = [];
+    for (const [path, value] of find(body, word)) {
+      hits.push(nodeOf(path, value));
+      if (hits.length === FOUND) break;
+    }
+    root.replaceChildren(...hits);
+    if (!hits.length) root.textContent = "Nothing here has that in it.";
+  });
+  whole();
+  fold.append(tools, root);
+}
+
+for (const fold of document.querySelectorAll("details.tree")) {
+  fold.addEventListener("toggle", () => growTree(fold), { once: true });
+}
+
+function annotate(section) {
+  const form = section.querySelector("form");
+  const status = form.querySelector("[role=status]");
+  const press = (rating) => {
+    for (const button of form.querySelectorAll(".rating button")) button.setAttribute("aria-pressed", String(button.value === rating));
+  };
+  const save = async (value) => {
+    try {
+      const kept = await change("PATCH", `/api/interactions/${section.dataset.interaction}`, value);
+      section.dataset.rating = kept.rating ?? "";
+      press(section.dataset.rating);
+      form.elements.tags.value = kept.tags.join(", ");
+      status.textContent = "Saved";
+    } catch (error) {
+      status.textContent = error.message;
+    }
+  };
+  section.querySelector("[data-read]").hidden = true;
+  form.hidden = false;
+  press(section.dataset.rating);
+  form.querySelector(".rating").addEventListener("click", (event) => {
+    const { value } = event.target;
+    if (value) save({ rating: value === section.dataset.rating ? "" : value });
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const tags = form.elements.tags.value.split(",").map((tag) => tag.trim()).filter(Boolean);
+    save({ tags, note: form.elements.note.value });
+  });
+}
+
+const yours = document.getElementById("yours");
+if (yours) annotate(yours);
+
+const flying = document.querySelector("[data-flying]")?.dataset.flying;
+if (flying) {
+  let busy = false;
+  const grow = async ({ items }) => {
+    if (busy || !items.some((item) => item.id === flying)) return;
+    busy = true;
+    const page = await fetchPage(location.pathname).catch(() => null);
+    const conversation = page?.getElementById("conversation");
+    if (conversation) {
+      localise(conversation);
+      const atEnd = innerHeight + scrollY > document.body.scrollHeight - 80;
+      document.getElementById("conversation").replaceWith(conversation);
+      if (atEnd) scrollTo(0, document.body.scrollHeight);
+    }
+    busy = false;
+  };
+  listen({ inflight: grow, interaction: ({ id }) => id === flying && location.reload(), health: showHealth });
+}

@@ -1,0 +1,151 @@
+// What every page does beyond what the server has written: local times, live health, keys, links that open in place.
+
+/** Times as the clock on the wall says them; the title keeps UTC. */
+export function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    const clock = time.querySelector("[data-time]");
+    if (!clock || Number.isNaN(moment.valueOf())) continue;
+    const two = (number) => String(number).padStart(2, "0");
+    clock.textContent = [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map(two).join(":");
+    const day = time.querySelector("[data-date]");
+    if (day) day.textContent = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
+    time.title = `${time.dateTime} (UTC)`;
+  }
+  for (const each of root.querySelectorAll("[data-local]")) each.textContent = each.dataset.local;
+}
+
+/** What turns the direction of text around, or moves a cursor, is shown and not obeyed. */
+export function harmless(text) {
+  return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "\ufffd");
+}
+
+/** The HTML at an address of this desk, as a document. Rejects with what the page says of an error. */
+export async function fetchPage(address) {
+  const answer = await fetch(address);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!answer.ok) throw new Error(page.querySelector("main p")?.textContent ?? `HTTP status ${answer.status}`);
+  return page;
+}
+
+/** A change at this desk: with the token that its pages carry. Rejects with what the API says of an error. */
+export async function change(method, address, value) {
+  const token = document.querySelector('meta[name="gemtap-token"]').content;
+  const answer = await fetch(address, {
+    method,
+    headers: { "content-type": "application/json", "x-gemtap-token": token },
+    body: JSON.stringify(value),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.error.message);
+  return body;
+}
+
+/** Listen to what happens, while the page is seen: a browser has few connections to one server, and pages are many. */
+export function listen(handlers, onAgain = () => {}) {
+  let source = null;
+  let times = 0;
+  const follow = () => {
+    if (document.hidden) {
+      source?.close();
+      source = null;
+    } else if (source === null) {
+      source = new EventSource("/api/live");
+      for (const [name, handle] of Object.entries(handlers)) {
+        source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
+      }
+      source.addEventListener("open", () => {
+        if (times++ > 0) onAgain();
+      });
+    }
+  };
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", () => source?.close());
+  follow();
+}
+
+/** Show at the top whether everything is recorded. The words of an alarm are the server's. */
+export async function showHealth(health) {
+  const light = document.getElementById("recording");
+  const ok = health.status === "ok";
+  const changed = light && ok !== light.classList.contains("good");
+  if (!changed) return;
+  light.className = `light ${ok ? "good" : "bad"}`;
+  light.textContent = ok ? "recording" : "not recording";
+  const page = await fetchPage("/health").catch(() => null);
+  const alarms = page?.getElementById("alarms");
+  if (alarms) document.getElementById("alarms").replaceChildren(...alarms.childNodes);
+}
+
+function openInPlace() {
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest?.("a.lazy");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    if (link.getAttribute("aria-busy")) return;
+    link.setAttribute("aria-busy", "true");
+    try {
+      const page = await fetchPage(link.href);
+      const fragment = document.createRange().createContextualFragment("");
+      fragment.append(...page.querySelector("[data-fragment]").childNodes);
+      localise(fragment);
+      const place = link.closest("p") ?? link;
+      if (link.classList.contains("earlier")) {
+        place.replaceWith(fragment);
+      } else {
+        const cut = place.previousElementSibling;
+        place.replaceWith(fragment);
+        cut?.remove();
+      }
+    } catch (error) {
+      link.removeAttribute("aria-busy");
+      link.textContent = error.message;
+    }
+  });
+}
+
+function moveWithKeys() {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    const links = [...document.querySelectorAll("tbody .open, .flight .open")];
+    const at = links.indexOf(document.activeElement);
+    switch (event.key) {
+      case "j":
+        links[Math.min(at + 1, links.length - 1)]?.focus();
+        break;
+      case "k":
+        links[Math.max(at - 1, 0)]?.focus();
+        break;
+      case "/":
+        document.querySelector("input[type=search]")?.focus();
+        event.preventDefault();
+        break;
+      case "[":
+      case "]":
+        document.querySelector(`a[rel=${event.key === "[" ? "prev" : "next"}]`)?.click();
+        break;
+    }
+  });
+}
+
+function offerCopies() {
+  for (const snippet of document.querySelectorAll("pre.snippet, .snippet pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(snippet.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    });
+    snippet.before(button);
+  }
+}
+
+localise(document);
+openInPlace();
+moveWithKeys();
+offerCopies();
+if (!document.querySelector("[data-live], [data-flying], #first-request")) listen({ health: showHealth });

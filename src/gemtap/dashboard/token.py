@@ -1,0 +1,54 @@
+"""What changes something needs more than a browser that happens to be open: the token that this desk's pages carry.
+
+Every page of the dashboard has it in `<meta name="gemtap-token">`. Pages of others cannot read it: they are of another
+origin. It is new with every start.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Final
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gemtap.admission import is_same_origin
+from gemtap.dashboard.errors import error
+
+HEADER: Final = "x-gemtap-token"
+
+_READING: Final = ("GET", "HEAD", "OPTIONS")
+
+
+def make_token() -> str:
+    """A token for one life of the desk."""
+    return secrets.token_urlsafe(24)
+
+
+class TokenGuard:
+    """Refuses every request that may change something and is not from a page of this desk."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._token = token.encode("ascii")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] == "http" and scope["method"] not in _READING:
+            refusal = self._refusal(Headers(scope=scope))
+            if refusal is not None:
+                await error(403, refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> str | None:
+        origin = headers.get("origin")
+        if origin is not None and not is_same_origin(origin, headers.get("host", "")):
+            return f"Nothing can be changed from pages of {origin[:200]}."
+        if not hmac.compare_digest(headers.get(HEADER, "").encode("utf-8"), self._token):
+            return (
+                f"The header {HEADER} does not have the token of this desk's pages. "
+                "Gemtap was started anew: reload the page."
+            )
+        return None

@@ -1,0 +1,114 @@
+"""A conversation as a page shows it."""
+
+from __future__ import annotations
+
+import pytest
+from bson import ObjectId
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text
+from gemtap.dashboard.dialogue import (
+    SHOWN,
+    fields_of,
+    first_fresh,
+    media_kind,
+    paired,
+    part_of,
+    shown_messages,
+)
+from gemtap.interaction import Thread
+
+USER = Message("user", (Text("Read both."),))
+CALLS = Message("model", (Call("read", {"path": "a.py"}), Call("read", {"path": "b.py"})))
+RESULTS = Message("tool", (Result({"output": "A"}, "read"), Result({"output": "B"}, "read")))
+ANSWER = Message("model", (Text("Done."),))
+
+
+def conversation(*prompt: Message, answer: Message | None = ANSWER) -> Conversation:
+    return Conversation(system=None, prompt=prompt, answer=answer)
+
+
+def test_results_go_with_their_calls_in_order() -> None:
+    assert paired([USER, CALLS, RESULTS]) == {(2, 0): (1, 0), (2, 1): (1, 1)}
+
+
+def test_results_go_with_their_calls_by_id() -> None:
+    calls = Message("model", (Call("read", {}, "1"), Call("read", {}, "2")))
+    results = Message("tool", (Result("B", None, "2"), Result("A", None, "1"), Result("C", "read", "3")))
+    assert paired([calls, results]) == {(1, 0): (0, 1), (1, 1): (0, 0)}
+
+
+def test_a_result_stands_with_its_call_where_both_are_old() -> None:
+    shown = shown_messages(conversation(USER, CALLS, RESULTS, USER), 0, 5, fresh_from=3)
+    assert [message.number for message in shown] == [0, 1, 3, 4]
+    result = shown[1].parts[1].result
+    assert result is not None
+    assert result.part == RESULTS.parts[1]
+    assert [message.fresh for message in shown] == [False, False, True, True]
+
+
+def test_a_result_that_is_new_stands_by_itself_and_says_of_which_call() -> None:
+    shown = shown_messages(conversation(USER, CALLS, RESULTS), 0, 4, fresh_from=2)
+    assert [message.number for message in shown] == [0, 1, 2, 3]
+    assert shown[1].parts[0].result is None
+    assert shown[2].parts[1].call == CALLS.parts[1]
+
+
+def test_of_a_long_text_the_beginning_is_shown() -> None:
+    (message,) = shown_messages(conversation(Message("user", (Text("x" * (SHOWN + 7)),)), answer=None), 0, 1, 0)
+    (part,) = message.parts
+    assert part.cut == 7
+    assert part.part == Text("x" * SHOWN)
+
+
+def thread(new_messages: int) -> Thread:
+    return {"id": ObjectId(), "turn": 2, "parent": None, "new_messages": new_messages}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "of", "first"),
+    [
+        ([USER], None, 0),
+        ([USER, CALLS, RESULTS], None, 2),
+        ([USER, CALLS, RESULTS], thread(1), 2),
+        ([USER, CALLS, RESULTS], thread(3), 0),
+        ([USER], thread(9), 0),
+        ([], None, 0),
+    ],
+)
+def test_what_this_turn_added_is_told_by_the_thread_else_by_the_last_words_of_the_model(
+    prompt: list[Message], of: Thread | None, first: int
+) -> None:
+    assert first_fresh(conversation(*prompt), of) == first
+
+
+@pytest.mark.parametrize("number", ["0", "0-9", "9-0", "-1-0", "a-b", "", "0--1", "0-0-0"])
+def test_a_part_that_is_none(number: str) -> None:
+    assert part_of(conversation(USER), number) is None
+
+
+def test_texts_of_several_lines_are_taken_out_of_json() -> None:
+    fields = fields_of({"path": "src/app.py", "content": "def f():\n    pass\n", "overwrite": True})
+    assert [(field.name, field.text, field.language) for field in fields] == [
+        ("path", False, ""),
+        ("content", True, "python"),
+        ("overwrite", False, ""),
+    ]
+    assert fields_of({"output": "a\nb"}, Call("read", {"path": "b.rs"}))[0].language == "rust"
+    assert fields_of({"a": 1}) == []
+    assert fields_of("text") == []
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data", "kind"),
+    [
+        ("image/png", "AA==", "image"),
+        ("IMAGE/PNG; q=1", "AA==", "image"),
+        ("image/svg+xml", "AA==", "file"),
+        ("text/html", "AA==", "file"),
+        ("application/pdf", "AA==", "pdf"),
+        ("audio/wav", "AA==", "audio"),
+        ("image/png", None, "file"),
+    ],
+)
+def test_only_what_can_run_nothing_is_shown_inline(mime_type: str, data: str | None, kind: str) -> None:
+    assert media_kind(Media(mime_type, base64=data)) == kind
