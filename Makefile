@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve demo test test-clients test-containers crash bench bench-outage docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers crash bench bench-outage bench-crowd docs lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -64,6 +64,9 @@ bench: install ## gemtap beside nginx and beside nothing, about four minutes; wr
 
 bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a second, about a quarter of an hour
 	$(BIN)/python -m bench.outage
+
+bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
+	$(BIN)/python -m bench.crowd
 
 docs: install ## write docs/clients.md and docs/settings.md anew
 	$(BIN)/python -m docs.generate

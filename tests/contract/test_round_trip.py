@@ -53,7 +53,7 @@ BODIES = {
     "NUL in a key": b'{"a\\u0000b":1,"c":2}',
     "deep": nested(100),
     "too deep": nested(101),
-    "much too deep": nested(5000),
+    "much too deep": nested(10_000),
     "NaN is no JSON": b"[NaN]",
 }
 
@@ -165,6 +165,25 @@ async def test_a_large_json_body_comes_back_exactly(store: Store) -> None:
     raw = json.dumps({"contents": messages}, separators=(",", ":")).encode()
     assert len(raw) > 3_000_000
     await check_round_trip(store, make_record(request_raw=raw, response_raw=raw))
+
+
+@pytest.mark.parametrize("megabytes", [17, 100])
+async def test_a_body_that_no_document_of_mongodb_could_hold_comes_back_exactly(store: Store, megabytes: int) -> None:
+    """A file inline: over the 16 MB of a BSON document, so that it lies in pieces beside it."""
+    data = "QUJD" * (megabytes * 250_000)
+    raw = b'{"contents":[{"parts":[{"inlineData":{"mimeType":"video/mp4","data":"' + data.encode() + b'"}}]}]}'
+    record = make_record(request_raw=raw, response_raw=b'{"candidates":[]}')
+    await store.put([record])
+    assert await store.raw(record.document["_id"], "request") == raw
+    found: Any = await store.get(record.document["_id"])
+    (part,) = found["request"]["body"]["contents"][0]["parts"]
+    assert part["inlineData"]["mimeType"] == "video/mp4"
+    if "body_incomplete" in found["request"]:
+        assert "over 16 MB" in found["request"]["body_incomplete"]
+        assert data.startswith(part["inlineData"].pop("data"))
+    else:
+        assert part["inlineData"]["data"] == data
+    assert found["response"] == record.document["response"]
 
 
 async def test_ids_and_dates_in_a_list_are_what_they_were(store: Store) -> None:

@@ -32,6 +32,10 @@ MAX_RAW_INSIDE: Final = 1024 * 1024
 
 TOO_LARGE: Final = "document over 16 MB"
 
+_LONG_TEXT: Final = 65_536
+
+CUT: Final = f"{TOO_LARGE}: texts over {_LONG_TEXT:,} characters are cut"
+
 FileId = dict[str, Any]
 """`{"interaction": ObjectId, "side": str, "sha256": str}`: the same bytes of the same body have the same file."""
 
@@ -62,14 +66,35 @@ def to_stored(record: Record) -> StoredRecord:
     encoded = _encode(document)
 
     if len(encoded) > MAX_DOCUMENT:
-        for side in sorted(_bodies(document), key=lambda side: _size(document[side]["body"]), reverse=True):
-            _leave_out_body(document, side, zstandard.compress(raws[side]), files)
+        encoded = _fitted(document, raws, files)
+    return StoredRecord(document["_id"], document["outcome"], RawBSONDocument(encoded), files)
+
+
+def _fitted(document: dict[str, Any], raws: Mapping[Side, bytes], files: dict[Side, tuple[FileId, bytes]]) -> bytes:
+    """The document encoded, with the largest body left out as far as need be, then the other. RecordRejected."""
+    largest_first = sorted(_bodies(document), key=lambda side: _size(document[side]["body"]), reverse=True)
+    for side in largest_first:
+        whole = document[side]["body"]
+        # Most often it is a file inline that is too large: what was said about it is still to be found.
+        for body, reason in ((_cut(whole), CUT), (None, TOO_LARGE)):
+            _replace_body(document, side, body, reason, zstandard.compress(raws[side]), files)
             encoded = _encode(document)
             if len(encoded) <= MAX_DOCUMENT:
-                break
-        else:
-            raise RecordRejected(f"Interaction {document['_id']} is over MongoDB's 16 MB even without its bodies.")
-    return StoredRecord(document["_id"], document["outcome"], RawBSONDocument(encoded), files)
+                return encoded
+    raise RecordRejected(f"Interaction {document['_id']} is over MongoDB's 16 MB even without its bodies.")
+
+
+def _cut(value: Any) -> Any:
+    """The value, its long texts cut."""
+    match value:
+        case str() | bytes() if len(value) > _LONG_TEXT:
+            return value[:_LONG_TEXT]
+        case dict():
+            return {key: _cut(item) for key, item in value.items()}
+        case list():
+            return [_cut(item) for item in value]
+        case _:
+            return value
 
 
 def _keep_raw(document: dict[str, Any], side: Side, compressed: bytes, files: dict[Side, tuple[FileId, bytes]]) -> None:
@@ -79,13 +104,18 @@ def _keep_raw(document: dict[str, Any], side: Side, compressed: bytes, files: di
         _keep_in_file(document, side, compressed, files)
 
 
-def _leave_out_body(
-    document: dict[str, Any], side: Side, compressed: bytes, files: dict[Side, tuple[FileId, bytes]]
+def _replace_body(
+    document: dict[str, Any],
+    side: Side,
+    body: Any,
+    reason: str,
+    compressed: bytes,
+    files: dict[Side, tuple[FileId, bytes]],
 ) -> None:
     part = document[side]
     part.pop("raw", None)
-    part["body"] = None
-    part["body_incomplete"] = "; ".join(filter(None, (part.get("body_incomplete"), TOO_LARGE)))
+    said = [each for each in str(part.get("body_incomplete") or "").split("; ") if each not in ("", CUT)]
+    part["body"], part["body_incomplete"] = body, "; ".join([*said, reason])
     _keep_in_file(document, side, compressed, files)
 
 
