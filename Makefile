@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve demo test test-clients test-containers crash bench bench-outage bench-crowd docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers crash fuzz bench bench-outage bench-crowd docs lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -55,6 +55,9 @@ test-containers: $(VENV)/.test ## docker compose, with the engine that the scrip
 
 crash: $(VENV)/.test ## traffic while every process is killed, 70 times for each store; about ten minutes
 	$(BIN)/python -m tests.crash.storm $(CRASH)
+
+fuzz: $(VENV)/.test ## every test of arbitrary input with 2,000 inputs each, about ten minutes
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: install ## gemtap beside nginx and beside nothing, about four minutes; writes docs/performance.md
 	@{ command -v wrk && { command -v nginx || test -x /usr/sbin/nginx; }; } >/dev/null || \

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from bson import ObjectId
+from hypothesis import HealthCheck, settings
 from pymongo import MongoClient
 
 from tests.mongod import Mongod
+
+settings.register_profile(
+    "fuzz",  # of `make fuzz`
+    max_examples=int(os.environ.get("GEMTAP_TEST_FUZZ_EXAMPLES", "2000")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture(scope="session")

@@ -302,7 +302,7 @@ any_exchange = st.fixed_dictionaries(
         "whole": st.booleans(),
     }
 )
-many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(exchange=any_exchange, response=any_json)

@@ -1,0 +1,29 @@
+"""Whatever the dashboard's API is asked, it has an answer: nothing makes it fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap
+from tests.wire.peers import Peer, request
+
+EXAMPLES = 100
+"""Requests for each operation of the description, and so many again for what goes against it."""
+
+
+def test_no_request_makes_the_api_fail(gemtap: RunningGemtap) -> None:
+    with Peer.to(gemtap.port) as peer:
+        peer.send(request("/v1beta/models/gemini-2.5-flash:generateContent", "x-goog-api-key: any"))
+        peer.take_response()
+    gemtap.newest(1)
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run"),
+        f"http://127.0.0.1:{gemtap.dashboard_port}/openapi.json",
+        *("--checks", "not_a_server_error", "--mode", "all", "--phases", "examples,coverage,fuzzing"),
+        *("--max-examples", str(EXAMPLES), "--seed", "1", "--generation-deterministic"),
+        *("--suppress-health-check", "all", "--request-timeout", "10", "--no-color"),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=3 * PATIENCE, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert gemtap.ready()["status"] == "ok"
