@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _TEST = re.compile(r"^(?P<name>tests/\S+::\S.*):$")
@@ -37,7 +38,7 @@ def main() -> int:
     tried = _tried(ended.stdout)
     table = Table("test", "inputs tried", "faults found")
     for name, (passing, failing) in tried.items():
-        table.add_row(name, f"{passing + failing:,}", str(failing))
+        table.add_row(escape(name), f"{passing + failing:,}", str(failing))
     inputs, faults = (sum(column) for column in zip(*tried.values(), strict=True))
     table.add_row("all", f"{inputs + faults:,}", str(faults))
     Console(width=160).print(table)

@@ -125,3 +125,30 @@ def test_what_is_no_http_is_refused_in_the_usual_shape(tap: RunningTap, raw: byt
         assert head.status == 400
         assert b"INVALID_ARGUMENT" in body
         assert client.is_closed()
+
+
+def test_hundreds_that_never_end_what_they_begin_are_in_nobodys_way(
+    tap: RunningTap, upstream: ScriptedUpstream
+) -> None:
+    """Half a head, half a body, and a byte now and then."""
+    slow = [tap.connect() for _ in range(300)]
+    try:
+        for number, client in enumerate(slow):
+            begun = b"POST /v1beta/models/m:generateContent HTTP/1.1\r\nHost: localhost\r\n"
+            client.send(begun + (b"Content-Length: 1000\r\n\r\n{" if number % 2 else b"X-Slow: "))
+        for _ in range(5):
+            for client in slow:
+                client.send(b" ")
+            with tap.connect() as client:
+                client.send(request("/v1beta/models/quick:generateContent"))
+                while True:  # half of the slow ones are at the upstream already
+                    peer = upstream.accept()
+                    if b"quick" in (head := peer.take_head()).raw:
+                        break
+                peer.take(int(head.value(b"content-length") or 0))
+                peer.send(response("Connection: close"))
+                assert client.take_head().status == 200
+    finally:
+        for client in slow:
+            client.close()
+    upstream.hang_up()

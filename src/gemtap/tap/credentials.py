@@ -25,6 +25,8 @@ _HEADERS: Final = {
 }
 _QUERY_NAMES: Final = {b"key", b"access_token", b"api_key", b"oauth_token"}
 
+_SCHEMES: Final = {b"bearer", b"token", b"basic"}
+
 _SHORTEST_SECRET: Final = 6
 """Shorter values are placeholders. Replacing them wherever they occur would only tear up texts."""
 
@@ -111,7 +113,9 @@ def redact_response_headers(headers: RawHeaders, found: dict[bytes, bytes], fing
 
 def _redact_header(name: bytes, value: bytes, found: dict[bytes, bytes], fingerprints: Fingerprints) -> bytes:
     scheme, space, credential = value.strip().partition(b" ")
-    if name not in (b"authorization", b"proxy-authorization") or not space:
+    # Some put a scheme before an API key too: the key is the same without.
+    has_scheme = name in (b"authorization", b"proxy-authorization") or scheme.lower() in _SCHEMES
+    if not space or not has_scheme:
         scheme, credential = b"", value.strip()
     credential = credential.strip()
     if not credential:
@@ -151,16 +155,26 @@ def scrub_torn(text: bytes, found: dict[bytes, bytes]) -> bytes:
 
 def _begins(text: bytes, credential: bytes) -> bool:
     """Whether the whole of the text is a beginning of the credential, its last character perhaps a torn escape."""
-    place = 0
+    # A `%` may be itself or the beginning of an escape: every way to read the text is followed.
+    places = {0}
     for byte in credential:
-        if place == len(text):
+        following = set()
+        for place in places:
+            for spelt in _spellings(byte):
+                piece = text[place : place + len(spelt)]
+                if piece.lower() == spelt.lower() and (len(spelt) > 2 or piece == spelt):
+                    following.add(place + len(spelt))
+                elif place + len(piece) == len(text) and spelt.lower().startswith(piece.lower()):
+                    return True
+        if len(text) in following:
             return True
-        spelt = re.compile(_spelling(byte)).match(text, place)
-        if spelt is None:
-            rest = text[place:].lower()
-            return any(whole.startswith(rest) for whole in (b"%%%02x" % byte, b"\\u%04x" % byte))
-        place = spelt.end()
-    return place == len(text)
+        places = following
+    return False
+
+
+def _spellings(byte: int) -> tuple[bytes, ...]:
+    plain = bytes([byte])
+    return (plain,) if byte in _PLAIN else (plain, b"\\" + plain, b"%%%02x" % byte, b"\\u%04x" % byte)
 
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
