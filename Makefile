@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help install serve demo test test-clients test-containers crash fuzz bench bench-outage bench-crowd docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd docs lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,7 +32,7 @@ demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, a
 	$(BIN)/gemtap demo
 
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
-	$(BIN)/python -m pytest -m "not clients and not containers"
+	$(BIN)/python -m pytest -m "not clients and not containers and not browser"
 
 CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain openai
 JS := tests/clients/js/node_modules
@@ -52,6 +52,21 @@ $(JS)/.installed: tests/clients/js/package.json
 
 test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts
 	$(BIN)/python -m pytest -m containers
+
+CHROMIUM := $(shell command -v chromium)
+ifeq ($(CHROMIUM),)
+chromium:
+	@test "$$(id -u)" = 0 || { echo "this needs Chromium: apt-get install chromium" >&2; exit 1; }
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
+else
+chromium:
+endif
+
+test-browser: $(VENV)/.test chromium ## the dashboard in a real Chromium
+	$(BIN)/python -m pytest -m browser
+
+screenshots: $(VENV)/.test chromium ## write docs/screenshots anew
+	$(BIN)/python -m docs.screenshots
 
 crash: $(VENV)/.test ## traffic while every process is killed, 70 times for each store; about ten minutes
 	$(BIN)/python -m tests.crash.storm $(CRASH)

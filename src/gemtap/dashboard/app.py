@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,11 +64,20 @@ def make_dashboard(
     app.include_router(pages.make_router(render, settings, store, flights, look))
     app.include_router(reading.make_router(render, settings, store, flights, look))
     app.include_router(health_page.make_router(render, store, look))
-    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)
     # Around the whole of it: as middleware they would miss what FastAPI answers to an error that nobody expected.
     admission = Admission((settings.host, *settings.allowed_hosts), settings.allowed_origins)
     return _SafeHeaders(HostGuard(TokenGuard(app, token), admission))
+
+
+class _Static(StaticFiles):
+    """Files that a browser asks about each time, for a newer Gemtap has others under the same names."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 class _SafeHeaders:

@@ -104,7 +104,8 @@ class _OpenCapture:
         if self._answered:
             answer = read(self._head + self._answered, self._id)
             assert answer["response"] is not None
-            self.summary |= {
+            # A new one: who has been given the last one compares the two.
+            self.summary = self.summary | {
                 "status": answer["response"]["status"],
                 "text": _end_of_answer(answer),
                 "bytes": self._bytes,
@@ -158,4 +159,6 @@ def _end_of_answer(document: Interaction) -> str:
     said = conversation.messages[-1] if conversation is not None and conversation.messages else None
     if said is None or said.role != "model":
         return ""
-    return "".join(part.text for part in said.parts if isinstance(part, Text | Thought))[-_TAIL:]
+    text = "".join(part.text for part in said.parts if isinstance(part, Text | Thought))
+    # Paragraphs would leave nothing but their gap in two lines.
+    return " ".join(text[-2 * _TAIL :].split())[-_TAIL:]

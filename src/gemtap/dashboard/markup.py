@@ -41,7 +41,7 @@ _SCHEMES: Final = {"http", "https", "mailto"}
 def markdown(text: str) -> Markup:
     """A text in Markdown as HTML; plain where it is very long."""
     if len(text) > _RENDERED:
-        return Markup('<pre class="plain">{}</pre>').format(visible(text))
+        return Markup('<pre class="plain" tabindex="0">{}</pre>').format(visible(text))
     return _clean(_parser().render(visible(text)))
 
 
@@ -67,7 +67,9 @@ def _clean(html: str) -> Markup:
     cleaned = nh3.clean(
         html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel="noopener noreferrer nofollow"
     )
-    return Markup(cleaned)  # noqa: S704 - nothing is left in it that does anything
+    # Whoever has no mouse scrolls with keys, and for that has to get there.
+    reachable = cleaned.replace("<pre>", '<pre tabindex="0">')
+    return Markup(reachable)  # noqa: S704 - nothing is left in it that does anything
 
 
 @cache

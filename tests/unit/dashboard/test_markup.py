@@ -59,13 +59,13 @@ def test_what_is_unseen_is_seen() -> None:
 
 def test_code_is_highlighted_where_its_language_is_known() -> None:
     assert '<span class="k">def</span>' in code("def f(): pass", "python")
-    assert code("<b>", "no such language") == "<pre><code>&lt;b&gt;</code></pre>"
+    assert code("<b>", "no such language") == '<pre tabindex="0"><code>&lt;b&gt;</code></pre>'
     assert '<span class="k">' in markdown("```python\ndef f(): pass\n```")
 
 
 def test_very_long_text_is_shown_plainly() -> None:
     """Rendering it would take seconds."""
-    assert markdown("*a* " * 100_000).startswith('<pre class="plain">*a*')
+    assert markdown("*a* " * 100_000).startswith('<pre class="plain" tabindex="0">*a*')
     assert "<span" not in code("def f(): pass\n" * 10_000, "python")
 
 

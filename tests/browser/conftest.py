@@ -1,0 +1,122 @@
+"""A real `gemtap serve` with a demo's traffic, and a real Chromium before it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+
+from gemtap.demo.traffic import Agents
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
+
+PATIENCE_MS = 15_000.0
+
+
+@pytest.fixture(scope="session")
+def api() -> Iterator[SimulatedApi]:
+    """The simulated Gemini API, slow enough to be watched."""
+    api = SimulatedApi("--pace", "0.02")
+    yield api
+    api.stop()
+
+
+@pytest.fixture(scope="session")
+def slow_api() -> Iterator[SimulatedApi]:
+    api = SimulatedApi("--pace", "0.8")
+    yield api
+    api.stop()
+
+
+@pytest.fixture(scope="session")
+def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
+    """Gemtap with some sessions of agents recorded."""
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
+    try:
+        agents = Agents(gemtap.origin, seed=1, pause=0.01, on_turn=lambda turn: None)
+        # Playwright has a loop of its own in this thread.
+        with ThreadPoolExecutor(1) as elsewhere:
+            elsewhere.submit(lambda: asyncio.run(agents.work(10))).result()
+        yield gemtap
+    finally:
+        gemtap.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium: `make test-browser` installs it."""
+    path = shutil.which("chromium")
+    assert path is not None, "apt-get install chromium"
+    # In a container there is nobody but root, and Chromium's sandbox refuses to run as that.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visitor:
+    """A person with a browser. Whatever goes wrong in it, and whatever it fetches, is remembered."""
+
+    context: BrowserContext
+    page: Page
+    origin: str
+    complaints: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        self.page.goto(f"{self.origin}{path}")
+        return self.page
+
+    def foreign(self) -> list[str]:
+        """What was fetched from anywhere but this desk."""
+        here = urlsplit(self.origin).netloc
+        return [url for url in self.fetched if urlsplit(url).netloc != here and not url.startswith("data:")]
+
+
+def visit(chromium: Browser, origin: str, **options: Any) -> Visitor:
+    context = chromium.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    visitor = Visitor(context, page, origin)
+
+    def complain(said: ConsoleMessage) -> None:
+        if said.type in ("error", "warning"):
+            visitor.complaints.append(said.text)
+
+    def dismiss(dialog: Dialog) -> None:
+        visitor.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    page.on("console", complain)
+    page.on("dialog", dismiss)
+    page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+    page.on("request", lambda request: visitor.fetched.append(request.url))
+    return visitor
+
+
+@pytest.fixture
+def visitor(chromium: Browser, gemtap: RunningGemtap) -> Iterator[Visitor]:
+    """Who visits leaves without anything having gone wrong and without anybody else having heard of it."""
+    visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
+    yield visitor
+    visitor.context.close()
+    assert visitor.complaints == []
+    assert visitor.foreign() == []
+
+
+@pytest.fixture
+def empty(api: SimulatedApi, tmp_path: Path) -> Iterator[RunningGemtap]:
+    """Gemtap before its first request."""
+    gemtap = RunningGemtap(tmp_path, api.origin)
+    yield gemtap
+    gemtap.close()

@@ -1,0 +1,164 @@
+"""One interaction in a browser: what is opened is loaded, what is hostile does nothing, what is changed stays."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.asking import recorded
+from tests.browser.conftest import Visitor
+from tests.e2e.running_gemtap import RunningGemtap
+
+pytestmark = pytest.mark.browser
+
+
+def said(role: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    return {"role": role, "parts": list(parts)}
+
+
+HISTORY = [
+    *(said(role, {"text": f"Message {number} of {role}"}) for number in range(1, 31) for role in ("user", "model")),
+    said("user", {"text": "Now read it."}),
+    said("model", {"functionCall": {"name": "read_file", "args": {"path": "src/app.py"}}}),
+    said("user", {"functionResponse": {"name": "read_file", "response": {"output": "def main():\n    return 7\n"}}}),
+]
+
+
+def test_what_was_sent_again_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    id_ = recorded(gemtap, "", contents=HISTORY)
+    page = visitor.open(f"/interactions/{id_}")
+    fresh = page.locator(".message.fresh")
+    expect(fresh.first).to_contain_text('read_file(path="src/app.py")')
+    expect(fresh.first.locator(".nf")).to_have_text("main")
+    expect(fresh.last).to_contain_text("Model")
+    assert page.get_by_text("Message 1 of user", exact=True).count() == 0
+    while (earlier := page.locator("a.earlier")).count():
+        earlier.click()
+        earlier.wait_for(state="detached") if earlier.count() == 0 else page.wait_for_timeout(100)
+    expect(page.get_by_text("Message 1 of user", exact=True)).to_be_visible()
+    numbers = [int(str(each.get_attribute("id")).split("-")[1]) for each in page.locator(".message").all()]
+    assert numbers == sorted(set(numbers))
+    assert numbers[0] == 0
+
+
+def test_a_deep_link_leads_to_its_message(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    id_ = recorded(gemtap, "", contents=HISTORY)
+    page = visitor.open(f"/interactions/{id_}#message-62")
+    expect(page.locator("#message-62")).to_be_in_viewport()
+
+
+def test_a_long_text_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    text = "word " * 50_000 + "THE END"
+    id_ = recorded(gemtap, text)
+    page = visitor.open(f"/interactions/{id_}")
+    assert page.locator(".message", has_text="THE END").count() == 0
+    page.get_by_role("link", name="All of it").click()
+    expect(page.locator(".message", has_text="THE END")).to_be_visible()
+
+
+def test_the_raw_body_is_a_tree_that_can_be_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    id_ = recorded(gemtap, "", contents=HISTORY)
+    page = visitor.open(f"/interactions/{id_}")
+    tree = page.locator("details.tree").first
+    tree.locator("summary").first.click()
+    expect(tree.locator("li").first).to_contain_text("contents: [63]")
+    tree.locator("li summary").first.click()
+    expect(tree.locator("li li").first).to_contain_text("role, parts")
+    tree.get_by_label("Search the request").fill("message 17 of model")
+    expect(tree.locator("li")).to_have_count(1)
+    expect(tree.locator("li")).to_contain_text("/contents/33/parts/0/text: Message 17 of model")
+
+
+def test_a_rating_a_tag_and_a_note_stay(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    id_ = recorded(gemtap, "Rate me.")
+    page = visitor.open(f"/interactions/{id_}")
+    page.get_by_role("button", name="good").click()
+    expect(page.get_by_text("Saved")).to_be_visible()
+    page.get_by_label("Tags").fill("weather, to read")
+    page.get_by_label("Note").fill("Look at <b>this</b>.")
+    page.get_by_role("button", name="Save").click()
+    page.reload()
+    expect(page.get_by_role("button", name="good")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_label("Note")).to_have_value("Look at <b>this</b>.")
+    document = gemtap.interaction(id_)
+    assert (document["tags"], document["rating"]) == (["weather", "to read"], "good")
+
+
+def test_it_can_be_sent_again_from_a_terminal(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=visitor.origin)
+    id_ = recorded(gemtap, "It's again.")
+    page = visitor.open(f"/interactions/{id_}")
+    page.get_by_text("as curl").click()
+    page.locator("details.snippet", has_text="as curl").get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(f"curl -X POST 'http://localhost:{gemtap.port}/v1beta/models/")
+    assert "It'\"'\"'s again." in copied
+    assert "x-goog-api-key: $GEMINI_API_KEY" in copied
+
+
+def png(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    rows = b"".join(b"\0" + b"\x20\x80\xd0" * width for _ in range(height))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def blob(mime_type: str, content: bytes) -> dict[str, Any]:
+    return {"inlineData": {"mimeType": mime_type, "data": base64.b64encode(content).decode()}}
+
+
+def test_pictures_are_shown_from_what_was_recorded(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    contents = [said("user", {"text": "What is this?"}, blob("image/png", png(40, 20)))]
+    page = visitor.open(f"/interactions/{recorded(gemtap, '', contents=contents)}")
+    picture = page.locator(".medium img")
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.medium img').naturalWidth === 40")
+
+
+HOSTILE = "\n\n".join(
+    [
+        "<script>window.pwned = 1; alert(1)</script>",
+        "<img src=x onerror='window.pwned = 1'><svg onload='window.pwned = 1'><iframe src='javascript:alert(1)'>",
+        "![pixel](https://evil.example/pixel.png) [click](javascript:window.pwned=1)",
+        "```html\n</code></pre><script>window.pwned = 1</script>\n```",
+        "\x1b[31mred\x1b[0m \x07 \u202ertl\u202c \u2066isolated 💥",
+        "</title></style></textarea><style>body{display:none}</style>",
+        "x" * 200_000,
+        "{{ 7 * 7 }} {% include 'page.html' %}",
+    ]
+)
+
+
+def test_hostile_content_does_nothing(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>window.pwned = 1</script></svg>'
+    contents = [
+        said("user", {"text": HOSTILE}, blob("image/svg+xml", svg), blob("text/html", HOSTILE[:500].encode())),
+        said("model", {"functionCall": {"name": HOSTILE[:300], "args": {HOSTILE[:90]: HOSTILE[:5000]}}}),
+        said("user", {"functionResponse": {"name": HOSTILE[:300], "response": {"output": HOSTILE[:5000]}}}),
+    ]
+    id_ = recorded(gemtap, "", contents=contents, systemInstruction={"parts": [{"text": HOSTILE[:3000]}]})
+    for path in ("/", f"/interactions/{id_}", f"/interactions/{id_}/raw/request", f"/interactions/{id_}/parts/0-0"):
+        page = visitor.open(path)
+        for fold in page.locator("details:visible > summary").all():
+            fold.click()
+        page.wait_for_timeout(300)
+        assert page.evaluate("window.pwned") is None
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        assert (
+            page.evaluate("document.querySelectorAll('main script, main img, main svg[onload], main style').length")
+            == 0
+        )
+        assert "\u202e" not in page.content()
+        assert "\x1b" not in page.content()
+    for number in ("0-1", "0-2"):
+        answer = visitor.context.request.get(f"{visitor.origin}/interactions/{id_}/media/{number}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment")

@@ -1,0 +1,123 @@
+"""The list in a browser: what arrives by itself, filters, keys, pages."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.asking import ask, recorded
+from tests.browser.conftest import Visitor, visit
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_new_interaction_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    page = visitor.open("/")
+    page.evaluate("window.mark = 'the same page'")
+    id_ = ask(gemtap, "Will you arrive?")
+    row = page.locator(f"#row-{id_}")
+    expect(row).to_contain_text("Will you arrive?")
+    expect(page.locator("tbody tr").first).to_have_id(f"row-{id_}")
+    assert page.evaluate("window.mark") == "the same page"
+
+
+def test_what_does_not_fit_the_filter_does_not_arrive(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    page = visitor.open("/?model=gemini-2.5-pro")
+    other = ask(gemtap, "Not me.", model="gemini-2.5-flash")
+    fitting = ask(gemtap, "But me.", model="gemini-2.5-pro")
+    expect(page.locator(f"#row-{fitting}")).to_be_visible()
+    assert page.locator(f"#row-{other}").count() == 0
+
+
+def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi, tmp_path: Path) -> None:
+    gemtap = RunningGemtap(tmp_path, slow_api.origin)
+    visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
+    asking = threading.Thread(target=ask, args=(gemtap, "Explain, step by step, how tides work."))
+    try:
+        page = visitor.open("/")
+        expect(page.get_by_text("Nothing has been recorded yet")).to_be_visible()
+        asking.start()
+        growing = page.locator(".flight [data-text]")
+        expect(growing).not_to_be_empty()
+        expect(page.locator(".flight [data-prompt]")).to_have_text("Explain, step by step, how tides work.")
+        first = growing.evaluate("it => it.textContent.length")
+        page.wait_for_function(
+            "before => document.querySelector('.flight [data-text]')?.textContent.length > before + 5", arg=first
+        )
+        # Its own page grows as well, and becomes the page of what was recorded.
+        page.locator(".flight .open").click()
+        expect(page.get_by_text("in flight")).to_be_visible()
+        answer = page.locator(".message.model")
+        before = answer.evaluate("it => it.textContent.length")
+        page.wait_for_function(
+            "before => document.querySelector('.message.model')?.textContent.length > before + 5", arg=before
+        )
+        asking.join()
+        expect(page.locator(".outcome.good")).to_have_text("200")
+        page.goto(f"{visitor.origin}/")
+        expect(page.locator("tbody tr")).to_have_count(1)
+        expect(page.locator("#flights")).to_be_hidden()
+        assert visitor.complaints == []
+    finally:
+        if asking.ident is not None:
+            asking.join()
+        visitor.context.close()
+        gemtap.close()
+
+
+def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    page.locator(".c-model a", has_text="gemini-2.5-flash").first.click()
+    assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-flash"]}
+    models = set(page.locator(".c-model a").all_inner_texts())
+    assert models == {"gemini-2.5-flash"}
+    page.reload()
+    assert set(page.locator(".c-model a").all_inner_texts()) == models
+    page.get_by_label("without model").click()
+    page.wait_for_url(lambda url: "model" not in url)
+    assert len(set(page.locator(".c-model a").all_inner_texts())) > 1
+
+
+def test_keys_move_and_open(visitor: Visitor) -> None:
+    page = visitor.open("/")
+    for key in "jjjk":
+        page.keyboard.press(key)
+    second = page.locator("tbody tr").nth(1)
+    assert page.evaluate("document.activeElement.closest('tr').id") == second.get_attribute("id")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/interactions/*")
+    page.go_back()
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def test_pages_lead_from_the_newest_to_the_oldest(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    page = visitor.open("/?limit=20")
+    seen: list[str] = []
+    while True:
+        seen += [str(row.get_attribute("id")) for row in page.locator("tbody tr").all()]
+        older = page.locator("a[rel=next]")
+        if older.count() == 0:
+            break
+        with page.expect_navigation():
+            older.click()
+    ids = [f"row-{item['id']}" for item in gemtap.api("interactions?limit=500")["items"]]
+    assert seen == ids
+
+
+def test_the_first_request_turns_the_light_green(chromium: Browser, empty: RunningGemtap) -> None:
+    visitor = visit(chromium, f"http://localhost:{empty.dashboard_port}")
+    page = visitor.open("/")
+    page.get_by_role("link", name="The exact lines for each client").click()
+    light = page.locator("#first-request")
+    expect(light).to_contain_text("Waiting for the first request")
+    id_ = recorded(empty, "Hello")
+    expect(light).to_contain_text("sent a request to gemini-2.5-flash")
+    light.get_by_role("link").click()
+    page.wait_for_url(f"**/interactions/{id_}")
+    assert visitor.complaints == []
+    visitor.context.close()
