@@ -86,7 +86,7 @@ bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a se
 bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
 	$(BIN)/python -m bench.crowd
 
-docs: install ## write docs/clients.md and docs/settings.md anew
+docs: install ## write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate
 
 lint: $(VENV)/.test ## ruff and mypy

@@ -1,4 +1,4 @@
-"""Writes docs/clients.md and docs/settings.md from the tables that the program itself uses: `make docs`."""
+"""Writes pages of docs/ from the tables that the program itself uses: `make docs`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from gemtap.instructions import CLIENTS
 from gemtap.settings import ENV_PREFIX, Settings, setting_names
+from gemtap.stores.fields import FIELDS
 
 _TAP: Final = "http://localhost:4360"
 
@@ -81,7 +82,66 @@ def _field(name: str) -> tuple[str, str]:
     return (f"`{shown}`" if default not in (None, "", ()) else ""), described
 
 
-PAGES: Final[dict[str, Callable[[], str]]] = {"clients.md": clients_page, "settings.md": settings_page}
+_QUERIES: Final = """\
+# Queries
+
+One language says which interactions, wherever they are listed: `gemtap ls QUERY`, `/api/interactions?q=QUERY`, the
+dashboard.
+
+```
+gemtap ls 'model:gemini-2.5-pro status:>=400 tokens:>100k since:7d'
+```
+
+A query is conditions with spaces between them, and all of them must hold. A condition is a field and its value.
+
+| written | what it asks for |
+|---|---|
+| `client:cline` | the value, to the letter |
+| `client:cline,roo-code` | one of these values |
+| `model:gemini-2.5-*` | a value that begins so |
+| `user:*` | any value at all |
+| `tag:"to read"` | a value with spaces, commas or a star in it; `\\"` is a quote in it |
+| `-client:cline` | not this: a minus turns any condition round. `-user:*` is having no user |
+| `status:>=400`, `cost:<0.01` | compared, with `>`, `>=`, `<` or `<=` |
+| `input:10k..1M`, `output:..10`, `output:8k..` | from one value up to another, both of them included |
+| `status:4xx` | a class of status codes |
+| `error:yes`, `streaming:no` | whether or not |
+| `since:7d`, `until:yesterday` | from that time on, and before it |
+
+Numbers take `k` and `M` for thousands and millions. Durations have a unit: `800ms`, `2.5s`, `5m`, `1h`. Costs are in US
+dollars. Times are UTC where they name no other zone: `2026-03-14T12:30:00Z`; a day `2026-03-14`, a month `2026-03`;
+`today`, `yesterday`; or how long ago: `30m`, `12h`, `7d`, `2w`, `1y`.
+
+On the command line quote the query, for the shell has uses of its own for `>`, `*` and quotes; and put two minuses
+before one that begins with a minus: `gemtap ls -- -model:gemini-2.5-pro`.
+
+The parameters of the API and the flags of `gemtap ls`, such as `model=` and `--model`, are conditions too: those of the
+same name, for one exact value.
+
+## Fields
+"""
+
+
+def queries_page() -> str:
+    """The query language, with every field."""
+    return "\n".join(_queries_lines())
+
+
+def _queries_lines() -> Iterator[str]:
+    yield _QUERIES
+    yield "| field | what it is | a value is | such as |"
+    yield "|---|---|---|---|"
+    for name, field in FIELDS.items():
+        choices = ", ".join(f"`{choice}`" for choice in field.choices)
+        yield f"| `{name}` | {field.about} | {choices or field.kind} | `{field.example}` |"
+    yield ""
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "clients.md": clients_page,
+    "settings.md": settings_page,
+    "queries.md": queries_page,
+}
 
 if __name__ == "__main__":
     for name, render in PAGES.items():

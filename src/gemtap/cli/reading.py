@@ -31,6 +31,11 @@ T = TypeVar("T")
 
 @app.command(name="ls")
 def list_interactions(
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[QUERY]...", help="Conditions, such as status:4xx since:7d: see docs/queries.md."),
+    ] = None,
+    *,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="Where the page before ended: its `next`.")] = None,
     provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None,
@@ -49,7 +54,9 @@ def list_interactions(
 ) -> None:
     """List interactions, newest first.
 
-    Example: gemtap ls --model gemini-2.5-pro --status 429
+    Example: gemtap ls 'model:gemini-2.5-* tokens:>100k -client:cline since:7d'
+
+    A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
     """
     from gemtap.dashboard.api import ListQuery, page_as_json
 
@@ -65,11 +72,12 @@ def list_interactions(
         "thread": thread,
         "since": since,
         "until": until,
+        "q": " ".join(query) if query else None,
     }
-    query = _checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
+    asked = _checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
     page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
-        lambda opened: opened.page(query.where(), limit=query.limit, cursor=query.cursor),
+        lambda opened: opened.page(asked.where(), limit=asked.limit, cursor=asked.cursor),
     )
     listed = page_as_json(page)
     if as_json:
@@ -197,7 +205,8 @@ def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
         return model(**values)
     except ValidationError as exc:
         fault = exc.errors()[0]
-        raise SettingsError(f"Bad flag --{fault['loc'][-1]}: {fault['msg'].removeprefix('Value error, ')}.") from None
+        name, message = fault["loc"][-1], fault["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"Bad query: {message}" if name == "q" else f"Bad flag --{name}: {message}.") from None
 
 
 def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from gemtap.interaction import Json, Side, to_json
 from gemtap.stores.base import Filter, Page, Store
+from gemtap.stores.query import parse
 
 
 def _object_id(value: Any) -> ObjectId:
@@ -29,8 +30,14 @@ def _utc(moment: datetime) -> datetime:
         raise ValueError("not a time between the years 1 and 9999 (UTC)") from exc
 
 
+def _query(text: str) -> str:
+    parse(text, datetime.now(UTC))
+    return text
+
+
 Id = Annotated[ObjectId, PlainValidator(_object_id)]
 Moment = Annotated[datetime, AfterValidator(_utc)]
+QueryText = Annotated[str, AfterValidator(_query)]
 
 
 class ListQuery(BaseModel):
@@ -50,11 +57,14 @@ class ListQuery(BaseModel):
     thread: Id | None = None
     since: Moment | None = None
     until: Moment | None = None
+    q: QueryText | None = None
+    """docs/queries.md describes the language."""
 
     def where(self) -> Filter:
-        """The filter that it asks for."""
-        fields = type(self).model_fields.keys() - {"limit", "cursor"}
-        return Filter(**{name: getattr(self, name) for name in fields})
+        """The filter that it asks for: all that is set must hold."""
+        fields = type(self).model_fields.keys() - {"limit", "cursor", "q"}
+        asked = Filter(**{name: getattr(self, name) for name in fields})
+        return asked if self.q is None else asked & parse(self.q, datetime.now(UTC))
 
 
 def page_as_json(page: Page) -> dict[str, Json]:

@@ -15,6 +15,7 @@ from bson.errors import InvalidId
 
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
+from gemtap.stores.filter import Filter as Filter
 
 
 class StoreError(Exception):
@@ -51,24 +52,6 @@ class Record:
 
     Of a WebSocket session the request's body is no parse of `request_raw` either.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which interactions: every field that is set must match."""
-
-    provider: str | None = None
-    model: str | None = None
-    operation: str | None = None
-    outcome: str | None = None
-    status: int | None = None
-    client: str | None = None
-    """`client.name`."""
-    thread: ObjectId | None = None
-    since: datetime | None = None
-    """`timestamp` at or after."""
-    until: datetime | None = None
-    """`timestamp` before."""
 
 
 class Cursor(NamedTuple):

@@ -57,6 +57,9 @@ def test_a_document_in_json_is_that_of_the_api(folder: Path) -> None:
         (["--client", "roo-code"], {"client": {**make_record().document["client"], "name": "roo-code"}}),
         (["--thread", NOBODY], {"thread": {"id": ObjectId(NOBODY), "turn": 1, "parent": None, "new_messages": 1}}),
         (["--since", "2026-03-14T12:00:01"], {"timestamp": NOON + timedelta(seconds=1)}),
+        (["model:oth* -status:200"], {"model": "other", "response": {"status": 429}}),
+        (["--model", "other", "status:4xx"], {"model": "other", "response": {"status": 429}}),
+        (["--", "-model:gemini-2.5-pro"], {"model": "other"}),
         (["--until", "2026-03-14T12:00:00"], {"timestamp": NOON - timedelta(seconds=1)}),
     ],
 )

@@ -75,6 +75,8 @@ async def test_pages_lead_to_the_end_without_repeats(site: Site, limit: int) -> 
         ("since=2026-03-14T12:00:01", {"timestamp": NOON + timedelta(seconds=1)}),
         ("until=2026-03-14T12:00:00.123Z", {"timestamp": NOON - timedelta(milliseconds=1)}),
         ("since=2026-03-15&until=2026-03-16", {"timestamp": NOON + timedelta(days=1)}),
+        ("q=status:%3E=400+-model:other", {"response": {"status": 429}}),
+        ("provider=vertex&q=status:4xx", {"provider": "vertex", "response": {"status": 429}}),
         ("provider=vertex&status=429", {"provider": "vertex", "response": {"status": 429}}),
     ],
 )
@@ -107,6 +109,8 @@ async def test_a_filter_holds_on_every_page(site: Site) -> None:
         ("since=0001-01-01T00:00:00%2B14:00", 422, "since: not a time between"),
         ("until=9999-12-31T23:59:59-14:00", 422, "until: not a time between"),
         ("colour=red", 422, "colour"),
+        ("q=modle:x", 422, "q: There is no field 'modle'. Did you mean model?"),
+        ("q=since:soon", 422, "q: since: 'soon' is no time"),
         ("colour=red&limit=0", 422, "limit"),
         ("cursor=", 400, "cursor"),
         ("cursor=abc", 400, "cursor"),

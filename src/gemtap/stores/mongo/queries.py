@@ -7,28 +7,23 @@ from typing import Any, Final
 from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.paging import from_milliseconds, milliseconds_up
+from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
 AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
 
-_FIELDS: Final = {
-    "provider": "provider",
-    "model": "model",
-    "operation": "operation",
-    "outcome": "outcome",
-    "status": "response.status",
-    "client": "client.name",
-    "thread": "thread.id",
-}
-"""Where a filter's field is in the document."""
+_INDEXED: Final = (
+    *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
+    *("client", "key", "user", "thread", "tag", "rating"),
+)
+"""The fields that lists are filtered by on their own. Of the others the newest are looked through."""
 
 INDEXES: Final = [
     IndexModel(NEWEST_FIRST),
     IndexModel(AS_RECORDED),
-    *(IndexModel([(field, 1), *NEWEST_FIRST]) for field in _FIELDS.values()),
-    *(IndexModel([(field, 1), *NEWEST_FIRST]) for field in ("tags", "rating")),
+    *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST]) for name in _INDEXED),
+    IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
 ]
 
 WITHOUT_RAW: Final = {f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")}
@@ -40,12 +35,7 @@ WITHOUT_BODIES: Final = {**WITHOUT_RAW, "request.body": 0, "response.body": 0, "
 
 def selection(where: Filter, after: Cursor | None) -> dict[str, Any]:
     """The query for what matches, from just after the cursor on."""
-    query = {field: value for name, field in _FIELDS.items() if (value := getattr(where, name)) is not None}
-    clauses: list[dict[str, Any]] = [query] if query else []
-    if where.since is not None:
-        clauses.append({"timestamp": {"$gte": from_milliseconds(milliseconds_up(where.since))}})
-    if where.until is not None:
-        clauses.append({"timestamp": {"$lt": from_milliseconds(milliseconds_up(where.until))}})
+    clauses = [selection_of(term) for term in where.terms]
     if after is not None:
         # The first clause is implied by the second; it is what bounds the scan of the index.
         clauses.append({"timestamp": {"$lte": after.timestamp}})

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 
+import zstandard
+
 from gemtap.stores.base import StoreError
 from gemtap.stores.sqlite.connections import transaction
 
@@ -24,6 +26,8 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     Raises StoreError where the database comes from a newer version.
     """
+    # What a migration reads old documents with.
+    connection.create_function("unzstd", 1, lambda packed: zstandard.decompress(packed).decode(), deterministic=True)
     known = len(migrations())
     while (version := _version(connection)) != known:
         if version > known:

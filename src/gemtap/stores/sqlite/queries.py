@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.paging import milliseconds, milliseconds_up
+from gemtap.stores.paging import milliseconds
+from gemtap.stores.sqlite.conditions import clause_of
 from gemtap.stores.sqlite.rows import SqlValue
 
 
@@ -54,19 +55,8 @@ def last_query(where: Filter) -> Query:
 
 def _selection(where: Filter) -> tuple[list[str], list[SqlValue]]:
     """The conditions of a filter, and their parameters."""
-    conditions: list[tuple[str, SqlValue]] = [
-        ("provider = ?", where.provider),
-        ("model = ?", where.model),
-        ("operation = ?", where.operation),
-        ("outcome = ?", where.outcome),
-        ("status = ?", where.status),
-        ("client = ?", where.client),
-        ("thread = ?", where.thread.binary if where.thread else None),
-        ("timestamp >= ?", milliseconds_up(where.since) if where.since else None),
-        ("timestamp < ?", milliseconds_up(where.until) if where.until else None),
-    ]
-    wanted = [(condition, value) for condition, value in conditions if value is not None]
-    return [condition for condition, _ in wanted], [value for _, value in wanted]
+    clauses = [clause_of(term) for term in where.terms]
+    return [clause.sql for clause in clauses], [value for clause in clauses for value in clause.parameters]
 
 
 def _key(place: Cursor) -> list[SqlValue]:

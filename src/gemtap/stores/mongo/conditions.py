@@ -1,0 +1,84 @@
+"""The conditions of a filter as MongoDB's queries."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+from gemtap.stores.filter import Condition, Is, IsSet, StartsWith, Test, Within
+from gemtap.stores.paging import from_milliseconds, milliseconds, milliseconds_up
+
+PATHS: Final = {
+    "id": "_id",
+    "time": "timestamp",
+    "provider": "provider",
+    "operation": "operation",
+    "model": "model",
+    "model_version": "model_version",
+    "outcome": "outcome",
+    "status": "response.status",
+    "error": "error",
+    "finish_reason": "finish_reason",
+    "streaming": "streaming",
+    "client": "client.name",
+    "key": "client.key",
+    "user": "client.user",
+    "thread": "thread.id",
+    "tag": "tags",
+    "rating": "rating",
+    "tokens": "tokens.total",
+    "input": "tokens.input",
+    "cached": "tokens.cached",
+    "output": "tokens.output",
+    "reasoning": "tokens.reasoning",
+    "cost": "cost.usd",
+    "duration": "request_duration_ms",
+    "first_byte": "timing.first_byte_ms",
+}
+"""Where a filter's field is in the document."""
+
+FAILED: Final = {"error": {"$type": "object"}}
+"""Of documents with an error. A partial index can be asked for in the very same words alone."""
+
+
+def selection_of(condition: Condition) -> dict[str, Any]:
+    """A condition as a query."""
+    tests = [_test(condition.field, test) for test in condition.tests]
+    if condition.negated:
+        return {"$nor": tests}
+    if len(tests) > 1 and all(isinstance(test, Is) for test in condition.tests) and condition.field != "error":
+        # Not `$or`: this one goes through an index value by value, and still in the order of time.
+        return {PATHS[condition.field]: {"$in": [test[PATHS[condition.field]] for test in tests]}}
+    return tests[0] if len(tests) == 1 else {"$or": tests}
+
+
+def _test(field: str, test: Test) -> dict[str, Any]:
+    path = PATHS[field]
+    match test:
+        case Is(value) if field == "error":
+            return FAILED if value else {"error": None}
+        case Is(value):
+            return {path: from_milliseconds(milliseconds(value)) if isinstance(value, datetime) else value}
+        case IsSet() if field == "tag":
+            return {"tags.0": {"$exists": True}}
+        case IsSet():
+            return {path: {"$ne": None}}
+        case StartsWith(prefix):
+            return {path: {"$regex": f"^{re.escape(prefix)}"}}
+        case Within():
+            return {path: _within(test)}
+
+
+def _within(test: Within) -> dict[str, Any]:
+    bounds = [
+        ("$gte", test.at_least, milliseconds_up),
+        ("$gt", test.above, milliseconds),
+        ("$lte", test.at_most, milliseconds),
+        ("$lt", test.below, milliseconds_up),
+    ]
+    return {
+        operator: from_milliseconds(cut(value)) if isinstance(value, datetime) else value
+        for operator, value, cut in bounds
+        if value is not None
+    }

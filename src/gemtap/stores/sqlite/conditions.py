@@ -1,0 +1,119 @@
+"""The conditions of a filter in SQL. Values are parameters, always; what stands in the text are our own names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from bson import ObjectId
+
+from gemtap.stores.fields import FIELDS, Kind
+from gemtap.stores.filter import Condition, Is, IsSet, StartsWith, Test, Value, Within
+from gemtap.stores.paging import milliseconds, milliseconds_up
+from gemtap.stores.sqlite.rows import SqlValue
+
+COLUMNS: Final = {
+    "id": "id",
+    "time": "timestamp",
+    "provider": "provider",
+    "operation": "operation",
+    "model": "model",
+    "model_version": "model_version",
+    "outcome": "outcome",
+    "status": "status",
+    "error": "failed",
+    "finish_reason": "finish_reason",
+    "streaming": "streaming",
+    "client": "client",
+    "key": "client_key",
+    "user": "client_user",
+    "thread": "thread",
+    "tag": "tag",  # in a table of its own
+    "rating": "rating",
+    "tokens": "total_tokens",
+    "input": "input_tokens",
+    "cached": "cached_tokens",
+    "output": "output_tokens",
+    "reasoning": "reasoning_tokens",
+    "cost": "cost_usd",
+    "duration": "request_duration_ms",
+    "first_byte": "first_byte_ms",
+}
+"""Where a filter's field is in the row."""
+
+
+class Clause(NamedTuple):
+    """A piece of SQL that is true or false, and its parameters."""
+
+    sql: str
+    parameters: Sequence[SqlValue]
+
+
+def clause_of(condition: Condition) -> Clause:
+    """A condition as SQL."""
+    column = COLUMNS[condition.field]
+    values = [test.value for test in condition.tests if isinstance(test, Is)]
+    if 1 < len(values) == len(condition.tests) and FIELDS[condition.field].kind != Kind.FLAG:
+        clause = Clause(f"{column} IN ({', '.join('?' * len(values))})", [_plain(value) for value in values])
+    else:
+        clause = _any([_test(condition.field, column, test) for test in condition.tests])
+    if condition.field == "tag":
+        clause = Clause(f"number IN (SELECT number FROM tags WHERE {clause.sql})", clause.parameters)  # noqa: S608
+    if condition.negated:
+        # Of a row without a value it is neither true nor false, and that is not false enough.
+        return Clause(f"NOT coalesce({clause.sql}, 0)", clause.parameters)
+    return clause
+
+
+def _any(clauses: Sequence[Clause]) -> Clause:
+    if len(clauses) == 1:
+        return clauses[0]
+    return Clause(
+        f"({' OR '.join(clause.sql for clause in clauses)})",
+        [parameter for clause in clauses for parameter in clause.parameters],
+    )
+
+
+def _test(field: str, column: str, test: Test) -> Clause:
+    match test:
+        case Is(value) if FIELDS[field].kind == Kind.FLAG:
+            # In the text, for a parameter keeps SQLite from using a partial index.
+            return Clause(f"{column} = {int(bool(value))}", [])
+        case Is(value):
+            return Clause(f"{column} = ?", [_plain(value)])
+        case IsSet():
+            return Clause(f"{column} IS NOT NULL", [])
+        case StartsWith(prefix):
+            return Clause(f"{_scanned(column)} >= ? AND {_scanned(column)} < ?", [prefix, prefix + "\U0010ffff"])
+        case Within():
+            return _within(column, test)
+
+
+def _within(column: str, test: Within) -> Clause:
+    bounds = [
+        (">=", test.at_least, milliseconds_up),
+        (">", test.above, milliseconds),
+        ("<=", test.at_most, milliseconds),
+        ("<", test.below, milliseconds_up),
+    ]
+    given = [(operator, value, cut) for operator, value, cut in bounds if value is not None]
+    return Clause(
+        "(" + " AND ".join(f"{_scanned(column)} {operator} ?" for operator, _, _ in given) + ")",
+        [cut(value) if isinstance(value, datetime) else _plain(value) for _, value, cut in given],
+    )
+
+
+def _scanned(column: str) -> str:
+    """The column kept out of the choice of the index: a list in the order of time beats sorting all that match."""
+    return column if column in ("timestamp", "tag") else f"+{column}"
+
+
+def _plain(value: Value) -> SqlValue:
+    match value:
+        case ObjectId():
+            return value.binary
+        case datetime():
+            return milliseconds(value)
+        case _:
+            return value

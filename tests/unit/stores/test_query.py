@@ -1,0 +1,147 @@
+"""The query language: what each form comes to, and what is said of what is none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from bson import ObjectId
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemtap.stores.fields import FIELDS
+from gemtap.stores.filter import Condition, Filter, Is, IsSet, StartsWith, Test, Within
+from gemtap.stores.mongo.conditions import PATHS
+from gemtap.stores.query import MAX_LENGTH, BadQuery, parse
+from gemtap.stores.sqlite.conditions import COLUMNS
+
+NOW = datetime(2026, 3, 14, 12, 30, tzinfo=UTC)
+ID = "66f1c0ffee0123456789abcd"
+
+
+def day(number: int, month: int = 3) -> datetime:
+    return datetime(2026, month, number, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "tests"),
+    [
+        ("model:gemini-2.5-pro", "model", [Is("gemini-2.5-pro")]),
+        ("model:a:b=c", "model", [Is("a:b=c")]),
+        ("model:a,b", "model", [Is("a"), Is("b")]),
+        ('tag:"to read","a,b"', "tag", [Is("to read"), Is("a,b")]),
+        (r'tag:"a \"b\" \\"', "tag", [Is('a "b" \\')]),
+        ('tag:""', "tag", [Is("")]),
+        ("model:gemini-*", "model", [StartsWith("gemini-")]),
+        ('model:"gemini-*"', "model", [Is("gemini-*")]),
+        ("user:*", "user", [IsSet()]),
+        ("cost:*", "cost", [IsSet()]),
+        ("model:>=x", "model", [Is(">=x")]),
+        ("status:429", "status", [Is(429)]),
+        ("status:>=400", "status", [Within(at_least=400)]),
+        ("status:4xx,5xx", "status", [Within(at_least=400, below=500), Within(at_least=500, below=600)]),
+        ("tokens:>100k", "tokens", [Within(above=100_000)]),
+        ("tokens:<1.5M", "tokens", [Within(below=1_500_000)]),
+        ("tokens:<=2K", "tokens", [Within(at_most=2_000)]),
+        ("input:1k..2k", "input", [Within(at_least=1_000, at_most=2_000)]),
+        ("input:1k..", "input", [Within(at_least=1_000)]),
+        ("input:..1_000", "input", [Within(at_most=1_000)]),
+        ("cost:>$0.50", "cost", [Within(above=0.5)]),
+        ("duration:>1.5s", "duration", [Within(above=1_500.0)]),
+        ("first_byte:800ms..1m", "first_byte", [Within(at_least=800.0, at_most=60_000.0)]),
+        ("error:yes", "error", [Is(True)]),
+        ("streaming:False", "streaming", [Is(False)]),
+        (f"id:{ID}", "id", [Is(ObjectId(ID))]),
+        ("outcome:complete", "outcome", [Is("complete")]),
+        ("since:7d", "time", [Within(at_least=NOW - timedelta(days=7))]),
+        ("until:90m", "time", [Within(below=NOW - timedelta(minutes=90))]),
+        ("since:yesterday", "time", [Within(at_least=day(13))]),
+        ("since:2026-03-14T12:00:00+02:00", "time", [Within(at_least=datetime(2026, 3, 14, 10, tzinfo=UTC))]),
+        ("since:2026-03-14T12:00", "time", [Within(at_least=datetime(2026, 3, 14, 12, tzinfo=UTC))]),
+        ("time:today", "time", [Within(at_least=day(14), below=day(15))]),
+        ("time:2026-02", "time", [Within(at_least=day(1, 2), below=day(1))]),
+        ("time:>2026-03-01", "time", [Within(at_least=day(2))]),
+        ("time:<=2026-03-01", "time", [Within(below=day(2))]),
+        ("time:2026-03-01..2026-03-03", "time", [Within(at_least=day(1), below=day(4))]),
+    ],
+)
+def test_a_condition_is_a_field_and_what_its_value_may_be(query: str, field: str, tests: list[Test]) -> None:
+    assert parse(query, NOW) == Filter(Condition(field, tuple(tests)))
+    assert parse(f"-{query}", NOW) == Filter(Condition(field, tuple(tests), negated=True))
+
+
+def test_conditions_stand_beside_each_other() -> None:
+    assert parse("  model:a\tstatus:429\n", NOW) == Filter(model="a", status=429)
+    assert parse("", NOW) == parse(" ", NOW) == Filter()
+
+
+def test_a_filter_by_name_is_the_same_as_one_by_query() -> None:
+    assert Filter(model="a", since=day(1), until=day(2), client=None) == parse(
+        "model:a since:2026-03-01 until:2026-03-02", NOW
+    )
+    assert Filter(model="a") & Filter(status=429) == Filter(model="a", status=429)
+    with pytest.raises(TypeError, match="colour"):
+        Filter(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("modle:x", "There is no field 'modle'. Did you mean model?"),
+        ("colour:red", "There is no field 'colour'. There are id, time, provider"),
+        ("outcome:complet", "Did you mean complete?"),
+        ("rating:great", "'great' is not one of good, bad. Such as rating:bad."),
+        ("status:many", "'many' is no number"),
+        ("tokens:1.5", "no whole number"),
+        ("tokens:-5", "'-5' is no number"),
+        ("tokens:99999999999999999999", "too large"),
+        ("tokens:1.2.3", "is no number"),
+        ("tokens:٣", "is no number"),
+        ("tokens:" + "9" * 40, "is no number"),
+        ("tokens:..", "A range has an end"),
+        ("duration:>5", "a number and its unit"),
+        ("cost:much", "no amount of dollars"),
+        ("error:maybe", "'maybe' is neither yes nor no. Such as error:yes."),
+        ("thread:zzz", "24 hexadecimal digits"),
+        ("since:soon", "'soon' is no time: 7d for seven days ago"),
+        ("since:2026-13", "is no time"),
+        ("since:2026-02-30", "is no time"),
+        ("since:999999y", "is no time"),
+        ("since:0001-01-01T00:00:00+14:00", "is no time"),
+        ("model:", "model: lacks a value"),
+        ("model:a status:", "status: lacks a value"),
+        ("model:a,", "model:a, lacks a value"),
+        ('model:"a b', 'The quote that begins with "a is not closed'),
+        ("model:a\0", "zero byte"),
+        ("model:\ud800", "no UTF-8"),
+        ("model:" + "a" * MAX_LENGTH, "up to 2,000 characters"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_is_allowed(query: str, said: str) -> None:
+    with pytest.raises(BadQuery) as fault:
+        parse(query, NOW)
+    assert said in str(fault.value)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_has_its_place_in_both_stores_and_an_example_that_parses(name: str) -> None:
+    (term,) = parse(FIELDS[name].example, NOW).terms
+    assert term.field == name
+    assert name in COLUMNS
+    assert name in PATHS
+
+
+@given(st.text())
+def test_any_text_is_a_query_or_is_refused_in_words(text: str) -> None:
+    try:
+        parse(text, NOW)
+    except BadQuery as exc:
+        assert str(exc)  # noqa: PT017
+
+
+@given(st.sampled_from([*FIELDS, "since", "until"]), st.text())
+def test_any_value_is_one_or_is_refused_in_words(field: str, value: str) -> None:
+    try:
+        parse(f"{field}:{value}", NOW)
+    except BadQuery as exc:
+        assert str(exc)  # noqa: PT017
