@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap
 from tests.wire.peers import Peer, request
@@ -12,7 +13,7 @@ EXAMPLES = 100
 """Requests for each operation of the description, and so many again for what goes against it."""
 
 
-def test_no_request_makes_the_api_fail(gemtap: RunningGemtap) -> None:
+def test_no_request_makes_the_api_fail(gemtap: RunningGemtap, tmp_path: Path) -> None:
     with Peer.to(gemtap.port) as peer:
         peer.send(request("/v1beta/models/gemini-2.5-flash:generateContent", "x-goog-api-key: any"))
         peer.take_response()
@@ -24,6 +25,6 @@ def test_no_request_makes_the_api_fail(gemtap: RunningGemtap) -> None:
         *("--max-examples", str(EXAMPLES), "--seed", "1", "--generation-deterministic"),
         *("--suppress-health-check", "all", "--request-timeout", "10", "--no-color"),
     ]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=3 * PATIENCE, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=3 * PATIENCE, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert gemtap.ready()["status"] == "ok"

@@ -41,6 +41,7 @@ from gemtap.recorder.captured import (
     text_of,
     values_of,
 )
+from gemtap.recorder.pricing import cost_of
 from gemtap.recorder.redact import Redactor, redacted_answer, redacted_body, redacted_message, withheld
 from gemtap.recorder.sessions import closing_error, open_session
 from gemtap.stores.base import Record
@@ -168,9 +169,10 @@ def _document(
     recorded_at: datetime,
 ) -> Interaction:
     head = exchange.request
+    timestamp = to_milliseconds(datetime.fromtimestamp(head["received"], UTC))
     return {
         "_id": id_,
-        "timestamp": to_milliseconds(datetime.fromtimestamp(head["received"], UTC)),
+        "timestamp": timestamp,
         "request": _request(exchange, request),
         "response": _response(exchange, response, parsed) if exchange.response is not None else None,
         "request_duration_ms": _since_sent(exchange.last_at, exchange.sent),
@@ -186,7 +188,14 @@ def _document(
         "outcome": str(exchange.outcome),
         "timing": _timing(exchange, response, parsed),
         "tokens": parsed.tokens,
-        "cost": None,
+        "cost": cost_of(
+            provider=head["provider"] or "unknown",
+            operation=parsed.operation,
+            models=(parsed.model_version, parsed.model),
+            tokens=parsed.tokens,
+            usage=parsed.usage_metadata,
+            at=timestamp,
+        ),
         "finish_reason": parsed.finish_reason,
         "client": _client(head),
         "thread": None,

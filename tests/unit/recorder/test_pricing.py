@@ -1,0 +1,92 @@
+"""Costs against the prices that Google publishes: https://ai.google.dev/gemini-api/docs/pricing."""
+
+from __future__ import annotations
+
+import socket
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from gemtap.interaction import NO_TOKENS
+from gemtap.recorder.pricing import cost_of
+
+AT = datetime(2026, 3, 14, tzinfo=UTC)
+
+
+def usd(model: str | None = "gemini-2.5-pro", usage: Any = None, **fields: Any) -> float | None:
+    exchange: dict[str, Any] = {"provider": "gemini", "operation": "generateContent", "models": (None, model), "at": AT}
+    tokens = {name: fields.pop(name) for name in list(fields) if name in NO_TOKENS}
+    cost = cost_of(**exchange | fields, tokens={**NO_TOKENS, **tokens}, usage=usage)  # type: ignore[typeddict-item]
+    if cost is None:
+        return None
+    assert cost["source"].startswith("genai-prices 0.")
+    return cost["usd"]
+
+
+def test_input_and_output_have_their_prices() -> None:
+    assert usd(input=100_000, output=1_000) == pytest.approx(0.1 * 1.25 + 0.001 * 10)
+
+
+def test_a_long_context_has_prices_of_its_own() -> None:
+    assert usd(input=300_000, output=1_000) == pytest.approx(0.3 * 2.50 + 0.001 * 15)
+
+
+def test_cached_input_is_cheaper() -> None:
+    whole, cached = usd(input=100_000), usd(input=100_000, cached=90_000)
+    assert whole is not None
+    assert cached is not None
+    assert cached < whole / 4
+
+
+def test_reasoning_is_paid_as_output_and_results_of_tools_as_input() -> None:
+    assert usd(input=10, output=1_000, reasoning=500, tool_use=90) == usd(input=100, output=1_500)
+
+
+def test_audio_has_a_price_of_its_own() -> None:
+    usage = {"promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}, {"modality": "AUDIO", "tokenCount": 990}]}
+    assert usd("gemini-2.5-flash", usage, input=1_000) == pytest.approx(10 / 1e6 * 0.30 + 990 / 1e6 * 1.00)
+
+
+def test_the_model_that_answered_counts() -> None:
+    both = usd(models=("gemini-2.5-flash", "gemini-2.5-pro"), input=1_000)
+    assert both == usd("gemini-2.5-flash", input=1_000)
+    assert usd(models=("tunedModels/mine", "models/gemini-2.5-pro"), input=1_000) == usd(input=1_000)
+
+
+def test_other_makers_on_vertex_have_their_own_prices() -> None:
+    assert usd("anthropic/claude-sonnet-4", provider="vertex", input=1_000_00) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"models": (None, None), "input": 10},
+        {"models": ("no-such-model", "nor/this"), "input": 10},
+        {"input": None, "output": 10},
+        {"operation": "countTokens", "input": 10},
+        {"provider": "code_assist", "input": 10},
+        {"input": 0},
+        {"input": 10, "cached": 1_000_000},
+    ],
+    ids=["no model", "unknown model", "unknown input", "free", "subscription", "nothing", "nonsense"],
+)
+def test_what_cannot_be_known_is_none_and_not_nothing(fields: dict[str, Any]) -> None:
+    assert usd(**fields) is None
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [[], "x", {"promptTokensDetails": {}}, {"promptTokensDetails": [1, {"modality": "AUDIO", "tokenCount": "9"}]}],
+)
+def test_usage_of_any_shape_is_no_fault(usage: Any) -> None:
+    assert usd(input=1_000, usage=usage) == usd(input=1_000)
+
+
+def test_no_price_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is to be fetched")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    assert usd(input=1_000)
