@@ -29,6 +29,7 @@ from gemtap.recorder.assemble import UNPARSED, assemble
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.redact import Redactor
+from gemtap.recorder.threads import Threads, Trail, trail_of
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Recorder:
         self._limits = limits
         self._redactor = redactor
         self._incidents = IncidentLog(spool)
+        self._threads = Threads(store)
         self.progress = Progress()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -148,11 +150,15 @@ class Recorder:
         return assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor).document
 
     async def _record_batch(self, paths: list[Path]) -> int:
-        records = await asyncio.to_thread(self._assemble, paths)
+        assembled = await asyncio.to_thread(self._assemble, paths)
+        records = [
+            (path, record if trail is None else await self._threads.place(record, trail))
+            for path, record, trail in assembled
+        ]
         await self._put(records)
         return len(records)
 
-    def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record]]:
+    def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record, Trail | None]]:
         records = []
         for path in paths:
             try:
@@ -167,7 +173,7 @@ class Recorder:
                 now = datetime.now(UTC)
                 record = assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor)
                 self._note_unparsed(record)
-                records.append((path, record))
+                records.append((path, record, _trail(record)))
             except FileNotFoundError:
                 continue
             except (OSError, MemoryError):
@@ -274,3 +280,12 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _trail(record: Record) -> Trail | None:
+    """The trail of its conversation; none where that cannot be read: it is recorded all the same."""
+    try:
+        return trail_of(record.document)
+    except Exception:
+        _log.exception("The conversation of %s cannot be followed", record.document["_id"])
+        return None

@@ -52,6 +52,8 @@ class Record:
 
     Of a WebSocket session the request's body is no parse of `request_raw` either.
     """
+    links: tuple[bytes, ...] = ()
+    """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
 
 
 class Cursor(NamedTuple):
@@ -141,6 +143,10 @@ class Store(Protocol):
         No tags, an empty rating and an empty note take away what was there. Raises BadAnnotation, and changes
         nothing, for what `stores.annotations` does not allow.
         """
+        ...
+
+    async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
+        """For each of the links that an interaction was stored with, the newest that was."""
         ...
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:

@@ -54,6 +54,8 @@ class StoredRecord:
 def to_stored(record: Record) -> StoredRecord:
     """The record as MongoDB is to hold it. Raises RecordRejected where BSON cannot."""
     document: dict[str, Any] = {**record.document}
+    if record.links:
+        document["links"] = list(record.links)
     raws: dict[Side, bytes] = {"request": record.request_raw, "response": record.response_raw}
     files: dict[Side, tuple[FileId, bytes]] = {}
     for side, raw in raws.items():

@@ -24,9 +24,13 @@ INDEXES: Final = [
     IndexModel(AS_RECORDED),
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST]) for name in _INDEXED),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
+    IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
 ]
 
-WITHOUT_RAW: Final = {f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")}
+WITHOUT_RAW: Final = {
+    "links": 0,
+    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")},
+}
 """The projection for the document as it was put: without what only the store knows."""
 
 WITHOUT_BODIES: Final = {**WITHOUT_RAW, "request.body": 0, "response.body": 0, "response.chunks": 0}

@@ -143,6 +143,22 @@ class MongoStore:
             done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
         return done.matched_count == 1
 
+    async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
+        """For each of the links that an interaction was stored with, the newest that was."""
+        if not links:
+            return {}
+        with translated(self._description):
+            found = await self._interactions.aggregate(
+                [
+                    {"$match": {"links": {"$in": list(links)}}},
+                    {"$project": {"links": 1}},
+                    {"$unwind": "$links"},
+                    {"$match": {"links": {"$in": list(links)}}},
+                    {"$group": {"_id": "$links", "newest": {"$max": "$_id"}}},
+                ]
+            )
+            return {bytes(each["_id"]): each["newest"] async for each in found}
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording."""
         if not incidents:

@@ -25,6 +25,7 @@ from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
+from gemtap.stores.sqlite.linking import read_linked
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch
@@ -102,6 +103,10 @@ class SqliteStore:
         fields = checked(tags, rating, note)
         with translated(self._path):
             return await self._writer.run(partial(annotate, id_=id_, fields=fields))
+
+    async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
+        """For each of the links that an interaction was stored with, the newest that was."""
+        return await self._read(partial(read_linked, links=links)) if links else {}
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording, in one transaction."""

@@ -10,6 +10,7 @@ from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.linking import delete_links, insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
 from gemtap.stores.sqlite.values import keep
 
@@ -46,6 +47,7 @@ def _write(connection: sqlite3.Connection, bodies: BodyStore, record: Record) ->
         if not replaces(record.document, outcome):
             return
         _delete(connection, bodies, number)
+        delete_links(connection, record.document["_id"])
     _insert(connection, bodies, record)
 
 
@@ -59,6 +61,7 @@ def _insert(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -
     number = connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row).lastrowid  # noqa: S608 - our own names
     assert number is not None
     insert_tags(connection, number, record.document["tags"])
+    insert_links(connection, record.document["_id"], record.links)
 
 
 def _body_columns(

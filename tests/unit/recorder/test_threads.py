@@ -1,0 +1,230 @@
+"""Conversations as clients really go on with them: what continues what is found from the content."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from gemtap.interaction import Thread
+from gemtap.recorder.threads import Threads, trail_of
+from gemtap.stores.base import Filter, Store
+from gemtap.stores.opening import open_store
+from tests.records import NOON, make_record
+
+pytestmark = pytest.mark.anyio
+
+Message = dict[str, Any]
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{tmp_path / 'gemtap.db'}")
+    await store.open()
+    yield store
+    await store.close()
+
+
+class Recorded:
+    """A recorder that is started anew for each interaction: what it knows is what the store knows."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._at = NOON
+
+    async def ask(self, messages: Sequence[Message], answer: Message | None, **fields: Any) -> tuple[ObjectId, Thread]:
+        """Record the request and its answer; the interaction's id and its place."""
+        self._at += timedelta(seconds=5)
+        body = json.dumps({"contents": messages}).encode()
+        answered = json.dumps({"candidates": [{"content": answer}] if answer else []}).encode()
+        record = make_record(request_raw=body, response_raw=answered, timestamp=self._at, thread=None, **fields)
+        trail = trail_of(record.document)
+        assert trail is not None
+        placed = await Threads(self._store).place(record, trail)
+        await self._store.put([placed])
+        thread = placed.document["thread"]
+        assert thread is not None
+        (listed,) = (await self._store.page(Filter(id=placed.document["_id"]), limit=1)).items
+        assert listed["thread"] == thread
+        return placed.document["_id"], thread
+
+
+@pytest.fixture
+def recorded(store: Store) -> Recorded:
+    return Recorded(store)
+
+
+def user(text: str) -> Message:
+    return {"role": "user", "parts": [{"text": text}]}
+
+
+def model(text: str, **fields: Any) -> Message:
+    return {"role": "model", "parts": [{"text": text, **fields}]}
+
+
+def call(name: str, **arguments: Any) -> Message:
+    return {"role": "model", "parts": [{"functionCall": {"name": name, "args": arguments}}]}
+
+
+def result(name: str, value: Any) -> Message:
+    return {"role": "user", "parts": [{"functionResponse": {"name": name, "response": {"output": value}}}]}
+
+
+async def test_a_conversation_is_one_thread(recorded: Recorded) -> None:
+    said = [user("Fix the import of large files, please.")]
+    first, thread = await recorded.ask(said, call("read_file", path="import.py"))
+    assert thread == {"id": first, "turn": 1, "parent": None, "new_messages": 1}
+    said += [call("read_file", path="import.py"), result("read_file", "def load(): ...")]
+    second, thread = await recorded.ask(said, model("It reads all at once."))
+    assert thread == {"id": first, "turn": 2, "parent": first, "new_messages": 1}
+    said += [model("It reads all at once."), user("Then stream it."), user("And test that.")]
+    _, thread = await recorded.ask(said, model("Done."))
+    assert thread == {"id": first, "turn": 3, "parent": second, "new_messages": 2}
+
+
+async def test_what_clients_change_when_they_send_an_answer_again(recorded: Recorded) -> None:
+    """Thoughts and signatures go, ids change, pieces become one, white space is trimmed."""
+    said = [user("Why?")]
+    answer = {
+        "role": "model",
+        "parts": [{"text": "Hm.", "thought": True}, {"text": "Be"}, {"text": "cause. \n", "thoughtSignature": "x"}],
+    }
+    first, _ = await recorded.ask(said, answer)
+    _, thread = await recorded.ask([*said, model("Because."), user("I see.")], model("Good."))
+    assert (thread["parent"], thread["turn"]) == (first, 2)
+
+
+async def test_a_branch_has_its_own_turns(recorded: Recorded) -> None:
+    """Somebody goes back and asks otherwise."""
+    said = [user("Write a poem about the sea."), model("Waves.")]
+    first, _ = await recorded.ask(said[:1], said[1])
+    left, thread_left = await recorded.ask([*said, user("Longer.")], model("Waves, waves."))
+    right, thread_right = await recorded.ask([*said, user("Shorter.")], model("W."))
+    assert thread_left["parent"] == thread_right["parent"] == first
+    assert thread_left["turn"] == thread_right["turn"] == 2
+    _, deeper = await recorded.ask([*said, user("Longer."), model("Waves, waves."), user("More.")], model("..."))
+    assert (deeper["parent"], deeper["turn"], deeper["id"]) == (left, 3, first)
+    assert right not in (deeper["parent"], left)
+
+
+async def test_a_retry_stands_where_the_first_try_stood(recorded: Recorded) -> None:
+    said = [user("Hello there, who are you?"), model("A model.")]
+    first, _ = await recorded.ask(said[:1], said[1])
+    _, failed = await recorded.ask([*said, user("Which?")], None, outcome="upstream_timeout")
+    _, again = await recorded.ask([*said, user("Which?")], model("A good one."))
+    assert failed == again == {"id": first, "turn": 2, "parent": first, "new_messages": 1}
+
+
+async def test_a_first_question_that_failed_is_retried_in_its_thread(recorded: Recorded) -> None:
+    first, _ = await recorded.ask([user("Hello?")], None, outcome="upstream_timeout")
+    _, again = await recorded.ask([user("Hello?")], model("Hi."))
+    assert again == {"id": first, "turn": 1, "parent": None, "new_messages": 1}
+
+
+async def test_the_same_first_question_begins_another_thread(recorded: Recorded) -> None:
+    first, _ = await recorded.ask([user("Hello?")], model("Hi."))
+    second, thread = await recorded.ask([user("Hello?")], model("Hi."))
+    assert thread["id"] == second != first
+    _, thread = await recorded.ask([user("Hello?"), model("Hi."), user("Bye.")], model("Bye."))
+    assert thread["id"] == second  # of two that fit the newer one
+
+
+async def test_an_answer_that_was_cut_or_edited_is_still_gone_on_from(recorded: Recorded) -> None:
+    first, _ = await recorded.ask([user("Count to ten for me.")], model("1, 2, 3"), outcome="client_disconnected")
+    _, thread = await recorded.ask([user("Count to ten for me."), model("1, 2"), user("Go on.")], model("3"))
+    assert (thread["id"], thread["parent"]) == (first, first)
+
+
+async def test_a_question_without_an_answer_is_gone_on_from(recorded: Recorded) -> None:
+    first, _ = await recorded.ask([user("Count.")], None, outcome="client_disconnected")
+    _, thread = await recorded.ask([user("Count."), user("To ten, I mean.")], model("1"))
+    assert (thread["id"], thread["parent"], thread["new_messages"]) == (first, first, 1)
+
+
+async def test_a_beginning_that_was_compacted_is_still_the_same_thread(recorded: Recorded) -> None:
+    """The client has put a summary in the place of all but the last exchange."""
+    asked, answered = user("Rename Customer to Account everywhere."), model("I have renamed it in 14 files.")
+    long = [user("Begin with the tests, as always."), model("All right, tests come first."), asked]
+    first, _ = await recorded.ask(long[:1], long[1])
+    second, _ = await recorded.ask(long, answered)
+    compacted = [user("Summary: the tests are written."), model("Understood."), asked, answered, user("And the docs?")]
+    _, thread = await recorded.ask(compacted, model("Those too."))
+    assert thread == {"id": first, "turn": 3, "parent": second, "new_messages": 1}
+
+
+async def test_a_short_exchange_does_not_tie_strangers_together(recorded: Recorded) -> None:
+    first, _ = await recorded.ask([user("Task one, a long one."), model("Ok."), user("go on")], model("Ok."))
+    _, thread = await recorded.ask([user("Task two."), model("What?"), user("go on"), model("Ok."), user("x")], None)
+    assert thread["id"] != first
+
+
+async def test_openai_shapes_too(store: Store) -> None:
+    """Here with instructions that tell the time, and so change from turn to turn."""
+    asked = {"role": "user", "content": "Which day is it today?"}
+    said = {"role": "assistant", "content": "Monday, I am told."}
+    turns = [
+        [{"role": "system", "content": "Today is Monday."}, asked],
+        [{"role": "system", "content": "It is Tuesday."}, asked, said, {"role": "user", "content": "Sure?"}],
+    ]
+    threads, placed = Threads(store), []
+    for messages in turns:
+        record = make_record(
+            request_raw=json.dumps({"messages": messages}).encode(),
+            response_raw=json.dumps({"choices": [{"message": said}]}).encode(),
+            operation="openai.chat.completions",
+        )
+        trail = trail_of(record.document)
+        assert trail is not None
+        placed.append((await threads.place(record, trail)).document)
+    assert placed[1]["thread"] is not None
+    assert placed[1]["thread"]["parent"] == placed[0]["_id"]
+
+
+async def test_what_is_no_conversation_has_no_thread() -> None:
+    assert trail_of(make_record(operation="models.list", request_raw=b"").document) is None
+    assert trail_of(make_record(request_raw=b"{}").document) is None
+    assert trail_of(make_record(request_raw=b"no JSON").document) is None
+
+
+RECORDINGS = os.environ.get("GEMTAP_TEST_RECORDINGS")
+
+
+@pytest.mark.skipif(RECORDINGS is None, reason="GEMTAP_TEST_RECORDINGS names no folder of recordings")
+async def test_recorded_agents(recorded: Recorded) -> None:
+    """Streams of gemini-cli: each session's main calls are a thread, turn by turn; none of them joins another's."""
+    assert RECORDINGS is not None
+    sessions = json.loads((Path(RECORDINGS) / "gemini-cli-streams.json").read_text())
+    right = wrong = missed = 0
+    seen: dict[ObjectId, str] = {}
+    for session in sessions:
+        said: list[Message] = [user(f"Task of {session['name']}")]
+        last: ObjectId | None = None
+        for number, each in enumerate(session["calls"]):
+            if each["method"] != "generateContentStream":
+                continue
+            parts = [
+                part
+                for chunk in each["response"]
+                for candidate in chunk.get("candidates", [])
+                for part in candidate.get("content", {}).get("parts", [])
+            ]
+            id_, thread = await recorded.ask(said, {"role": "model", "parts": parts})
+            right += thread["parent"] == last
+            missed += thread["parent"] is None and last is not None
+            wrong += thread["parent"] not in (None, last)
+            seen[id_], last = session["name"], id_
+            kept = [
+                {k: v for k, v in part.items() if k != "thoughtSignature"} for part in parts if not part.get("thought")
+            ]
+            calls = [part["functionCall"] for part in parts if "functionCall" in part]
+            said += [{"role": "model", "parts": kept}] if kept else []
+            said += [result(each["name"], f"result {number}") for each in calls] or [user("Go on, please.")]
+    print(f"right {right}, wrong {wrong}, missed {missed}")
+    assert (wrong, missed) == (0, 0)
+    assert right == len(seen) > 10
