@@ -1,0 +1,150 @@
+"""`gemtap export`: what was recorded, as a file that other programs read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, print_bytes, print_json
+from gemtap.cli.reading import known_id, open_for_reading
+from gemtap.settings import SettingsError
+
+if TYPE_CHECKING:
+    from gemtap.exporters.base import Format, Report, Wanted
+    from gemtap.stores.base import Store
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(metavar="FORMAT", help="Without one: list the formats.")] = "",
+    id_: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Of one conversation: the thread, or an interaction of it.")
+    ] = None,
+    *,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.")] = None,
+    split: Annotated[
+        float | None, typer.Option(help="Of training data: the share of conversations to train with, such as 0.9.")
+    ] = None,
+    every_turn: Annotated[
+        bool, typer.Option("--every-turn", help="Of training data: every turn, not the last of each conversation.")
+    ] = False,
+    scrub: Annotated[bool, typer.Option("--scrub", help="Take out secrets and personal data.")] = False,
+    bodies: Annotated[bool, typer.Option("--bodies", help="Of csv and parquet: the bodies as well.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Write what was recorded as a file that other programs read.
+
+    Example: gemtap export openai-chat --split 0.9 --scrub -o set.jsonl
+
+    With --json the report at the end is JSON; it needs -o, for it takes standard output.
+    """
+    from gemtap.exporters.registry import FORMATS
+
+    if not name:
+        _list_formats(as_json=as_json)
+        return
+    chosen = FORMATS.get(name)
+    if chosen is None:
+        raise SettingsError(f"There is no format {name}. There are {', '.join(FORMATS)}.")
+    _check(
+        chosen, output, {"--split": split, "--every-turn": every_turn, "--scrub": scrub, "--bodies": bodies}, as_json
+    )
+
+    from gemtap.exporters.base import ExportError, Report, Wanted
+
+    wanted = _narrowed(Wanted(bodies=bodies, every_turn=every_turn, split=split), chosen, id_)
+    report = Report()
+
+    async def work(opened: Store) -> None:
+        await _write(opened, chosen, _scrubbed(wanted) if scrub else wanted, report, output)
+
+    try:
+        open_for_reading(settings_of({"data_dir": data_dir, "store": store}, config).settings, work)
+    except ExportError as exc:
+        raise Failed(str(exc)) from exc
+    if as_json:
+        print_json(report.as_json())
+    else:
+        _print_report(Console(stderr=True, highlight=False), report)
+
+
+def _list_formats(*, as_json: bool) -> None:
+    from gemtap.exporters.registry import FORMATS
+
+    if as_json:
+        print_json(
+            {"formats": [{"name": each.name, "what": each.what, "suffix": each.suffix} for each in FORMATS.values()]}
+        )
+        return
+    for each in FORMATS.values():
+        console().print(f"{each.name:<15}{each.what}")
+
+
+def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: bool) -> None:
+    """Whether the flags make sense together. Raises SettingsError."""
+    takes = {"--split": chosen.trains, "--every-turn": chosen.trains, "--scrub": chosen.trains or chosen.shows_one}
+    takes["--bodies"] = chosen.name in ("csv", "parquet")
+    for flag, given in flags.items():
+        if given not in (None, False) and not takes[flag]:
+            raise SettingsError(f"{flag} has no meaning for {chosen.name}.")
+    split = flags["--split"]
+    if split is not None and not 0 < split < 1:
+        raise SettingsError(f"Bad flag --split: {split:g} is no share between 0 and 1, such as 0.9.")
+    if output is None:
+        for flag, given in (("--split", split is not None), ("--json", as_json)):
+            if given:
+                raise SettingsError(f"{flag} needs a file: add -o FILE.")
+        if chosen.is_binary and sys.stdout.isatty():
+            raise SettingsError(f"{chosen.name} is nothing that a terminal can show: add -o FILE{chosen.suffix}.")
+
+
+def _narrowed(wanted: Wanted, chosen: Format, id_: str | None) -> Wanted:
+    if chosen.shows_one != (id_ is not None):
+        needs = "shows one conversation: add its ID" if chosen.shows_one else "takes no ID"
+        raise SettingsError(f"{chosen.name} {needs}. `gemtap ls` lists them.")
+    return wanted if id_ is None else replace(wanted, one=known_id(id_))
+
+
+def _scrubbed(wanted: Wanted) -> Wanted:
+    from gemtap.exporters.scrub import make_scrub
+
+    return replace(wanted, scrub=make_scrub())
+
+
+async def _write(store: Store, chosen: Format, wanted: Wanted, report: Report, output: Path | None) -> None:
+    from gemtap.exporters.files import paths_of, save
+
+    pieces = chosen.write(store, wanted, report)
+    if output is None:
+        async for piece in pieces:
+            print_bytes(piece.content)
+        return
+    with _progress(report) as show:
+        await save(pieces, paths_of(output, split=wanted.split is not None), show)
+
+
+@contextmanager
+def _progress(report: Report) -> Iterator[Any]:
+    """How far it is, on standard error, where that is a terminal."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    err = Console(stderr=True)
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+        task = progress.add_task("")
+        yield lambda: progress.update(task, description=f"{report.read:,} read, {report.written.total():,} written")
+
+
+def _print_report(err: Console, report: Report) -> None:
+    for line in report.lines():
+        err.print(harmless(line), soft_wrap=True)

@@ -1,0 +1,84 @@
+"""An export as a file: written under a temporary name, and renamed when it is whole."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self, get_args
+
+from gemtap.exporters.base import ExportError, Part, Piece
+
+_PARTS: Final[tuple[Part, ...]] = get_args(Part)
+
+
+def paths_of(path: Path, *, split: bool) -> dict[Part, Path]:
+    """Where each part goes: the second one beside the first, `set.jsonl` and `set.validation.jsonl`."""
+    paths: dict[Part, Path] = {"train": path}
+    if split:
+        paths["validation"] = path.with_name(f"{path.stem}.validation{path.suffix}")
+    return paths
+
+
+async def save(pieces: AsyncIterator[Piece], paths: dict[Part, Path], progress: Callable[[], None]) -> None:
+    """Write the pieces; nothing is at the paths before all of it is. Raises ExportError where that cannot be."""
+    try:
+        with _Files(paths) as files:
+            async for piece in pieces:
+                files.write(piece)
+                progress()
+            files.keep()
+    except OSError as exc:
+        raise ExportError(f"{exc.filename or paths['train']} cannot be written: {exc.strerror}.") from exc
+
+
+class _Files:
+    """Files that are there when they are kept, and gone without a trace when they are not."""
+
+    def __init__(self, paths: dict[Part, Path]) -> None:
+        self._paths = paths
+        self._open: dict[Part, IO[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            for part, path in self._paths.items():
+                # In the same folder: to rename is to do it at once only within one file system.
+                self._open[part] = tempfile.NamedTemporaryFile(  # closed below
+                    dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
+                )
+        except OSError:
+            self._discard()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._discard()
+
+    def write(self, piece: Piece) -> None:
+        self._open[piece.part].write(piece.content)
+
+    def keep(self) -> None:
+        """Put each in its place, durably."""
+        for file in self._open.values():
+            file.flush()
+            os.fsync(file.fileno())
+        for part in [each for each in _PARTS if each in self._open]:
+            file = self._open.pop(part)
+            file.close()
+            os.chmod(file.name, 0o666 & ~_umask())
+            os.replace(file.name, self._paths[part])
+
+    def _discard(self) -> None:
+        for file in self._open.values():
+            file.close()
+            Path(file.name).unlink(missing_ok=True)
+        self._open.clear()
+
+
+def _umask() -> int:
+    """What a file made in the ordinary way would have; temporary ones are for their owner alone."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

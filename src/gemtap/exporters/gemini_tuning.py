@@ -1,0 +1,157 @@
+"""Supervised tuning of Gemini on Vertex AI: JSON lines with `systemInstruction`, `contents` and `tools`.
+
+Format: https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning-prepare, and of function
+calls https://cloud.google.com/vertex-ai/generative-ai/docs/models/tune-function-calling.
+Limits: https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supervised-tuning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any, Final
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought, Tool
+from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.schemas import to_google
+from gemtap.exporters.training import Example, Unfit, lines
+from gemtap.interaction import Json
+from gemtap.stores.base import Store
+
+MAX_TOKENS: Final = 131_072
+"""Of an example, input and output together: Gemini 2.5 Flash and Flash-Lite."""
+
+MAX_EXAMPLES: Final = 1_000_000
+MAX_VALIDATION_EXAMPLES: Final = 5_000
+MAX_FILE: Final = 1_000_000_000
+"""Bytes of a JSONL file."""
+
+_PARTS: Final = frozenset({"text", "fileData", "functionCall", "functionResponse"})
+
+
+async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+    """One example a line."""
+    size = 0
+    async for piece in lines(store, wanted, report, to_example):
+        size += len(piece.content)
+        yield piece
+    warn_of_limits(report, size)
+
+
+def warn_of_limits(report: Report, size: int) -> None:
+    """Say what of the files is more than Vertex AI takes; `size` in bytes."""
+    for much, limit, what in (
+        (report.written["train"], MAX_EXAMPLES, "examples in the training file"),
+        (report.written["validation"], MAX_VALIDATION_EXAMPLES, "examples in the validation file"),
+        (size, MAX_FILE, "bytes"),
+    ):
+        if much > limit:
+            report.warnings.append(f"{much:,} {what}: Vertex AI takes {limit:,}. Narrow the export.")
+
+
+def to_example(conversation: Conversation, tokens: int | None) -> Example:
+    """The line of a conversation. Thoughts are left out: tuning is done without them. Raises Unfit."""
+    if tokens is not None and tokens > MAX_TOKENS:
+        raise Unfit(f"over {MAX_TOKENS:,} tokens")
+    example: Example = {}
+    if conversation.system is not None:
+        example["systemInstruction"] = {"role": "system", "parts": [{"text": conversation.system}]}
+    example["contents"] = _contents(conversation.messages)
+    if conversation.tools:
+        example["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in conversation.tools]}]
+    fault = fault_of(example)
+    if fault is not None:
+        raise Unfit(fault)
+    return example
+
+
+def fault_of(example: Mapping[str, Any]) -> str | None:
+    """What Vertex AI would refuse in an example; None where it is well."""
+    contents = example["contents"]
+    roles = [content["role"] for content in contents]
+    if roles[:1] != ["user"]:
+        return "it does not begin with the user"
+    if roles[-1] != "model":
+        return "it does not end with the model"
+    if any(role == following for role, following in pairwise(roles)):
+        return "user and model do not take turns"
+    if any(
+        not content["parts"] or any(len(part.keys() & _PARTS) != 1 for part in content["parts"]) for content in contents
+    ):
+        return "a message with nothing in it"
+    for content, following in pairwise(contents):
+        called = [part["functionCall"]["name"] for part in content["parts"] if "functionCall" in part]
+        answered = [part["functionResponse"]["name"] for part in following["parts"] if "functionResponse" in part]
+        if sorted(called) != sorted(answered):
+            return "function calls and their results do not match"
+    if any("functionResponse" in part for part in contents[0]["parts"]):
+        return "function calls and their results do not match"
+    return None
+
+
+def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """Messages as they alternate: what one side says in several goes is one content."""
+    contents: list[dict[str, Any]] = []
+    names: dict[str, str] = {}
+    for message in messages:
+        role = "model" if message.role == "model" else "user"
+        parts = list(_parts(message.parts, names))
+        if not parts:
+            continue
+        if contents and contents[-1]["role"] == role:
+            contents[-1]["parts"] += parts
+        else:
+            contents.append({"role": role, "parts": parts})
+    return contents
+
+
+def _parts(parts: Iterable[Part], names: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The parts that tuning takes. `names` tells the function of each call by its id."""
+    for part in parts:
+        match part:
+            case Text():
+                yield {"text": part.text}
+            case Thought():
+                pass
+            case Call():
+                if not isinstance(part.arguments, dict):
+                    raise Unfit("a call whose arguments are no object")
+                if part.id is not None:
+                    names[part.id] = part.name
+                yield {"functionCall": {"name": part.name, "args": part.arguments}}
+            case Result():
+                name = part.name or names.get(part.id or "")
+                if name is None:
+                    raise Unfit("function calls and their results do not match")
+                yield {"functionResponse": {"name": name, "response": _object(part.content)}}
+            case Media():
+                yield {"fileData": {"mimeType": part.mime_type, "fileUri": _public(part)}}
+            case _:
+                raise Unfit(f"a part that tuning does not take ({part.kind})")
+
+
+def _object(content: Json) -> dict[str, Json]:
+    return content if isinstance(content, dict) else {"result": content}
+
+
+def _public(media: Media) -> str:
+    """Where the tuning job finds it: in Cloud Storage, or on the web."""
+    uri = media.uri or ""
+    # Files of the Gemini API can be read by their owner alone, and for two days.
+    if uri.startswith("gs://") or (uri.startswith("https://") and "generativelanguage.googleapis.com" not in uri):
+        return uri
+    raise Unfit("media that are neither in Cloud Storage nor on the web")
+
+
+def _declaration(tool: Tool) -> dict[str, Any]:
+    declaration: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        declaration["description"] = tool.description
+    if tool.parameters is not None:
+        declaration["parameters"] = to_google(tool.parameters)
+    return declaration
+
+
+FORMAT: Final = Format(
+    "gemini-tuning", "supervised tuning of Gemini on Vertex AI", ".jsonl", "application/jsonl", write, trains=True
+)

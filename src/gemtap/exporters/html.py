@@ -1,0 +1,73 @@
+"""HTML of one conversation in one file, for sharing: without scripts, and without anything from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+import nh3
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from gemtap.conversation.model import Call, Media, Result, Text, Thought
+from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.markdown import SPEAKERS
+from gemtap.exporters.one import Shown, shown_of
+from gemtap.interaction import Json, iso
+from gemtap.stores.base import Store
+from gemtap.visible import visible
+
+_PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+_IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""What may stand in the file as a picture. SVG can hold scripts."""
+
+
+async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+    """The whole of it."""
+    shown = await shown_of(store, wanted, report)
+    yield Piece(to_html(shown).encode("utf-8"))
+
+
+def to_html(shown: Shown) -> str:
+    """The page of a conversation."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: visible(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"markdown": markdown, "value": _value, "moment": iso}
+    environment.tests |= {
+        "said": _is(Text),
+        "thought": _is(Thought),
+        "call": _is(Call),
+        "result": _is(Result),
+        "media": _is(Media),
+    }
+    return environment.get_template("conversation.html").render(
+        title=shown.title, document=shown.document, conversation=shown.conversation, speakers=SPEAKERS, images=_IMAGES
+    )
+
+
+def markdown(text: str) -> Markup:
+    """What was said as HTML. HTML in it is shown, not obeyed; and nh3 lets nothing through that could do anything."""
+    return Markup(nh3.clean(_PARSER.render(visible(text)), url_schemes={"http", "https", "mailto"}))  # noqa: S704
+
+
+def _value(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _is(kind: type) -> Any:
+    return lambda part: isinstance(part, kind)
+
+
+FORMAT: Final = Format(
+    "html", "one conversation in one file, for sharing", ".html", "text/html; charset=utf-8", write, shows_one=True
+)

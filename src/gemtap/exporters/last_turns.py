@@ -1,0 +1,98 @@
+"""Which interactions are the last turns of their conversations: each holds all that was said before it.
+
+Where the recorder has found the thread, that tells it. Of the others an interaction is no last turn if a later one was
+given all that was said in it. What is known of each is kept in a file of SQLite's own, for there may be millions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from bson import ObjectId
+
+from gemtap.conversation import Conversation
+from gemtap.conversation.model import Call, Message, Result, Text
+from gemtap.interaction import Json
+
+
+class LastTurns:
+    """The last turns of what is offered, newest first."""
+
+    def __init__(self) -> None:
+        self._kept = sqlite3.connect("")
+        self._kept.execute("CREATE TABLE chosen (number INTEGER PRIMARY KEY, id BLOB)")
+        self._kept.execute("CREATE TABLE known (what BLOB PRIMARY KEY) WITHOUT ROWID")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._kept.close()
+
+    def offer_turn(self, summary: Mapping[str, Any]) -> bool:
+        """Take an interaction that has a thread, unless a later one of it was taken."""
+        return self._take(summary["_id"], summary["thread"]["id"].binary, ())
+
+    def offer(self, id_: ObjectId, conversation: Conversation) -> bool:
+        """Take an interaction without a thread, unless a later one that was taken goes on from where it ends."""
+        *before, whole = list(_said_up_to(conversation))
+        return self._take(id_, whole, before)
+
+    def _take(self, id_: ObjectId, what: bytes, before: list[bytes] | tuple[()]) -> bool:
+        known = self._kept.execute("SELECT 1 FROM known WHERE what = ?", (what,)).fetchone()
+        if known is not None:
+            return False
+        self._kept.execute("INSERT INTO chosen (id) VALUES (?)", (id_.binary,))
+        self._kept.executemany("INSERT OR IGNORE INTO known VALUES (?)", ((each,) for each in (what, *before)))
+        return True
+
+    def oldest_first(self) -> Iterator[ObjectId]:
+        """What was taken."""
+        # One at a time: a cursor that stayed open would keep the file from being changed.
+        number = None
+        while True:
+            found = self._kept.execute(
+                "SELECT number, id FROM chosen WHERE ? IS NULL OR number < ? ORDER BY number DESC LIMIT 1",
+                (number, number),
+            ).fetchone()
+            if found is None:
+                return
+            number = found[0]
+            yield ObjectId(found[1])
+
+
+def _said_up_to(conversation: Conversation) -> Iterator[bytes]:
+    """A hash of all that was said up to each change of speaker, the last one of the whole."""
+    said = hashlib.blake2b(digest_size=16)
+    speaker: str | None = None
+    for message in conversation.messages:
+        if speaker is not None and message.role != speaker:
+            yield said.digest()
+        if message.role != speaker:
+            speaker = message.role
+            said.update(f"\0{speaker}\0".encode())
+        for piece in _words(message):
+            said.update(piece.encode("utf-8", "replace"))
+    yield said.digest()
+
+
+def _words(message: Message) -> Iterator[str]:
+    """What clients give back as they got it: not the thoughts, not the ids, not the cut between two pieces of text."""
+    for part in message.parts:
+        match part:
+            case Text():
+                yield part.text
+            case Call():
+                yield f"\0call {part.name} {_canonical(part.arguments)}"
+            case Result():
+                yield f"\0result {_canonical(part.content)}"
+            case _:
+                pass
+
+
+def _canonical(value: Json) -> str:
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,114 @@
+"""Markdown of one conversation, for sharing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
+from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.one import Shown, shown_of
+from gemtap.interaction import Json, iso
+from gemtap.stores.base import Store
+from gemtap.visible import visible
+
+SPEAKERS: Final = {"user": "User", "model": "Model", "tool": "Tools"}
+
+_PARSER: Final = MarkdownIt("commonmark")
+
+
+async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+    """The whole of it."""
+    shown = await shown_of(store, wanted, report)
+    yield Piece(to_markdown(shown).encode("utf-8"))
+
+
+def to_markdown(shown: Shown) -> str:
+    """The conversation with a heading a message."""
+    sections = [f"# {harmless(shown.title)}", _facts(shown)]
+    conversation = shown.conversation
+    if conversation.system is not None:
+        sections += ["## System", harmless(conversation.system)]
+    for message in conversation.messages:
+        sections += [f"## {SPEAKERS[message.role]}", *_parts(message.parts)]
+    if conversation.tools:
+        sections += ["## Tools that were offered", _tools(conversation)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _facts(shown: Shown) -> str:
+    document = shown.document
+    facts = [document["model"], iso(document["timestamp"]), document["client"]["name"]]
+    tokens = document["tokens"]
+    if tokens["input"] is not None:
+        facts.append(f"{tokens['input']:,} tokens in, {tokens['output'] or 0:,} out")
+    return " · ".join(harmless(fact) for fact in facts if fact)
+
+
+def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
+    for part in parts:
+        match part:
+            case Text():
+                yield harmless(part.text)
+            case Thought():
+                yield "\n".join(f"> {line}" for line in harmless(part.text).splitlines())
+            case Call():
+                yield f"Calls {code(part.name)}:\n\n{block(part.arguments)}"
+            case Result():
+                yield f"{code(part.name or 'Result')} answers:\n\n{block(part.content)}"
+            case Media():
+                yield f"*{harmless(part.mime_type)}*" + (f" {code(part.uri)}" if part.uri else "")
+            case _:
+                yield block(part.value)
+
+
+def _tools(conversation: Conversation) -> str:
+    described = (f"- {code(tool.name)}: {harmless(_first_line(tool.description))}" for tool in conversation.tools)
+    return "\n".join(described)
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def code(text: str) -> str:
+    """The text as code inside of a line."""
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{visible(' '.join(text.split()))}{pad}{fence}"
+
+
+def block(value: Json) -> str:
+    """A value as a block of code: text as it is, everything else as JSON."""
+    text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"
+
+
+def harmless(text: str) -> str:
+    """Markdown that models and people wrote, as it is but for HTML in it: that is shown and not obeyed."""
+    text = visible(text)
+    if not any(_is_html(token.type) for token in _flat(text)):
+        return text
+    # In code `<` stands for itself already; where that is cannot be told without a parser, so all of it is spelt out.
+    return text.replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _flat(text: str) -> Iterator[Token]:
+    for token in _PARSER.parse(text):
+        yield token
+        yield from token.children or ()
+
+
+def _is_html(kind: str) -> bool:
+    return kind in ("html_block", "html_inline")
+
+
+FORMAT: Final = Format(
+    "markdown", "one conversation, for sharing", ".md", "text/markdown; charset=utf-8", write, shows_one=True
+)

@@ -1,0 +1,68 @@
+"""One conversation, for the formats that show it: of a thread, or of a single interaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation.model import Text
+from gemtap.exporters.base import ExportError, Report, Wanted
+from gemtap.interaction import Interaction
+from gemtap.stores.base import Filter, Store
+
+_LONGEST_TITLE: Final = 120
+
+_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A conversation, and the interaction that has the whole of it."""
+
+    document: Interaction
+    conversation: Conversation
+
+    @property
+    def title(self) -> str:
+        """How it begins, in one line."""
+        said = (part.text for message in self.conversation.prompt for part in message.parts if isinstance(part, Text))
+        words = " ".join(next(said, "Conversation").split())
+        return words if len(words) <= _LONGEST_TITLE else words[: _LONGEST_TITLE - 1] + "…"
+
+
+async def shown_of(store: Store, wanted: Wanted, report: Report) -> Shown:
+    """The conversation that is asked for. Raises ExportError."""
+    if wanted.one is None:
+        raise ExportError("Which conversation? Name a thread or an interaction: gemtap export markdown ID.")
+    shown = await _found(store, wanted.one)
+    report.read += 1
+    report.written["train"] += 1
+    if wanted.scrub is None:
+        return shown
+    return Shown(shown.document, wanted.scrub(shown.conversation, report))
+
+
+async def _found(store: Store, id_: ObjectId) -> Shown:
+    document = await store.get(id_)
+    if document is not None:
+        conversation = conversation_of(document)
+        if conversation is None:
+            raise ExportError(f"Interaction {id_} is no conversation: it is {document['operation']}.")
+        return Shown(document, conversation)
+    newest: Shown | None = None
+    # From the newest turn back, for the last one that was answered has all that was said before.
+    page = await store.page(Filter(thread=id_), limit=_PAGE)
+    for item in page.items:
+        document = await store.get(item["_id"])
+        conversation = conversation_of(document) if document is not None else None
+        if document is None or conversation is None:
+            continue
+        if conversation.answer is not None:
+            return Shown(document, conversation)
+        newest = newest or Shown(document, conversation)
+    if newest is None:
+        raise ExportError(f"There is no thread and no interaction {id_}. `gemtap ls` lists them.")
+    return newest

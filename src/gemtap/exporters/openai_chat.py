@@ -1,0 +1,156 @@
+"""Chat messages with tools, as OpenAI's fine-tuning, vLLM, TRL, Axolotl and Unsloth read them.
+
+Format: https://platform.openai.com/docs/guides/supervised-fine-tuning and the messages of
+https://platform.openai.com/docs/api-reference/chat/create.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Tool
+from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.schemas import to_json_schema
+from gemtap.exporters.training import Example, Unfit, lines
+from gemtap.interaction import Json
+from gemtap.stores.base import Store
+
+# https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools
+MAX_TOOLS: Final = 128
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+_NO_PARAMETERS: Final = {"type": "object", "properties": {}}
+
+
+async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+    """One example a line."""
+    async for piece in lines(store, wanted, report, to_example):
+        yield piece
+
+
+def to_example(conversation: Conversation, tokens: int | None) -> Example:
+    """The line of a conversation. Thoughts are left out, for the format has no place for them. Raises Unfit."""
+    messages = to_messages(conversation)
+    example: Example = {"messages": messages}
+    if conversation.tools:
+        example["tools"] = [_tool(tool) for tool in conversation.tools]
+    fault = fault_of(example)
+    if fault is not None:
+        raise Unfit(fault)
+    return example
+
+
+def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
+    """The messages, each with a text or null as its content. Raises Unfit."""
+    messages: list[dict[str, Any]] = []
+    if conversation.system is not None:
+        messages.append({"role": "system", "content": conversation.system})
+    calls = _Calls()
+    for message in conversation.messages:
+        match message.role:
+            case "tool":
+                messages += [calls.result(part) for part in message.parts if isinstance(part, Result)]
+            case "model":
+                said = _assistant(message, calls)
+                if said is not None:
+                    messages.append(said)
+            case _:
+                messages.append({"role": "user", "content": _text(message)})
+    return messages
+
+
+def fault_of(example: Mapping[str, Any]) -> str | None:
+    """What a reader would refuse in an example; None where it is well."""
+    messages, tools = example["messages"], example.get("tools", [])
+    if messages[-1]["role"] != "assistant":
+        return "it does not end with the model"
+    if not any(message["role"] == "user" for message in messages):
+        return "nobody asks anything"
+    open_calls: set[str] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in open_calls:
+                return "function calls and their results do not match"
+            open_calls.remove(message["tool_call_id"])
+        elif open_calls:
+            return "function calls and their results do not match"
+        else:
+            open_calls = {call["id"] for call in message.get("tool_calls", [])}
+    if len(tools) > MAX_TOOLS:
+        return f"over {MAX_TOOLS} tools"
+    names = [tool["function"]["name"] for tool in tools]
+    names += [call["function"]["name"] for message in messages for call in message.get("tool_calls", [])]
+    if not all(_NAME.fullmatch(name) for name in names):
+        return "a tool's name has more than letters, digits, _ and -"
+    return None
+
+
+class _Calls:
+    """The calls so far: each result refers to one by its id, which not every API gives."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._open: list[tuple[str | None, str, str]] = []
+
+    def begin(self, call: Call) -> str:
+        self._number += 1
+        id_ = call.id or f"call_{self._number}"
+        self._open.append((call.id, call.name, id_))
+        return id_
+
+    def result(self, result: Result) -> dict[str, Any]:
+        for place, (given, name, id_) in enumerate(self._open):
+            if result.id == given if result.id is not None and given is not None else result.name == name:
+                del self._open[place]
+                return {"role": "tool", "tool_call_id": id_, "content": _as_text(result.content)}
+        raise Unfit("function calls and their results do not match")
+
+
+def _assistant(message: Message, calls: _Calls) -> dict[str, Any] | None:
+    text = _text(message)
+    made = [
+        {
+            "id": calls.begin(part),
+            "type": "function",
+            "function": {"name": part.name, "arguments": _as_text(part.arguments)},
+        }
+        for part in message.parts
+        if isinstance(part, Call)
+    ]
+    if not text and not made:
+        return None  # thoughts alone
+    said: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if made:
+        said["tool_calls"] = made
+    return said
+
+
+def _text(message: Message) -> str:
+    for part in message.parts:
+        match part:
+            case Media():
+                raise Unfit("media, for which messages of text have no place")
+            case Other():
+                raise Unfit(f"a part that is no text ({part.kind})")
+    return "".join(part.text for part in message.parts if isinstance(part, Text))
+
+
+def _as_text(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name}
+    if tool.description is not None:
+        function["description"] = tool.description
+    function["parameters"] = to_json_schema(tool.parameters) or _NO_PARAMETERS
+    return {"type": "function", "function": function}
+
+
+FORMAT: Final = Format(
+    "openai-chat", "messages and tools for OpenAI, vLLM, TRL, Axolotl, Unsloth", ".jsonl", "application/jsonl", write,
+    trains=True,
+)  # fmt: skip

@@ -1,0 +1,81 @@
+"""Parquet, one row an interaction, for DuckDB, pandas, Polars and Spark. Needs pyarrow, the extra `parquet`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Any, Final
+
+from gemtap.exporters.base import ExportError, Format, Piece, Report, Wanted
+from gemtap.exporters.rows import columns, row_of
+from gemtap.exporters.selecting import matching
+from gemtap.stores.base import Store
+
+_ROWS: Final = 10_000
+_BYTES: Final = 16 * 1024 * 1024
+"""A row group ends with the row that brings it over either: readers and the writer hold one in memory."""
+
+
+class _Written:
+    """The file that pyarrow writes to: what has come since it was last taken."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(self._pieces[-1])
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def take(self) -> bytes:
+        taken = b"".join(self._pieces)
+        self._pieces.clear()
+        return taken
+
+
+async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+    """Row groups as they fill, then the footer."""
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as exc:
+        raise ExportError("Parquet needs pyarrow: pip install 'gemtap[parquet]'.") from exc
+
+    kinds = {
+        str: pa.string(),
+        int: pa.int64(),
+        float: pa.float64(),
+        bool: pa.bool_(),
+        datetime: pa.timestamp("ms", "UTC"),
+    }
+    schema = pa.schema([(name, kinds[kind]) for name, kind in columns(bodies=wanted.bodies).items()])
+    written = _Written()
+    rows: list[dict[str, Any]] = []
+    size = 0
+
+    with pq.ParquetWriter(written, schema, compression="zstd") as writer:
+        async for document in matching(store, wanted, report):
+            rows.append(row_of(document, bodies=wanted.bodies))
+            size += sum(len(value) for value in rows[-1].values() if isinstance(value, str))
+            report.written["train"] += 1
+            if len(rows) == _ROWS or size > _BYTES:
+                await asyncio.to_thread(writer.write_table, pa.Table.from_pylist(rows, schema))
+                rows, size = [], 0
+                yield Piece(written.take())
+        if rows:
+            await asyncio.to_thread(writer.write_table, pa.Table.from_pylist(rows, schema))
+    yield Piece(written.take())
+
+
+FORMAT: Final = Format(
+    "parquet", "one row an interaction, for DuckDB, pandas, Spark", ".parquet", "application/vnd.apache.parquet", write,
+    is_binary=True,
+)  # fmt: skip

@@ -1,0 +1,14 @@
+"""The formats there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gemtap.exporters import csv_rows, gemini_tuning, har, html, jsonl, markdown, openai_chat, parquet, sharegpt
+from gemtap.exporters.base import Format
+
+_ALL: Final = (jsonl, openai_chat, gemini_tuning, sharegpt, csv_rows, parquet, har, markdown, html)
+
+FORMATS: Final[Mapping[str, Format]] = {module.FORMAT.name: module.FORMAT for module in _ALL}
+"""By name, in the order in which they are listed."""

@@ -1,0 +1,102 @@
+"""Which interactions are exported."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from gemtap.conversation import conversation_of
+from gemtap.exporters.base import Part, Report, Wanted
+from gemtap.exporters.last_turns import LastTurns
+from gemtap.interaction import Interaction, Outcome
+from gemtap.stores.base import Store
+
+_WELL_ENDED: Final = frozenset({"STOP", "stop", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use"})
+"""Finish reasons of Gemini, OpenAI and Anthropic that say the answer is all that the model had to say."""
+
+_PAGE: Final = 500
+
+_NOT_LAST: Final = "not the last turn of its conversation"
+_DELETED: Final = "deleted meanwhile"
+
+
+async def matching(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Interaction]:
+    """The whole documents that are wanted, oldest first."""
+    async for document in store.scan(wanted.where):
+        report.read += 1
+        yield document
+
+
+async def for_training(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Interaction]:
+    """The whole documents that are wanted and that a model can be trained on, oldest first.
+
+    Unless every turn is wanted, of each conversation the last turn that came to a good end.
+    """
+    if wanted.every_turn:
+        async for document in matching(store, wanted, report):
+            reason = not_trainable(document)
+            if reason is None:
+                yield document
+            else:
+                report.left_out[reason] += 1
+        return
+    with LastTurns() as turns:
+        async for summary in _newest_first(store, wanted):
+            report.read += 1
+            reason = not_trainable(summary) or await _not_last(store, turns, summary)
+            if reason is not None:
+                report.left_out[reason] += 1
+        for id_ in turns.oldest_first():
+            whole = await store.get(id_)
+            if whole is None:
+                report.left_out[_DELETED] += 1
+            else:
+                yield whole
+
+
+async def _not_last(store: Store, turns: LastTurns, summary: Mapping[str, Any]) -> str | None:
+    """Offer it, and say why it was not taken."""
+    if summary["thread"]:
+        return None if turns.offer_turn(summary) else _NOT_LAST
+    whole = await store.get(summary["_id"])
+    if whole is None:
+        return _DELETED
+    conversation = conversation_of(whole)
+    if conversation is None:
+        return NO_CONVERSATION
+    return None if turns.offer(summary["_id"], conversation) else _NOT_LAST
+
+
+NO_CONVERSATION: Final = "no conversation"
+
+
+async def _newest_first(store: Store, wanted: Wanted) -> AsyncIterator[dict[str, Any]]:
+    cursor = None
+    while True:
+        page = await store.page(wanted.where, limit=_PAGE, cursor=cursor)
+        for item in page.items:
+            yield item
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def not_trainable(document: Mapping[str, Any]) -> str | None:
+    """Why nobody would train on it; None where one might."""
+    response = document["response"]
+    if document["outcome"] != Outcome.COMPLETE or response is None:
+        return "the answer broke off"
+    if document["error"] is not None or response["status"] >= 400:
+        return "failed"
+    if document["finish_reason"] is not None and document["finish_reason"] not in _WELL_ENDED:
+        return f"the answer was cut short ({document['finish_reason']})"
+    return None
+
+
+def part_of(conversation: bytes, split: float | None) -> Part:
+    """The file into which a conversation goes, by its key: the same one in every export."""
+    if split is None:
+        return "train"
+    place = int.from_bytes(hashlib.blake2b(conversation, digest_size=8).digest()) / 2**64
+    return "train" if place < split else "validation"

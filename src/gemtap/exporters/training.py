@@ -1,0 +1,77 @@
+"""What the training formats have in common: from the conversations that are wanted to lines, each once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from typing import Any
+
+from gemtap.conversation import Conversation, conversation_of
+from gemtap.exporters.base import Part, Piece, Report, Wanted
+from gemtap.exporters.selecting import NO_CONVERSATION, for_training, part_of
+from gemtap.interaction import Interaction
+from gemtap.stores.base import Store
+
+
+class Unfit(Exception):
+    """The conversation has no place in the format. The message says why, in words that are the same for all alike."""
+
+
+Example = dict[str, Any]
+"""One line of the file."""
+
+Convert = Callable[[Conversation, int | None], Example]
+"""Makes the line of a conversation and of its tokens, as far as the API counted them. Raises Unfit."""
+
+
+async def lines(store: Store, wanted: Wanted, report: Report, convert: Convert) -> AsyncIterator[Piece]:
+    """The lines of a training file."""
+    with closing(sqlite3.connect("")) as seen:  # a file of SQLite's own: there may be millions
+        seen.execute("CREATE TABLE lines (hash BLOB PRIMARY KEY) WITHOUT ROWID")
+        async for document in for_training(store, wanted, report):
+            try:
+                conversation = _conversation(document, wanted, report)
+                line = _line(convert(conversation, document["tokens"]["total"]))
+                if not seen.execute("INSERT OR IGNORE INTO lines VALUES (?)", (_hash(line),)).rowcount:
+                    raise Unfit("a duplicate")
+            except Unfit as exc:
+                report.left_out[str(exc)] += 1
+                continue
+            part: Part = part_of(_key(document, conversation), wanted.split)
+            report.written[part] += 1
+            yield Piece(line, part)
+
+
+def _conversation(document: Interaction, wanted: Wanted, report: Report) -> Conversation:
+    if any(side and ("body_truncated" in side or "body_incomplete" in side) for side in _sides(document)):
+        raise Unfit("a body is not here whole")
+    conversation = conversation_of(document)
+    if conversation is None:
+        raise Unfit(NO_CONVERSATION)
+    if conversation.answer is None:
+        raise Unfit("no answer")
+    if not conversation.prompt:
+        raise Unfit("no prompt")
+    return conversation if wanted.scrub is None else wanted.scrub(conversation, report)
+
+
+def _sides(document: Interaction) -> tuple[Any, ...]:
+    return document["request"], document["response"]
+
+
+def _key(document: Interaction, conversation: Conversation) -> bytes:
+    """By what a conversation goes to one side of a split: its thread, else how it begins."""
+    if document["thread"] is not None:
+        return document["thread"]["id"].binary
+    return repr((conversation.system, conversation.prompt[0])).encode("utf-8", "replace")
+
+
+def _line(example: Example) -> bytes:
+    return json.dumps(example, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+
+
+def _hash(line: bytes) -> bytes:
+    return hashlib.blake2b(line, digest_size=16).digest()

@@ -1,0 +1,100 @@
+"""`gemtap export`: files, what is told of them, and what cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gemtap.exporters.registry import FORMATS
+from tests.records import make_record
+from tests.unit.cli.conftest import invoke, keep, run
+from tests.unit.exporters.exported import TOOL_USE, model, turn, user
+
+
+def test_every_format_goes_to_a_file_and_to_standard_output(folder: Path) -> None:
+    (id_,) = keep(turn(*TOOL_USE))
+    for chosen in FORMATS.values():
+        which = [id_] if chosen.shows_one else []
+        done = run("export", chosen.name, *which, "-o", f"out{chosen.suffix}")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"1 written, of 1.\n"), chosen.name
+        written = (folder / f"out{chosen.suffix}").read_bytes()
+        done = run("export", chosen.name, *which)
+        assert done.stdout == written, chosen.name
+        assert done.stderr == b"1 written, of 1.\n"
+        assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
+
+
+def test_the_report_tells_what_was_left_out_and_removed(folder: Path) -> None:
+    mail = turn(user("Mail ada@example.com"), model("Ho"))
+    keep(mail, turn(user("Hi"), model("Ho"), finish_reason="MAX_TOKENS"), make_record(answered=False))
+    done = run("export", "openai-chat", "--scrub", "-o", "set.jsonl")
+    assert done.stderr.decode().splitlines() == [
+        "1 written, of 3.",
+        "  left out 1: the answer broke off",
+        "  left out 1: the answer was cut short (MAX_TOKENS)",
+        "  removed 1: email address",
+    ]
+    done = run("export", "openai-chat", "--scrub", "-o", "set.jsonl", "--json")
+    assert json.loads(done.stdout) == {
+        "read": 3,
+        "written": {"train": 1, "validation": 0},
+        "left_out": {"the answer broke off": 1, "the answer was cut short (MAX_TOKENS)": 1},
+        "removed": {"email address": 1},
+        "warnings": [],
+    }
+
+
+def test_a_split_makes_two_files(folder: Path) -> None:
+    keep(*(turn(user(f"{n}"), model("Ho")) for n in range(40)))
+    done = run("export", "sharegpt", "--split", "0.5", "-o", "set.jsonl")
+    train, validation = ((folder / f"set{which}.jsonl").read_bytes().splitlines() for which in ("", ".validation"))
+    assert len(train) + len(validation) == 40
+    assert train
+    assert validation
+    assert done.stderr.decode() == f"{len(train)} written and {len(validation)} for validation, of 40.\n"
+
+
+def test_the_formats_are_listed() -> None:
+    assert [line.split()[0] for line in invoke("export").stdout.splitlines()] == list(FORMATS)
+    listed = json.loads(run("export", "--json").stdout)["formats"]
+    assert [each["name"] for each in listed] == list(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("word",), "There is no format word. There are jsonl, "),
+        (("har", "--split", "0.5", "-o", "a"), "--split has no meaning for har."),
+        (("csv", "--scrub"), "--scrub has no meaning for csv."),
+        (("openai-chat", "--bodies"), "--bodies has no meaning for openai-chat."),
+        (("openai-chat", "--split", "1.5", "-o", "a"), "Bad flag --split: 1.5 is no share between 0 and 1"),
+        (("openai-chat", "--split", "0.5"), "--split needs a file: add -o FILE."),
+        (("openai-chat", "--json"), "--json needs a file: add -o FILE."),
+        (("markdown",), "markdown shows one conversation: "),
+    ],
+)
+def test_what_makes_no_sense_is_said(arguments: tuple[str, ...], message: str) -> None:
+    keep(make_record())
+    done = run("export", *arguments)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert done.stderr.decode().startswith(f"gemtap: {message}")
+
+
+def test_what_cannot_be_written_or_found_is_said() -> None:
+    keep(make_record())
+    for arguments, message in (
+        (("jsonl", "-o", "no/where.jsonl"), "cannot be written: No such file or directory."),
+        (("markdown", "0" * 24), "There is no thread and no interaction"),
+    ):
+        done = run("export", *arguments)
+        assert done.returncode == 1
+        assert message in done.stderr.decode()
+
+
+def test_without_a_store_it_says_so() -> None:
+    done = run("export", "jsonl")
+    assert done.returncode == 1
+    assert b"Nothing is recorded yet" in done.stderr

@@ -1,0 +1,126 @@
+"""Markdown and HTML of one conversation: whole, and harmless whatever was said in it."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from bson import ObjectId
+from markdown_it import MarkdownIt
+
+from gemtap.exporters.base import ExportError
+from gemtap.exporters.markdown import block, code, harmless
+from gemtap.exporters.scrub import make_scrub
+from gemtap.stores.base import Store
+from tests.records import make_record
+from tests.unit.exporters.exported import TOOL_USE, export, model, turn, user
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = (
+    "<script>alert(1)</script> <img src=x onerror=alert(1)> [a](javascript:alert(1)) \x1b[31m ![p](http://t/a.png)"
+)
+
+
+class Tags(HTMLParser):
+    """The tags of a page, with what they do."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+async def test_markdown_of_a_conversation(store: Store) -> None:
+    record = turn(*TOOL_USE)
+    await store.put([record])
+    content, report = await export("markdown", store, one=record.document["_id"])
+    text = content.decode()
+    assert text.startswith("# What is in a.py?\n\ngemini-2.5-pro · ")
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == ["## System", "## User", "## Model", "## Tools", "## Model", "## Tools that were offered"]
+    assert 'Calls `read_file`:\n\n```json\n{\n  "path": "a.py"\n}\n```' in text
+    assert "> I look." in text
+    assert report.written["train"] == 1
+
+
+async def test_html_of_a_conversation_needs_nothing_from_elsewhere(store: Store) -> None:
+    record = turn(*TOOL_USE)
+    await store.put([record])
+    content, _ = await export("html", store, one=record.document["_id"])
+    page = content.decode()
+    for said in ("You edit code.", "What is in a.py?", "I look.", "read_file", "print(1)", "It prints 1."):
+        assert said in page
+    assert not [
+        tag for tag, attributes in Tags(page).found if tag in ("script", "link", "iframe") or "src" in attributes
+    ]
+
+
+async def test_of_a_thread_the_last_answered_turn_is_shown(store: Store) -> None:
+    thread = ObjectId()
+    failed = turn(user("Hi"), model("Ho"), user("So?"), model(), thread=thread, number=3)
+    await store.put([turn(user("Hi"), model("Ho"), thread=thread), failed])
+    content, _ = await export("markdown", store, one=thread)
+    assert content.decode().splitlines()[-1].startswith("- `read_file`")
+    assert "So?" not in content.decode()
+
+
+@pytest.mark.parametrize("name", ["markdown", "html"])
+async def test_what_is_no_conversation_is_said(store: Store, name: str) -> None:
+    record = make_record(operation="models.list")
+    await store.put([record])
+    with pytest.raises(ExportError, match=r"is no conversation: it is models\.list"):
+        await export(name, store, one=record.document["_id"])
+    with pytest.raises(ExportError, match="There is no thread and no interaction"):
+        await export(name, store, one=ObjectId())
+    with pytest.raises(ExportError, match="Which conversation"):
+        await export(name, store)
+
+
+@pytest.mark.parametrize("name", ["markdown", "html"])
+async def test_what_is_shared_can_be_scrubbed_its_title_too(store: Store, name: str) -> None:
+    record = turn(user("Mail ada@example.com"), model("Ho"))
+    await store.put([record])
+    content, report = await export(name, store, one=record.document["_id"], scrub=make_scrub())
+    assert b"ada@" not in content
+    assert content.count(b"[removed: email address]") >= 2
+    assert report.removed == {"email address": 1}
+
+
+async def test_hostile_words_are_shown_and_not_obeyed_in_html(store: Store) -> None:
+    picture = {"inlineData": {"mimeType": "image/svg+xml", "data": "PHN2Zz4="}}
+    record = turn(user(HOSTILE, picture), model({"functionCall": {"name": HOSTILE, "args": {HOSTILE: HOSTILE}}}))
+    await store.put([record])
+    content, _ = await export("html", store, one=record.document["_id"])
+    page = content.decode()
+    tags = Tags(page).found
+    assert not [tag for tag, _ in tags if tag in ("script", "img")]
+    assert not [name for _, attributes in tags for name in attributes if name.startswith("on")]
+    assert not [value for _, attributes in tags if "javascript:" in (value := attributes.get("href") or "")]
+    assert "\x1b" not in page
+    assert "&lt;script&gt;" in page
+
+
+async def test_hostile_words_are_shown_and_not_obeyed_in_markdown(store: Store) -> None:
+    record = turn(user(HOSTILE), model({"functionCall": {"name": HOSTILE, "args": {HOSTILE: "```\n" + HOSTILE}}}))
+    await store.put([record])
+    content, _ = await export("markdown", store, one=record.document["_id"])
+    rendered = MarkdownIt("commonmark").render(content.decode())
+    assert not [tag for tag, attributes in Tags(rendered).found if tag == "script" or "onerror" in attributes]
+    assert b"\x1b" not in content
+
+
+@pytest.mark.parametrize("text", ["a", "`", "``a`", "a\nb", "```"])
+def test_code_stays_code(text: str) -> None:
+    (paragraph,) = [each for each in MarkdownIt("commonmark").parse(f"x {code(text)} y") if each.type == "inline"]
+    assert [each.content for each in paragraph.children or [] if each.type == "code_inline"] == [" ".join(text.split())]
+    (fence,) = MarkdownIt("commonmark").parse(block(text))
+    assert (fence.type, fence.content) == ("fence", f"{text}\n")
+
+
+@pytest.mark.parametrize("text", ["a < b && c > d", "*well*", "```\n<b>\n```", "a\n\n- b"])
+def test_markdown_without_html_stays_as_it_is(text: str) -> None:
+    assert harmless(text) == text

@@ -1,0 +1,136 @@
+"""Which conversations become lines of training data, each once, and where they go."""
+
+from __future__ import annotations
+
+import pytest
+from bson import ObjectId
+
+from gemtap.stores.base import Store
+from tests.unit.exporters.exported import TOOL_USE, call, export, export_parts, lines_of, model, result, turn, user
+
+pytestmark = pytest.mark.anyio
+
+
+def first_words(content: bytes) -> list[str]:
+    return [line["contents"][0]["parts"][0]["text"] for line in lines_of(content)]
+
+
+def lengths(content: bytes) -> list[int]:
+    return [len(line["contents"]) for line in lines_of(content)]
+
+
+async def test_of_a_thread_the_last_turn_is_taken(store: Store) -> None:
+    thread = ObjectId()
+    await store.put([turn(*TOOL_USE[:2], thread=thread), turn(*TOOL_USE, thread=thread, number=2)])
+    content, report = await export("gemini-tuning", store)
+    assert lengths(content) == [4]
+    assert (report.read, report.written["train"]) == (2, 1)
+    assert report.left_out == {"not the last turn of its conversation": 1}
+
+
+async def test_without_a_thread_what_a_later_one_was_given_is_no_last_turn(store: Store) -> None:
+    longer = (*TOOL_USE, user("Thanks!"), model("You are welcome."))
+    aside = (user("What is in a.py?"), model("I cannot know."))
+    await store.put([turn(*TOOL_USE[:2]), turn(*TOOL_USE), turn(*aside), turn(*longer)])
+    content, report = await export("gemini-tuning", store)
+    assert lengths(content) == [2, 6]
+    assert report.left_out == {"not the last turn of its conversation": 2}
+
+
+async def test_clients_may_give_back_an_answer_cut_otherwise(store: Store) -> None:
+    """A stream's pieces, without the thoughts, and calls with other ids."""
+    id_call = {"functionCall": {"id": "x", "name": "read_file", "args": {"path": "a.py"}}}
+    first = turn(user("Look."), model({"text": "Hm.", "thought": True}, "I will look.", call("a.py")))
+    second = turn(user("Look."), model("I will ", "look.", id_call), user(result("1")), model("One."))
+    await store.put([first, second])
+    content, _ = await export("gemini-tuning", store)
+    assert lengths(content) == [4]
+
+
+async def test_every_turn_can_be_had(store: Store) -> None:
+    thread = ObjectId()
+    await store.put([turn(*TOOL_USE[:2], thread=thread), turn(*TOOL_USE, thread=thread, number=2)])
+    content, _ = await export("gemini-tuning", store, every_turn=True)
+    assert lengths(content) == [2, 4]
+
+
+@pytest.mark.parametrize("every_turn", [False, True])
+async def test_what_nobody_would_train_on_is_counted_by_reason(store: Store, *, every_turn: bool) -> None:
+    say = (user("Hi"), model("Ho"))
+    await store.put(
+        [
+            turn(*say, outcome="client_disconnected"),
+            turn(*say, finish_reason="MAX_TOKENS"),
+            turn(*say, finish_reason="SAFETY"),
+            turn(*say, response={"status": 500}),
+            turn(*say, error={"message": "no", "details": None}),
+            turn(*say, answered=False, outcome="complete"),
+            turn(*say, operation="countTokens"),
+            turn(*say, request={"body_truncated": True}),
+            turn(user("Hi"), model()),
+            turn(model("Ho")),
+        ]
+    )
+    content, report = await export("gemini-tuning", store, every_turn=every_turn)
+    assert content == b""
+    assert report.left_out == {
+        "the answer broke off": 2,
+        "the answer was cut short (MAX_TOKENS)": 1,
+        "the answer was cut short (SAFETY)": 1,
+        "failed": 2,
+        "no conversation": 1,
+        "a body is not here whole": 1,
+        "no answer": 1,
+        "no prompt": 1,
+    }
+    assert report.read == report.left_out.total()
+
+
+async def test_a_failed_last_turn_leaves_the_one_before(store: Store) -> None:
+    thread = ObjectId()
+    await store.put(
+        [turn(*TOOL_USE[:2], thread=thread), turn(*TOOL_USE, thread=thread, number=2, finish_reason="MAX_TOKENS")]
+    )
+    content, _ = await export("gemini-tuning", store)
+    assert lengths(content) == [2]
+
+
+async def test_duplicates_are_left_out(store: Store) -> None:
+    await store.put([turn(user("Hi"), model("Ho"), thread=ObjectId()) for _ in range(3)])
+    _, report = await export("gemini-tuning", store)
+    assert report.written["train"] == 1
+    assert report.left_out == {"a duplicate": 2}
+
+
+async def test_lines_are_oldest_first(store: Store) -> None:
+    await store.put([turn(user(f"{n}"), model("Ho")) for n in range(20)])
+    content, _ = await export("gemini-tuning", store)
+    assert first_words(content) == [f"{n}" for n in range(20)]
+
+
+async def test_a_split_parts_no_conversation_and_is_the_same_every_time(store: Store) -> None:
+    threads = [ObjectId() for _ in range(60)]
+    await store.put(
+        [
+            turn(user(f"{n} {number}"), model("Ho"), thread=thread)
+            for n, thread in enumerate(threads)
+            for number in (1, 2)
+        ]
+    )
+    files, report = await export_parts("gemini-tuning", store, split=0.7, every_turn=True)
+    train, validation = ({words.split()[0] for words in first_words(files[part])} for part in ("train", "validation"))
+    assert not train & validation
+    assert len(train) + len(validation) == 60
+    assert 20 < len(train) < 58  # the ids are of chance
+    assert report.written == {"train": 2 * len(train), "validation": 2 * len(validation)}
+    assert (await export_parts("gemini-tuning", store, split=0.7, every_turn=True))[0] == files
+
+
+async def test_without_threads_a_split_goes_by_how_conversations_begin(store: Store) -> None:
+    for n in range(30):
+        await store.put([turn(user(f"{n}"), model("Ho")), turn(user(f"{n}"), model("Ho"), user("So?"), model("Yes."))])
+    files, _ = await export_parts("gemini-tuning", store, split=0.5, every_turn=True)
+    train, validation = (set(first_words(files[part])) for part in ("train", "validation"))
+    assert train
+    assert validation
+    assert not train & validation
