@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
+PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
 .PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd docs lint format pins clean
 
@@ -13,19 +15,19 @@ install: $(VENV)/.run ## gemtap in .venv/bin/gemtap
 
 $(VENV)/.run: requirements/run.txt pyproject.toml src/gemtap/__init__.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --require-hashes -r requirements/run.txt
+	$(PINNED) -r requirements/run.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.run
-	$(PIP) install --quiet --require-hashes -r requirements/test.txt
+	$(PINNED) -r requirements/test.txt
 	touch $@
 
 serve: install ## the proxy on port 4360 and the dashboard on 4361, recording to ./data
 	$(BIN)/gemtap serve
 
 $(VENV)/.demo: requirements/demo.txt $(VENV)/.run
-	$(PIP) install --quiet --require-hashes -r requirements/demo.txt
+	$(PINNED) -r requirements/demo.txt
 	touch $@
 
 demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, agents, the dashboard
@@ -40,7 +42,6 @@ JS := tests/clients/js/node_modules
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm
 	$(BIN)/python -m pytest -m clients tests/clients
 
-# Their pins are complete, and pip refuses hashes for extras of packages that are pinned without them.
 $(VENV)/clients/%/.installed: requirements/clients-%.txt
 	$(PYTHON) -m venv --clear $(@D)
 	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
