@@ -56,6 +56,17 @@ class Record:
     """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
 
 
+class Space(NamedTuple):
+    """What a store takes up on the disk, in bytes."""
+
+    used: int
+    """By what is in it."""
+    free: int
+    """Room within its files that is not in use: what has been deleted since they grew."""
+    content: int
+    """What is in it as it stands now, to compare with itself later: `used` may follow minutes behind."""
+
+
 class Cursor(NamedTuple):
     """A place in the list, which is sorted by (`timestamp`, `_id`), newest first: the last item of a page."""
 
@@ -147,6 +158,33 @@ class Store(Protocol):
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
         """For each of the links that an interaction was stored with, the newest that was."""
+        ...
+
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with, in no particular order; none, no entry."""
+        ...
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies by (`timestamp`, `_id`) ascending, from just after a place on."""
+        ...
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        ...
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions with all that belongs to them, and say how many there were.
+
+        In one short transaction where the store has any: whoever deletes many does it in small batches.
+        """
+        ...
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the store takes up on the disk; `settled`, once what was deleted until now is counted as free."""
+        ...
+
+    async def give_back(self) -> int:
+        """Give a few megabytes of free room back to the disk, and say how many bytes; 0 where no more can be."""
         ...
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
