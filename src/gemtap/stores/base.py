@@ -88,6 +88,16 @@ class Cursor(NamedTuple):
             raise BadCursor("The cursor is not valid. Start again without one.") from exc
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a store that is not as it was put there."""
+
+    id: ObjectId | None
+    """The interaction that it concerns; None where that cannot be told."""
+    what: str
+    """For people: what is wrong, and what that costs."""
+
+
 class Page(NamedTuple):
     """One page of a list: documents without their bodies (see `interaction.summary`), and where the next begins."""
 
@@ -193,6 +203,13 @@ class Store(Protocol):
 
     async def incidents(self, *, limit: int) -> list[Incident]:
         """What happened to recording, newest first."""
+        ...
+
+    def check(self) -> AsyncIterator[Fault]:
+        """Read everything that is stored, and give what is missing or not as it was stored.
+
+        It goes on beside recording, in short reads; nothing is changed.
+        """
         ...
 
     async def ping(self) -> None:

@@ -18,7 +18,7 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Filter, Page, Record, Space
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space
 from gemtap.stores.paging import page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
@@ -26,6 +26,7 @@ from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.deleting import delete, give_back, space
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
+from gemtap.stores.sqlite.integrity import verify
 from gemtap.stores.sqlite.linking import read_linked, read_links_of
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
@@ -143,6 +144,17 @@ class SqliteStore:
     async def incidents(self, *, limit: int) -> list[Incident]:
         """What happened to recording, newest first."""
         return await self._read(partial(read_incidents, limit=limit))
+
+    async def check(self) -> AsyncIterator[Fault]:
+        """What is missing or not as it was stored."""
+        checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
+        try:
+            with translated(self._path):
+                faults = await checker.run(lambda connection: verify(connection, self._bodies))
+                while (fault := await checker.run(lambda _: next(faults, None))) is not None:
+                    yield fault
+        finally:
+            await checker.close()
 
     async def ping(self) -> None:
         """Return if the database can be read."""
