@@ -46,10 +46,11 @@ class ShownMessage:
 def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
     """The number of the first message that this turn added.
 
-    The thread tells, where the interaction is in one; else it is what follows the last words of the model.
+    The thread tells, where this turn continues another. Of a turn that continues none the thread counts everything as
+    new, and yet what the model said in it was sent before, past us: there it is what follows the model's last words.
     """
     asked = len(conversation.prompt)
-    if thread is not None:
+    if thread is not None and thread["parent"] is not None:
         return max(0, asked - max(thread["new_messages"], 0))
     return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
 
