@@ -33,6 +33,7 @@ MOST_SPARES: Final = 512
 """Empty files that are kept: about as many as exchanges end between two batches of the recorder."""
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+_EMPTY: Final = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _LOOK_FOR_SPARES_EVERY: Final = 0.05
@@ -92,7 +93,9 @@ class Spool:
         for path in paths:
             try:
                 if room > 0:
-                    os.truncate(path, 0)
+                    # Emptied and closed again by the same: ext4 takes a file that is emptied, written and then closed
+                    # for one that is being replaced, and its closing, the tap's otherwise, writes it to the disk.
+                    os.close(os.open(path, _EMPTY))
                     path.rename(self.spare / path.name)
                     room -= 1
                 else:
