@@ -74,6 +74,7 @@ def make_dashboard(
     app.include_router(health.make_router(store, spool, progress))
     app.include_router(pages.make_router(render, settings, store, flights, look))
     app.include_router(reading.make_router(render, settings, store, flights, look))
+    app.include_router(analytics.make_router(render, store, look))
     app.include_router(comparing.make_router(render, store, look))
     app.include_router(thread_pages.make_router(render, store, look))
     app.include_router(health_page.make_router(render, store, look))

@@ -40,7 +40,13 @@ class Render(Protocol):
 Look = Callable[[], Awaitable[Health]]
 """How recording goes: every page says so when it does not."""
 
-PAGES: Final = (("/", "Interactions"), ("/health", "Health"), ("/setup", "Setup"))
+PAGES: Final = (
+    ("/", "Interactions"),
+    ("/threads", "Threads"),
+    ("/analytics", "Analytics"),
+    ("/health", "Health"),
+    ("/setup", "Setup"),
+)
 """Where the links at the top of each page lead."""
 
 _SHORTCUTS: Final = {

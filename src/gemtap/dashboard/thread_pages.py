@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 
 from bson import ObjectId
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
 
 from gemtap.dashboard.added import Added, added_of
+from gemtap.dashboard.api import QueryText
 from gemtap.dashboard.growth import charts_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
+from gemtap.stores.query import parse
+from gemtap.stores.thread_list import ThreadSort
 
 _MOST_TURNS: Final = 2_000
 """Turns that a page shows, the last ones."""
@@ -25,9 +31,36 @@ _READ_AT_ONCE: Final = 400_000
 """Bytes of bodies that are read while the page is made. The turns after them load when they are scrolled to."""
 
 
+class ThreadsQuery(BaseModel):
+    """What the list of threads can be asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: str | None = None
+    sort: ThreadSort = "latest"
+    q: QueryText = ""
+    """Threads of which an interaction fits."""
+
+
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """`/threads/ID`."""
+    """`/threads` and `/threads/ID`."""
     router = APIRouter(prefix="/threads", include_in_schema=False, default_response_class=HTMLResponse)
+
+    @router.get("")
+    async def threads(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
+        where = parse(query.q, datetime.now(UTC))
+        page = await store.threads(where, limit=query.limit, sort=query.sort, cursor=query.cursor)
+        kept = {name: str(value) for name, value in query.model_dump(exclude_defaults=True).items()}
+        context = {
+            "threads": [to_json(item) for item in page.items],
+            "more": urlencode({**kept, "cursor": page.next}) if page.next is not None else None,
+            "sort": query.sort,
+            "query": query.q,
+            "continued": query.cursor is not None,
+            "health": await look(),
+        }
+        return await render(request, "threads.html", context)
 
     @router.get("/{id_}")
     async def thread(request: Request, id_: str) -> HTMLResponse:
