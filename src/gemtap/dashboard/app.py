@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gemtap import __version__
 from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
-from gemtap.dashboard import api, api_annotations, api_events, health, health_page, live, pages, reading
+from gemtap.dashboard import api, api_annotations, api_events, api_statistics, health, health_page, live, pages, reading
 from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.flights import Flights, ReadCapture
 from gemtap.dashboard.guard import HostGuard
@@ -57,6 +57,7 @@ def make_dashboard(
         api.make_router(store),
         api_annotations.make_router(store),
         api_events.make_router(store),
+        api_statistics.make_router(store),
         live.make_router(store, flights, look),
     ):
         app.include_router(router, prefix="/api")

@@ -16,6 +16,8 @@ from bson.errors import InvalidId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.filter import Filter as Filter
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 
 class StoreError(Exception):
@@ -147,6 +149,23 @@ class Store(Protocol):
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
         """For each of the links that an interaction was stored with, the newest that was."""
+        ...
+
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match, by time and by one of their fields.
+
+        Sorted by bucket, and within one by requests, most first. Buckets in which nothing began have no row.
+        """
+        ...
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches, each counted whole.
+
+        `latest` goes by the newest interaction that matches. `cursor` is the `next` of the page before, in the same
+        order; else BadCursor.
+        """
         ...
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
