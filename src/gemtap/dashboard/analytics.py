@@ -31,7 +31,7 @@ _LENGTHS: Final[dict[Last, timedelta | None]] = {
     "1y": timedelta(days=365),
     "all": None,
 }
-_NAMES: Final[dict[Last, str]] = {
+_NAMES: Final[dict[str, str]] = {
     "24h": "24 hours",
     "7d": "7 days",
     "30d": "30 days",
@@ -159,7 +159,7 @@ def _choices(query: AnalyticsQuery) -> dict[str, list[dict[str, Any]]]:
     bucket = query.bucket or _BUCKETS[query.last]
     return {
         # Another range has another bucket that suits it.
-        "last": links("last", dict(_NAMES), query.last, ("bucket",)),
+        "last": links("last", _NAMES, query.last, ("bucket",)),
         "bucket": links("bucket", {each: each for each in get_args(Bucket)}, bucket),
         "by": links("by", {each: each.replace("_", " ") for each in _BYS}, query.by),
     }

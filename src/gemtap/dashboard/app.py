@@ -16,9 +16,11 @@ from gemtap import __version__
 from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
 from gemtap.dashboard import (
+    analytics,
     api,
     api_annotations,
     api_events,
+    api_statistics,
     comparing,
     health,
     health_page,
@@ -68,6 +70,7 @@ def make_dashboard(
         api.make_router(store),
         api_annotations.make_router(store),
         api_events.make_router(store),
+        api_statistics.make_router(store),
         live.make_router(store, flights, look),
     ):
         app.include_router(router, prefix="/api")

@@ -92,7 +92,9 @@ class Plot:
     series: tuple[Series, ...]
 
 
-TOKEN_SERIES: Final[tuple[tuple[str, str, str], ...]] = (
+TokenKind = Literal["cached", "new", "tool_use", "reasoning", "output"]
+
+TOKEN_SERIES: Final[tuple[tuple[TokenKind, str, str], ...]] = (
     ("cached", "cached input", "t-cached"),
     ("new", "new input", "t-input"),
     ("tool_use", "tool use", "t-tool"),
@@ -110,7 +112,9 @@ CONTEXT_SERIES: Final[tuple[tuple[Literal["system", "tools", "media", "results",
 )
 
 
-def plots_of(asked: Asked, over_time: Sequence[StatRow], by_key: Sequence[StatRow], keys: Sequence[str | None]) -> list[Plot]:
+def plots_of(
+    asked: Asked, over_time: Sequence[StatRow], by_key: Sequence[StatRow], keys: Sequence[str | None]
+) -> list[Plot]:
     """All plots of a page: `over_time` has a row a bucket, `by_key` a row for each key in it, `keys` the most used."""
     starts = tuple(row["bucket"] for row in over_time if row["bucket"] is not None)
     return [
@@ -167,10 +171,11 @@ def _bucketed(rows: Iterable[StatRow]) -> list[tuple[datetime, StatRow]]:
 
 
 def _tokens(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
-    def number(row: StatRow, kind: str) -> float:
+    def number(row: StatRow, kind: TokenKind) -> float:
         tokens = row["tokens"]
-        values = {**tokens, "new": max(tokens["input"] - tokens["cached"], 0)}
-        return float(values[kind])
+        if kind == "new":
+            return max(tokens["input"] - tokens["cached"], 0)
+        return tokens[kind]
 
     return tuple(
         Series(name, colour, tuple(Mark(number(row, kind), asked.in_bucket(at)) for at, row in _bucketed(rows)))
