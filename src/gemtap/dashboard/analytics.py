@@ -13,7 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from gemtap.dashboard.api import QueryText
-from gemtap.dashboard.plots import SHOWN_KEYS, Asked, cache_share, condition, name_of, plots_of
+from gemtap.dashboard.plots import SHOWN_KEYS, Asked, after, cache_share, condition, name_of, plots_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
@@ -69,7 +69,8 @@ class AnalyticsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    last: Last = "7d"
+    last: Last | None = None
+    """By default seven days, or one as long as no more is recorded."""
     bucket: Bucket | None = None
     by: By = "model"
     q: QueryText = ""
@@ -82,14 +83,16 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     @router.get("/analytics")
     async def analytics(request: Request, query: Annotated[AnalyticsQuery, Query()]) -> Response:
         now = datetime.now(UTC)
-        asked = _asked(query, now)
+        last = query.last or await _enough(store, now)
+        asked = _asked(query, last, now)
         where = parse(query.q, now) & Filter(since=asked.since)
         totals = await store.statistics(where)
         context: dict[str, Any] = {
             "asked": asked,
             "params": query,
+            "last": last,
             "total": totals[0] if totals else None,
-            "choices": _choices(query),
+            "choices": _choices(query, last),
             "health": await look(),
         }
         if totals:
@@ -110,9 +113,15 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     return router
 
 
-def _asked(query: AnalyticsQuery, now: datetime) -> Asked:
-    bucket = query.bucket or _BUCKETS[query.last]
-    length = _LENGTHS[query.last]
+async def _enough(store: Store, now: datetime) -> Last:
+    """The range that a person wants to see who asks for none."""
+    older = await store.page(Filter(until=now - timedelta(days=1)), limit=1)
+    return "7d" if older.items else "24h"
+
+
+def _asked(query: AnalyticsQuery, last: Last, now: datetime) -> Asked:
+    bucket = query.bucket or _BUCKETS[last]
+    length = _LENGTHS[last]
     # Whole buckets: half of one would look like a quiet one.
     since = bucket_start(now - length, bucket) if length is not None else None
     return Asked(query.q.strip(), since, now, bucket, query.by)
@@ -127,6 +136,7 @@ async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
     dearest = await store.threads(where, limit=_THREADS, sort="cost")
     return {
         "plots": plots_of(asked, over_time, by_key, top),
+        "end": after(bucket_start(asked.until, asked.bucket), asked.bucket),
         "rows": [_row(asked, row) for row in keyed[:_ROWS]],
         "more_keys": max(0, len(keyed) - _ROWS),
         "threads": [to_json(dict(item)) for item in dearest.items],
@@ -145,9 +155,9 @@ def _row(asked: Asked, row: StatRow) -> dict[str, Any]:
     }
 
 
-def _choices(query: AnalyticsQuery) -> dict[str, list[dict[str, Any]]]:
+def _choices(query: AnalyticsQuery, last: Last) -> dict[str, list[dict[str, Any]]]:
     """Links to the same page with one thing chosen otherwise."""
-    params = {name: value for name, value in query.model_dump().items() if value}
+    params = {name: value for name, value in {**query.model_dump(), "last": last}.items() if value}
 
     def links(name: str, values: dict[str, str], chosen: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         kept = {key: value for key, value in params.items() if key not in drop}
@@ -156,10 +166,10 @@ def _choices(query: AnalyticsQuery) -> dict[str, list[dict[str, Any]]]:
             for value, shown in values.items()
         ]
 
-    bucket = query.bucket or _BUCKETS[query.last]
+    bucket = query.bucket or _BUCKETS[last]
     return {
         # Another range has another bucket that suits it.
-        "last": links("last", _NAMES, query.last, ("bucket",)),
+        "last": links("last", _NAMES, last, ("bucket",)),
         "bucket": links("bucket", {each: each for each in get_args(Bucket)}, bucket),
         "by": links("by", {each: each.replace("_", " ") for each in _BYS}, query.by),
     }

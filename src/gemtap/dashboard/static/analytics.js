@@ -1,5 +1,5 @@
 // Charts of what stands in the page's tables, in the colours of the sheet. A mark leads to the list behind it.
-const HEIGHT = 220;
+const HEIGHT = 230;
 const LENGTH = { hour: 36e5, day: 864e5, week: 6048e5 };
 
 /** A colour of the sheet as it is now: whether the page is light or dark decides. */
@@ -24,26 +24,42 @@ function lengthOf(start, bucket) {
   return next - new Date(`${start}Z`);
 }
 
+/** Of a bucket: a point stands above the bar of the same time. */
+const middleOf = (start, width) => new Date(Date.parse(`${start}Z`) + width / 2).toISOString().slice(0, 19);
+
+/** A line has a gap where nothing was recorded for a while. */
+function withGaps({ x, y, customdata, hovertext, ...rest }, starts, widths) {
+  const trace = { ...rest, x: [], y: [], customdata: [], hovertext: [] };
+  const add = (...point) => [trace.x, trace.y, trace.customdata, trace.hovertext].forEach((list, at) => list.push(point[at]));
+  starts.forEach((start, at) => {
+    const end = at && Date.parse(`${starts[at - 1]}Z`) + widths[at - 1];
+    if (at && Date.parse(`${start}Z`) > end + widths[at - 1] / 2) add(x[at], null, null, null);
+    add(x[at], y[at], customdata[at], hovertext[at]);
+  });
+  return trace;
+}
+
 function tracesOf(figure) {
-  const { kind, bucket } = figure.dataset;
+  const { kind, bucket, unit } = figure.dataset;
   const rows = [...figure.querySelectorAll("tbody tr")];
   const starts = rows.map((row) => row.dataset.start);
   const widths = starts.map((start) => lengthOf(start, bucket) * 0.86);
+  const scale = unit === "milliseconds" ? 1000 : 1;
   return [...figure.querySelectorAll("thead th[data-colour]")].map((head, place) => {
     const cells = rows.map((row) => row.querySelectorAll("td")[place]);
     const colour = colourOf(head.dataset.colour, "backgroundColor");
     const said = (cell, row) => `${plain(head.textContent)}: ${plain(cell.textContent.trim() || "0")}<br>${row.querySelector("th").textContent}`;
     const trace = {
       name: plain(head.textContent),
-      x: starts,
-      y: cells.map((cell) => (cell.dataset.value === undefined ? null : Number(cell.dataset.value))),
+      x: kind === "bars" ? starts : starts.map((start, at) => middleOf(start, widths[at])),
+      y: cells.map((cell) => (cell.dataset.value === undefined ? null : Number(cell.dataset.value) / scale)),
       customdata: cells.map((cell) => cell.querySelector("a")?.getAttribute("href") ?? null),
       hovertext: cells.map((cell, at) => said(cell, rows[at])),
       hoverinfo: "text",
     };
-    return kind === "bars"
-      ? { ...trace, type: "bar", width: widths, offset: 0, marker: { color: colour, line: { width: 0 } } }
-      : { ...trace, type: "scatter", mode: "lines+markers", line: { color: colour, width: 2 }, marker: { color: colour, size: 6 } };
+    if (kind === "bars") return { ...trace, type: "bar", width: widths, offset: 0, marker: { color: colour, line: { width: 0 } } };
+    const line = { type: "scatter", mode: "lines+markers", line: { color: colour, width: 2 }, marker: { color: colour, size: 6 } };
+    return { ...withGaps(trace, starts, widths), ...line };
   });
 }
 
@@ -51,25 +67,26 @@ function layoutOf(figure) {
   const { unit } = figure.dataset;
   const quiet = colourOf("--quiet");
   const line = colourOf("--line");
+  const { since, until } = figure.closest(".plots").dataset;
   const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, fixedrange: true };
   return {
     barmode: "stack",
     height: HEIGHT,
-    margin: { l: 56, r: 8, t: 6, b: 30 },
+    margin: { l: 56, r: 8, t: 8, b: 40 },
     paper_bgcolor: "transparent",
     plot_bgcolor: "transparent",
     showlegend: false,
     hovermode: "closest",
     hoverlabel: { bgcolor: colourOf("--raised"), bordercolor: line, font: { color: colourOf("--ink") } },
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: quiet },
-    xaxis: { ...axis, type: "date", nticks: 8 },
+    xaxis: { ...axis, type: "date", nticks: 8, range: [since, until] },
     yaxis: {
       ...axis,
       rangemode: "tozero",
       nticks: 5,
       ...(unit === "percent" ? { range: [0, 100], ticksuffix: " %" } : {}),
       ...(unit === "dollars" ? { tickprefix: "$" } : {}),
-      ...(unit === "milliseconds" ? { ticksuffix: " ms" } : {}),
+      ...(unit === "milliseconds" ? { ticksuffix: " s" } : {}),
     },
   };
 }
