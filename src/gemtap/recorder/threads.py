@@ -72,16 +72,25 @@ def trail_of(document: Interaction) -> Trail | None:
     prompt = list(_pieces(conversation.prompt))
     if not prompt:
         return None
-    chain = _chain(prompt)
+    # Where the API holds what was said before, the same words are another question in each conversation.
+    chain = _chain(prompt, _named(conversation.previous) if conversation.previous is not None else b"")
     asked = _link(b"chain", chain[-1])
     answer = list(_pieces([conversation.answer])) if conversation.answer is not None else []
     links = [asked]
+    if conversation.id is not None:
+        links.append(_named(conversation.id))
     if answer:
-        whole = [*prompt, *answer]
-        links.append(_link(b"chain", _chain(whole)[-1]))
-        links += _exchange(whole, len(whole) - 1)
+        links.append(_link(b"chain", _chain(answer, chain[-1])[-1]))
+        links += _exchange([*prompt, *answer], len(prompt))
     messages = len(conversation.prompt)
+    if conversation.previous is not None:
+        return Trail(tuple(links), asked, (((_named(conversation.previous),), messages),), messages)
     return Trail(tuple(links), asked, tuple(_places(prompt, chain, messages)), messages)
+
+
+def _named(id_: str) -> bytes:
+    """The link of an interaction that others name by the API's own id for it."""
+    return _link(b"named", id_.encode("utf-8", "replace"))
 
 
 def _places(prompt: Sequence[_Piece], chain: Sequence[bytes], messages: int) -> Iterator[tuple[tuple[bytes, ...], int]]:
@@ -152,9 +161,9 @@ def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def _chain(pieces: Sequence[_Piece]) -> list[bytes]:
-    """For each piece the hash of it and of all before it."""
-    found, before = [], b""
+def _chain(pieces: Sequence[_Piece], before: bytes = b"") -> list[bytes]:
+    """For each piece the hash of it and of all before it; `before` is the hash of what was before them all."""
+    found = []
     for piece in pieces:
         before = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=16).digest()
         found.append(before)

@@ -186,6 +186,36 @@ async def test_openai_shapes_too(store: Store) -> None:
     assert placed[1]["thread"]["parent"] == placed[0]["_id"]
 
 
+async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
+    """The API keeps the conversation: the same few words are asked in two of them."""
+    threads = Threads(store)
+
+    async def ask(said: str, id_: str, previous: str | None = None) -> tuple[ObjectId, Thread]:
+        request = {"input": said, **({"previous_interaction_id": previous} if previous else {})}
+        answer = {"id": id_, "steps": [{"type": "model_output", "content": [{"type": "text", "text": "Done."}]}]}
+        record = make_record(
+            request_raw=json.dumps(request).encode(),
+            response_raw=json.dumps(answer).encode(),
+            operation="interactions.create",
+        )
+        trail = trail_of(record.document)
+        assert trail is not None
+        document = (await threads.place(record, trail)).document
+        assert document["thread"] is not None
+        return document["_id"], document["thread"]
+
+    one, _ = await ask("Write a poem about the sea.", "a")
+    other, _ = await ask("Write a play about the sea.", "b")
+    second, thread = await ask("Longer.", "c", previous="a")
+    assert thread == {"id": one, "turn": 2, "parent": one, "new_messages": 1}
+    _, thread = await ask("Longer.", "d", previous="b")
+    assert thread == {"id": other, "turn": 2, "parent": other, "new_messages": 1}
+    _, thread = await ask("Longer.", "e", previous="c")
+    assert thread == {"id": one, "turn": 3, "parent": second, "new_messages": 1}
+    _, thread = await ask("Longer.", "f", previous="never seen")
+    assert thread["parent"] is None
+
+
 async def test_what_is_no_conversation_has_no_thread() -> None:
     assert trail_of(make_record(operation="models.list", request_raw=b"").document) is None
     assert trail_of(make_record(request_raw=b"{}").document) is None
