@@ -194,14 +194,32 @@ class Capture:
         self._tap = tap
         self._name = name
         self._file = file
+        self._held: list[bytes] | None = None
 
     def write(self, kind: Kind, at: int, value: Any) -> None:
         """Append one event; `at` is in microseconds since the start. Raises OSError, as on a full disk."""
         event = pack(kind, at, value)
-        written = os.write(self._file, event)
-        while written < len(event):
-            event = event[written:]
-            written = os.write(self._file, event)
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._append(event)
+
+    def hold(self) -> None:
+        """Keep what is written until `release`: for events that come at once, so that one call writes them all."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        """Append what was held, if anything was. Raises OSError, as on a full disk."""
+        held, self._held = self._held, None
+        if held:
+            self._append(b"".join(held))
+
+    def _append(self, events: bytes) -> None:
+        written = os.write(self._file, events)
+        while written < len(events):
+            events = events[written:]
+            written = os.write(self._file, events)
 
     def close(self) -> None:
         """Hand the capture on to the recorder. Raises OSError."""

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from gemtap import amounts
 from gemtap.amounts import in_words
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, print_json
+from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_reading
 from gemtap.settings import SettingsError
 
@@ -80,18 +79,14 @@ def _check(flag: str, text: str | None, read: Callable[[str], object]) -> None:
 async def _prune(store: Store, retention: Retention, at: datetime, *, dry_run: bool) -> Pruned:
     from gemtap.upkeep.prune import prune
 
-    err = Console(stderr=True)
-    columns = (
-        *(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("looking", total=None)
-
-        def show(done: Pruned, looked_at: int, total: int | None) -> None:
-            bar.update(task, description=f"{done.deleted:,} deleted", completed=looked_at, total=total)
-
-        return await prune(store, retention, at, dry_run=dry_run, progress=show)
+    with progress_bar() as show:
+        return await prune(
+            store,
+            retention,
+            at,
+            dry_run=dry_run,
+            progress=lambda done, looked_at, total: show(f"{done.deleted:,} deleted", looked_at, total),
+        )
 
 
 def _plain(done: Pruned, *, dry_run: bool) -> dict[str, Any]:
