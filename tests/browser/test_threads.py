@@ -79,6 +79,24 @@ def test_long_turns_load_when_they_are_seen(visitor: Visitor, gemtap: RunningGem
     page.wait_for_function("id => document.getElementById(id).innerText.length > 150000", arg=f"turn-{ids[-1]}")
 
 
+def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    (first,) = a_thread(gemtap, "The thread that goes on.", 1)
+    page = visitor.open(f"/threads/{first}")
+    expect(page.locator(".turn")).to_have_count(1)
+    page.evaluate("window.mark = 'the same page'")
+    document = gemtap.interaction(first)
+    answer = document["response"]["body"]["candidates"][0]["content"]["parts"]
+    contents = [
+        *document["request"]["body"]["contents"],
+        said("model", *answer),
+        said("user", {"text": "Go on, then."}),
+    ]
+    second = recorded(gemtap, "", contents=contents)
+    expect(page.locator(f"#turn-{second} .message.user")).to_contain_text("Go on, then.")
+    expect(page.locator(".figures dd").first).to_have_text("2")
+    assert page.evaluate("window.mark") == "the same page"
+
+
 def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: RunningGemtap) -> None:
     tool = {"name": "read_file", "description": "Reads a file."}
     contents = [

@@ -97,6 +97,8 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         }
         if totals:
             context |= await _counted(store, where, asked)
+        else:
+            context["anything"] = bool((await store.page(Filter(), limit=1)).items)
         page = await render(request, "analytics.html", context)
         page.headers["content-security-policy"] = _POLICY
         return page
