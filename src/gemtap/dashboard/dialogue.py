@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gemtap.conversation.added import first_fresh as first_fresh
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
-from gemtap.interaction import Json, Thread
+from gemtap.interaction import Json
 
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
@@ -41,17 +42,6 @@ class ShownMessage:
     fresh: bool
     """Whether this turn added it."""
     parts: tuple[ShownPart, ...]
-
-
-def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
-    """The number of the first message that this turn added.
-
-    The thread tells, where the interaction is in one; else it is what follows the last words of the model.
-    """
-    asked = len(conversation.prompt)
-    if thread is not None:
-        return max(0, asked - max(thread["new_messages"], 0))
-    return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
 
 
 def shown_messages(conversation: Conversation, first: int, last: int, fresh_from: int) -> list[ShownMessage]:

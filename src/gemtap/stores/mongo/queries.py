@@ -8,6 +8,7 @@ from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
+from gemtap.stores.mongo.searching import FIELD, WORDS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
@@ -25,10 +26,12 @@ INDEXES: Final = [
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST]) for name in _INDEXED),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
+    IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]
 
 WITHOUT_RAW: Final = {
     "links": 0,
+    FIELD: 0,
     **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")},
 }
 """The projection for the document as it was put: without what only the store knows."""
@@ -58,3 +61,7 @@ def scan_selection(where: Filter, after: Cursor | None, last: Cursor) -> dict[st
         clauses.append({"timestamp": {"$gte": after.timestamp}})
         clauses.append({"$or": [{"timestamp": {"$gt": after.timestamp}}, {"_id": {"$gt": after.id}}]})
     return {"$and": clauses}
+
+
+UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
+"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""

@@ -7,7 +7,7 @@ at the same time: the file is in WAL mode.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,8 @@ from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.linking import read_linked
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
-from gemtap.stores.sqlite.scanning import last_place, read_batch
+from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
+from gemtap.stores.sqlite.search_index import index_texts, tidy
 from gemtap.stores.sqlite.writing import write
 
 _READERS: Final = 3
@@ -107,6 +108,20 @@ class SqliteStore:
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
         """For each of the links that an interaction was stored with, the newest that was."""
         return await self._read(partial(read_linked, links=links)) if links else {}
+
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Documents that were stored without their text, the newest first."""
+        return await self._read(partial(read_due, bodies=self._bodies, limit=limit))
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find these interactions."""
+        with translated(self._path):
+            await self._writer.run(partial(index_texts, texts=texts))
+
+    async def tidy_search(self) -> None:
+        """Drop the parts of the index that are mostly of what was deleted."""
+        with translated(self._path):
+            await self._writer.run(tidy)
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording, in one transaction."""
