@@ -13,8 +13,8 @@ from typing import Any, Final
 from bson import ObjectId
 
 from gemtap.exporters.jsonl import record_of
-from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store, replaces
-from gemtap.stores.filter import Condition, Is
+from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
+from gemtap.stores.presence import absent
 
 _LOOKED_AT: Final = 200
 """Interactions that are compared together."""
@@ -51,7 +51,8 @@ async def copy(source: Store, target: Store, *, progress: Progress | None = None
     done = Copied()
     total = await source.count(Filter())
     async for batch in _everything(source):
-        missing = await _missing(target, batch)
+        wanted = await absent(target, batch)
+        missing = [item for item in batch if item["_id"] in wanted]
         done.present += len(batch) - len(missing)
         done.looked_at += len(batch) - len(missing)
         for some in _portions(missing):
@@ -77,15 +78,6 @@ async def _everything(source: Store) -> AsyncIterator[list[dict[str, Any]]]:
         yield [item for item in batch if _place(item) <= _place(newest[0])]
         if after >= _place(newest[0]):
             return
-
-
-async def _missing(target: Store, batch: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that are not in the target, or only as a capture that was interrupted."""
-    if not batch:
-        return []
-    where = Filter(Condition("id", tuple(Is(item["_id"]) for item in batch)))
-    present = {item["_id"]: item["outcome"] for item in (await target.page(where, limit=len(batch))).items}
-    return [item for item in batch if item["_id"] not in present or replaces(item, present[item["_id"]])]
 
 
 def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
