@@ -16,6 +16,8 @@ from bson.errors import InvalidId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.filter import Filter as Filter
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 
 class StoreError(Exception):
@@ -195,6 +197,23 @@ class Store(Protocol):
 
     async def give_back(self) -> int:
         """Give a few megabytes of free room back to the disk, and say how many bytes; 0 where no more can be."""
+        ...
+
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match, by time and by one of their fields.
+
+        Sorted by bucket, and within one by requests, most first. Buckets in which nothing began have no row.
+        """
+        ...
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches, each counted whole.
+
+        `latest` goes by the newest interaction that matches. `cursor` is the `next` of the page before, in the same
+        order; else BadCursor.
+        """
         ...
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:

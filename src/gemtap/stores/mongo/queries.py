@@ -12,17 +12,21 @@ from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
 AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
+BY_THREAD: Final = [("thread.id", 1), *NEWEST_FIRST, ("tokens.total", 1), ("cost.usd", 1)]
+"""With all that a list of threads adds up."""
 
 _INDEXED: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
-    *("client", "key", "user", "thread", "tag", "rating"),
+    *("client", "key", "user", "tag", "rating"),
 )
 """The fields that lists are filtered by on their own. Of the others the newest are looked through."""
 
 INDEXES: Final = [
-    IndexModel(NEWEST_FIRST),
+    # With the thread, so that lists of threads need no documents.
+    IndexModel([*NEWEST_FIRST, ("thread.id", 1)], name="newest_first"),
     IndexModel(AS_RECORDED),
-    *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST]) for name in _INDEXED),
+    IndexModel(BY_THREAD, name="by_thread"),
+    *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
 ]

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
 
 import zstandard
@@ -37,10 +37,17 @@ from gemtap.stores.mongo.queries import (
     scan_selection,
     selection,
 )
-from gemtap.stores.paging import from_milliseconds, milliseconds_up, page_of
+from gemtap.stores.mongo.statistics import read_parts
+from gemtap.stores.mongo.threads import read_threads
+from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.tallying import rows_of
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 COLLECTION: Final = "gemini_interactions"
 EVENTS: Final = "gemtap_events"
+
+_PLAIN: Final = CodecOptions[dict[str, Any]](tz_aware=True, tzinfo=UTC)
 
 _BATCH: Final = 200
 """Documents that a scan reads at once."""
@@ -55,7 +62,9 @@ class MongoStore:
         self._client = client_for(url)
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
         self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
-        self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, CodecOptions(tz_aware=True))
+        self._plain: AsyncCollection[Any] = self._database.get_collection(COLLECTION, _PLAIN)
+        """The same, for what only reads fields of it."""
+        self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, _PLAIN)
         self._files = BodyFiles(self._database)
         self._created = False
 
@@ -209,6 +218,20 @@ class MongoStore:
     async def give_back(self) -> int:
         """Nothing: MongoDB uses the room again, and gives it back to the disk when it is told to compact."""
         return 0
+
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match."""
+        with translated(self._description):
+            parts = await read_parts(self._plain, where, bucket, by)
+        return await asyncio.to_thread(rows_of, parts, bucket)
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches."""
+        after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
+        with translated(self._description):
+            return await read_threads(self._plain, where, after, sort, limit)
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording."""

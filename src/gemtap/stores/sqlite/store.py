@@ -19,7 +19,7 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space
-from gemtap.stores.paging import page_of
+from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
@@ -31,7 +31,12 @@ from gemtap.stores.sqlite.linking import read_linked, read_links_of
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch
+from gemtap.stores.sqlite.statistics import Floats, read_parts
+from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.writing import write
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.tallying import rows_of
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _READERS: Final = 3
 
@@ -136,6 +141,17 @@ class SqliteStore:
         with translated(self._path):
             return await self._writer.run(give_back)
 
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match."""
+        return await self._read(lambda connection: rows_of(read_parts(connection, where, bucket, by), bucket))
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches."""
+        after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
+        return await self._read(partial(read_threads, where=where, after=after, sort=sort, limit=limit))
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording, in one transaction."""
         with translated(self._path):
@@ -169,6 +185,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     """A connection to the database at this version's schema. Raises StoreError, sqlite3.Error and OSError."""
     connection = connect(path)
     try:
+        connection.create_aggregate("floats", 1, Floats)  # type: ignore[arg-type]  # typeshed wants a result of int alone
         migrate(connection)
     except BaseException:
         connection.close()
