@@ -39,7 +39,7 @@ class Copied:
     """Were deleted from the source meanwhile."""
     incidents: int = 0
     rejected: dict[ObjectId, str] = field(default_factory=dict)
-    """What the target can never hold, and why."""
+    """What the target can never hold, or the source has damaged, and why."""
 
 
 Progress = Callable[[Copied, int], None]
@@ -95,9 +95,8 @@ def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
 
 async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], done: Copied) -> None:
     links = await source.links_of([item["_id"] for item in items])
-    found = await asyncio.gather(*(_record(source, item["_id"]) for item in items))
+    found = await asyncio.gather(*(_record(source, item["_id"], done) for item in items))
     records = [replace(each, links=links.get(each.document["_id"], ())) for each in found if each is not None]
-    done.gone += len(items) - len(records)
     try:
         await target.put(records)
         done.copied += len(records)
@@ -111,9 +110,17 @@ async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], 
                 done.rejected[record.document["_id"]] = str(exc)
 
 
-async def _record(source: Store, id_: ObjectId) -> Record | None:
-    document = await source.get(id_)
-    return None if document is None else await record_of(source, document)
+async def _record(source: Store, id_: ObjectId, done: Copied) -> Record | None:
+    try:
+        document = await source.get(id_)
+        record = None if document is None else await record_of(source, document)
+    except Exception as exc:
+        # If the store itself is away this raises: else it is this one that is damaged, and the others are not.
+        await source.ping()
+        done.rejected[id_] = f"it cannot be read: {type(exc).__name__}: {exc}"
+        return None
+    done.gone += record is None
+    return record
 
 
 def _place(item: dict[str, Any]) -> Cursor:
