@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gemtap.conversation import conversation_of
-from gemtap.dashboard.dialogue import MOST, ShownMessage, first_fresh, shown_messages
+from gemtap.conversation.added import first_fresh
+from gemtap.dashboard.dialogue import MOST, ShownMessage, shown_messages
 from gemtap.interaction import Interaction
 
 _SHOWN: Final = 4_000

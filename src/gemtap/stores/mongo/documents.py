@@ -24,6 +24,7 @@ from bson.raw_bson import RawBSONDocument
 from gemtap.body import gives_back, serialise
 from gemtap.interaction import Json, Side
 from gemtap.stores.base import Record, RecordRejected
+from gemtap.stores.mongo.searching import FIELD, searched
 
 MAX_DOCUMENT: Final = 16 * 1024 * 1024
 """MongoDB's limit on a document, in bytes of BSON: https://www.mongodb.com/docs/manual/reference/limits/"""
@@ -57,6 +58,8 @@ def to_stored(record: Record) -> StoredRecord:
     document: dict[str, Any] = {**record.document}
     if record.links:
         document["links"] = list(record.links)
+    if record.text is not None:
+        document[FIELD] = searched(record.text)
     raws: dict[Side, bytes] = {"request": record.request_raw, "response": record.response_raw}
     files: dict[Side, tuple[FileId, bytes]] = {}
     for side, raw in raws.items():

@@ -12,7 +12,7 @@ import zstandard
 from bson import CodecOptions, ObjectId
 from bson.raw_bson import RawBSONDocument
 from gridfs.errors import CorruptGridFile, NoFile
-from pymongo import ReadPreference, ReplaceOne
+from pymongo import ReadPreference, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
@@ -31,12 +31,14 @@ from gemtap.stores.mongo.queries import (
     INDEXES,
     NEWEST_FIRST,
     OLDEST_FIRST,
+    UNSEARCHABLE,
     WITHOUT_BODIES,
     WITHOUT_RAW,
     oldest_selection,
     scan_selection,
     selection,
 )
+from gemtap.stores.mongo.searching import FIELD, searched
 from gemtap.stores.mongo.statistics import read_parts
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
@@ -232,6 +234,26 @@ class MongoStore:
         after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
         with translated(self._description):
             return await read_threads(self._plain, where, after, sort, limit)
+
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Documents that were stored without their text, the newest first."""
+        with translated(self._description):
+            found = self._interactions.find(UNSEARCHABLE, WITHOUT_RAW, sort=NEWEST_FIRST, limit=-limit)
+            return [cast(Interaction, await asyncio.to_thread(from_stored, document)) async for document in found]
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find these interactions."""
+        if not texts:
+            return
+        with translated(self._description):
+            changes = [
+                UpdateOne({"_id": id_, FIELD: None}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                for id_, text in texts.items()
+            ]
+            await self._interactions.bulk_write(changes, ordered=False)
+
+    async def tidy_search(self) -> None:
+        """Nothing: the words go with their document."""
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording."""
