@@ -18,6 +18,7 @@ from gemtap.importers import har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
 from gemtap.recorder.captured import CaptureUnreadable
+from gemtap.recorder.searchable import text_of
 from gemtap.recorder.threads import Threads, Trail, trail_of
 from gemtap.stores.base import Record, RecordRejected, Store
 from gemtap.stores.presence import absent
@@ -161,13 +162,12 @@ class _Work:
         return None
 
     async def _placed(self, record: Record, *, is_own: bool) -> Record:
-        """The record with its links; what Gemtap has not recorded itself gets its place in a thread too."""
+        """The record with its links and words; what Gemtap has not recorded itself gets its place in a thread too."""
         trail = await asyncio.to_thread(_trail, record)
-        if trail is None:
-            return record
-        if is_own:
-            return replace(record, links=trail.links)
-        return await self._threads.place(record, trail)
+        if trail is not None:
+            record = replace(record, links=trail.links) if is_own else await self._threads.place(record, trail)
+        # What a turn added is known once its place is.
+        return replace(record, text=await asyncio.to_thread(text_of, record.document))
 
     async def _put(self, records: dict[str, Record]) -> None:
         if not records:

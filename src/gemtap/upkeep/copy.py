@@ -6,13 +6,14 @@ What is there already is left as it is, so that running it again copies the rest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bson import ObjectId
 
 from gemtap.exporters.jsonl import record_of
+from gemtap.recorder.searchable import text_of
 from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
 from gemtap.stores.presence import absent
 
@@ -96,7 +97,7 @@ def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
 async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], done: Copied) -> None:
     links = await source.links_of([item["_id"] for item in items])
     found = await asyncio.gather(*(_record(source, item["_id"], done) for item in items))
-    records = [replace(each, links=links.get(each.document["_id"], ())) for each in found if each is not None]
+    records = await asyncio.to_thread(_with_all, [each for each in found if each is not None], links)
     try:
         await target.put(records)
         done.copied += len(records)
@@ -108,6 +109,11 @@ async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], 
                 done.copied += 1
             except RecordRejected as exc:
                 done.rejected[record.document["_id"]] = str(exc)
+
+
+def _with_all(records: Sequence[Record], links: Mapping[ObjectId, tuple[bytes, ...]]) -> list[Record]:
+    """The records with their links and with what searches go through."""
+    return [replace(each, links=links.get(each.document["_id"], ()), text=text_of(each.document)) for each in records]
 
 
 async def _record(source: Store, id_: ObjectId, done: Copied) -> Record | None:
