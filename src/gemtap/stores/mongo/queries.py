@@ -36,7 +36,7 @@ INDEXES: Final = [
 WITHOUT_RAW: Final = {
     "links": 0,
     FIELD: 0,
-    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")},
+    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file", "raw_hash")},
 }
 """The projection for the document as it was put: without what only the store knows."""
 

@@ -176,12 +176,13 @@ class SqliteStore:
         """What happened to recording, newest first."""
         return await self._read(partial(read_incidents, limit=limit))
 
-    async def check(self) -> AsyncIterator[Fault]:
+    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
         checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
         try:
             with translated(self._path):
-                faults = await checker.run(lambda connection: verify(connection, self._bodies))
+                tell = looked_at or (lambda _: None)
+                faults = await checker.run(lambda connection: verify(connection, self._bodies, tell))
                 while (fault := await checker.run(lambda _: next(faults, None))) is not None:
                     yield fault
         finally:
