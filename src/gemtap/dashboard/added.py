@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gemtap.dashboard.dialogue import MOST, ShownMessage, first_fresh, shown_messages, spoken
+from gemtap.conversation.added import first_fresh
+from gemtap.dashboard.dialogue import MOST, ShownMessage, shown_messages, spoken
 from gemtap.interaction import Interaction
 
 _SHOWN: Final = 4_000

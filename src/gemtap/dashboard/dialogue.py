@@ -9,7 +9,7 @@ from typing import Final
 from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
-from gemtap.interaction import Interaction, Json, Thread
+from gemtap.interaction import Interaction, Json
 
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
@@ -73,18 +73,6 @@ def _joined(message: Message) -> Message:
             case _:
                 parts.append(part)
     return replace(message, parts=tuple(parts))
-
-
-def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
-    """The number of the first message that this turn added.
-
-    The thread tells, where this turn continues another. Of a turn that continues none the thread counts everything as
-    new, and yet what the model said in it was sent before, past us: there it is what follows the model's last words.
-    """
-    asked = len(conversation.prompt)
-    if thread is not None and thread["parent"] is not None:
-        return max(0, asked - max(thread["new_messages"], 0))
-    return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
 
 
 def shown_messages(

@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gemtap.conversation import Conversation
+from gemtap.conversation.added import first_fresh
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
 from gemtap.dashboard.added import added_of
@@ -78,7 +79,7 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
         conversation = _spoken(document)
         last = min(before, len(conversation.messages))
         first = max(0, last - dialogue.MOST)
-        fresh_from = dialogue.first_fresh(conversation, document["thread"])
+        fresh_from = first_fresh(conversation, document["thread"])
         context = {
             "document": {"id": id_},
             "first": first,
@@ -171,7 +172,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     }
     if conversation is not None:
         count = len(conversation.messages)
-        fresh_from = dialogue.first_fresh(conversation, document["thread"])
+        fresh_from = first_fresh(conversation, document["thread"])
         # What this turn added, and before it a little of what it is about.
         first = max(0, min(fresh_from, count - 1) - 2, count - dialogue.MOST)
         context |= {

@@ -7,11 +7,11 @@ import json
 import pytest
 from bson import ObjectId
 
+from gemtap.conversation.added import first_fresh
 from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought
 from gemtap.dashboard.dialogue import (
     SHOWN,
     fields_of,
-    first_fresh,
     media_kind,
     paired,
     part_of,

@@ -8,6 +8,7 @@ from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
+from gemtap.stores.mongo.searching import FIELD, WORDS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
@@ -29,11 +30,13 @@ INDEXES: Final = [
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
+    IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]
 
 WITHOUT_RAW: Final = {
     "links": 0,
-    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")},
+    FIELD: 0,
+    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file", "raw_hash")},
 }
 """The projection for the document as it was put: without what only the store knows."""
 
@@ -74,3 +77,7 @@ def _after(place: Cursor | None) -> list[dict[str, Any]]:
         {"timestamp": {"$gte": place.timestamp}},
         {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gt": place.id}}]},
     ]
+
+
+UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
+"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""
