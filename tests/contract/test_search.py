@@ -149,7 +149,7 @@ async def test_pages_are_newest_first_without_gaps_or_repeats(store: Store, quer
 async def test_a_frequent_word_with_a_rare_value(store: Store, condition: str) -> None:
     name = condition.partition(":")[0]
     plain = make_record().document
-    unlike: dict[str, Any] = {
+    respects: dict[str, dict[str, Any]] = {
         "outcome": {"outcome": "refused"},
         "status": {"response": {"status": 429}},
         "error": {"error": {"message": "broken", "details": None}},
@@ -159,7 +159,8 @@ async def test_a_frequent_word_with_a_rare_value(store: Store, condition: str) -
         "thread": {
             "thread": {"id": ObjectId("66f1c0ffee0123456789abcd"), "turn": 1, "parent": None, "new_messages": 1}
         },
-    }.get(name, {name: "p"})
+    }
+    unlike = respects.get(name, {name: "p"})
     rare = said("common", **unlike)
     records = [*(said("common") for _ in range(5)), rare, said("other", **unlike)]
     await store.put(records)
@@ -199,6 +200,20 @@ async def test_what_was_stored_without_its_text_is_made_searchable_newest_first(
     assert [document["_id"] for document in await store.unsearchable(limit=10)] == [id_of(records[1])]
     await store.tidy_search()
     assert len(await found(store, "later")) == 4
+
+
+async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_until_then(store: Store) -> None:
+    noted, other = said("first words"), said("other words")
+    await store.put([noted, other])
+    await store.annotate(id_of(noted), note="remember", rating="good")
+    assert await found(store, "first") == [id_of(noted)]
+    assert [document["note"] for document in await store.unsearchable(limit=10)] == ["remember"]
+    await store.make_searchable({id_of(noted): "second remember", id_of(other): "not due"})
+    assert await found(store, "first") == await found(store, "due") == []
+    assert await found(store, "second remember") == [id_of(noted)]
+    assert await store.unsearchable(limit=10) == []
+    await store.annotate(id_of(noted), tags=["a"])
+    assert await store.unsearchable(limit=10) == []
 
 
 QUERIES = st.lists(

@@ -61,7 +61,3 @@ def scan_selection(where: Filter, after: Cursor | None, last: Cursor) -> dict[st
         clauses.append({"timestamp": {"$gte": after.timestamp}})
         clauses.append({"$or": [{"timestamp": {"$gt": after.timestamp}}, {"_id": {"$gt": after.id}}]})
     return {"$and": clauses}
-
-
-UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
-"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""
