@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from bson import ObjectId
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.query import BadQuery, parse
+from gemtap.stores.thread_list import ThreadSort
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +42,12 @@ async def found(store: Store, query: str, limit: int = 100) -> list[ObjectId]:
         if cursor is None:
             break
     assert [document["_id"] async for document in store.scan(where)] == ids[::-1]
+    assert [item["_id"] for item in await store.oldest(where, limit=1000)] == ids[::-1]
+    assert await store.count(where) == sum(row["requests"] for row in await store.statistics(where)) == len(ids)
+    for sort in get_args(ThreadSort):
+        threads = await store.threads(where, limit=1000, sort=sort)
+        assert sum(item["turns"] for item in threads.items) >= len(ids)
+        assert bool(threads.items) == bool(ids)
     return ids
 
 
@@ -149,7 +156,7 @@ async def test_pages_are_newest_first_without_gaps_or_repeats(store: Store, quer
 async def test_a_frequent_word_with_a_rare_value(store: Store, condition: str) -> None:
     name = condition.partition(":")[0]
     plain = make_record().document
-    respects: dict[str, dict[str, Any]] = {
+    values: dict[str, dict[str, Any]] = {
         "outcome": {"outcome": "refused"},
         "status": {"response": {"status": 429}},
         "error": {"error": {"message": "broken", "details": None}},
@@ -160,7 +167,7 @@ async def test_a_frequent_word_with_a_rare_value(store: Store, condition: str) -
             "thread": {"id": ObjectId("66f1c0ffee0123456789abcd"), "turn": 1, "parent": None, "new_messages": 1}
         },
     }
-    unlike = respects.get(name, {name: "p"})
+    unlike = values.get(name, {name: "p"})
     rare = said("common", **unlike)
     records = [*(said("common") for _ in range(5)), rare, said("other", **unlike)]
     await store.put(records)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gemtap.conversation.added import first_fresh as first_fresh
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Json
@@ -44,8 +43,13 @@ class ShownMessage:
     parts: tuple[ShownPart, ...]
 
 
-def shown_messages(conversation: Conversation, first: int, last: int, fresh_from: int) -> list[ShownMessage]:
-    """The messages from one number up to another, each result with its call where both are among them."""
+def shown_messages(
+    conversation: Conversation, first: int, last: int, fresh_from: int, *, fresh: int = SHOWN, resent: int = SHOWN
+) -> list[ShownMessage]:
+    """The messages from one number up to another, each result with its call where both are among them.
+
+    `fresh` and `resent`: characters that are shown of a text that is new, and of one that was sent again.
+    """
     pairs = paired(conversation.messages)
     # A result that this turn brought stands as new, not with the call of a turn before.
     nested = {
@@ -54,13 +58,13 @@ def shown_messages(conversation: Conversation, first: int, last: int, fresh_from
     results = {call: result for result, call in nested.items()}
     messages = []
     for number, message in enumerate(conversation.messages[first:last], first):
-        parts = []
+        parts, longest = [], fresh if number >= fresh_from else resent
         for index, part in enumerate(message.parts):
             place = number, index
             call = pairs.get(place)
             if place in nested:
                 continue  # it stands with its call
-            shown = shorten(part, place)
+            shown = shorten(part, place, longest)
             asked = _part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
                 shown = replace(shown, call=asked)

@@ -24,7 +24,7 @@ def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
         clauses.append("(timestamp, id) < (?, ?)")
         parameters += _key(after)
     return Query(
-        f"SELECT document FROM interactions {_where(clauses)}ORDER BY timestamp DESC, id DESC LIMIT ?",  # noqa: S608
+        f"SELECT document FROM interactions {where_clause(clauses)}ORDER BY timestamp DESC, id DESC LIMIT ?",  # noqa: S608
         [*parameters, limit],
     )
 
@@ -38,7 +38,19 @@ def scan_query(where: Filter, after: Cursor | None, last: Cursor, columns: str, 
     clauses.append("(timestamp, id) <= (?, ?)")
     parameters += _key(last)
     return Query(
-        f"SELECT {columns} FROM interactions {_where(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
+        f"SELECT {columns} FROM interactions {where_clause(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
+        [*parameters, limit],
+    )
+
+
+def oldest_query(where: Filter, after: Cursor | None, limit: int) -> Query:
+    """The documents that match, oldest first, from just after a place on."""
+    clauses, parameters = clauses_of(where)
+    if after is not None:
+        clauses.append("(timestamp, id) > (?, ?)")
+        parameters += _key(after)
+    return Query(
+        f"SELECT document FROM interactions {where_clause(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
         [*parameters, limit],
     )
 
@@ -47,7 +59,7 @@ def last_query(where: Filter) -> Query:
     """Where the newest is that matches."""
     clauses, parameters = clauses_of(where)
     return Query(
-        f"SELECT timestamp, id FROM interactions {_where(clauses)}"  # noqa: S608
+        f"SELECT timestamp, id FROM interactions {where_clause(clauses)}"  # noqa: S608
         "ORDER BY timestamp DESC, id DESC LIMIT 1",
         parameters,
     )
@@ -57,5 +69,6 @@ def _key(place: Cursor) -> list[SqlValue]:
     return [milliseconds(place.timestamp), place.id.binary]
 
 
-def _where(clauses: list[str]) -> str:
+def where_clause(clauses: list[str]) -> str:
+    """`WHERE` and what must hold; nothing where nothing must."""
     return f"WHERE {' AND '.join(clauses)} " if clauses else ""

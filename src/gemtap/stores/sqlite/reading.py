@@ -16,9 +16,9 @@ from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.paging import milliseconds_up
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import page_query
+from gemtap.stores.sqlite.queries import oldest_query, page_query, where_clause
 from gemtap.stores.sqlite.rows import chunk_times, summary
-from gemtap.stores.sqlite.searching import asks_for_words, found_rows
+from gemtap.stores.sqlite.searching import asks_for_words, found_rows, selection
 from gemtap.stores.sqlite.values import restore
 
 WHOLE: Final = "document, chunks, request_form, request_value, request_raw, response_form, response_value, response_raw"
@@ -64,6 +64,26 @@ def read_page(connection: sqlite3.Connection, where: Filter, after: Cursor | Non
     found = found_rows(connection, where, "document", newest_first=True, after=after)
     with transaction(connection, "DEFERRED"), closing(found) as rows:
         return list(_summaries(islice(rows, limit)))
+
+
+def read_oldest(
+    connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int
+) -> list[dict[str, Any]]:
+    """Up to `limit` documents without bodies, oldest first."""
+    if not asks_for_words(where):
+        return list(_summaries(connection.execute(*oldest_query(where, after, limit))))
+    found = found_rows(connection, where, "document", newest_first=False, after=after)
+    with transaction(connection, "DEFERRED"), closing(found) as rows:
+        return list(_summaries(islice(rows, limit)))
+
+
+def count(connection: sqlite3.Connection, where: Filter) -> int:
+    """How many documents match."""
+    with transaction(connection, "DEFERRED"):
+        clauses, parameters = selection(connection, where)
+        counted = connection.execute(f"SELECT count(*) FROM interactions {where_clause(clauses)}", parameters)  # noqa: S608
+        number: int = counted.fetchone()[0]
+    return number
 
 
 def read_recorded_since(connection: sqlite3.Connection, moment: datetime, limit: int) -> list[dict[str, Any]]:

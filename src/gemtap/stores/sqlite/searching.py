@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -12,6 +14,7 @@ from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.filter import TEXT, Condition, Is, Says, Within
 from gemtap.stores.paging import milliseconds, milliseconds_up
 from gemtap.stores.sqlite.conditions import clauses_of, plain
+from gemtap.stores.sqlite.rows import SqlValue
 from gemtap.stores.sqlite.search_index import (
     EVERYTHING,
     MARKED,
@@ -35,6 +38,14 @@ def asks_for_words(where: Filter) -> bool:
     return any(term.field == TEXT for term in where.terms)
 
 
+def selection(connection: sqlite3.Connection, where: Filter) -> tuple[list[str], list[SqlValue]]:
+    """The conditions of any filter, and their parameters: words are looked up first. Within one transaction."""
+    if not asks_for_words(where):
+        return clauses_of(where)
+    with closing(_found(connection, where, newest_first=True)) as numbers:
+        return ["number IN (SELECT value FROM json_each(?))"], [json.dumps(list(numbers))]
+
+
 def found_rows(
     connection: sqlite3.Connection,
     where: Filter,
@@ -48,6 +59,20 @@ def found_rows(
 
     To be closed, and read within one transaction, which keeps the parts there that were there at the beginning.
     """
+    with closing(_found(connection, where, newest_first=newest_first, after=after, last=last)) as numbers:
+        for number in numbers:
+            yield connection.execute(f"SELECT {columns} FROM interactions WHERE number = ?", (number,)).fetchone()  # noqa: S608
+
+
+def _found(
+    connection: sqlite3.Connection,
+    where: Filter,
+    *,
+    newest_first: bool,
+    after: Cursor | None = None,
+    last: Cursor | None = None,
+) -> Generator[int, None, None]:
+    """The numbers of the rows."""
     match = _match(where)
     clauses, parameters = clauses_of(Filter(*(term for term in where.terms if term.field != TEXT)))
     for cursor, operator in ((after, "<" if newest_first else ">"), (last, ">=" if newest_first else "<=")):
@@ -69,8 +94,7 @@ def found_rows(
             [match, low, high, *parameters],
         )
         try:
-            for number in _in_order(rows, newest_first):
-                yield connection.execute(f"SELECT {columns} FROM interactions WHERE number = ?", (number,)).fetchone()  # noqa: S608
+            yield from _in_order(rows, newest_first)
         finally:
             rows.close()
 
