@@ -77,7 +77,3 @@ def _after(place: Cursor | None) -> list[dict[str, Any]]:
         {"timestamp": {"$gte": place.timestamp}},
         {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gt": place.id}}]},
     ]
-
-
-UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
-"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""
