@@ -106,7 +106,7 @@ def row_of(start: datetime | None, key: str | None, documents: list[Interaction]
         "duration_ms": ranked([each["request_duration_ms"] for each in documents]),
         "first_byte_ms": ranked([each["timing"]["first_byte_ms"] for each in documents]),
         "context": {
-            name: sum(dict(each["context"] or {}).get(name, 0) for each in documents)  # type: ignore[misc]
+            name: sum(dict(each["context"] or {}).get(name, 0) for each in documents)
             for name in CONTEXT
         },
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from array import array
 from collections.abc import Iterator
 from typing import Final
 
@@ -12,7 +11,7 @@ from bson import ObjectId
 from gemtap.stores.base import Filter
 from gemtap.stores.sqlite.conditions import COLUMNS
 from gemtap.stores.sqlite.queries import selection, where_clause
-from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part
+from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part, floats
 
 _HOUR: Final = 3_600_000
 _DAY: Final = 24 * _HOUR
@@ -59,13 +58,12 @@ class Floats:
     """The SQL function `floats`: every value that is not NULL, as `stores.statistics.Part` has them."""
 
     def __init__(self) -> None:
-        self._values = array("f")
+        self._values: list[float | None] = []
 
     def step(self, value: float | None) -> None:
         """Take one value."""
-        if value is not None:
-            self._values.append(value)
+        self._values.append(value)
 
     def finalize(self) -> bytes:
         """All of them."""
-        return self._values.tobytes()
+        return floats(self._values)

@@ -19,21 +19,22 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Filter, Page, Record
+from gemtap.stores.counting import statistics
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
+from gemtap.stores.sqlite.counts import SqliteCounts
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.linking import read_linked
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch
-from gemtap.stores.sqlite.statistics import Floats, read_parts
+from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.writing import write
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import rows_of
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _READERS: Final = 3
@@ -49,6 +50,7 @@ class SqliteStore:
         self._bodies = BodyStore()
         self._writer = ConnectionThreads(path, open_database, threads=1, name="sqlite-writer")
         self._readers = ConnectionThreads(path, open_database, threads=_READERS, name="sqlite-reader")
+        self._counts = SqliteCounts(self._read, self._write)
 
     @property
     def description(self) -> str:
@@ -115,7 +117,7 @@ class SqliteStore:
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
-        return await self._read(lambda connection: rows_of(read_parts(connection, where, bucket, by), bucket))
+        return await statistics(self._counts, where, bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
@@ -136,6 +138,10 @@ class SqliteStore:
     async def ping(self) -> None:
         """Return if the database can be read."""
         await self._read(_answer)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with translated(self._path):
+            return await self._writer.run(work)
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with translated(self._path):
