@@ -105,10 +105,7 @@ def row_of(start: datetime | None, key: str | None, documents: list[Interaction]
         "priced": len(costs),
         "duration_ms": ranked([each["request_duration_ms"] for each in documents]),
         "first_byte_ms": ranked([each["timing"]["first_byte_ms"] for each in documents]),
-        "context": {
-            name: sum(dict(each["context"] or {}).get(name, 0) for each in documents)
-            for name in CONTEXT
-        },
+        "context": {name: sum(dict(each["context"] or {}).get(name, 0) for each in documents) for name in CONTEXT},
     }
 
 
@@ -208,3 +205,5 @@ async def test_statistics_follow_what_is_stored_changed_and_replaced(store: Stor
     await store.put([whole, half])
     assert await store.annotate(whole.document["_id"], tags=["seen"], rating="good")
     assert await told() == counted([record.document for record in (*records, whole)], bucket, "outcome")
+    assert await store.delete([record.document["_id"] for record in records[:10]]) == 10
+    assert await told() == counted([record.document for record in (*records[10:], whole)], bucket, "outcome")

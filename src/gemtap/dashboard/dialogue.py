@@ -46,16 +46,22 @@ class ShownMessage:
 def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
     """The number of the first message that this turn added.
 
-    The thread tells, where the interaction is in one; else it is what follows the last words of the model.
+    The thread tells, where this turn continues another. Of a turn that continues none the thread counts everything as
+    new, and yet what the model said in it was sent before, past us: there it is what follows the model's last words.
     """
     asked = len(conversation.prompt)
-    if thread is not None:
+    if thread is not None and thread["parent"] is not None:
         return max(0, asked - max(thread["new_messages"], 0))
     return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
 
 
-def shown_messages(conversation: Conversation, first: int, last: int, fresh_from: int) -> list[ShownMessage]:
-    """The messages from one number up to another, each result with its call where both are among them."""
+def shown_messages(
+    conversation: Conversation, first: int, last: int, fresh_from: int, *, fresh: int = SHOWN, resent: int = SHOWN
+) -> list[ShownMessage]:
+    """The messages from one number up to another, each result with its call where both are among them.
+
+    `fresh` and `resent`: characters that are shown of a text that is new, and of one that was sent again.
+    """
     pairs = paired(conversation.messages)
     # A result that this turn brought stands as new, not with the call of a turn before.
     nested = {
@@ -64,13 +70,13 @@ def shown_messages(conversation: Conversation, first: int, last: int, fresh_from
     results = {call: result for result, call in nested.items()}
     messages = []
     for number, message in enumerate(conversation.messages[first:last], first):
-        parts = []
+        parts, longest = [], fresh if number >= fresh_from else resent
         for index, part in enumerate(message.parts):
             place = number, index
             call = pairs.get(place)
             if place in nested:
                 continue  # it stands with its call
-            shown = shorten(part, place)
+            shown = shorten(part, place, longest)
             asked = _part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
                 shown = replace(shown, call=asked)

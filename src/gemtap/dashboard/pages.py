@@ -16,12 +16,13 @@ from gemtap.instructions import CLIENTS
 from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Store
+from gemtap.stores.fields import FIELDS
 
 _NO_FILTERS: Final = ("limit", "cursor")
 
 
 def make_router(render: Render, settings: Settings, store: Store, flights: Flights, look: Look) -> APIRouter:
-    """`/`, `/rows` and `/setup`."""
+    """`/`, `/rows`, `/queries` and `/setup`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
@@ -31,6 +32,9 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
             "items": [to_json(item) for item in page.items],
             "older": _query({**params, "cursor": page.next}) if page.next is not None else None,
             "chips": _chips(params),
+            "query": params.get("q", ""),
+            "kept": _kept(params),
+            "narrowed": lambda name, value: _query({**_without(params, "cursor"), name: value}),
             "continued": query.cursor is not None,
         }
 
@@ -46,6 +50,13 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
     async def rows(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
         """The list alone, for a page that is open already."""
         return await render(request, "list.html", await listed(request, query))
+
+    @router.get("/queries")
+    async def queries(request: Request) -> HTMLResponse:
+        """What can be written into the search."""
+        return await render(
+            request, "queries.html", {"fields": FIELDS, "query": "", "kept": {}, "health": await look()}
+        )
 
     @router.get("/setup")
     async def setup(request: Request) -> HTMLResponse:
@@ -68,8 +79,17 @@ def _chips(params: QueryParams) -> list[dict[str, str]]:
         {
             "name": name,
             "value": value,
-            "without": _query({key: each for key, each in params.items() if key not in (name, "cursor")}),
+            "without": _query(_without(params, name, "cursor")),
         }
         for name, value in params.items()
         if name not in _NO_FILTERS
     ]
+
+
+def _kept(params: QueryParams) -> dict[str, str]:
+    """What a search leaves as it is."""
+    return _without(params, "q", "cursor")
+
+
+def _without(params: QueryParams, *names: str) -> dict[str, str]:
+    return {name: value for name, value in params.items() if name not in names}

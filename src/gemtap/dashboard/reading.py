@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from gemtap.conversation import Conversation, conversation_of
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
+from gemtap.dashboard.added import added_of
 from gemtap.dashboard.api import known_id, unknown
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render, pretty
@@ -29,6 +30,9 @@ _MEDIA_HEADERS: Final = {
     # A page of this origin may show a PDF in itself; nobody else may.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
 }
+
+_REMINDER: Final = 1_200
+"""Characters of a text that was sent again, of which the page shows a little: what the new ones are about."""
 
 _TURNS_SEARCHED: Final = 100
 """Turns of the thread among which the next one is looked for."""
@@ -83,6 +87,17 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
             "health": await look(),
         }
         return await render(request, "messages.html", context)
+
+    @router.get("/added")
+    async def added(request: Request, id_: str) -> HTMLResponse:
+        """What this turn added to its thread."""
+        document = await document_of(id_)
+        context = {
+            "document": to_json(summary(document)),
+            "added": await asyncio.to_thread(added_of, document),
+            "health": await look(),
+        }
+        return await render(request, "added.html", context)
 
     @router.get("/parts/{number}")
     async def part(request: Request, id_: str, number: str) -> HTMLResponse:
@@ -161,7 +176,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         context |= {
             "first": first,
             "fresh_from": fresh_from,
-            "messages": dialogue.shown_messages(conversation, first, count, fresh_from),
+            "messages": dialogue.shown_messages(conversation, first, count, fresh_from, resent=_REMINDER),
         }
     return context
 

@@ -58,6 +58,17 @@ class Record:
     """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
 
 
+class Space(NamedTuple):
+    """What a store takes up on the disk, in bytes."""
+
+    used: int
+    """By what is in it."""
+    free: int
+    """Room within its files that is not in use: what has been deleted since they grew."""
+    content: int
+    """What is in it as it stands now, to compare with itself later: `used` may follow minutes behind."""
+
+
 class Cursor(NamedTuple):
     """A place in the list, which is sorted by (`timestamp`, `_id`), newest first: the last item of a page."""
 
@@ -77,6 +88,16 @@ class Cursor(NamedTuple):
             return cls(datetime.fromtimestamp(milliseconds / 1000, UTC), ObjectId(str(id_)))
         except (binascii.Error, ValueError, TypeError, OverflowError, OSError, RecursionError, InvalidId) as exc:
             raise BadCursor("The cursor is not valid. Start again without one.") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something in a store that is not as it was put there."""
+
+    id: ObjectId | None
+    """The interaction that it concerns; None where that cannot be told."""
+    what: str
+    """For people: what is wrong, and what that costs."""
 
 
 class Page(NamedTuple):
@@ -151,6 +172,33 @@ class Store(Protocol):
         """For each of the links that an interaction was stored with, the newest that was."""
         ...
 
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with, in no particular order; none, no entry."""
+        ...
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies by (`timestamp`, `_id`) ascending, from just after a place on."""
+        ...
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        ...
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions with all that belongs to them, and say how many there were.
+
+        In one short transaction where the store has any: whoever deletes many does it in small batches.
+        """
+        ...
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the store takes up on the disk; `settled`, once what was deleted until now is counted as free."""
+        ...
+
+    async def give_back(self) -> int:
+        """Give a few megabytes of free room back to the disk, and say how many bytes; 0 where no more can be."""
+        ...
+
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match, by time and by one of their fields.
 
@@ -174,6 +222,13 @@ class Store(Protocol):
 
     async def incidents(self, *, limit: int) -> list[Incident]:
         """What happened to recording, newest first."""
+        ...
+
+    def check(self) -> AsyncIterator[Fault]:
+        """Read everything that is stored, and give what is missing or not as it was stored.
+
+        It goes on beside recording, in short reads; nothing is changed.
+        """
         ...
 
     async def ping(self) -> None:

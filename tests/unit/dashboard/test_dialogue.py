@@ -60,8 +60,9 @@ def test_of_a_long_text_the_beginning_is_shown() -> None:
     assert part.part == Text("x" * SHOWN)
 
 
-def thread(new_messages: int) -> Thread:
-    return {"id": ObjectId(), "turn": 2, "parent": None, "new_messages": new_messages}
+def thread(new_messages: int, *, begins: bool = False) -> Thread:
+    turn, parent = (1, None) if begins else (2, ObjectId())
+    return {"id": ObjectId(), "turn": turn, "parent": parent, "new_messages": new_messages}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,8 @@ def thread(new_messages: int) -> Thread:
         ([USER, CALLS, RESULTS], thread(1), 2),
         ([USER, CALLS, RESULTS], thread(3), 0),
         ([USER], thread(9), 0),
+        ([USER, CALLS, RESULTS], thread(3, begins=True), 2),
+        ([USER], thread(1, begins=True), 0),
         ([], None, 0),
     ],
 )

@@ -81,10 +81,22 @@ def scan_selection(where: Filter, after: Cursor | None, last: Cursor) -> dict[st
         {"timestamp": {"$lte": last.timestamp}},
         {"$or": [{"timestamp": {"$lt": last.timestamp}}, {"_id": {"$lte": last.id}}]},
     ]
-    if after is not None:
-        clauses.append({"timestamp": {"$gte": after.timestamp}})
-        clauses.append({"$or": [{"timestamp": {"$gt": after.timestamp}}, {"_id": {"$gt": after.id}}]})
-    return {"$and": clauses}
+    return {"$and": clauses + _after(after)}
+
+
+def oldest_selection(where: Filter, after: Cursor | None) -> dict[str, Any]:
+    """The query for what matches, from just after a place, in the order of `OLDEST_FIRST`."""
+    return {"$and": [selection(where, None), *_after(after)]}
+
+
+def _after(place: Cursor | None) -> list[dict[str, Any]]:
+    if place is None:
+        return []
+    # The second clause implies the first, which bounds the scan of the index.
+    return [
+        {"timestamp": {"$gte": place.timestamp}},
+        {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gt": place.id}}]},
+    ]
 
 
 def is_counted(where: Filter) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args
 
 import zstandard
 from bson import CodecOptions, ObjectId
@@ -19,7 +20,7 @@ from pymongo.errors import OperationFailure
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Filter, Page, Record, StoreUnavailable
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space, StoreUnavailable
 from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
@@ -35,6 +36,7 @@ from gemtap.stores.mongo.queries import (
     SUPERSEDED,
     WITHOUT_BODIES,
     WITHOUT_RAW,
+    oldest_selection,
     scan_selection,
     selection,
 )
@@ -171,6 +173,60 @@ class MongoStore:
             )
             return {bytes(each["_id"]): each["newest"] async for each in found}
 
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with."""
+        with translated(self._description):
+            found = self._interactions.find({"_id": {"$in": list(ids)}, "links": {"$exists": True}}, {"links": 1})
+            return {each["_id"]: tuple(map(bytes, each["links"])) async for each in found}
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies, oldest first."""
+        with translated(self._description):
+            found = self._interactions.find(
+                oldest_selection(where, after), WITHOUT_BODIES, sort=OLDEST_FIRST, limit=limit
+            )
+            return [from_stored(document) async for document in found]
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        with translated(self._description):
+            return await self._interactions.count_documents(selection(where, None))
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions, then their files, and say how many there were."""
+        if not ids:
+            return 0
+        with translated(self._description):
+            begun = [
+                each["timestamp"]
+                async for each in self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
+            ]
+            async with self._counts.changing(begun):
+                done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
+            await self._files.delete_of(ids)
+        return done.deleted_count
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the database takes up. MongoDB counts what was deleted as free at its next checkpoint, in a minute."""
+        with translated(self._description):
+            if settled:
+                try:
+                    await self._client.admin.command("fsync")
+                except OperationFailure:
+                    pass  # not every user may ask for a checkpoint, nor does every router of shards
+            figures = await self._database.command("dbStats", freeStorage=1)
+        # A router of shards adds up the figures of all of them, under the same names.
+        free = int(figures.get("freeStorageSize", 0)) + int(figures.get("indexFreeStorageSize", 0))
+        return Space(
+            used=int(figures["storageSize"]) + int(figures["indexSize"]) - free,
+            free=free,
+            content=int(figures["dataSize"]),
+        )
+
+    async def give_back(self) -> int:
+        """Nothing: MongoDB uses the room again, and gives it back to the disk when it is told to compact."""
+        return 0
+
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
         with translated(self._description):
@@ -197,6 +253,18 @@ class MongoStore:
         with translated(self._description):
             return await self._events.find(sort=[("at", -1), ("_id", -1)], limit=limit).to_list()
 
+    async def check(self) -> AsyncIterator[Fault]:
+        """What is missing or not as it was stored."""
+        last: ObjectId | None = None
+        while batch := await self._after(last):
+            for encoded in batch:
+                document = await asyncio.to_thread(from_stored, encoded)
+                last = document["_id"]
+                for side in get_args(Side):
+                    fault = await self._fault(document.get(side))
+                    if fault is not None:
+                        yield Fault(last, f"the exact bytes of its {side} {fault}")
+
     async def ping(self) -> None:
         """Return if the server answers."""
         with translated(self._description):
@@ -209,6 +277,32 @@ class MongoStore:
             # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
             found = self._interactions.find(query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH)
             return deque([document async for document in found])
+
+    async def _after(self, last: ObjectId | None) -> list[RawBSONDocument]:
+        """The next documents by their ids: what they say of bodies."""
+        fields = ["request", "response"]
+        with translated(self._description):
+            query = {} if last is None else {"_id": {"$gt": last}}
+            found = self._interactions.find(query, fields, sort=[("_id", 1)], limit=-_BATCH)
+            return [document async for document in found]
+
+    async def _fault(self, part: Mapping[str, Any] | None) -> str | None:
+        """What is wrong with the exact bytes of a stored request or response."""
+        if part is None:
+            return None
+        try:
+            if "raw_file" not in part:
+                await asyncio.to_thread(exact_bytes, part)
+                return None
+            with translated(self._description):
+                compressed = await self._files.read(part["raw_file"])
+        except (NoFile, CorruptGridFile):
+            return "are missing: their file in GridFS is gone or torn"
+        except (zstandard.ZstdError, ValueError) as exc:
+            return f"cannot be read: {exc}"
+        if hashlib.sha256(compressed).hexdigest() != part["raw_file"]["sha256"]:
+            return "are damaged: the hash of their file in GridFS does not fit"
+        return None
 
     async def _create(self) -> None:
         if self._created:

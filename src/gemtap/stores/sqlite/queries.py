@@ -43,6 +43,24 @@ def scan_query(where: Filter, after: Cursor | None, last: Cursor, columns: str, 
     )
 
 
+def oldest_query(where: Filter, after: Cursor | None, limit: int) -> Query:
+    """The documents that match, oldest first, from just after a place on."""
+    clauses, parameters = selection(where)
+    if after is not None:
+        clauses.append("(timestamp, id) > (?, ?)")
+        parameters += _key(after)
+    return Query(
+        f"SELECT document FROM interactions {where_clause(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
+        [*parameters, limit],
+    )
+
+
+def count_query(where: Filter) -> Query:
+    """How many match."""
+    clauses, parameters = selection(where)
+    return Query(f"SELECT count(*) FROM interactions {where_clause(clauses)}", parameters)  # noqa: S608
+
+
 def last_query(where: Filter) -> Query:
     """Where the newest is that matches."""
     clauses, parameters = selection(where)

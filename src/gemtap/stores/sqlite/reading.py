@@ -14,7 +14,7 @@ from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.paging import milliseconds_up
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import page_query
+from gemtap.stores.sqlite.queries import count_query, oldest_query, page_query
 from gemtap.stores.sqlite.rows import chunk_times, summary
 from gemtap.stores.sqlite.values import restore
 
@@ -57,6 +57,19 @@ def read_raw(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId, s
 def read_page(connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` documents without bodies, newest first."""
     return list(_summaries(connection.execute(*page_query(where, after, limit))))
+
+
+def read_oldest(
+    connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int
+) -> list[dict[str, Any]]:
+    """Up to `limit` documents without bodies, oldest first."""
+    return list(_summaries(connection.execute(*oldest_query(where, after, limit))))
+
+
+def count(connection: sqlite3.Connection, where: Filter) -> int:
+    """How many documents match."""
+    number: int = connection.execute(*count_query(where)).fetchone()[0]
+    return number
 
 
 def read_recorded_since(connection: sqlite3.Connection, moment: datetime, limit: int) -> list[dict[str, Any]]:

@@ -18,18 +18,20 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Filter, Page, Record
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space
 from gemtap.stores.counting import statistics
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.counts import SqliteCounts
+from gemtap.stores.sqlite.deleting import delete, give_back, space
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
-from gemtap.stores.sqlite.linking import read_linked
+from gemtap.stores.sqlite.integrity import verify
+from gemtap.stores.sqlite.linking import read_linked, read_links_of
 from gemtap.stores.sqlite.migrate import migrate
-from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
+from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch
 from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
@@ -115,6 +117,32 @@ class SqliteStore:
         """For each of the links that an interaction was stored with, the newest that was."""
         return await self._read(partial(read_linked, links=links)) if links else {}
 
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with."""
+        return await self._read(partial(read_links_of, ids=ids))
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies, oldest first."""
+        return await self._read(partial(read_oldest, where=where, after=after, limit=limit))
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        return await self._read(partial(count, where=where))
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions in one transaction, and say how many there were."""
+        with translated(self._path):
+            return await self._writer.run(partial(delete, bodies=self._bodies, ids=ids))
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the file takes up, always settled."""
+        return await self._read(space)
+
+    async def give_back(self) -> int:
+        """Let the file shrink by a few megabytes, and say by how many bytes."""
+        with translated(self._path):
+            return await self._writer.run(give_back)
+
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
         return await statistics(self._counts, where, bucket, by)
@@ -134,6 +162,17 @@ class SqliteStore:
     async def incidents(self, *, limit: int) -> list[Incident]:
         """What happened to recording, newest first."""
         return await self._read(partial(read_incidents, limit=limit))
+
+    async def check(self) -> AsyncIterator[Fault]:
+        """What is missing or not as it was stored."""
+        checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
+        try:
+            with translated(self._path):
+                faults = await checker.run(lambda connection: verify(connection, self._bodies))
+                while (fault := await checker.run(lambda _: next(faults, None))) is not None:
+                    yield fault
+        finally:
+            await checker.close()
 
     async def ping(self) -> None:
         """Return if the database can be read."""

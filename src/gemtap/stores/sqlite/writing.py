@@ -10,7 +10,8 @@ from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.linking import delete_links, insert_links
+from gemtap.stores.sqlite.deleting import delete_row
+from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
 from gemtap.stores.sqlite.values import keep
 
@@ -46,8 +47,7 @@ def _write(connection: sqlite3.Connection, bodies: BodyStore, record: Record) ->
         outcome, number = stored
         if not replaces(record.document, outcome):
             return
-        _delete(connection, bodies, number)
-        delete_links(connection, record.document["_id"])
+        delete_row(connection, bodies, number)
     _insert(connection, bodies, record)
 
 
@@ -73,13 +73,3 @@ def _body_columns(
         f"{side}_form": form,
         f"{side}_value": None if kept is None else bodies.put(connection, kept),
     }
-
-
-def _delete(connection: sqlite3.Connection, bodies: BodyStore, number: int) -> None:
-    references = connection.execute(
-        "DELETE FROM interactions WHERE number = ? RETURNING request_raw, request_value, response_raw, response_value",
-        (number,),
-    ).fetchone()
-    for reference in references:
-        if reference is not None:
-            bodies.delete(connection, reference)
