@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgpack
-import zstandard
 
 from gemtap.stores.filter import Filter, Within
 from gemtap.stores.paging import from_milliseconds, milliseconds
@@ -47,7 +46,7 @@ class Split:
     rest: tuple[Filter, ...]
 
 
-def split(where: Filter, bucket: Bucket | None, newest: datetime | None, oldest: datetime | None) -> Split:
+def split(where: Filter, bucket: Bucket | None, oldest: datetime | None, newest: datetime | None) -> Split:
     """The question in two; `oldest` and `newest` are the times of the first and the last interaction that there are.
 
     Only a question for all that began within a time is answered by days, and not by the hour. The day of the newest
@@ -110,11 +109,12 @@ def by_day(span: Span, parts: Iterable[Part]) -> Mapping[datetime, list[Part]]:
 
 
 def pack(parts: Iterable[Part]) -> bytes:
-    """The parts of one day."""
-    return zstandard.compress(msgpack.packb([part[1:] for part in parts]))
+    """The parts of one day. Compressing them would be of little use: times are nearly noise."""
+    packed: bytes = msgpack.packb([part[1:] for part in parts])
+    return packed
 
 
 def unpack(day: datetime, packed: bytes) -> list[Part]:
     """The parts that `pack` was given."""
     start = milliseconds(day)
-    return [Part(start, *part) for part in msgpack.unpackb(zstandard.decompress(packed))]
+    return [Part(start, *part) for part in msgpack.unpackb(packed)]

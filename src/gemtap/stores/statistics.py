@@ -86,11 +86,11 @@ class Part(NamedTuple):
     """In the order of `COUNTS`."""
     cost: float
     durations: bytes
-    """Every known duration in milliseconds, ascending, an `array('f')`: a part may be large."""
+    """Every known duration in milliseconds, ascending, as `floats` makes them: a part may be large."""
     first_bytes: bytes
     """The same of the time to the first byte."""
 
 
 def floats(values: Iterable[float | None]) -> bytes:
-    """The values that there are, as a `Part` has them."""
-    return array("f", sorted(value for value in values if value is not None)).tobytes()
+    """The values that there are, as a `Part` has them. None is below 0: then they sort as their bits do."""
+    return array("f", sorted(max(0.0, value) for value in values if value is not None)).tobytes()

@@ -14,7 +14,7 @@ CREATE INDEX interactions_by_thread ON interactions (thread, timestamp, id, tota
 CREATE TABLE day_parts (
     day INTEGER NOT NULL,             -- days since 1970 (UTC)
     field TEXT NOT NULL,              -- what they are told apart by; empty where by nothing
-    parts BLOB NOT NULL,              -- zstd of msgpack
+    parts BLOB NOT NULL,              -- msgpack
     PRIMARY KEY (day, field)
 ) STRICT;
 
