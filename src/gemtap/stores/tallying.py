@@ -91,6 +91,16 @@ def bucket_start(moment: datetime, bucket: Bucket) -> datetime:
             return hour.replace(hour=0, day=1)
 
 
+def buckets_between(first: datetime, last: datetime, bucket: Bucket) -> list[datetime]:
+    """Where each bucket begins, from one up to and with another, those too in which nothing was."""
+    found = [first]
+    while found[-1] < last:
+        # From the first of a month 31 days lead into the next one.
+        step = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}.get(bucket)
+        found.append(bucket_start(found[-1] + (step or timedelta(days=31)), bucket))
+    return found
+
+
 def percentiles(parts: Sequence[bytes]) -> Percentiles:
     """The percentiles of all values of the parts, each of which is as `statistics.floats` makes it."""
     known = [array("I", part) for part in parts if part]

@@ -16,6 +16,7 @@ from typing import Any, Final
 from pymongo import UpdateOne, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import OperationFailure
 
 from gemtap.stores.base import Filter
 from gemtap.stores.days import Span, by_day, midnight, pack
@@ -74,18 +75,22 @@ class MongoCounts:
         changes = await self._changes(span)
         parts = await read_parts(self._interactions, span.where, "day", by)
         packed = {day: pack(of_day) for day, of_day in by_day(span, parts).items()}
-        await self._parts.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": {"day": day, "field": by or ""}},
-                    {"$set": {"changes": changes.get(day, 0), "parts": content}},
-                    upsert=True,
-                )
-                for day, content in packed.items()
-                if len(content) <= _LARGEST
-            ],
-            ordered=False,
-        )
+        try:
+            await self._parts.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": {"day": day, "field": by or ""}},
+                        {"$set": {"changes": changes.get(day, 0), "parts": content}},
+                        upsert=True,
+                    )
+                    for day, content in packed.items()
+                    if len(content) <= _LARGEST
+                ],
+                ordered=False,
+            )
+        except OperationFailure:
+            # A user who may only read, or a full disk: it is counted all the same.
+            pass
         return parts
 
     async def _changes(self, span: Span) -> Mapping[datetime, int]:

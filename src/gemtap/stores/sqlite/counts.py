@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from gemtap.stores.base import Filter
+from gemtap.stores.base import Filter, StoreUnavailable
 from gemtap.stores.days import DAY, Span, by_day, pack
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.connections import transaction
@@ -53,7 +53,11 @@ class SqliteCounts:
 
     async def count_to_keep(self, span: Span, by: By | None) -> list[Part]:
         """Count these days and keep what they come to."""
-        return await self._write(partial(_count_to_keep, span=span, by=by))
+        try:
+            return await self._write(partial(_count_to_keep, span=span, by=by))
+        except StoreUnavailable:
+            # A full disk, a file that may only be read: it is counted all the same.
+            return await self.count(span.where, "day", by)
 
 
 def _times(connection: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
