@@ -102,10 +102,6 @@ def _after(place: Cursor | None) -> list[dict[str, Any]]:
     ]
 
 
-UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
-"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""
-
-
 def is_counted(where: Filter) -> bool:
     """Whether the index `COUNTED` tells what matches."""
     paths = {path for path, _ in COUNTED}

@@ -34,14 +34,13 @@ from gemtap.stores.mongo.queries import (
     NEWEST_FIRST,
     OLDEST_FIRST,
     SUPERSEDED,
-    UNSEARCHABLE,
     WITHOUT_BODIES,
     WITHOUT_RAW,
     oldest_selection,
     scan_selection,
     selection,
 )
-from gemtap.stores.mongo.searching import FIELD, searched
+from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
 from gemtap.stores.statistics import Bucket, By, StatRow
@@ -156,7 +155,9 @@ class MongoStore:
         with translated(self._description):
             if not fields:
                 return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
-            done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
+            # The note is among what searches for words go through.
+            due = {"$addToSet": MADE_DUE} if "note" in fields else {}
+            done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
@@ -254,7 +255,7 @@ class MongoStore:
             return
         with translated(self._description):
             changes = [
-                UpdateOne({"_id": id_, FIELD: None}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                UpdateOne({"_id": id_, **UNSEARCHABLE}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
                 for id_, text in texts.items()
             ]
             await self._interactions.bulk_write(changes, ordered=False)
