@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import http.client
+import json
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,18 @@ from bench.gemtap import Gemtap, running_gemtap
 from bench.machine import facts
 from bench.page import table, write_between_markers
 from bench.processes import free_port
-from bench.year import TOKENS, TURNS, fill
-from gemtap.stores.base import Filter
+from bench.long_thread import TOKENS, TURNS, long_thread
+from bench.year import BEGIN, DAYS
+from bench.year import interactions as year_of
+from gemtap.recorder.searchable import text_of
+from gemtap.stores.base import Filter, Record
 from gemtap.stores.opening import open_store
 from tests.mongod import Mongod
+
+_AT_ONCE: Final = 500
+
+_BODY: Final = 300
+"""Bytes of a body: only the long thread's are read by any page."""
 
 _TIMES: Final = 15
 """How often each page is asked for."""
@@ -32,7 +41,6 @@ _TIMES: Final = 15
 class Filled:
     """What a store was given."""
 
-    url: str
     interactions: int
     megabytes: float
     last_turn: str
@@ -54,9 +62,9 @@ def pages_of(filled: Filled) -> dict[str, str]:
     turn = f"/interactions/{filled.last_turn}"
     return {
         "list": "/",
-        "list, one model": "/?model=gpt-5",
+        "list, one model": "/?model=gemini-2.0-flash",
         "list, failed and slow": "/?q=error:yes+duration:%3E30s",
-        "list, words": "/?q=Greenwich+yesterday",
+        "list, words": "/?q=parallel+test",
         "list, a year ago": "/?q=until:300d",
         "threads": "/threads",
         "threads, the most expensive": "/threads?sort=cost",
@@ -68,7 +76,7 @@ def pages_of(filled: Filled) -> dict[str, str]:
         "analytics, 7 days": "/analytics?last=7d",
         "analytics, 90 days by client": "/analytics?last=90d&by=client",
         "analytics, a year": "/analytics?last=1y",
-        "analytics, a year of one client": "/analytics?last=1y&q=client:Cline",
+        "analytics, a year of one client": "/analytics?last=1y&q=client:cline",
         "health": "/health",
         "setup": "/setup",
     }
@@ -95,17 +103,43 @@ def measure(gemtap: Gemtap, filled: Filled) -> dict[str, Timed]:
     return found
 
 
-async def filled_store(url: str, days: int, a_day: int) -> Filled:
-    """A store with that much in it."""
+async def filled_store(url: str, interactions: int) -> Filled:
+    """A store with the year until now in it, and a long thread at its end."""
     store = open_store(url)
     await store.open()
     try:
-        last = await fill(store, days, a_day, datetime.now(UTC))
+        batch: list[Record] = []
+        for record in _year(interactions, datetime.now(UTC)):
+            batch.append(record)
+            if len(batch) == _AT_ONCE:
+                await store.put(batch)
+                batch = []
+        await store.put(batch)
+        turns = []
+        for record in long_thread(_whole(datetime.now(UTC) - timedelta(hours=3))):
+            await store.put([record])
+            turns.append(record.document["_id"])
         space = await store.space(settled=True)
-        newest = (await store.threads(Filter(), limit=1, sort="tokens")).items[0]
-        return Filled(url, await store.count(Filter()), space.used / 1e6, last, str(newest["id"]))
+        return Filled(await store.count(Filter()), space.used / 1e6, str(turns[-1]), str(turns[0]))
     finally:
         await store.close()
+
+
+def _year(interactions: int, now: datetime) -> Iterator[Record]:
+    """The year of `bench.year`, moved so that it ends now."""
+    ago = _whole(now) - BEGIN - timedelta(days=DAYS)
+    for document in year_of(interactions, body_bytes=_BODY):
+        document["timestamp"] += ago
+        document["recorded_at"] += ago
+        sides = [
+            json.dumps(side["body"]).encode() if side else b"" for side in (document["request"], document["response"])
+        ]
+        yield Record(document, sides[0], sides[1], accumulated=True, text=text_of(document))
+
+
+def _whole(moment: datetime) -> datetime:
+    """In milliseconds, as documents have it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @contextmanager
@@ -122,8 +156,7 @@ def stores(folder: Path) -> Iterator[dict[str, str]]:
 def main() -> None:
     """Fill both stores, ask for every page, print the table and write it into the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
-    parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--a-day", type=int, default=400, help="interactions on a working day")
+    parser.add_argument("--interactions", type=int, default=100_000, help="of a year; the long thread comes on top")
     parser.add_argument("--folder", type=Path, help="where to keep data meanwhile")
     parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the table")
     arguments = parser.parse_args()
@@ -134,15 +167,15 @@ def main() -> None:
         with stores(folder) as urls:
             for kind, url in urls.items():
                 (folder / kind).mkdir()
-                filled = asyncio.run(filled_store(url, arguments.days, arguments.a_day))
+                filled = asyncio.run(filled_store(url, arguments.interactions))
                 with running_gemtap(folder / kind, free_port(), "--store", url) as gemtap:
                     results[kind] = filled, measure(gemtap, filled)
-    text = report(results, arguments.days, machine)
+    text = report(results, machine)
     print(text)
     write_between_markers(arguments.page, text, part="bench-pages")
 
 
-def report(results: dict[str, tuple[Filled, dict[str, Timed]]], days: int, machine: dict[str, str]) -> str:
+def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[str, str]) -> str:
     """The table, and what was measured."""
     rows = []
     for name in next(iter(results.values()))[1]:
@@ -156,7 +189,7 @@ def report(results: dict[str, tuple[Filled, dict[str, Timed]]], days: int, machi
     )
     return "\n\n".join(
         [
-            f"{days} days of traffic: {kept}. Each page {_TIMES} times over one connection to the desk of a running "
+            f"A year of traffic: {kept}; of {TURNS} of them the bodies are whole. Each page {_TIMES} times over one connection to the desk of a running "
             "`gemtap serve`, from the request to the last byte; the first time is told apart, for nothing is in any "
             "cache then. Sheets and scripts are not in the size: they are 12 to 30 kB, and plotly, which the page of "
             "statistics alone loads, 4.8 MB.",
