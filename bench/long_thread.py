@@ -56,7 +56,12 @@ def _tokens(sent: int, turn: int) -> dict[str, Any]:
     cached = sent * (turn - 1) // turn
     return {
         "tokens": {
-            **{"input": sent, "cached": cached, "output": 80, "reasoning": 0, "tool_use": None, "total": sent + 80},
+            "input": sent,
+            "cached": cached,
+            "output": 80,
+            "reasoning": 0,
+            "tool_use": None,
+            "total": sent + 80,
         },
         "context": {**parts, "history": sent - sum(parts.values())},
         "cost": {"usd": (sent - cached) * 3e-7 + cached * 3e-8, "source": "bench"},

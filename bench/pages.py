@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.gemtap import Gemtap, running_gemtap
+from bench.long_thread import TOKENS, TURNS, long_thread
 from bench.machine import facts
 from bench.page import table, write_between_markers
 from bench.processes import free_port
-from bench.long_thread import TOKENS, TURNS, long_thread
 from bench.year import BEGIN, DAYS
 from bench.year import interactions as year_of
 from gemtap.recorder.searchable import text_of
@@ -189,8 +189,8 @@ def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[st
     )
     return "\n\n".join(
         [
-            f"A year of traffic: {kept}; of {TURNS} of them the bodies are whole. Each page {_TIMES} times over one connection to the desk of a running "
-            "`gemtap serve`, from the request to the last byte; the first time is told apart, for nothing is in any "
+            f"A year of traffic: {kept}; of {TURNS} of them the bodies are whole. Each page {_TIMES} times over one "
+            "connection to the desk of a running `gemtap serve`, from the request to the last byte; the first time is told apart, for nothing is in any "
             "cache then. Sheets and scripts are not in the size: they are 12 to 30 kB, and plotly, which the page of "
             "statistics alone loads, 4.8 MB.",
             table(["page", *titles, "size"], rows),
