@@ -32,6 +32,9 @@ _BINARY: Final = re.compile(
 )
 """What no person wrote: Base64, plain, URL-safe or in lines as in a mail."""
 
+_LONG_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{60}")
+"""What has none of these has no Base64 either, and is told so in a third of the time."""
+
 _UNSPOKEN: Final = frozenset({"data", "bytesBase64Encoded", "signature", "thoughtSignature", "thought_signature"})
 """Members that hold no words, however short they are."""
 
@@ -52,7 +55,10 @@ def _bounded(texts: Iterator[str]) -> str:
     room = LONGEST
     for text in texts:
         # Of megabytes of Base64 nothing remains; a text of megabytes is not looked through to its end.
-        kept = _BINARY.sub(" ", text[: 4 * room])[:room]
+        kept = text[: 4 * room]
+        if _LONG_WORD.search(kept):
+            kept = _BINARY.sub(" ", kept)
+        kept = kept[:room]
         found.append(kept)
         room -= len(kept) + 1
         if room <= 0:

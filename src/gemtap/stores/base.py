@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
@@ -245,10 +245,11 @@ class Store(Protocol):
         """What happened to recording, newest first."""
         ...
 
-    def check(self) -> AsyncIterator[Fault]:
+    def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """Read everything that is stored, and give what is missing or not as it was stored.
 
-        It goes on beside recording, in short reads; nothing is changed.
+        It goes on beside recording, in short reads; nothing is changed. `looked_at` is told of how many interactions
+        were read since it was told last.
         """
         ...
 
