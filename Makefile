@@ -36,7 +36,7 @@ demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, a
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser"
 
-CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain openai
+CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain mitmproxy openai
 JS := tests/clients/js/node_modules
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
-from gemtap.interaction import Json, Thread
+from gemtap.interaction import Interaction, Json
 
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
@@ -43,16 +44,35 @@ class ShownMessage:
     parts: tuple[ShownPart, ...]
 
 
-def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
-    """The number of the first message that this turn added.
+def spoken(document: Interaction) -> Conversation | None:
+    """The conversation as it is read: what the model says or thinks in a row is one, however the stream was cut.
 
-    The thread tells, where this turn continues another. Of a turn that continues none the thread counts everything as
-    new, and yet what the model said in it was sent before, past us: there it is what follows the model's last words.
+    Clients that send an answer again often send it in the pieces in which it came.
     """
-    asked = len(conversation.prompt)
-    if thread is not None and thread["parent"] is not None:
-        return max(0, asked - max(thread["new_messages"], 0))
-    return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
+    conversation = conversation_of(document)
+    if conversation is None:
+        return None
+    answer = conversation.answer
+    return replace(
+        conversation,
+        prompt=tuple(map(_joined, conversation.prompt)),
+        answer=None if answer is None else _joined(answer),
+    )
+
+
+def _joined(message: Message) -> Message:
+    if message.role != "model":
+        return message
+    parts: list[Part] = []
+    for part in message.parts:
+        match part, parts[-1:]:
+            case (Text(more), [Text(text)]):
+                parts[-1] = Text(text + more)
+            case (Thought(more), [Thought(text)]):
+                parts[-1] = Thought(text + more)
+            case _:
+                parts.append(part)
+    return replace(message, parts=tuple(parts))
 
 
 def shown_messages(

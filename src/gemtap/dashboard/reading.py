@@ -10,7 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
+from gemtap.conversation.added import first_fresh
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
 from gemtap.dashboard.added import added_of
@@ -78,7 +79,7 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
         conversation = _spoken(document)
         last = min(before, len(conversation.messages))
         first = max(0, last - dialogue.MOST)
-        fresh_from = dialogue.first_fresh(conversation, document["thread"])
+        fresh_from = first_fresh(conversation, document["thread"])
         context = {
             "document": {"id": id_},
             "first": first,
@@ -142,7 +143,7 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 def _spoken(document: Interaction) -> Conversation:
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     if conversation is None:
         raise HTTPException(404, "This interaction is no conversation.")
     return conversation
@@ -150,7 +151,7 @@ def _spoken(document: Interaction) -> Conversation:
 
 def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     """What the page shows. Of a conversation no body is: the messages are."""
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     shown = to_json(summary(document) if conversation is not None else document)
     response = document["response"]
     if conversation is not None:
@@ -162,6 +163,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         "conversation": conversation,
         "binary": _binary_sides(document),
         "bands": picture.token_bands(document["tokens"]),
+        "sources": picture.context_bands(document.get("context")),
         "fall": picture.waterfall(
             document["request_duration_ms"], dict(document["timing"]), response.get("chunks") if response else None
         ),
@@ -170,7 +172,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     }
     if conversation is not None:
         count = len(conversation.messages)
-        fresh_from = dialogue.first_fresh(conversation, document["thread"])
+        fresh_from = first_fresh(conversation, document["thread"])
         # What this turn added, and before it a little of what it is about.
         first = max(0, min(fresh_from, count - 1) - 2, count - dialogue.MOST)
         context |= {

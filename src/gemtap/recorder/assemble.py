@@ -89,7 +89,8 @@ def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBod
     """Both bodies, decoded, without what is to be redacted."""
     if exchange.is_session:
         return _open_session(exchange, redactor)
-    request = open_body(exchange.request["headers"], exchange.request_pieces, decoded=False)
+    head = exchange.request
+    request = open_body(head["headers"], exchange.request_pieces, decoded=head.get("decoded", False))
     response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
     if redactor is None:
         return request, response

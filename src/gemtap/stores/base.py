@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
@@ -56,6 +56,8 @@ class Record:
     """
     links: tuple[bytes, ...] = ()
     """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
+    text: str | None = None
+    """What searches for words go through, see `gemtap.recorder.searchable`; None where that is yet to be told."""
 
 
 class Space(NamedTuple):
@@ -214,6 +216,25 @@ class Store(Protocol):
         `latest` goes by the newest interaction that matches. `cursor` is the `next` of the page before, in the same
         order; else BadCursor.
         """
+
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Up to so many whole documents that were stored without their text, or whose note has changed since.
+
+        Those come first that were stored last.
+
+        A few megabytes of them at a time: fewer than there are does not mean that these are all.
+        """
+        ...
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find interactions by these texts.
+
+        What is deleted by now, or is not unsearchable any more, is left as it is.
+        """
+        ...
+
+    async def tidy_search(self) -> None:
+        """Give back what deleted interactions have left behind where searches for words look."""
         ...
 
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
@@ -224,10 +245,11 @@ class Store(Protocol):
         """What happened to recording, newest first."""
         ...
 
-    def check(self) -> AsyncIterator[Fault]:
+    def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """Read everything that is stored, and give what is missing or not as it was stored.
 
-        It goes on beside recording, in short reads; nothing is changed.
+        It goes on beside recording, in short reads; nothing is changed. `looked_at` is told of how many interactions
+        were read since it was told last.
         """
         ...
 

@@ -96,6 +96,8 @@ async def prune(
             # Also of what was deleted before it was interrupted.
             await store.put_incidents([_incident(done)])
     if not dry_run:
+        if done.deleted:
+            await store.tidy_search()
         await work.give_back()
     done.after = await store.space(settled=True)
     return done

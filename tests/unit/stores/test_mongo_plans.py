@@ -117,6 +117,15 @@ async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mong
             assert "SORT" not in used, query
 
 
+@pytest.mark.parametrize("query", ["rayleigh", "rayl*", '"sky blue"', "rayleigh since:2026-03-01", "-rayleigh"])
+async def test_searches_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
+    with overheard() as commands:
+        await store.page(parse(query, NOW), limit=10)
+    used = stages(commands, mongod_url)
+    assert "IXSCAN" in used
+    assert "COLLSCAN" not in used
+
+
 async def test_following_goes_through_an_index(store: Store, mongod_url: str) -> None:
     with overheard() as commands:
         follower = Follower(store)

@@ -8,9 +8,10 @@ from typing import Any, Final
 from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import Is
+from gemtap.stores.filter import TEXT, Is, Says
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 from gemtap.stores.mongo.hinting import Index
+from gemtap.stores.mongo.searching import FIELD, WORDS
 from gemtap.stores.statistics import CONTEXT, TOKENS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
@@ -49,7 +50,7 @@ SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in
 }
 """Names of indexes of earlier versions that others have taken the place of."""
 
-_STEERING: Final = frozenset({*_INDEXED, "id", "thread", "error"})
+_STEERING: Final = frozenset({*_INDEXED, "id", "thread", "error", TEXT})
 _NEWEST_FIRST: Final = [*NEWEST_FIRST, ("thread.id", 1)]
 """With the thread, so that lists of threads need no documents."""
 
@@ -61,11 +62,13 @@ INDEXES: Final = [
     IndexModel(COUNTED, name="counted"),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
+    IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]
 
 WITHOUT_RAW: Final = {
     "links": 0,
-    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")},
+    FIELD: 0,
+    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file", "raw_hash")},
 }
 """The projection for the document as it was put: without what only the store knows."""
 
@@ -116,7 +119,7 @@ def index_for(where: Filter) -> Index | None:
     exclusions the newest are looked through instead.
     """
     for term in where.terms:
-        if not term.negated and term.field in _STEERING and all(isinstance(test, Is) for test in term.tests):
+        if not term.negated and term.field in _STEERING and all(isinstance(test, Is | Says) for test in term.tests):
             return None
     return _NEWEST_FIRST
 
@@ -124,4 +127,4 @@ def index_for(where: Filter) -> Index | None:
 def is_counted(where: Filter) -> bool:
     """Whether the index `COUNTED` tells what matches."""
     paths = {path for path, _ in COUNTED}
-    return all(PATHS[term.field] in paths for term in where.terms)
+    return all(PATHS.get(term.field) in paths for term in where.terms)

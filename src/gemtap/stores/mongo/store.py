@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 import zstandard
 from bson import CodecOptions, ObjectId
 from bson.raw_bson import RawBSONDocument
 from gridfs.errors import CorruptGridFile, NoFile
-from pymongo import ReadPreference, ReplaceOne
+from pymongo import ReadPreference, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
@@ -29,6 +28,7 @@ from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.files import BUCKET_COLLECTIONS, BodyFiles
 from gemtap.stores.mongo.hinting import Index, find
 from gemtap.stores.mongo.inserting import insert_absent
+from gemtap.stores.mongo.integrity import verify
 from gemtap.stores.mongo.queries import (
     AS_RECORDED,
     INDEXES,
@@ -42,6 +42,7 @@ from gemtap.stores.mongo.queries import (
     scan_selection,
     selection,
 )
+from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
 from gemtap.stores.statistics import Bucket, By, StatRow
@@ -163,7 +164,9 @@ class MongoStore:
         with translated(self._description):
             if not fields:
                 return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
-            done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
+            # The note is among what searches for words go through.
+            due = {"$addToSet": MADE_DUE} if "note" in fields else {}
+            done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
@@ -254,6 +257,26 @@ class MongoStore:
         with translated(self._description):
             return await read_threads(self._plain, where, after, sort, limit)
 
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Documents that were stored without their text, the newest first."""
+        with translated(self._description):
+            found = self._interactions.find(UNSEARCHABLE, WITHOUT_RAW, sort=NEWEST_FIRST, limit=-limit)
+            return [cast(Interaction, await asyncio.to_thread(from_stored, document)) async for document in found]
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find these interactions."""
+        if not texts:
+            return
+        with translated(self._description):
+            changes = [
+                UpdateOne({"_id": id_, **UNSEARCHABLE}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                for id_, text in texts.items()
+            ]
+            await self._interactions.bulk_write(changes, ordered=False)
+
+    async def tidy_search(self) -> None:
+        """Nothing: the words go with their document."""
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording."""
         if not incidents:
@@ -267,17 +290,11 @@ class MongoStore:
         with translated(self._description):
             return await self._events.find(sort=[("at", -1), ("_id", -1)], limit=limit).to_list()
 
-    async def check(self) -> AsyncIterator[Fault]:
+    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
-        last: ObjectId | None = None
-        while batch := await self._after(last):
-            for encoded in batch:
-                document = await asyncio.to_thread(from_stored, encoded)
-                last = document["_id"]
-                for side in get_args(Side):
-                    fault = await self._fault(document.get(side))
-                    if fault is not None:
-                        yield Fault(last, f"the exact bytes of its {side} {fault}")
+        with translated(self._description):
+            async for fault in verify(self._interactions, self._files, looked_at or (lambda _: None)):
+                yield fault
 
     async def ping(self) -> None:
         """Return if the server answers."""
@@ -292,32 +309,6 @@ class MongoStore:
             return deque(
                 await find(self._interactions, query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH, index=index)
             )
-
-    async def _after(self, last: ObjectId | None) -> list[RawBSONDocument]:
-        """The next documents by their ids: what they say of bodies."""
-        fields = ["request", "response"]
-        with translated(self._description):
-            query = {} if last is None else {"_id": {"$gt": last}}
-            found = self._interactions.find(query, fields, sort=[("_id", 1)], limit=-_BATCH)
-            return [document async for document in found]
-
-    async def _fault(self, part: Mapping[str, Any] | None) -> str | None:
-        """What is wrong with the exact bytes of a stored request or response."""
-        if part is None:
-            return None
-        try:
-            if "raw_file" not in part:
-                await asyncio.to_thread(exact_bytes, part)
-                return None
-            with translated(self._description):
-                compressed = await self._files.read(part["raw_file"])
-        except (NoFile, CorruptGridFile):
-            return "are missing: their file in GridFS is gone or torn"
-        except (zstandard.ZstdError, ValueError) as exc:
-            return f"cannot be read: {exc}"
-        if hashlib.sha256(compressed).hexdigest() != part["raw_file"]["sha256"]:
-            return "are damaged: the hash of their file in GridFS does not fit"
-        return None
 
     async def _create(self) -> None:
         if self._created:

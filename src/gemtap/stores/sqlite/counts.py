@@ -45,7 +45,7 @@ class SqliteCounts:
 
     async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
         """What matches, in one pass."""
-        return await self._read(partial(read_parts, where=where, bucket=bucket, by=by))
+        return await self._read(partial(_count, where=where, bucket=bucket, by=by))
 
     async def kept(self, span: Span, by: By | None) -> dict[datetime, bytes]:
         """What is kept of the days."""
@@ -74,6 +74,11 @@ def _kept(connection: sqlite3.Connection, span: Span, by: By | None) -> dict[dat
         (_number(span.first), _number(span.end), by or ""),
     )
     return {_FIRST + day * DAY: parts for day, parts in found}
+
+
+def _count(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+    with transaction(connection, "DEFERRED"):
+        return read_parts(connection, where, bucket, by)
 
 
 def _count_to_keep(connection: sqlite3.Connection, span: Span, by: By | None) -> list[Part]:

@@ -1,4 +1,4 @@
-"""The SQL of lists and scans."""
+"""The SQL of lists and scans, unless they ask for words: that is in `searching`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.paging import milliseconds
-from gemtap.stores.sqlite.conditions import clause_of
+from gemtap.stores.sqlite.conditions import clauses_of
 from gemtap.stores.sqlite.rows import SqlValue
 
 
@@ -19,7 +19,7 @@ class Query(NamedTuple):
 
 def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
     """The documents that match, newest first, from just after the cursor on."""
-    clauses, parameters = selection(where)
+    clauses, parameters = clauses_of(where)
     if after is not None:
         clauses.append("(timestamp, id) < (?, ?)")
         parameters += _key(after)
@@ -31,7 +31,7 @@ def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
 
 def scan_query(where: Filter, after: Cursor | None, last: Cursor, columns: str, limit: int) -> Query:
     """These columns of what matches, oldest first, from just after one place up to and with another."""
-    clauses, parameters = selection(where)
+    clauses, parameters = clauses_of(where)
     if after is not None:
         clauses.append("(timestamp, id) > (?, ?)")
         parameters += _key(after)
@@ -45,7 +45,7 @@ def scan_query(where: Filter, after: Cursor | None, last: Cursor, columns: str, 
 
 def oldest_query(where: Filter, after: Cursor | None, limit: int) -> Query:
     """The documents that match, oldest first, from just after a place on."""
-    clauses, parameters = selection(where)
+    clauses, parameters = clauses_of(where)
     if after is not None:
         clauses.append("(timestamp, id) > (?, ?)")
         parameters += _key(after)
@@ -55,26 +55,14 @@ def oldest_query(where: Filter, after: Cursor | None, limit: int) -> Query:
     )
 
 
-def count_query(where: Filter) -> Query:
-    """How many match."""
-    clauses, parameters = selection(where)
-    return Query(f"SELECT count(*) FROM interactions {where_clause(clauses)}", parameters)  # noqa: S608
-
-
 def last_query(where: Filter) -> Query:
     """Where the newest is that matches."""
-    clauses, parameters = selection(where)
+    clauses, parameters = clauses_of(where)
     return Query(
         f"SELECT timestamp, id FROM interactions {where_clause(clauses)}"  # noqa: S608
         "ORDER BY timestamp DESC, id DESC LIMIT 1",
         parameters,
     )
-
-
-def selection(where: Filter) -> tuple[list[str], list[SqlValue]]:
-    """The conditions of a filter, and their parameters."""
-    clauses = [clause_of(term) for term in where.terms]
-    return [clause.sql for clause in clauses], [value for clause in clauses for value in clause.parameters]
 
 
 def _key(place: Cursor) -> list[SqlValue]:

@@ -10,7 +10,8 @@ from bson import ObjectId
 
 from gemtap.stores.base import Filter
 from gemtap.stores.sqlite.conditions import COLUMNS
-from gemtap.stores.sqlite.queries import selection, where_clause
+from gemtap.stores.sqlite.queries import where_clause
+from gemtap.stores.sqlite.searching import selection
 from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part, floats
 
 _HOUR: Final = 3_600_000
@@ -27,9 +28,9 @@ _COUNTS: Final = ", ".join(
 
 
 def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-    """The counts of what matches, by hour or day and by the field."""
-    clauses, parameters = selection(where)
+    """The counts of what matches, by hour or day and by the field. Within one transaction."""
     start = {None: "0", "hour": f"timestamp / {_HOUR} * {_HOUR}"}.get(bucket, f"timestamp / {_DAY} * {_DAY}")
+    clauses, parameters = selection(connection, where)
     found = connection.execute(
         f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), "  # noqa: S608 - our own names
         f"floats(request_duration_ms), floats(first_byte_ms) FROM interactions {where_clause(clauses)}GROUP BY 1, 2",

@@ -7,7 +7,7 @@ at the same time: the file is in WAL mode.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,8 @@ from gemtap.stores.sqlite.integrity import verify
 from gemtap.stores.sqlite.linking import read_linked, read_links_of
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
-from gemtap.stores.sqlite.scanning import last_place, read_batch
+from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
+from gemtap.stores.sqlite.search_index import index_texts, tidy
 from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.writing import write
@@ -154,6 +155,20 @@ class SqliteStore:
         after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
         return await self._read(partial(read_threads, where=where, after=after, sort=sort, limit=limit))
 
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Documents that were stored without their text, the newest first."""
+        return await self._read(partial(read_due, bodies=self._bodies, limit=limit))
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find these interactions."""
+        with translated(self._path):
+            await self._writer.run(partial(index_texts, texts=texts))
+
+    async def tidy_search(self) -> None:
+        """Drop the parts of the index that are mostly of what was deleted."""
+        with translated(self._path):
+            await self._writer.run(tidy)
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording, in one transaction."""
         with translated(self._path):
@@ -163,12 +178,13 @@ class SqliteStore:
         """What happened to recording, newest first."""
         return await self._read(partial(read_incidents, limit=limit))
 
-    async def check(self) -> AsyncIterator[Fault]:
+    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
         checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
         try:
             with translated(self._path):
-                faults = await checker.run(lambda connection: verify(connection, self._bodies))
+                tell = looked_at or (lambda _: None)
+                faults = await checker.run(lambda connection: verify(connection, self._bodies, tell))
                 while (fault := await checker.run(lambda _: next(faults, None))) is not None:
                     yield fault
         finally:

@@ -10,12 +10,16 @@ from bson import ObjectId
 from gemtap.stores.base import Filter
 from gemtap.stores.paging import ThreadCursor, from_milliseconds
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import Query, selection
+from gemtap.stores.sqlite.queries import Query
 from gemtap.stores.sqlite.rows import SqlValue, summary
+from gemtap.stores.sqlite.searching import selection
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
 
 _BY_THREAD: Final = "INDEXED BY interactions_by_thread"
 """The planner does not know that a thread has few interactions."""
+
+_Selection = tuple[list[str], list[SqlValue]]
+"""Clauses that must hold, and their parameters."""
 
 _VALUES: Final = {"turns": "count(*)", "tokens": "ifnull(sum(total_tokens), -1)", "cost": "ifnull(sum(cost_usd), -1)"}
 
@@ -24,8 +28,12 @@ def read_threads(
     connection: sqlite3.Connection, where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int
 ) -> ThreadPage:
     """The threads of which an interaction matches, from just after the cursor on."""
-    query = latest_query(where, after, limit + 1) if sort == "latest" else sorted_query(where, after, sort, limit + 1)
     with transaction(connection, "DEFERRED"):
+        selected = selection(connection, where)
+        if sort == "latest":
+            query = latest_query(selected, after, limit + 1)
+        else:
+            query = sorted_query(selected, after, sort, limit + 1)
         found = connection.execute(*query).fetchall()
         items = _items(connection, [thread for thread, _, _ in found[:limit]])
     if len(found) <= limit:
@@ -34,13 +42,13 @@ def read_threads(
     return ThreadPage(items, ThreadCursor(sort, value, ObjectId(id_)).encode())
 
 
-def latest_query(where: Filter, after: ThreadCursor | None, limit: int) -> Query:
+def latest_query(selected: _Selection, after: ThreadCursor | None, limit: int) -> Query:
     """Threads, each at the place of the newest of its interactions that match.
 
     These are walked through newest first, and of each thread only the one counts that has no newer one beside it: as
     far as the page goes, and no further.
     """
-    matching, values = selection(where)
+    matching, values = selected
     place: list[str] = []
     parameters = list(values)
     if after is not None:
@@ -56,9 +64,9 @@ def latest_query(where: Filter, after: ThreadCursor | None, limit: int) -> Query
     )
 
 
-def sorted_query(where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int) -> Query:
+def sorted_query(selected: _Selection, after: ThreadCursor | None, sort: ThreadSort, limit: int) -> Query:
     """Threads by a sum, the greatest first: all of them have to be added up."""
-    matching, parameters = selection(where)
+    matching, parameters = selected
     among = place = ""
     if matching:
         among = f"AND thread IN (SELECT thread FROM interactions WHERE {' AND '.join(matching)}) "  # noqa: S608

@@ -13,6 +13,7 @@ from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete_row
 from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
+from gemtap.stores.sqlite.search_index import index, make_due
 from gemtap.stores.sqlite.values import keep
 
 # What a value that no column or no JSON can hold comes to, here and in the sqlite3 module.
@@ -62,6 +63,10 @@ def _insert(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -
     assert number is not None
     insert_tags(connection, number, record.document["tags"])
     insert_links(connection, record.document["_id"], record.links)
+    if record.text is None:
+        make_due(connection, number)
+    else:
+        index(connection, number, row, record.text)
 
 
 def _body_columns(

@@ -1,0 +1,156 @@
+"""The index of words: written here, read by `searching`.
+
+Each interaction has a place: the half hour in which its request was received, and a number within that. FTS5 gives what
+it finds in the order of places, either way, and so a search is a list in the order of time from its first rows on.
+Finer places would cost more: FTS5 keeps the distance to the next place with each word, and most are next to each other.
+
+Beside its words an interaction has marks: words that no text can have, one for each of its values that lists are
+filtered by. A frequent word together with a rare value is then found by the index as well.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from bson import ObjectId
+
+from gemtap.stores.sqlite.conditions import COLUMNS
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.rows import SqlValue
+from gemtap.stores.words import words_of
+
+_HALF_HOUR_BITS: Final = 11
+"""It has 2,048 seconds."""
+
+NUMBER_BITS: Final = 22
+"""Of a place: numbers for 2,000 interactions a second all through the half hour."""
+
+PART_BITS: Final = NUMBER_BITS + 11
+"""The bits of a place below those that say which part it is in."""
+
+MARKED: Final = ("operation", "model", "outcome", "status", "error", "finish_reason", "client", "key", "user", "thread")
+"""The fields whose values are marks: they never change, and some of their values are rare."""
+
+_ORDINARY: Final = frozenset({"complete", 200, 0, "STOP", "stop", "generateContent", "streamGenerateContent"})
+"""Values that most interactions have: a mark would save nothing."""
+
+_WORTH_TIDYING: Final = 1_000
+"""Deleted interactions of a part, at least, for which what is left of it is made anew."""
+
+_MARK: Final = "\ue000"
+"""What marks begin with: a character for private use is no letter."""
+
+EVERYTHING: Final = _MARK + "every"
+"""The mark that every interaction has."""
+
+_ROW: Final = ", ".join(("number", "timestamp", *(COLUMNS[field] for field in MARKED)))
+
+
+def mark(field: str, value: SqlValue) -> str | None:
+    """The mark of a value, if it has one. Others may have the same, though hardly ever: the row decides."""
+    if value is None or value in _ORDINARY:
+        return None
+    # A flag is True before it is stored and 1 afterwards.
+    text = value.hex() if isinstance(value, bytes) else str(int(value) if isinstance(value, bool) else value)
+    return _MARK + blake2b(f"{field}={text}".encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def first_place(milliseconds: int) -> int:
+    """The first place of the half hour of a moment since 1970."""
+    return milliseconds // 1000 >> _HALF_HOUR_BITS << NUMBER_BITS
+
+
+def last_place(milliseconds: int) -> int:
+    """The last place of that half hour."""
+    return first_place(milliseconds) + (1 << NUMBER_BITS) - 1
+
+
+def table_of(part: int) -> str:
+    """The FTS5 table of a part, quoted."""
+    return f'"search_{part}"'
+
+
+def read_parts(connection: sqlite3.Connection) -> list[int]:
+    """The parts that there are, oldest first."""
+    return [part for (part,) in connection.execute("SELECT part FROM search_parts ORDER BY part")]
+
+
+def make_due(connection: sqlite3.Connection, number: int) -> None:
+    """Have a row's text asked for. Within a transaction of the caller's."""
+    connection.execute("INSERT OR IGNORE INTO search_due VALUES (?)", (number,))
+
+
+def index(connection: sqlite3.Connection, number: int, row: Mapping[str, Any], text: str) -> None:
+    """Make a row found by the words of a text. Within a transaction of the caller's."""
+    connection.execute("UPDATE search_places SET interaction = NULL WHERE interaction = ?", (number,))
+    place = _free_place(connection, row["timestamp"])
+    if place is None:
+        return
+    part = place >> PART_BITS
+    if connection.execute("INSERT OR IGNORE INTO search_parts VALUES (?)", (part,)).rowcount:
+        # `ascii` splits at what is neither a letter nor a digit in ASCII: at the spaces that are put here.
+        connection.execute(
+            f"CREATE VIRTUAL TABLE {table_of(part)} USING fts5(text, content='', columnsize=0, tokenize='ascii')"
+        )
+    connection.execute("INSERT INTO search_places VALUES (?, ?)", (place, number))
+    words = " ".join([*words_of(text), EVERYTHING, *_marks(row)])
+    connection.execute(f"INSERT INTO {table_of(part)} (rowid, text) VALUES (?, ?)", (place, words))  # noqa: S608
+
+
+def _free_place(connection: sqlite3.Connection, milliseconds: int) -> int | None:
+    """None where there is none: of four million interactions in half an hour the last are found by no word."""
+    first, last = first_place(milliseconds), last_place(milliseconds)
+    (taken,) = connection.execute(
+        "SELECT max(place) FROM search_places WHERE place BETWEEN ? AND ?", (first, last)
+    ).fetchone()
+    if taken is None:
+        return first
+    return taken + 1 if taken < last else None
+
+
+def _marks(row: Mapping[str, Any]) -> Iterator[str]:
+    return filter(None, (mark(field, row[COLUMNS[field]]) for field in MARKED))
+
+
+def index_texts(connection: sqlite3.Connection, texts: Mapping[ObjectId, str]) -> None:
+    """Make the rows that are due found by these texts."""
+    with transaction(connection, "IMMEDIATE"):
+        for id_, text in texts.items():
+            cursor = connection.execute(
+                f"SELECT {_ROW} FROM interactions JOIN search_due ON interaction = number WHERE id = ?",  # noqa: S608
+                (id_.binary,),
+            )
+            values = cursor.fetchone()
+            if values is None:
+                continue
+            row = dict(zip((name for name, *_ in cursor.description), values, strict=True))
+            index(connection, row["number"], row, text)
+            connection.execute("DELETE FROM search_due WHERE interaction = ?", (row["number"],))
+
+
+def tidy(connection: sqlite3.Connection) -> None:
+    """Drop the parts that are mostly of what was deleted. What is left of them is due once more."""
+    for part in read_parts(connection):
+        _tidy(connection, part)
+
+
+def _tidy(connection: sqlite3.Connection, part: int) -> None:
+    bounds = (part << PART_BITS, ((part + 1) << PART_BITS) - 1)
+    with transaction(connection, "IMMEDIATE"):
+        places, alive = connection.execute(
+            "SELECT count(*), count(interaction) FROM search_places WHERE place BETWEEN ? AND ?", bounds
+        ).fetchone()
+        deleted = places - alive
+        if alive and (deleted < alive or deleted < _WORTH_TIDYING):
+            return
+        connection.execute(
+            "INSERT OR IGNORE INTO search_due SELECT interaction FROM search_places "
+            "WHERE place BETWEEN ? AND ? AND interaction IS NOT NULL",
+            bounds,
+        )
+        connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", bounds)
+        connection.execute("DELETE FROM search_parts WHERE part = ?", (part,))
+        connection.execute(f"DROP TABLE {table_of(part)}")
