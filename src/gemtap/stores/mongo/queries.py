@@ -22,6 +22,9 @@ _INDEXED: Final = (
 )
 """The fields that lists are filtered by on their own. Of the others the newest are looked through."""
 
+_REPLAYED: Final = {"replay_of": {"$exists": True}}
+"""The few documents that have one: asking for a value implies this."""
+
 INDEXES: Final = [
     # With the thread, so that lists of threads need no documents.
     IndexModel([*NEWEST_FIRST, ("thread.id", 1)], name="newest_first"),
@@ -29,6 +32,7 @@ INDEXES: Final = [
     IndexModel(BY_THREAD, name="by_thread"),
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
+    IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
     IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]
