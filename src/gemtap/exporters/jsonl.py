@@ -25,8 +25,8 @@ from gemtap.stores.base import Record, Store
 _SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 
-_LATER: Final = frozenset({"context"})
-"""Fields that documents of earlier versions do not have."""
+_NOT_IN_ALL: Final = frozenset({"context", "replay_of"})
+"""Fields that not every document has: documents of earlier versions, or of what they say nothing of."""
 
 
 class BadLine(ValueError):
@@ -124,7 +124,7 @@ def _record(document: dict[str, Any]) -> Record:
     if thread is not None:
         thread["id"] = ObjectId(thread["id"])
         thread["parent"] = None if thread["parent"] is None else ObjectId(thread["parent"])
-    missing = Interaction.__required_keys__ - document.keys() - {"_id", *_LATER}
+    missing = Interaction.__required_keys__ - document.keys() - {"_id", *_NOT_IN_ALL}
     if missing:
         raise BadLine(f"it has no {', '.join(sorted(missing))}")
     interaction = cast(Interaction, {"_id": id_, **document})
