@@ -209,6 +209,20 @@ async def test_what_was_stored_without_its_text_is_made_searchable_newest_first(
     assert len(await found(store, "later")) == 4
 
 
+async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_until_then(store: Store) -> None:
+    noted, other = said("first words"), said("other words")
+    await store.put([noted, other])
+    await store.annotate(id_of(noted), note="remember", rating="good")
+    assert await found(store, "first") == [id_of(noted)]
+    assert [document["note"] for document in await store.unsearchable(limit=10)] == ["remember"]
+    await store.make_searchable({id_of(noted): "second remember", id_of(other): "not due"})
+    assert await found(store, "first") == await found(store, "due") == []
+    assert await found(store, "second remember") == [id_of(noted)]
+    assert await store.unsearchable(limit=10) == []
+    await store.annotate(id_of(noted), tags=["a"])
+    assert await store.unsearchable(limit=10) == []
+
+
 QUERIES = st.lists(
     st.sampled_from(
         ["a", "b", "ab", '"a b"', "aaa*", "-a", '-"b a"', "text:a,b", "AND", "OR", "NOT", "NEAR", "a-b", "^a"]

@@ -135,7 +135,13 @@ def pack(kind: Kind, at: int, value: Any) -> bytes:
 def read_events(capture: bytes) -> Iterator[Event]:
     """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
     unpacker = msgpack.Unpacker(
-        max_buffer_size=0, max_bin_len=2**31 - 1, max_str_len=2**31 - 1, max_array_len=2**16, max_map_len=2**16
+        # It makes room for this much at once, a megabyte if nothing is said, and more when it is fed more.
+        read_size=4096,
+        max_buffer_size=0,
+        max_bin_len=2**31 - 1,
+        max_str_len=2**31 - 1,
+        max_array_len=2**16,
+        max_map_len=2**16,
     )
     unpacker.feed(capture)
     while True:

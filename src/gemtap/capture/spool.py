@@ -103,13 +103,15 @@ class Spool:
             with os.scandir(self.spare) as entries:
                 self._room_for_spares = MOST_SPARES - sum(1 for _ in entries)
             self._spares_counted_at = time.monotonic()
+        spare = str(self.spare)
         for path in paths:
             try:
                 if self._room_for_spares > 0:
                     # Emptied and closed again by the same: ext4 takes a file that is emptied, written and then closed
                     # for one that is being replaced, and its closing, the tap's otherwise, writes it to the disk.
                     os.close(os.open(path, _EMPTY))
-                    path.rename(self.spare / path.name)
+                    # Strings: a path for each would take longer than the renaming.
+                    os.rename(path, f"{spare}/{path.name}")
                     self._room_for_spares -= 1
                 else:
                     path.unlink()

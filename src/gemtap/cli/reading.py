@@ -74,7 +74,7 @@ def list_interactions(
         "until": until,
         "q": " ".join(query) if query else None,
     }
-    asked = _checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
+    asked = checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
     page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
         lambda opened: opened.page(asked.where(), limit=asked.limit, cursor=asked.cursor),
@@ -198,7 +198,8 @@ def _print_document(out: Console, document: dict[str, Any]) -> None:
             out.print(Text(json_text(shown, indent=2)), soft_wrap=True)
 
 
-def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
+def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
+    """The question that flags and a query make. Raises SettingsError."""
     from pydantic import ValidationError
 
     try:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_fresh
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
@@ -147,7 +147,7 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 def _spoken(document: Interaction) -> Conversation:
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     if conversation is None:
         raise HTTPException(404, "This interaction is no conversation.")
     return conversation
@@ -155,7 +155,7 @@ def _spoken(document: Interaction) -> Conversation:
 
 def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     """What the page shows. Of a conversation no body is: the messages are."""
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     shown = to_json(summary(document) if conversation is not None else document)
     response = document["response"]
     if conversation is not None:
@@ -167,6 +167,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         "conversation": conversation,
         "binary": _binary_sides(document),
         "bands": picture.token_bands(document["tokens"]),
+        "sources": picture.context_bands(document.get("context")),
         "fall": picture.waterfall(
             document["request_duration_ms"], dict(document["timing"]), response.get("chunks") if response else None
         ),

@@ -243,7 +243,9 @@ class Recorder:
         self.progress.last_error_at = datetime.now(UTC)
 
     async def _watch(self) -> None:
-        async for _ in awatch(self._spool.ready, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False):
+        # No filter: what has changed does not matter, and looking at each name costs as much as reading a capture.
+        changes = awatch(self._spool.ready, watch_filter=None, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False)
+        async for _ in changes:
             self._wake.set()
 
     async def _watch_limits(self) -> None:

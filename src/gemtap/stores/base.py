@@ -218,7 +218,9 @@ class Store(Protocol):
         """
 
     async def unsearchable(self, *, limit: int) -> list[Interaction]:
-        """Up to so many whole documents that were stored without their text, the newest first.
+        """Up to so many whole documents that were stored without their text, or whose note has changed since.
+
+        Those come first that were stored last.
 
         A few megabytes of them at a time: fewer than there are does not mean that these are all.
         """
@@ -227,7 +229,7 @@ class Store(Protocol):
     async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
         """Let searches for words find interactions by these texts.
 
-        What is deleted by now, or has its text by now, is left as it is.
+        What is deleted by now, or is not unsearchable any more, is left as it is.
         """
         ...
 

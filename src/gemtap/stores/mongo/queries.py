@@ -9,6 +9,7 @@ from pymongo import DESCENDING, IndexModel
 from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 from gemtap.stores.mongo.searching import FIELD, WORDS
+from gemtap.stores.statistics import CONTEXT, TOKENS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
@@ -25,12 +26,34 @@ _INDEXED: Final = (
 _REPLAYED: Final = {"replay_of": {"$exists": True}}
 """The few documents that have one: asking for a value implies this."""
 
+_COUNTED_BY: Final = (
+    *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason", "streaming"),
+    *("client", "key", "user", "thread"),
+)
+COUNTED: Final = [
+    ("timestamp", 1),
+    *((PATHS[name], 1) for name in _COUNTED_BY),
+    ("error.message", 1),
+    *((f"tokens.{name}", 1) for name in TOKENS),
+    *((f"context.{name}", 1) for name in CONTEXT),
+    ("cost.usd", 1),
+    ("request_duration_ms", 1),
+    ("timing.first_byte_ms", 1),
+]
+"""All that statistics need, so that they read no documents: those have their bodies in them."""
+
+SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in (*_INDEXED, "thread")) | {
+    "timestamp_-1__id_-1"
+}
+"""Names of indexes of earlier versions that others have taken the place of."""
+
 INDEXES: Final = [
     # With the thread, so that lists of threads need no documents.
     IndexModel([*NEWEST_FIRST, ("thread.id", 1)], name="newest_first"),
     IndexModel(AS_RECORDED),
     IndexModel(BY_THREAD, name="by_thread"),
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
+    IndexModel(COUNTED, name="counted"),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
     IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
@@ -83,5 +106,7 @@ def _after(place: Cursor | None) -> list[dict[str, Any]]:
     ]
 
 
-UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
-"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""
+def is_counted(where: Filter) -> bool:
+    """Whether the index `COUNTED` tells what matches."""
+    paths = {path for path, _ in COUNTED}
+    return all(PATHS.get(term.field) in paths for term in where.terms)

@@ -16,6 +16,12 @@ FIELD: Final = "search"
 
 WORDS: Final = f"{FIELD}.words"
 
+UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
+"""The query for what has no words, or has a null among them; the index has it in the order of time."""
+
+MADE_DUE: Final = {WORDS: None}
+"""What is added to the set so that the words are told once more; until then those that are there hold."""
+
 _TEXT: Final = f"{FIELD}.text"
 
 

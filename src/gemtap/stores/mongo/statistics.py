@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Filter
+from gemtap.stores.mongo.aggregating import aggregate
 from gemtap.stores.mongo.conditions import PATHS
-from gemtap.stores.mongo.queries import selection
+from gemtap.stores.mongo.queries import COUNTED, is_counted, selection
 from gemtap.stores.paging import milliseconds
-from gemtap.stores.statistics import CONTEXT, COUNTS, TOKENS, Bucket, By, Part
+from gemtap.stores.statistics import CONTEXT, COUNTS, TOKENS, Bucket, By, Part, floats
 
 _DAY: Final = timedelta(days=1)
 
@@ -43,8 +43,10 @@ async def read_parts(
         within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": day + _DAY}}]}
         key = f"${PATHS[by]}" if by else None
         start = {"$dateTrunc": {"date": "$timestamp", "unit": unit}}
-        found = await interactions.aggregate(
-            [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}]
+        found = await aggregate(
+            interactions,
+            [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}],
+            COUNTED if is_counted(where) else None,
         )
         parts += [_part(group) async for group in found]
         day = await _day_of_first(interactions, matching, day + _DAY)
@@ -74,8 +76,3 @@ def _part(group: Mapping[str, Any]) -> Part:
         floats(group["durations"]),
         floats(group["first_bytes"]),
     )
-
-
-def floats(values: Sequence[float | None]) -> bytes:
-    """The values that there are, as `stores.statistics.Part` has them."""
-    return array("f", [value for value in values if value is not None]).tobytes()

@@ -20,10 +20,12 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space, StoreUnavailable
+from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
+from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
 from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
 from gemtap.stores.mongo.errors import translated
-from gemtap.stores.mongo.files import BodyFiles
+from gemtap.stores.mongo.files import BUCKET_COLLECTIONS, BodyFiles
 from gemtap.stores.mongo.inserting import insert_absent
 from gemtap.stores.mongo.integrity import verify
 from gemtap.stores.mongo.queries import (
@@ -31,19 +33,17 @@ from gemtap.stores.mongo.queries import (
     INDEXES,
     NEWEST_FIRST,
     OLDEST_FIRST,
-    UNSEARCHABLE,
+    SUPERSEDED,
     WITHOUT_BODIES,
     WITHOUT_RAW,
     oldest_selection,
     scan_selection,
     selection,
 )
-from gemtap.stores.mongo.searching import FIELD, searched
-from gemtap.stores.mongo.statistics import read_parts
+from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import rows_of
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 COLLECTION: Final = "gemini_interactions"
@@ -66,6 +66,7 @@ class MongoStore:
         self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
         self._plain: AsyncCollection[Any] = self._database.get_collection(COLLECTION, _PLAIN)
         """The same, for what only reads fields of it."""
+        self._counts = MongoCounts(self._database, self._plain)
         self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, _PLAIN)
         self._files = BodyFiles(self._database)
         self._created = False
@@ -95,9 +96,10 @@ class MongoStore:
             for record in stored:
                 for file_id, content in record.files.values():
                     await self._files.keep(file_id, content)
-            present = await insert_absent(self._interactions, [record.document for record in stored])
-            if present:
-                await self._replace_interrupted([stored[position] for position in present])
+            async with self._counts.changing(record.document["timestamp"] for record in records):
+                present = await insert_absent(self._interactions, [record.document for record in stored])
+                if present:
+                    await self._replace_interrupted([stored[position] for position in present])
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -153,7 +155,9 @@ class MongoStore:
         with translated(self._description):
             if not fields:
                 return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
-            done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
+            # The note is among what searches for words go through.
+            due = {"$addToSet": MADE_DUE} if "note" in fields else {}
+            done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
@@ -196,7 +200,12 @@ class MongoStore:
         if not ids:
             return 0
         with translated(self._description):
-            done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
+            begun = [
+                each["timestamp"]
+                async for each in self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
+            ]
+            async with self._counts.changing(begun):
+                done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
             await self._files.delete_of(ids)
         return done.deleted_count
 
@@ -224,8 +233,7 @@ class MongoStore:
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
         with translated(self._description):
-            parts = await read_parts(self._plain, where, bucket, by)
-        return await asyncio.to_thread(rows_of, parts, bucket)
+            return await statistics(self._counts, where, bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
@@ -247,7 +255,7 @@ class MongoStore:
             return
         with translated(self._description):
             changes = [
-                UpdateOne({"_id": id_, FIELD: None}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                UpdateOne({"_id": id_, **UNSEARCHABLE}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
                 for id_, text in texts.items()
             ]
             await self._interactions.bulk_write(changes, ordered=False)
@@ -290,20 +298,25 @@ class MongoStore:
     async def _create(self) -> None:
         if self._created:
             return
-        try:
-            await self._database.create_collection(
-                COLLECTION,
-                check_exists=False,
-                storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
-            )
-        except OperationFailure:
-            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
-            # Whatever else is wrong stops the next line too.
-            pass
+        for name in (COLLECTION, EVENTS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
+            await self._create_collection(name)
         await self._interactions.create_indexes(INDEXES)
+        for name in SUPERSEDED & (await self._interactions.index_information()).keys():
+            await self._interactions.drop_index(name)
+        await self._counts.create()
         await self._events.create_index([("at", -1), ("_id", -1)])
         await self._files.create()
         self._created = True
+
+    async def _create_collection(self, name: str) -> None:
+        try:
+            await self._database.create_collection(
+                name, check_exists=False, storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}}
+            )
+        except OperationFailure:
+            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
+            # Whatever else is wrong stops the making of the indexes too.
+            pass
 
     async def _replace_interrupted(self, present: Sequence[StoredRecord]) -> None:
         """Put records in the place of interrupted ones: of records that were there already when they were inserted.

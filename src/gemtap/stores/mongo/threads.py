@@ -9,6 +9,7 @@ from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.mongo.aggregating import aggregate
 from gemtap.stores.mongo.queries import BY_THREAD, NEWEST_FIRST, selection
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
@@ -92,8 +93,8 @@ async def _before(
         {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gte": place.id}}]},
         selection(where, None),
     ]
-    found = await interactions.aggregate(
-        [{"$match": {"$and": matching}}, {"$group": {"_id": "$thread.id"}}], hint=dict(BY_THREAD)
+    found = await aggregate(
+        interactions, [{"$match": {"$and": matching}}, {"$group": {"_id": "$thread.id"}}], BY_THREAD
     )
     return {each["_id"] async for each in found}
 
@@ -121,18 +122,19 @@ async def _sorted(
         beyond = [{"value": {"$lt": after.value}}, {"value": after.value, "_id": {"$lt": after.id}}]
         stages.append({"$match": {"$or": beyond}})
     stages += [{"$sort": {"value": -1, "_id": -1}}, {"$limit": limit}]
-    found = await interactions.aggregate(stages, hint=dict(BY_THREAD))
+    found = await aggregate(interactions, stages, BY_THREAD)
     return [(each["_id"], each["value"], each["_id"]) async for each in found]
 
 
 async def _items(interactions: AsyncCollection[Any], threads: Sequence[ObjectId]) -> list[ThreadItem]:
-    found = await interactions.aggregate(
+    found = await aggregate(
+        interactions,
         [
             {"$match": {"thread.id": {"$in": [*threads]}}},
             {"$sort": dict(BY_THREAD[:3])},
             {"$group": {"_id": "$thread.id", **_SUMS, "last": {"$first": "$_id"}, "first": {"$last": "$_id"}}},
         ],
-        hint=dict(BY_THREAD),
+        BY_THREAD,
     )
     sums = {each["_id"]: each async for each in found}
     ends = [each[end] for each in sums.values() for end in ("first", "last")]

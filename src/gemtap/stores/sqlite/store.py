@@ -19,10 +19,12 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space
+from gemtap.stores.counting import statistics
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
+from gemtap.stores.sqlite.counts import SqliteCounts
 from gemtap.stores.sqlite.deleting import delete, give_back, space
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
@@ -32,11 +34,10 @@ from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
 from gemtap.stores.sqlite.search_index import index_texts, tidy
-from gemtap.stores.sqlite.statistics import Floats, read_parts
+from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.writing import write
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import rows_of
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _READERS: Final = 3
@@ -52,6 +53,7 @@ class SqliteStore:
         self._bodies = BodyStore()
         self._writer = ConnectionThreads(path, open_database, threads=1, name="sqlite-writer")
         self._readers = ConnectionThreads(path, open_database, threads=_READERS, name="sqlite-reader")
+        self._counts = SqliteCounts(self._read, self._write)
 
     @property
     def description(self) -> str:
@@ -144,7 +146,7 @@ class SqliteStore:
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
-        return await self._read(lambda connection: rows_of(read_parts(connection, where, bucket, by), bucket))
+        return await statistics(self._counts, where, bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
@@ -191,6 +193,10 @@ class SqliteStore:
     async def ping(self) -> None:
         """Return if the database can be read."""
         await self._read(_answer)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with translated(self._path):
+            return await self._writer.run(work)
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with translated(self._path):

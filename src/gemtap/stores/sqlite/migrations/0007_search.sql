@@ -5,7 +5,7 @@ CREATE TABLE search_parts (
     part INTEGER PRIMARY KEY
 ) STRICT;
 
--- A place is the second of the request, and a number within it: FTS5 goes through places in order, and so through time.
+-- A place is the half hour of the request, and a number within it: FTS5 goes through places in order, and so in time.
 -- It keeps no text, so that nothing can be taken out of it. What is deleted leaves its place behind, for nobody's use,
 -- until the part is made anew without it.
 CREATE TABLE search_places (
