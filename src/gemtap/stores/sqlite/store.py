@@ -1,7 +1,7 @@
 """The store in one SQLite file.
 
-One thread writes and a few read, so that a long list keeps no record waiting. Other processes may read, and write,
-at the same time: the file is in WAL mode.
+One thread writes and a few read, so that a long list keeps no record waiting; one more looks after what was written,
+for as long as records come. Other processes may read, and write, at the same time: the file is in WAL mode.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from gemtap.stores.sqlite.linking import read_linked
 from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch
+from gemtap.stores.sqlite.upkeep import Upkeep
 from gemtap.stores.sqlite.writing import write
 
 _READERS: Final = 3
@@ -45,6 +46,7 @@ class SqliteStore:
         self._bodies = BodyStore()
         self._writer = ConnectionThreads(path, open_database, threads=1, name="sqlite-writer")
         self._readers = ConnectionThreads(path, open_database, threads=_READERS, name="sqlite-reader")
+        self._upkeep = Upkeep(path, open_database, self._bodies)
 
     @property
     def description(self) -> str:
@@ -58,6 +60,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what has begun and close the file."""
+        await self._upkeep.close()
         await self._readers.close()
         # Last, for the last connection to close folds the write-ahead log into the file.
         await self._writer.close()
@@ -66,6 +69,8 @@ class SqliteStore:
         """Store the records in one transaction, on the disk when this returns."""
         with translated(self._path):
             await self._writer.run(lambda connection: write(connection, self._bodies, records))
+        if records:
+            self._upkeep.wake()
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -123,7 +128,8 @@ class SqliteStore:
         checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
         try:
             with translated(self._path):
-                faults = await checker.run(lambda connection: verify(connection, self._bodies))
+                # A store of bodies of its own, which has read nothing yet: what is on the disk is in question.
+                faults = await checker.run(lambda connection: verify(connection, BodyStore()))
                 while (fault := await checker.run(lambda _: next(faults, None))) is not None:
                     yield fault
         finally:

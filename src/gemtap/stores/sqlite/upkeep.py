@@ -6,18 +6,28 @@ do better. Compressing happens outside of the transactions, which are short.
 
 from __future__ import annotations
 
+import logging
+import os
 import sqlite3
+import sys
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
 from typing import Final
 
 import zstandard
 
 from gemtap.stores.sqlite.bodies import BodyStore
-from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.connections import ConnectionThreads, transaction
 from gemtap.stores.sqlite.packs import FINAL, FRESH, Pack, PackHead, heads, insert_pack, pack_of, read_pack
+
+_log = logging.getLogger(__name__)
 
 _TIERS: Final = {FRESH: (2 * 2**20, 1), 1: (16 * 2**20, FINAL)}
 """How many bytes of neighbouring packs of a tier, before compression, become one pack, and of which tier."""
+
+_NICE: Final = 10
 
 _MOST_GAPS: Final = 10_000
 """Numbers without a piece that may be between packs which are merged."""
@@ -34,6 +44,43 @@ class Stopped(Exception):
 def never() -> bool:
     """For those who want it all."""
     return False
+
+
+class Upkeep:
+    """A thread that does what is to be done after records were written."""
+
+    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection], bodies: BodyStore) -> None:
+        self._thread = ConnectionThreads(path, connect, threads=1, name="sqlite-upkeep")
+        self._bodies = bodies
+        self._closing = threading.Event()
+        self._work: Future[object] | None = None
+
+    def wake(self) -> None:
+        """Look after what was written, unless that is under way."""
+        if self._work is None or self._work.done():
+            self._work = self._thread.begin(self._run)
+
+    async def close(self) -> None:
+        """Break off, without loss: whatever is not done yet is done another time."""
+        self._closing.set()
+        await self._thread.close()
+
+    def _run(self, connection: sqlite3.Connection) -> None:
+        _yield_to_others()
+        try:
+            while upkeep_step(connection, self._bodies, self._closing.is_set):
+                pass
+        except Stopped:
+            pass
+        except Exception:
+            # Nothing is lost by it, and the next records wake it again.
+            _log.exception("The database's upkeep failed")
+
+
+def _yield_to_others() -> None:
+    """Let this thread have what processors others leave it, where the system can do that for a single thread."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def upkeep_step(connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool] = never) -> bool:
@@ -87,9 +134,7 @@ def _merged(packs: Sequence[Pack]) -> Pack:
     return pack_of(first, pieces)
 
 
-def _replace(
-    connection: sqlite3.Connection, old: Sequence[PackHead], new: Pack, compressed: bytes, tier: int
-) -> None:
+def _replace(connection: sqlite3.Connection, old: Sequence[PackHead], new: Pack, compressed: bytes, tier: int) -> None:
     """Put a pack in the place of others, unless somebody has changed them."""
     first, last = old[0].first, old[-1].first
     with transaction(connection, "IMMEDIATE"):
