@@ -26,6 +26,7 @@ PATHS: Final = {
     "key": "client.key",
     "user": "client.user",
     "thread": "thread.id",
+    "replay_of": "replay_of",
     "tag": "tags",
     "rating": "rating",
     "tokens": "tokens.total",
