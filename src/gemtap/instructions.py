@@ -72,15 +72,28 @@ CLIENTS: Final[dict[str, Instructions]] = {
         ("export CODE_ASSIST_ENDPOINT={tap}", "gemini"),
         "Without a slash at the end.",
     ),
+    "gemini-code-assist": Instructions(
+        "Gemini Code Assist for VS Code",
+        "The extension has no setting for its API's address. With the same Google account gemini-cli goes through "
+        "Gemtap, also in VS Code's terminal",
+        ("export CODE_ASSIST_ENDPOINT={tap}", "gemini"),
+        "Without a slash at the end.",
+    ),
     "python": Instructions(
         "google-genai for Python",
         "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('client = genai.Client(http_options={"base_url": "{tap}"})',),
+        "For the Live API it insists on TLS: `gemtap serve --tls auto`, and https in the address.",
     ),
     "javascript": Instructions(
         "@google/genai for JavaScript",
         "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('const ai = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: "{tap}" } });',),
+    ),
+    "javascript-old": Instructions(
+        "@google/generative-ai for JavaScript (the old SDK)",
+        "Where the model is made, as the second argument",
+        ('const model = ai.getGenerativeModel({ model: "gemini-2.5-flash" }, { baseUrl: "{tap}" });',),
     ),
     "python-old": Instructions(
         "google-generativeai for Python (the old SDK)",
