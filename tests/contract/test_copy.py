@@ -20,6 +20,7 @@ from pymongo import MongoClient
 from gemtap.incident import Incident, IncidentKind
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
+from gemtap.stores.query import parse
 from gemtap.upkeep.copy import copy
 from tests.contract.test_moving import RECORDS, contents
 from tests.exactness import exactly
@@ -66,6 +67,9 @@ async def test_everything_arrives(store: Store, other: Store) -> None:
     found = await other.links_of(list(links))
     assert {id_: sorted(each) for id_, each in found.items()} == {id_: sorted(each) for id_, each in links.items()}
     assert await other.incidents(limit=2_000) == await store.incidents(limit=2_000)
+    found_by_words = await other.page(parse('"why is the sky"', NOON), limit=50)
+    assert RECORDS[0].document["_id"] in {item["_id"] for item in found_by_words.items}
+    assert await other.unsearchable(limit=5) == []
     assert [item["_id"] for item in (await other.page(Filter(tag="a b"), limit=5)).items] == [
         RECORDS[0].document["_id"]
     ]

@@ -62,6 +62,10 @@ class RequestHead(TypedDict):
     """The path that goes to the upstream: without a prefix such as `/gemini`."""
     upstream: str | None
     """The upstream's origin; None where the request goes nowhere."""
+    decoded: NotRequired[bool]
+    """The body's content-encoding is already undone in the capture: another program wrote it down so."""
+    replay_of: NotRequired[str]
+    """The id of the interaction whose request is sent again. Only a replay writes this: no client can say so."""
 
 
 class ResponseHead(TypedDict):

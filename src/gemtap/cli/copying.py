@@ -29,8 +29,8 @@ def copy(
 
     Example: gemtap copy --to sqlite:///copy.db
 
-    Run again, after whatever has stopped it, it copies what is not there yet. Exit status 1 where the other store
-    cannot hold an interaction; all the others are there then.
+    Run again, after whatever has stopped it, it copies what is not there yet. Exit status 1 where an interaction is
+    damaged, or nothing that the other store can hold; all the others are there then.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if to == settings.store_url:
@@ -51,7 +51,7 @@ def copy(
     if done.rejected:
         id_, why = next(iter(done.rejected.items()))
         more = f" So it is with {len(done.rejected) - 1:,} more." if len(done.rejected) > 1 else ""
-        raise Failed(f"The other store cannot hold {id_}: {why}{more}")
+        raise Failed(f"{id_} is not copied: {why}{more}")
 
 
 async def _copy(source: Store, url: str) -> Copied:

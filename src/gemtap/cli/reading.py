@@ -20,7 +20,7 @@ from gemtap.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from bson import ObjectId
 
-    from gemtap.stores.base import Store
+    from gemtap.stores.base import Filter, Store
 
 Side = Literal["request", "response"]
 
@@ -33,7 +33,9 @@ T = TypeVar("T")
 def list_interactions(
     query: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUERY]...", help="Conditions, such as status:4xx since:7d: see docs/queries.md."),
+        typer.Argument(
+            metavar="[QUERY]...", help="Words and conditions, such as timeout since:7d: see docs/queries.md."
+        ),
     ] = None,
     *,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
@@ -54,7 +56,7 @@ def list_interactions(
 ) -> None:
     """List interactions, newest first.
 
-    Example: gemtap ls 'model:gemini-2.5-* tokens:>100k -client:cline since:7d'
+    Example: gemtap ls '"connection refused" model:gemini-2.5-* -client:cline since:7d'
 
     A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
     """
@@ -74,7 +76,7 @@ def list_interactions(
         "until": until,
         "q": " ".join(query) if query else None,
     }
-    asked = _checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
+    asked = checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
     page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
         lambda opened: opened.page(asked.where(), limit=asked.limit, cursor=asked.cursor),
@@ -198,7 +200,8 @@ def _print_document(out: Console, document: dict[str, Any]) -> None:
             out.print(Text(json_text(shown, indent=2)), soft_wrap=True)
 
 
-def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
+def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
+    """The question that flags and a query make. Raises SettingsError."""
     from pydantic import ValidationError
 
     try:
@@ -209,24 +212,49 @@ def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
         raise SettingsError(f"Bad query: {message}" if name == "q" else f"Bad flag --{name}: {message}.") from None
 
 
+def filter_of(query: str) -> Filter:
+    """The filter that a query asks for. Raises SettingsError."""
+    from datetime import UTC, datetime
+
+    from gemtap.stores.query import BadQuery, parse
+
+    try:
+        return parse(query, datetime.now(UTC))
+    except BadQuery as exc:
+        raise SettingsError(f"Bad query: {exc}") from None
+
+
 def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
     """What is read from the store of these settings. Nothing is made there that was not there before."""
-    from gemtap.stores.base import BadCursor, StoreError
-    from gemtap.stores.opening import open_store
-
     if settings.store_url.startswith("sqlite:///"):
         path = Path(settings.store_url.removeprefix("sqlite:///"))
         if not path.exists():
             raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
+    return _with_store(settings, read)
+
+
+def open_for_writing(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What `work` gives with the store of these settings, which is made where there is none."""
+
+    async def opened(store: Store) -> T:
+        await store.open()
+        return await work(store)
+
+    return _with_store(settings, opened)
+
+
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    from gemtap.stores.base import BadCursor, StoreError
+    from gemtap.stores.opening import open_store
 
     async def run() -> T:
-        # A client of PyMongo belongs to the loop that runs when it is made. It is not opened: that makes indexes.
+        # A client of PyMongo belongs to the loop that runs when it is made. It is not opened here: that makes indexes.
         try:
             store = open_store(settings.store_url)
         except ValueError as exc:
             raise SettingsError(f"Bad setting store: {exc}") from exc
         try:
-            return await read(store)
+            return await work(store)
         finally:
             await store.close()
 

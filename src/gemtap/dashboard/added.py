@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gemtap.conversation import conversation_of
 from gemtap.conversation.added import first_fresh
-from gemtap.dashboard.dialogue import MOST, ShownMessage, shown_messages
+from gemtap.dashboard.dialogue import MOST, ShownMessage, shown_messages, spoken
 from gemtap.interaction import Interaction
 
 _SHOWN: Final = 4_000
@@ -25,7 +24,7 @@ class Added:
 
 def added_of(document: Interaction) -> Added:
     """What it added; nothing where it is no conversation."""
-    conversation = conversation_of(document)
+    conversation = spoken(document)
     if conversation is None:
         return Added([], 0)
     thread = document["thread"]

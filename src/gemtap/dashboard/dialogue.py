@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
-from gemtap.interaction import Json
+from gemtap.interaction import Interaction, Json
 
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
@@ -41,6 +42,37 @@ class ShownMessage:
     fresh: bool
     """Whether this turn added it."""
     parts: tuple[ShownPart, ...]
+
+
+def spoken(document: Interaction) -> Conversation | None:
+    """The conversation as it is read: what the model says or thinks in a row is one, however the stream was cut.
+
+    Clients that send an answer again often send it in the pieces in which it came.
+    """
+    conversation = conversation_of(document)
+    if conversation is None:
+        return None
+    answer = conversation.answer
+    return replace(
+        conversation,
+        prompt=tuple(map(_joined, conversation.prompt)),
+        answer=None if answer is None else _joined(answer),
+    )
+
+
+def _joined(message: Message) -> Message:
+    if message.role != "model":
+        return message
+    parts: list[Part] = []
+    for part in message.parts:
+        match part, parts[-1:]:
+            case (Text(more), [Text(text)]):
+                parts[-1] = Text(text + more)
+            case (Thought(more), [Thought(text)]):
+                parts[-1] = Thought(text + more)
+            case _:
+                parts.append(part)
+    return replace(message, parts=tuple(parts))
 
 
 def shown_messages(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
@@ -12,11 +13,15 @@ from starlette.datastructures import QueryParams
 from gemtap.dashboard.api import ListQuery
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render
-from gemtap.instructions import CLIENTS
+from gemtap.instructions import CLIENTS, Instructions
 from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
-from gemtap.stores.base import Store
+from gemtap.stores.base import Filter, Store, StoreError
 from gemtap.stores.fields import FIELDS
+from gemtap.stores.filter import Condition, Is
+
+_PATIENCE: Final = 2.0
+"""Seconds for who has been seen: the instructions are there without it."""
 
 _NO_FILTERS: Final = ("limit", "cursor")
 
@@ -60,9 +65,11 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
 
     @router.get("/setup")
     async def setup(request: Request) -> HTMLResponse:
+        health = await look()
         context = {
             "clients": {name: each.for_tap(address_of(settings)) for name, each in CLIENTS.items()},
-            "health": await look(),
+            "seen": {} if health.store_error else await _seen(store),
+            "health": health,
         }
         return await render(request, "setup.html", context)
 
@@ -93,3 +100,19 @@ def _kept(params: QueryParams) -> dict[str, str]:
 
 def _without(params: QueryParams, *names: str) -> dict[str, str]:
     return {name: value for name, value in params.items() if name not in names}
+
+
+async def _seen(store: Store) -> dict[str, dict[str, Any]]:
+    """Of each client whose requests have arrived the last one."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            found = await asyncio.gather(*(_last_of(store, each) for each in CLIENTS.values()))
+    except (StoreError, TimeoutError):
+        return {}
+    return {name: to_json(item) for name, item in zip(CLIENTS, found, strict=True) if item is not None}
+
+
+async def _last_of(store: Store, client: Instructions) -> dict[str, Any] | None:
+    named = Condition("client", tuple(map(Is, client.called)))
+    page = await store.page(Filter(named, provider=client.provider), limit=1)
+    return page.items[0] if page.items else None

@@ -10,12 +10,13 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_fresh
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
 from gemtap.dashboard.added import added_of
 from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render, pretty
 from gemtap.dashboard.snippets import snippets_of
@@ -39,7 +40,9 @@ _TURNS_SEARCHED: Final = 100
 """Turns of the thread among which the next one is looked for."""
 
 
-def make_router(render: Render, settings: Settings, store: Store, flights: Flights, look: Look) -> APIRouter:
+def make_router(
+    render: Render, settings: Settings, store: Store, flights: Flights, look: Look, replays: Replaying | None
+) -> APIRouter:
     """`/interactions/ID` and what is below it."""
     router = APIRouter(prefix="/interactions/{id_}", include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -60,6 +63,7 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
             raise unknown(id_)
         desk = str(request.base_url).rstrip("/")
         context = await asyncio.to_thread(_context, document, address_of(settings), desk)
+        context["can_replay"] = not flying and replays is not None and replays.has_key(document["provider"])
         context |= {"flying": flying, "following": await following(document), "health": await look()}
         return await render(request, "interaction.html", context)
 
@@ -143,7 +147,7 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 def _spoken(document: Interaction) -> Conversation:
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     if conversation is None:
         raise HTTPException(404, "This interaction is no conversation.")
     return conversation
@@ -151,7 +155,7 @@ def _spoken(document: Interaction) -> Conversation:
 
 def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     """What the page shows. Of a conversation no body is: the messages are."""
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     shown = to_json(summary(document) if conversation is not None else document)
     response = document["response"]
     if conversation is not None:
@@ -163,6 +167,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         "conversation": conversation,
         "binary": _binary_sides(document),
         "bands": picture.token_bands(document["tokens"]),
+        "sources": picture.context_bands(document.get("context")),
         "fall": picture.waterfall(
             document["request_duration_ms"], dict(document["timing"]), response.get("chunks") if response else None
         ),

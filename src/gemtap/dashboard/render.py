@@ -135,7 +135,7 @@ def dollars(usd: float | None) -> str:
     return f"${usd:.{min(8, 1 - math.floor(math.log10(usd)))}f}"
 
 
-def size(number: int | None) -> str:
+def size(number: float | None) -> str:
     """Bytes as a person reads them: `900 B`, `12.3 kB`, `4.0 MB`; empty for None."""
     if number is None:
         return ""

@@ -89,7 +89,8 @@ def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBod
     """Both bodies, decoded, without what is to be redacted."""
     if exchange.is_session:
         return _open_session(exchange, redactor)
-    request = open_body(exchange.request["headers"], exchange.request_pieces, decoded=False)
+    head = exchange.request
+    request = open_body(head["headers"], exchange.request_pieces, decoded=head.get("decoded", False))
     response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
     if redactor is None:
         return request, response
@@ -174,7 +175,7 @@ def _document(
 ) -> Interaction:
     head = exchange.request
     timestamp = to_milliseconds(datetime.fromtimestamp(head["received"], UTC))
-    return {
+    document: Interaction = {
         "_id": id_,
         "timestamp": timestamp,
         "request": _request(exchange, request),
@@ -210,6 +211,9 @@ def _document(
         "note": None,
         "recorded_at": to_milliseconds(recorded_at),
     }
+    if "replay_of" in head:
+        document["replay_of"] = ObjectId(head["replay_of"])
+    return document
 
 
 def _context(document: Interaction) -> Context | None:

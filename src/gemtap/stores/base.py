@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
@@ -69,6 +69,13 @@ class Space(NamedTuple):
     """Room within its files that is not in use: what has been deleted since they grew."""
     content: int
     """What is in it as it stands now, to compare with itself later: `used` may follow minutes behind."""
+
+
+class Progress(NamedTuple):
+    """How far something is that takes long."""
+
+    done: int
+    of: int
 
 
 class Cursor(NamedTuple):
@@ -197,8 +204,11 @@ class Store(Protocol):
         """What the store takes up on the disk; `settled`, once what was deleted until now is counted as free."""
         ...
 
-    async def give_back(self) -> int:
-        """Give a few megabytes of free room back to the disk, and say how many bytes; 0 where no more can be."""
+    def reclaim(self) -> AsyncIterator[Progress]:
+        """Free what deleted interactions have left behind, and give it back to the disk as far as the store can.
+
+        In small steps beside recording: who stops asking for more loses nothing but what is not freed yet.
+        """
         ...
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
@@ -218,7 +228,9 @@ class Store(Protocol):
         """
 
     async def unsearchable(self, *, limit: int) -> list[Interaction]:
-        """Up to so many whole documents that were stored without their text, the newest first.
+        """Up to so many whole documents that were stored without their text, or whose note has changed since.
+
+        Those come first that were stored last.
 
         A few megabytes of them at a time: fewer than there are does not mean that these are all.
         """
@@ -227,7 +239,7 @@ class Store(Protocol):
     async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
         """Let searches for words find interactions by these texts.
 
-        What is deleted by now, or has its text by now, is left as it is.
+        What is deleted by now, or is not unsearchable any more, is left as it is.
         """
         ...
 
@@ -243,10 +255,11 @@ class Store(Protocol):
         """What happened to recording, newest first."""
         ...
 
-    def check(self) -> AsyncIterator[Fault]:
+    def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """Read everything that is stored, and give what is missing or not as it was stored.
 
-        It goes on beside recording, in short reads; nothing is changed.
+        It goes on beside recording, in short reads; nothing is changed. `looked_at` is told of how many interactions
+        were read since it was told last.
         """
         ...
 

@@ -6,15 +6,16 @@ What is there already is left as it is, so that running it again copies the rest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from bson import ObjectId
 
 from gemtap.exporters.jsonl import record_of
-from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store, replaces
-from gemtap.stores.filter import Condition, Is
+from gemtap.recorder.searchable import text_of
+from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
+from gemtap.stores.presence import absent
 
 _LOOKED_AT: Final = 200
 """Interactions that are compared together."""
@@ -39,7 +40,7 @@ class Copied:
     """Were deleted from the source meanwhile."""
     incidents: int = 0
     rejected: dict[ObjectId, str] = field(default_factory=dict)
-    """What the target can never hold, and why."""
+    """What the target can never hold, or the source has damaged, and why."""
 
 
 Progress = Callable[[Copied, int], None]
@@ -51,7 +52,8 @@ async def copy(source: Store, target: Store, *, progress: Progress | None = None
     done = Copied()
     total = await source.count(Filter())
     async for batch in _everything(source):
-        missing = await _missing(target, batch)
+        wanted = await absent(target, batch)
+        missing = [item for item in batch if item["_id"] in wanted]
         done.present += len(batch) - len(missing)
         done.looked_at += len(batch) - len(missing)
         for some in _portions(missing):
@@ -79,15 +81,6 @@ async def _everything(source: Store) -> AsyncIterator[list[dict[str, Any]]]:
             return
 
 
-async def _missing(target: Store, batch: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that are not in the target, or only as a capture that was interrupted."""
-    if not batch:
-        return []
-    where = Filter(Condition("id", tuple(Is(item["_id"]) for item in batch)))
-    present = {item["_id"]: item["outcome"] for item in (await target.page(where, limit=len(batch))).items}
-    return [item for item in batch if item["_id"] not in present or replaces(item, present[item["_id"]])]
-
-
 def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     portion: list[dict[str, Any]] = []
     size = 0
@@ -103,9 +96,8 @@ def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
 
 async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], done: Copied) -> None:
     links = await source.links_of([item["_id"] for item in items])
-    found = await asyncio.gather(*(_record(source, item["_id"]) for item in items))
-    records = [replace(each, links=links.get(each.document["_id"], ())) for each in found if each is not None]
-    done.gone += len(items) - len(records)
+    found = await asyncio.gather(*(_record(source, item["_id"], done) for item in items))
+    records = await asyncio.to_thread(_with_all, [each for each in found if each is not None], links)
     try:
         await target.put(records)
         done.copied += len(records)
@@ -119,9 +111,22 @@ async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], 
                 done.rejected[record.document["_id"]] = str(exc)
 
 
-async def _record(source: Store, id_: ObjectId) -> Record | None:
-    document = await source.get(id_)
-    return None if document is None else await record_of(source, document)
+def _with_all(records: Sequence[Record], links: Mapping[ObjectId, tuple[bytes, ...]]) -> list[Record]:
+    """The records with their links and with what searches go through."""
+    return [replace(each, links=links.get(each.document["_id"], ()), text=text_of(each.document)) for each in records]
+
+
+async def _record(source: Store, id_: ObjectId, done: Copied) -> Record | None:
+    try:
+        document = await source.get(id_)
+        record = None if document is None else await record_of(source, document)
+    except Exception as exc:
+        # If the store itself is away this raises: else it is this one that is damaged, and the others are not.
+        await source.ping()
+        done.rejected[id_] = f"it cannot be read: {type(exc).__name__}: {exc}"
+        return None
+    done.gone += record is None
+    return record
 
 
 def _place(item: dict[str, Any]) -> Cursor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from bson import ObjectId
 
 from gemtap.conversation.added import first_fresh
-from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text
+from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought
 from gemtap.dashboard.dialogue import (
     SHOWN,
     fields_of,
@@ -14,8 +16,10 @@ from gemtap.dashboard.dialogue import (
     paired,
     part_of,
     shown_messages,
+    spoken,
 )
 from gemtap.interaction import Thread
+from tests.records import make_record
 
 USER = Message("user", (Text("Read both."),))
 CALLS = Message("model", (Call("read", {"path": "a.py"}), Call("read", {"path": "b.py"})))
@@ -51,6 +55,18 @@ def test_a_result_that_is_new_stands_by_itself_and_says_of_which_call() -> None:
     assert [message.number for message in shown] == [0, 1, 2, 3]
     assert shown[1].parts[0].result is None
     assert shown[2].parts[1].call == CALLS.parts[1]
+
+
+def test_an_answer_that_is_sent_again_in_pieces_is_one() -> None:
+    pieces = [{"text": "Hm", "thought": True}, {"text": ".", "thought": True}, {"text": "Here\n"}, {"text": "it is."}]
+    contents = [{"role": "user", "parts": [{"text": "A"}, {"text": "B"}]}, {"role": "model", "parts": pieces}]
+    record = make_record(request_raw=json.dumps({"contents": contents}).encode(), answered=False)
+    conversation = spoken(record.document)
+    assert conversation is not None
+    assert [message.parts for message in conversation.prompt] == [
+        (Text("A"), Text("B")),
+        (Thought("Hm."), Text("Here\nit is.")),
+    ]
 
 
 def test_of_a_long_text_the_beginning_is_shown() -> None:

@@ -1,7 +1,8 @@
 """From a record to the document that MongoDB holds, and back.
 
 It is the interaction as it is, and beside a body, where the body does not give back the exact bytes, either
-`raw` (zstd) or `raw_file` (the `_id` of a file in the GridFS bucket, which holds the same).
+`raw` (zstd) or `raw_file` (the `_id` of a file in the GridFS bucket, which holds the same). `raw_hash` is the BLAKE2b
+of the exact bytes, 16 bytes of it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def to_stored(record: Record) -> StoredRecord:
     for side, raw in raws.items():
         if document[side] is None:
             continue
-        document[side] = {**document[side]}
+        document[side] = {**document[side], "raw_hash": hash_of(raw)}
         body = document[side]["body"]
         if not gives_back(body, raw) or (body is None and raw):
             _keep_raw(document, side, zstandard.compress(raw), files)
@@ -73,6 +74,11 @@ def to_stored(record: Record) -> StoredRecord:
     if len(encoded) > MAX_DOCUMENT:
         encoded = _fitted(document, raws, files)
     return StoredRecord(document["_id"], document["outcome"], RawBSONDocument(encoded), files)
+
+
+def hash_of(raw: bytes) -> bytes:
+    """What a check tells by that the exact bytes are still what they were."""
+    return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def _fitted(document: dict[str, Any], raws: Mapping[Side, bytes], files: dict[Side, tuple[FileId, bytes]]) -> bytes:

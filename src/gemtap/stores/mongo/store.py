@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, cast
 
 import zstandard
 from bson import CodecOptions, ObjectId
@@ -20,30 +19,33 @@ from pymongo.errors import OperationFailure
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space, StoreUnavailable
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Space, StoreUnavailable
+from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
+from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
 from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
 from gemtap.stores.mongo.errors import translated
-from gemtap.stores.mongo.files import BodyFiles
+from gemtap.stores.mongo.files import BUCKET_COLLECTIONS, BodyFiles
+from gemtap.stores.mongo.hinting import Index, find
 from gemtap.stores.mongo.inserting import insert_absent
+from gemtap.stores.mongo.integrity import verify
 from gemtap.stores.mongo.queries import (
     AS_RECORDED,
     INDEXES,
     NEWEST_FIRST,
     OLDEST_FIRST,
-    UNSEARCHABLE,
+    SUPERSEDED,
     WITHOUT_BODIES,
     WITHOUT_RAW,
+    index_for,
     oldest_selection,
     scan_selection,
     selection,
 )
-from gemtap.stores.mongo.searching import FIELD, searched
-from gemtap.stores.mongo.statistics import read_parts
+from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import rows_of
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 COLLECTION: Final = "gemini_interactions"
@@ -66,6 +68,7 @@ class MongoStore:
         self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
         self._plain: AsyncCollection[Any] = self._database.get_collection(COLLECTION, _PLAIN)
         """The same, for what only reads fields of it."""
+        self._counts = MongoCounts(self._database, self._plain)
         self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, _PLAIN)
         self._files = BodyFiles(self._database)
         self._created = False
@@ -95,9 +98,10 @@ class MongoStore:
             for record in stored:
                 for file_id, content in record.files.values():
                     await self._files.keep(file_id, content)
-            present = await insert_absent(self._interactions, [record.document for record in stored])
-            if present:
-                await self._replace_interrupted([stored[position] for position in present])
+            async with self._counts.changing(record.document["timestamp"] for record in records):
+                present = await insert_absent(self._interactions, [record.document for record in stored])
+                if present:
+                    await self._replace_interrupted([stored[position] for position in present])
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -118,8 +122,15 @@ class MongoStore:
         """A page of the list, newest first."""
         after = Cursor.decode(cursor) if cursor is not None else None
         with translated(self._description):
-            found = self._interactions.find(selection(where, after), WITHOUT_BODIES, sort=NEWEST_FIRST, limit=limit + 1)
-            return page_of([from_stored(document) async for document in found], limit)
+            found = await find(
+                self._interactions,
+                selection(where, after),
+                WITHOUT_BODIES,
+                sort=NEWEST_FIRST,
+                limit=limit + 1,
+                index=index_for(where),
+            )
+            return page_of([from_stored(document) for document in found], limit)
 
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
         """Documents without bodies by (`recorded_at`, `_id`) ascending."""
@@ -136,7 +147,7 @@ class MongoStore:
         last = _place(newest.items[0]) if newest.items else None
         after: Cursor | None = None
         while last is not None:
-            batch = await self._batch(scan_selection(where, after, last))
+            batch = await self._batch(scan_selection(where, after, last), index_for(where))
             if not batch:
                 return
             while batch:
@@ -153,7 +164,9 @@ class MongoStore:
         with translated(self._description):
             if not fields:
                 return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
-            done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
+            # The note is among what searches for words go through.
+            due = {"$addToSet": MADE_DUE} if "note" in fields else {}
+            done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
@@ -181,10 +194,15 @@ class MongoStore:
     async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
         """Documents without bodies, oldest first."""
         with translated(self._description):
-            found = self._interactions.find(
-                oldest_selection(where, after), WITHOUT_BODIES, sort=OLDEST_FIRST, limit=limit
+            found = await find(
+                self._interactions,
+                oldest_selection(where, after),
+                WITHOUT_BODIES,
+                sort=OLDEST_FIRST,
+                limit=limit,
+                index=index_for(where),
             )
-            return [from_stored(document) async for document in found]
+            return [from_stored(document) for document in found]
 
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
@@ -196,7 +214,12 @@ class MongoStore:
         if not ids:
             return 0
         with translated(self._description):
-            done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
+            begun = [
+                each["timestamp"]
+                async for each in self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
+            ]
+            async with self._counts.changing(begun):
+                done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
             await self._files.delete_of(ids)
         return done.deleted_count
 
@@ -217,15 +240,15 @@ class MongoStore:
             content=int(figures["dataSize"]),
         )
 
-    async def give_back(self) -> int:
+    async def reclaim(self) -> AsyncIterator[Progress]:
         """Nothing: MongoDB uses the room again, and gives it back to the disk when it is told to compact."""
-        return 0
+        return
+        yield
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
         with translated(self._description):
-            parts = await read_parts(self._plain, where, bucket, by)
-        return await asyncio.to_thread(rows_of, parts, bucket)
+            return await statistics(self._counts, where, bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
@@ -247,7 +270,7 @@ class MongoStore:
             return
         with translated(self._description):
             changes = [
-                UpdateOne({"_id": id_, FIELD: None}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                UpdateOne({"_id": id_, **UNSEARCHABLE}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
                 for id_, text in texts.items()
             ]
             await self._interactions.bulk_write(changes, ordered=False)
@@ -268,74 +291,48 @@ class MongoStore:
         with translated(self._description):
             return await self._events.find(sort=[("at", -1), ("_id", -1)], limit=limit).to_list()
 
-    async def check(self) -> AsyncIterator[Fault]:
+    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
-        last: ObjectId | None = None
-        while batch := await self._after(last):
-            for encoded in batch:
-                document = await asyncio.to_thread(from_stored, encoded)
-                last = document["_id"]
-                for side in get_args(Side):
-                    fault = await self._fault(document.get(side))
-                    if fault is not None:
-                        yield Fault(last, f"the exact bytes of its {side} {fault}")
+        with translated(self._description):
+            async for fault in verify(self._interactions, self._files, looked_at or (lambda _: None)):
+                yield fault
 
     async def ping(self) -> None:
         """Return if the server answers."""
         with translated(self._description):
             await self._database.command("ping")
 
-    async def _batch(self, query: Mapping[str, Any]) -> deque[RawBSONDocument]:
+    async def _batch(self, query: Mapping[str, Any], index: Index | None) -> deque[RawBSONDocument]:
         """The first documents in the order of `OLDEST_FIRST`, undecoded: at most what fits into one answer of 16 MB."""
         with translated(self._description):
             # A negative limit asks for a single batch, be it shorter, and leaves no cursor behind that would time out
             # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
-            found = self._interactions.find(query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH)
-            return deque([document async for document in found])
-
-    async def _after(self, last: ObjectId | None) -> list[RawBSONDocument]:
-        """The next documents by their ids: what they say of bodies."""
-        fields = ["request", "response"]
-        with translated(self._description):
-            query = {} if last is None else {"_id": {"$gt": last}}
-            found = self._interactions.find(query, fields, sort=[("_id", 1)], limit=-_BATCH)
-            return [document async for document in found]
-
-    async def _fault(self, part: Mapping[str, Any] | None) -> str | None:
-        """What is wrong with the exact bytes of a stored request or response."""
-        if part is None:
-            return None
-        try:
-            if "raw_file" not in part:
-                await asyncio.to_thread(exact_bytes, part)
-                return None
-            with translated(self._description):
-                compressed = await self._files.read(part["raw_file"])
-        except (NoFile, CorruptGridFile):
-            return "are missing: their file in GridFS is gone or torn"
-        except (zstandard.ZstdError, ValueError) as exc:
-            return f"cannot be read: {exc}"
-        if hashlib.sha256(compressed).hexdigest() != part["raw_file"]["sha256"]:
-            return "are damaged: the hash of their file in GridFS does not fit"
-        return None
+            return deque(
+                await find(self._interactions, query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH, index=index)
+            )
 
     async def _create(self) -> None:
         if self._created:
             return
-        try:
-            await self._database.create_collection(
-                COLLECTION,
-                check_exists=False,
-                storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
-            )
-        except OperationFailure:
-            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
-            # Whatever else is wrong stops the next line too.
-            pass
+        for name in (COLLECTION, EVENTS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
+            await self._create_collection(name)
         await self._interactions.create_indexes(INDEXES)
+        for name in SUPERSEDED & (await self._interactions.index_information()).keys():
+            await self._interactions.drop_index(name)
+        await self._counts.create()
         await self._events.create_index([("at", -1), ("_id", -1)])
         await self._files.create()
         self._created = True
+
+    async def _create_collection(self, name: str) -> None:
+        try:
+            await self._database.create_collection(
+                name, check_exists=False, storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}}
+            )
+        except OperationFailure:
+            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
+            # Whatever else is wrong stops the making of the indexes too.
+            pass
 
     async def _replace_interrupted(self, present: Sequence[StoredRecord]) -> None:
         """Put records in the place of interrupted ones: of records that were there already when they were inserted.

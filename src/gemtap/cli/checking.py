@@ -1,0 +1,70 @@
+"""`gemtap check`: whether everything that is stored is still as it was stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, print_json
+from gemtap.cli.progress import progress_bar
+from gemtap.cli.reading import open_for_reading
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Fault, Store
+
+_TOLD: Final = 1_000
+"""Faults that are told one by one."""
+
+
+@app.command()
+def check(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+    """Read everything that is stored, and say what is missing or damaged. Exit status 1 where anything is.
+
+    Example: gemtap check
+
+    Nothing is changed, and recording may go on meanwhile.
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    read, count, faults = open_for_reading(settings, _check)
+    if as_json:
+        told = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
+        print_json({"read": read, "faulty": count, "faults": told})
+    else:
+        out = console()
+        for each in faults:
+            out.print(harmless(f"{each.id or 'the store'}: {each.what}"), soft_wrap=True)
+        if count > len(faults):
+            out.print(f"and {count - len(faults):,} more")
+        if count:
+            out.print(
+                f"{count:,} faults in {read:,} interactions. Everything else is whole: `gemtap copy --to URL` takes it "
+                "into a new store. Of what is damaged, a backup has the rest; look after the disk first.",
+                soft_wrap=True,
+            )
+        else:
+            out.print(f"{read:,} interactions, everything as it was stored.")
+    if count:
+        raise typer.Exit(1)
+
+
+async def _check(store: Store) -> tuple[int, int, list[Fault]]:
+    """How many interactions were read, how many faults there are, and the first of them."""
+    from gemtap.stores.base import Filter
+
+    total = await store.count(Filter())
+    read, count = 0, 0
+    faults: list[Fault] = []
+    with progress_bar() as show:
+
+        def looked_at(more: int) -> None:
+            nonlocal read
+            read += more
+            show(f"{count:,} faults" if count else "all well", read, total)
+
+        async for fault in store.check(looked_at):
+            count += 1
+            if len(faults) < _TOLD:
+                faults.append(fault)
+    return read, count, faults
