@@ -29,6 +29,9 @@ _INDEXED: Final = (
 )
 """The fields that lists are filtered by on their own. Of the others the newest are looked through."""
 
+_REPLAYED: Final = {"replay_of": {"$exists": True}}
+"""The few documents that have one: asking for a value implies this."""
+
 _COUNTED_BY: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason", "streaming"),
     *("client", "key", "user", "thread"),
@@ -61,6 +64,7 @@ INDEXES: Final = [
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(COUNTED, name="counted"),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
+    IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
     IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]

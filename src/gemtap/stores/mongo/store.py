@@ -19,7 +19,7 @@ from pymongo.errors import OperationFailure
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space, StoreUnavailable
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Space, StoreUnavailable
 from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
@@ -240,9 +240,10 @@ class MongoStore:
             content=int(figures["dataSize"]),
         )
 
-    async def give_back(self) -> int:
+    async def reclaim(self) -> AsyncIterator[Progress]:
         """Nothing: MongoDB uses the room again, and gives it back to the disk when it is told to compact."""
-        return 0
+        return
+        yield
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""

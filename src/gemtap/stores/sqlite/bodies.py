@@ -1,28 +1,224 @@
-"""Where the bytes of bodies are kept."""
+"""Where the bytes of bodies are kept: each distinct piece once, and a body as the list of its pieces.
+
+Agents send the whole conversation anew with every turn. A body is cut at the seams of its provider's shape
+(`gemtap.providers.seams`); pieces that are there already are referred to, new ones get the next numbers. The list is
+itself a piece: MessagePack of a hash of the whole body, then bytes as they are and numbers of pieces, in order. Lists
+of consecutive turns differ in their ends alone, which compresses to a few bytes when they are packed together.
+
+Nothing rests on hashes being unique: before a body is referred to, every piece that was found is compared with what
+it is to stand for, byte by byte. What nobody refers to any more is found by marking, see `sweeping`.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, Final
 
+import msgpack
 import zstandard
+
+from gemtap.providers.seams import SMALLEST, seams
+from gemtap.stores.sqlite.packs import FINAL, FIRST_BLOB, FRESH, Pack, PackReader, PieceMissing, insert_pack, pack_of
+
+_LARGEST_PIECE: Final = 4 * 2**20
+_LARGEST_PACK: Final = 2 * 2**20
+"""A fresh pack ends with the piece that brings it over this; bytes before compression."""
+
+_KEPT_IN_LIST: Final = 16_384
+"""A body without seams up to this size stands in its list: that it comes again to the letter is not expected."""
+
+_BLOB_FROM: Final = 65_536
+"""Pieces from this size on are tried for whether they can be compressed at all."""
+_INCOMPRESSIBLE: Final = 0.6
+
+_DIGEST_BYTES: Final = 8
 
 
 class BodyStore:
-    """Bytes by reference, each kept compressed in a row of its own. Runs inside the caller's transaction."""
+    """Bytes by reference. A reference is the number of a list; negative ones are of bodies stored before version 6."""
 
-    def put(self, connection: sqlite3.Connection, raw: bytes) -> int:
-        """Keep the bytes and return the reference that gives them back."""
-        row = connection.execute(
-            "INSERT INTO bodies (zstd) VALUES (?) RETURNING number", (zstandard.compress(raw),)
-        ).fetchone()
-        reference: int = row[0]
-        return reference
+    def __init__(self) -> None:
+        self.packs = PackReader()
+
+    def writing(self, connection: sqlite3.Connection) -> BodyWriter:
+        """What stores bodies, for one transaction of the caller's."""
+        return BodyWriter(self, connection)
 
     def get(self, connection: sqlite3.Connection, reference: int) -> bytes:
-        """The bytes that `put` was given."""
-        (compressed,) = connection.execute("SELECT zstd FROM bodies WHERE number = ?", (reference,)).fetchone()
-        return zstandard.decompress(compressed)
+        """The bytes that were stored, checked by their hash. Raises PieceMissing where they are not there any more."""
+        if reference < 0:
+            return _whole(connection, -reference)
+        digest, *items = self.list_of(connection, reference)
+        pieces = self.packs.read(connection, (item for item in items if isinstance(item, int)))
+        raw = b"".join(pieces[item] if isinstance(item, int) else item for item in items)
+        if digest_of(raw) != digest:
+            raise PieceMissing(f"body {reference} is damaged: its hash does not fit")
+        return raw
+
+    def list_of(self, connection: sqlite3.Connection, reference: int) -> list[Any]:
+        """A body's list: its hash, then bytes, and numbers of pieces. Raises PieceMissing."""
+        packed = self.packs.read(connection, [reference])[reference]
+        try:
+            found: list[Any] = msgpack.unpackb(packed)
+        except (ValueError, msgpack.UnpackException) as exc:
+            raise PieceMissing(f"the list of body {reference} is damaged: {exc}") from exc
+        return found
 
     def delete(self, connection: sqlite3.Connection, reference: int) -> None:
-        """Let go of the bytes."""
-        connection.execute("DELETE FROM bodies WHERE number = ?", (reference,))
+        """Let go of a body. Its pieces may be others' too: what is nobody's is freed by `sweeping.sweep`."""
+        if reference < 0:
+            connection.execute("DELETE FROM bodies WHERE number = ?", (-reference,))
+
+
+class BodyWriter:
+    """Stores bodies. What it has stored is there once `finish` was called, in the same transaction."""
+
+    def __init__(self, store: BodyStore, connection: sqlite3.Connection) -> None:
+        self._store = store
+        self._connection = connection
+        self._keys: dict[int, int] = {}
+        """Numbers of pieces by their keys, of those that are new."""
+        self._new = {kind: _New(connection, kind) for kind in ("piece", "blob")}
+        self._written: list[Pack] = []
+
+    def put(self, raw: bytes) -> int:
+        """Keep the bytes and return the reference that gives them back."""
+        cuts = seams(raw)
+        pieces = list(_slices(raw, cuts))
+        items: list[bytes | int] = []
+        if cuts or len(raw) > _KEPT_IN_LIST:
+            items += [piece if len(piece) < SMALLEST else self._referred(piece) for piece in pieces]
+        else:
+            items.append(raw)
+        if b"".join(pieces) != raw:
+            raise AssertionError("the pieces of a body are not the body")
+        return self._new["piece"].add(msgpack.packb([digest_of(raw), *items]))
+
+    def number(self) -> int:
+        """A number for an interaction: larger than any that there was."""
+        return self._new["piece"].add(b"")
+
+    def finish(self) -> None:
+        """Write what is new."""
+        for new in self._new.values():
+            for pack, compressed, tier in new.packs():
+                insert_pack(self._connection, pack, compressed, tier)
+                self._written.append(pack)
+            new.save()
+
+    def committed(self) -> None:
+        """Remember what was written. Not before it is: numbers of a transaction that fails are given again."""
+        for pack in self._written:
+            self._store.packs.remember(pack)
+
+    def _referred(self, piece: bytes) -> int | bytes:
+        """The number of a piece, which is kept if it is new; or the piece itself, where it cannot have one."""
+        key = key_of(piece)
+        known = self._keys.get(key)
+        if known is None:
+            row = self._connection.execute("SELECT number FROM pieces WHERE key = ?", (key,)).fetchone()
+            known = None if row is None else row[0]
+        if known is not None:
+            # Another piece may have the same key, though nobody will live to see it.
+            return known if self._content(known) == piece else piece
+        number = self._new[_kind(piece)].add(piece)
+        self._connection.execute("INSERT INTO pieces (key, number) VALUES (?, ?)", (key, number))
+        self._keys[key] = number
+        return number
+
+    def _content(self, number: int) -> bytes | None:
+        new = self._new["piece" if number < FIRST_BLOB else "blob"].piece(number)
+        if new is not None:
+            return new
+        try:
+            return self._store.packs.read(self._connection, [number])[number]
+        except PieceMissing:
+            return None
+
+
+class _New:
+    """New pieces of one kind, which have the next numbers."""
+
+    def __init__(self, connection: sqlite3.Connection, kind: str) -> None:
+        self._connection = connection
+        self._kind = kind
+        self._first: int | None = None
+        self._pieces: list[bytes] = []
+
+    def add(self, piece: bytes) -> int:
+        """Its number."""
+        if self._first is None:
+            row = self._connection.execute("SELECT next FROM numbers WHERE kind = ?", (self._kind,)).fetchone()
+            self._first = int(row[0])
+        self._pieces.append(piece)
+        return self._first + len(self._pieces) - 1
+
+    def piece(self, number: int) -> bytes | None:
+        if self._first is None or not self._first <= number < self._first + len(self._pieces):
+            return None
+        return self._pieces[number - self._first]
+
+    def packs(self) -> Iterator[tuple[Pack, bytes, int]]:
+        """Packs of them, compressed, with their tiers."""
+        first = self._first or 0
+        for group in _groups(self._pieces):
+            pack = pack_of(first, group)
+            first += pack.span
+            compressed = zstandard.compress(pack.data)
+            if zstandard.decompress(compressed, max_output_size=len(pack.data)) != pack.data:
+                raise AssertionError("zstd does not give back what it was given")
+            yield pack, compressed, FINAL if self._kind == "blob" else FRESH
+
+    def save(self) -> None:
+        """Let the numbers be given to nobody else."""
+        if self._first is not None:
+            following = self._first + len(self._pieces)
+            self._connection.execute("UPDATE numbers SET next = ? WHERE kind = ?", (following, self._kind))
+
+
+def digest_of(raw: bytes) -> bytes:
+    """The hash that a list has of its body."""
+    return blake2b(raw, digest_size=_DIGEST_BYTES).digest()
+
+
+def key_of(piece: bytes) -> int:
+    """What a piece is found by."""
+    return int.from_bytes(blake2b(piece, digest_size=8).digest(), "big", signed=True)
+
+
+def _slices(raw: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
+    for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
+        for begin in range(start, end, _LARGEST_PIECE):
+            yield raw[begin : min(begin + _LARGEST_PIECE, end)]
+
+
+def _kind(piece: bytes) -> str:
+    if len(piece) < _BLOB_FROM:
+        return "piece"
+    sample = piece[:_BLOB_FROM]
+    return "blob" if len(zstandard.compress(sample)) > _INCOMPRESSIBLE * len(sample) else "piece"
+
+
+def _groups(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        group.append(piece)
+        size += len(piece)
+        if size > _LARGEST_PACK:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
+
+
+def _whole(connection: sqlite3.Connection, number: int) -> bytes:
+    row = connection.execute("SELECT zstd FROM bodies WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise PieceMissing(f"body {-number} is gone")
+    try:
+        return zstandard.decompress(row[0])
+    except zstandard.ZstdError as exc:
+        raise PieceMissing(f"body {-number} is damaged: {exc}") from exc

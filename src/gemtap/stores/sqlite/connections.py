@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,10 @@ class ConnectionThreads:
         Cancelling the caller does not stop work that has begun.
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, self._call, work)
+
+    def begin(self, work: Callable[[sqlite3.Connection], object]) -> Future[object]:
+        """Have `work` done in one of the threads, with nobody waiting for it."""
+        return self._executor.submit(self._call, work)
 
     async def close(self) -> None:
         """Wait for work that has begun and close the connections."""

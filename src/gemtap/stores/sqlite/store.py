@@ -1,7 +1,7 @@
 """The store in one SQLite file.
 
-One thread writes and a few read, so that a long list keeps no record waiting. Other processes may read, and write,
-at the same time: the file is in WAL mode.
+One thread writes and a few read, so that a long list keeps no record waiting; one more looks after what was written,
+for as long as records come. Other processes may read, and write, at the same time: the file is in WAL mode.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Space
 from gemtap.stores.counting import statistics
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.counts import SqliteCounts
-from gemtap.stores.sqlite.deleting import delete, give_back, space
+from gemtap.stores.sqlite.deleting import delete, fold_in, space
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.integrity import verify
@@ -35,7 +35,9 @@ from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, re
 from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
 from gemtap.stores.sqlite.search_index import index_texts, tidy
 from gemtap.stores.sqlite.statistics import Floats
+from gemtap.stores.sqlite.sweeping import sweep
 from gemtap.stores.sqlite.threads import read_threads
+from gemtap.stores.sqlite.upkeep import Upkeep
 from gemtap.stores.sqlite.writing import write
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -54,6 +56,7 @@ class SqliteStore:
         self._writer = ConnectionThreads(path, open_database, threads=1, name="sqlite-writer")
         self._readers = ConnectionThreads(path, open_database, threads=_READERS, name="sqlite-reader")
         self._counts = SqliteCounts(self._read, self._write)
+        self._upkeep = Upkeep(path, open_database, self._bodies)
 
     @property
     def description(self) -> str:
@@ -67,6 +70,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what has begun and close the file."""
+        await self._upkeep.close()
         await self._readers.close()
         # Last, for the last connection to close folds the write-ahead log into the file.
         await self._writer.close()
@@ -75,6 +79,8 @@ class SqliteStore:
         """Store the records in one transaction, on the disk when this returns."""
         with translated(self._path):
             await self._writer.run(lambda connection: write(connection, self._bodies, records))
+        if records:
+            self._upkeep.wake()
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -139,10 +145,18 @@ class SqliteStore:
         """What the file takes up, always settled."""
         return await self._read(space)
 
-    async def give_back(self) -> int:
-        """Let the file shrink by a few megabytes, and say by how many bytes."""
-        with translated(self._path):
-            return await self._writer.run(give_back)
+    async def reclaim(self) -> AsyncIterator[Progress]:
+        """Free what deleted interactions have left behind, and let the file shrink."""
+        sweeper = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-sweep")
+        try:
+            with translated(self._path):
+                await self.tidy_search()
+                steps = await sweeper.run(lambda connection: sweep(connection, self._bodies))
+                while (step := await sweeper.run(lambda _: next(steps, None))) is not None:
+                    yield Progress(step.done, step.of)
+                await sweeper.run(fold_in)
+        finally:
+            await sweeper.close()
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
@@ -184,7 +198,8 @@ class SqliteStore:
         try:
             with translated(self._path):
                 tell = looked_at or (lambda _: None)
-                faults = await checker.run(lambda connection: verify(connection, self._bodies, tell))
+                # A store of bodies of its own, which has read nothing yet: what is on the disk is in question.
+                faults = await checker.run(lambda connection: verify(connection, BodyStore(), tell))
                 while (fault := await checker.run(lambda _: next(faults, None))) is not None:
                     yield fault
         finally:

@@ -37,7 +37,10 @@ def keep(value: Json | str | bytes, raw: bytes) -> KeptValue:
         return KeptValue(Form.PARSED, None)
     if isinstance(value, bytes):
         return KeptValue(Form.BINARY, value)
-    return KeptValue(Form.JSON, json.dumps(value).encode("ascii"))
+    # As clients write it when they send it again: a message of an answer is then a piece of the next request.
+    return KeptValue(
+        Form.JSON, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    )
 
 
 def restore(form: str, kept: bytes | None, raw: bytes) -> Json | str | bytes:

@@ -8,7 +8,7 @@ from typing import Final
 
 from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
-from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete_row
 from gemtap.stores.sqlite.linking import insert_links
@@ -31,16 +31,19 @@ _UNSTORABLE: Final = (
 
 def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> None:
     """Store the records as `Store.put` says. Raises sqlite3.Error and RecordRejected."""
+    writer = bodies.writing(connection)
     with transaction(connection, "IMMEDIATE"):
         for record in records:
             try:
-                _write(connection, bodies, record)
+                _write(connection, bodies, writer, record)
             except _UNSTORABLE as exc:
                 id_ = record.document["_id"]
                 raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
+        writer.finish()
+    writer.committed()
 
 
-def _write(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -> None:
+def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> None:
     stored = connection.execute(
         "SELECT outcome, number FROM interactions WHERE id = ?", (record.document["_id"].binary,)
     ).fetchone()
@@ -49,18 +52,18 @@ def _write(connection: sqlite3.Connection, bodies: BodyStore, record: Record) ->
         if not replaces(record.document, outcome):
             return
         delete_row(connection, bodies, number)
-    _insert(connection, bodies, record)
+    _insert(connection, writer, record)
 
 
-def _insert(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -> None:
+def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) -> None:
     request, response = record.document["request"], record.document["response"]
-    row = columns(record.document)
-    row |= _body_columns(connection, bodies, "request", request["body"], record.request_raw)
-    row |= _body_columns(connection, bodies, "response", response and response["body"], record.response_raw)
+    number = writer.number()
+    row = columns(record.document) | {"number": number}
+    row |= _body_columns(writer, "request", request["body"], record.request_raw)
+    row |= _body_columns(writer, "response", response and response["body"], record.response_raw)
     names = ", ".join(row)
     places = ", ".join(f":{name}" for name in row)
-    number = connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row).lastrowid  # noqa: S608 - our own names
-    assert number is not None
+    connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
     insert_tags(connection, number, record.document["tags"])
     insert_links(connection, record.document["_id"], record.links)
     if record.text is None:
@@ -69,12 +72,10 @@ def _insert(connection: sqlite3.Connection, bodies: BodyStore, record: Record) -
         index(connection, number, row, record.text)
 
 
-def _body_columns(
-    connection: sqlite3.Connection, bodies: BodyStore, side: str, value: object, raw: bytes
-) -> dict[str, SqlValue]:
+def _body_columns(writer: BodyWriter, side: str, value: object, raw: bytes) -> dict[str, SqlValue]:
     form, kept = keep(value, raw)
     return {
-        f"{side}_raw": bodies.put(connection, raw) if raw else None,
+        f"{side}_raw": writer.put(raw) if raw else None,
         f"{side}_form": form,
-        f"{side}_value": None if kept is None else bodies.put(connection, kept),
+        f"{side}_value": None if kept is None else writer.put(kept),
     }

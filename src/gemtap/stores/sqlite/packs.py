@@ -1,0 +1,162 @@
+"""Packs: pieces with consecutive numbers, compressed as one. Small pieces alone compress badly."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from array import array
+from bisect import bisect_right, insort
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+import zstandard
+
+FRESH: Final = 0
+"""The tier of packs as they are written."""
+
+FINAL: Final = 9
+"""The tier of packs that are never merged."""
+
+FIRST_BLOB: Final = 1 << 40
+"""Pieces that no compression makes smaller are numbered from here."""
+
+_CACHED_BYTES: Final = 48 * 2**20
+
+
+class PieceMissing(Exception):
+    """A piece that something refers to is not there, or cannot be read."""
+
+
+class PackHead(NamedTuple):
+    """A pack without its pieces."""
+
+    first: int
+    span: int
+    """Numbers that it covers; of some the piece may be gone."""
+    size: int
+    """Bytes before compression."""
+    tier: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """The pieces of one pack."""
+
+    first: int
+    offsets: Sequence[int]
+    """Of each piece in `data`, and at last the end of all."""
+    data: bytes
+
+    @property
+    def span(self) -> int:
+        """Numbers that it covers; of some the piece may be gone."""
+        return len(self.offsets) - 1
+
+    def piece(self, number: int) -> bytes:
+        """One piece; empty where it is gone."""
+        at = number - self.first
+        return self.data[self.offsets[at] : self.offsets[at + 1]]
+
+    def pieces(self) -> Iterator[tuple[int, bytes]]:
+        """Every piece that is there, with its number."""
+        for at in range(self.span):
+            if self.offsets[at] != self.offsets[at + 1]:
+                yield self.first + at, self.data[self.offsets[at] : self.offsets[at + 1]]
+
+
+def pack_of(first: int, pieces: Iterable[bytes]) -> Pack:
+    """A pack of pieces with consecutive numbers from `first` on."""
+    kept = list(pieces)
+    return Pack(first, [0, *accumulate(map(len, kept))], b"".join(kept))
+
+
+def insert_pack(connection: sqlite3.Connection, pack: Pack, compressed: bytes, tier: int) -> None:
+    """Write a pack that is not there yet."""
+    lengths = array("I", (end - start for start, end in zip(pack.offsets, pack.offsets[1:], strict=False)))
+    connection.execute(
+        "INSERT INTO packs (first, span, size, tier, lengths, zstd) VALUES (?, ?, ?, ?, ?, ?)",
+        (pack.first, pack.span, len(pack.data), tier, zstandard.compress(lengths.tobytes()), compressed),
+    )
+
+
+def read_pack(connection: sqlite3.Connection, number: int) -> Pack:
+    """The pack that has this number. Raises PieceMissing."""
+    row = connection.execute(
+        "SELECT first, span, size, lengths, zstd FROM packs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
+    ).fetchone()
+    if row is None or number >= row[0] + row[1]:
+        raise PieceMissing(f"piece {number} is gone")
+    first, span, size, packed_lengths, compressed = row
+    try:
+        lengths = array("I", zstandard.decompress(packed_lengths))
+        data = zstandard.decompress(compressed, max_output_size=size)
+    except (zstandard.ZstdError, ValueError) as exc:
+        raise PieceMissing(f"the pack of piece {number} is damaged: {exc}") from exc
+    if len(lengths) != span or sum(lengths) != len(data):
+        raise PieceMissing(f"the pack of piece {number} is damaged: its lengths do not fit")
+    return Pack(first, [0, *accumulate(lengths)], data)
+
+
+def heads(connection: sqlite3.Connection, tier: int | None = None, after: int = -1) -> list[PackHead]:
+    """The packs in the order of their numbers: all, or those of one tier."""
+    rows = connection.execute(
+        "SELECT first, span, size, tier FROM packs WHERE first > ? AND (?2 IS NULL OR tier = ?2) ORDER BY first",
+        (after, tier),
+    )
+    return [PackHead(*row) for row in rows]
+
+
+class PackReader:
+    """Reads pieces, and remembers the packs that were read last. Any number of threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._packs: OrderedDict[int, Pack] = OrderedDict()
+        self._firsts: list[int] = []
+        self._bytes = 0
+
+    def read(self, connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, bytes]:
+        """The pieces with these numbers. Raises PieceMissing."""
+        found: dict[int, bytes] = {}
+        pack: Pack | None = None
+        for number in sorted(set(numbers)):
+            if pack is None or not pack.first <= number < pack.first + pack.span:
+                pack = self._remembered(number)
+            if pack is None:
+                pack = read_pack(connection, number)
+                self.remember(pack)
+            piece = pack.piece(number)
+            if not piece:
+                raise PieceMissing(f"piece {number} is gone")
+            found[number] = piece
+        return found
+
+    def remember(self, pack: Pack) -> None:
+        """Keep a pack at hand. Nothing has to be forgotten when the database changes: a number has one meaning."""
+        with self._lock:
+            old = self._packs.pop(pack.first, None)
+            if old is None:
+                insort(self._firsts, pack.first)
+            else:
+                self._bytes -= len(old.data)
+            self._packs[pack.first] = pack
+            self._bytes += len(pack.data)
+            while self._bytes > _CACHED_BYTES and len(self._packs) > 1:
+                first, oldest = self._packs.popitem(last=False)
+                self._bytes -= len(oldest.data)
+                self._firsts.remove(first)
+
+    def _remembered(self, number: int) -> Pack | None:
+        with self._lock:
+            at = bisect_right(self._firsts, number) - 1
+            if at < 0:
+                return None
+            pack = self._packs[self._firsts[at]]
+            # A pack that was merged since may have had the piece, and one from before a deletion has it still.
+            if number >= pack.first + pack.span or not pack.piece(number):
+                return None
+            self._packs.move_to_end(pack.first)
+            return pack
