@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-threads docs lint format pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,7 +36,7 @@ demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, a
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser"
 
-CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain openai
+CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain mitmproxy openai
 JS := tests/clients/js/node_modules
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm
@@ -86,6 +86,9 @@ bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a se
 
 bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
 	$(BIN)/python -m bench.crowd
+
+bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
+	$(BIN)/python -m bench.threads
 
 docs: install ## write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate

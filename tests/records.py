@@ -68,6 +68,7 @@ def make_record(
             "output_tokens_per_s": 12.5,
         },
         "tokens": {"input": 7, "cached": None, "output": 2, "reasoning": 0, "tool_use": None, "total": 9},
+        "context": {"system": 0, "tools": 0, "media": 0, "results": 0, "history": 0, "new": 7},
         "cost": {"usd": 0.000125, "source": "built-in 2026-03"},
         "finish_reason": "STOP",
         "client": {

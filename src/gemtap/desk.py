@@ -23,6 +23,7 @@ from gemtap.recorder.redact import Redactor
 from gemtap.serving import child_settings, log_to_stderr, run_child
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
+from gemtap.upkeep.daily import prune_daily
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ def make_desk(settings: Settings) -> ASGIApp:
         try:
             async with asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
+                pruning = tasks.create_task(prune_daily(settings, store))
                 yield
+                pruning.cancel()
                 recorder.stop()
                 _, late = await asyncio.wait([recording], timeout=_LAST_BATCHES)
                 for task in late:

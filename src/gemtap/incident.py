@@ -29,6 +29,8 @@ class IncidentKind(StrEnum):
     """A capture that can never be stored. It is kept in `failed/`."""
     PARSE_FAILED = "parse_failed"
     """An exchange that its provider's parser failed on. It is stored, with its exact bytes."""
+    PRUNED = "pruned"
+    """Interactions that were deleted because somebody has asked for it, see `gemtap.upkeep.prune`."""
 
 
 class Incident(TypedDict):

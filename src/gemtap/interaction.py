@@ -135,6 +135,23 @@ class Tokens(TypedDict):
     total: int | None
 
 
+class Context(TypedDict):
+    """Where the input tokens come from: estimates that add up to `tokens.input`, see `gemtap.recorder.context`."""
+
+    system: int
+    """The system instruction."""
+    tools: int
+    """The declarations of the tools that the model may call."""
+    media: int
+    """Images, sounds, videos and documents, inline or by reference."""
+    results: int
+    """What tools answered, in this turn and in all before: among it the files that an agent reads."""
+    history: int
+    """Everything else up to the model's last words: what was said and thought, and the calls of tools."""
+    new: int
+    """What was said after these."""
+
+
 class Cost(TypedDict):
     """What the exchange cost in US dollars, and which price list says so."""
 
@@ -198,6 +215,8 @@ class Interaction(TypedDict):
     outcome: str
     timing: Timing
     tokens: Tokens
+    context: Context | None
+    """None where the input tokens are not known, and of what is no conversation."""
     cost: Cost | None
     finish_reason: str | None
     client: Client

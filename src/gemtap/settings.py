@@ -17,6 +17,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
+from gemtap import amounts
+
 ENV_PREFIX: Final = "GEMTAP_"
 
 _CONFIG_VARIABLE: Final = "GEMTAP_CONFIG"
@@ -40,6 +42,18 @@ def _store(url: str) -> str:
     if url and (not url.startswith(("sqlite:///", "mongodb://", "mongodb+srv://")) or url == "sqlite:///"):
         raise ValueError("must be sqlite:///PATH or mongodb://HOST/DATABASE")
     return url
+
+
+def _age(text: str) -> str:
+    if text:
+        amounts.age(text)
+    return text
+
+
+def _size(text: str) -> str:
+    if text:
+        amounts.size(text)
+    return text
 
 
 def _home_expanded(path: Path) -> Path:
@@ -69,6 +83,8 @@ def _patterns(expressions: tuple[str, ...]) -> tuple[str, ...]:
 
 Upstream = Annotated[str, AfterValidator(_origin)]
 StoreUrl = Annotated[str, AfterValidator(_store)]
+Age = Annotated[str, AfterValidator(_age)]
+Size = Annotated[str, AfterValidator(_size)]
 LocalPath = Annotated[Path, AfterValidator(_home_expanded)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list: comma-separated where it comes as one word, as in variables."""
@@ -165,6 +181,15 @@ class Settings(BaseSettings):
         (),
         description="Regular expressions (RE2) of what is taken out of bodies before they are stored; of one with "
         "groups, what these match. A line each in the variable.",
+    )
+    prune_older_than: Age = Field(
+        "", description="Once a day, conversations go that have been over for so long: 90d. Empty: none does."
+    )
+    prune_max_size: Size = Field(
+        "", description="Once a day, the oldest goes until the store takes up no more than this: 5GB. Empty: no limit."
+    )
+    prune_keep: str = Field(
+        "", description="A query (docs/queries.md). What matches is never pruned, nor is its conversation: rating:good."
     )
     shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")

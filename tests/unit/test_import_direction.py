@@ -17,13 +17,14 @@ LAYERS: Final = (
     {"__main__"},
     {"cli"},
     {"supervisor", "desk"},
+    {"upkeep", "importers", "replay"},
     {"tap", "dashboard", "exporters", "recorder", "demo"},
     {"stores", "capture"},
     {"conversation"},
     {"providers"},
     {"body", "serving", "incident"},
     {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission"},
-    {"patterns"},
+    {"patterns", "amounts"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""
@@ -31,7 +32,10 @@ LAYERS: Final = (
 EXCEPTIONS: Final = {("dashboard", "gemtap.recorder.drain.Progress")}
 """The dashboard shows how recording goes, and has to know what that looks like."""
 
-KEPT_FROM_THE_TAP: Final = ("recorder", "stores", "dashboard", "exporters", "demo", "cli", "supervisor", "desk")
+KEPT_FROM_THE_TAP: Final = (
+    *("recorder", "stores", "dashboard", "exporters", "demo", "cli", "supervisor", "desk"),
+    *("upkeep", "importers", "replay"),
+)
 
 
 class Import(NamedTuple):

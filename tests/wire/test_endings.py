@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.wire.peers import PATIENCE, Peer, ScriptedUpstream, chunk, eventually, request, response
-from tests.wire.running_tap import RunningTap
+from tests.wire.running_tap import Captured, RunningTap
 
 STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 STREAM_HEAD = response("Content-Type: text/event-stream", "Transfer-Encoding: chunked", body=b"")
@@ -311,6 +311,44 @@ def test_what_a_killed_tap_had_captured_is_handed_on(
     capture = tap.capture_of(id_.decode())
     assert capture.outcome is None
     assert capture.body("response") == b"data: 1\r\n\r\ndata: 2\r\n\r\n"
+
+
+@pytest.mark.parametrize("sent", [b"", b"01234"])
+def test_what_a_request_has_brought_by_now_is_on_the_disk(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream, sent: bytes
+) -> None:
+    """A client that takes its time with the body has its head captured, and what of the body there is."""
+    tap = start_tap()
+    with tap.connect() as client:
+        client.send(request(STREAM, "Content-Length: 10", body=b""))
+        client.send(sent)
+        written = eventually(lambda: next((each for each in open_captures(tap) if each.body("request") == sent), None))
+        assert written.request["method"] == "POST"
+        tap.kill()
+    tap.start()
+    capture = tap.only_capture()
+    assert (capture.outcome, capture.body("request")) == (None, sent)
+
+
+def test_an_answers_head_that_comes_alone_is_passed_on_and_captured_alone(
+    tap: RunningTap, upstream: ScriptedUpstream
+) -> None:
+    """A model that thinks before its first word has answered nevertheless."""
+    with tap.connect() as client:
+        client.send(request(STREAM))
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(STREAM_HEAD)
+        assert client.take_head().status == 200
+        (written,) = open_captures(tap)
+        assert (written.response or {})["status"] == 200
+        peer.send(chunk(b"data: 1\r\n\r\n") + b"0\r\n\r\n")
+        assert client.take_chunk() == b"data: 1\r\n\r\n"
+
+
+def open_captures(tap: RunningTap) -> list[Captured]:
+    """The captures that are being written, as far as they are readable."""
+    return [Captured(path) for path in (tap.spool / "open").glob("*/*.capture") if path.stat().st_size]
 
 
 def test_a_starting_tap_leaves_the_captures_of_a_living_one_alone(

@@ -62,6 +62,10 @@ class RequestHead(TypedDict):
     """The path that goes to the upstream: without a prefix such as `/gemini`."""
     upstream: str | None
     """The upstream's origin; None where the request goes nowhere."""
+    decoded: NotRequired[bool]
+    """The body's content-encoding is already undone in the capture: another program wrote it down so."""
+    replay_of: NotRequired[str]
+    """The id of the interaction whose request is sent again. Only a replay writes this: no client can say so."""
 
 
 class ResponseHead(TypedDict):
@@ -131,7 +135,13 @@ def pack(kind: Kind, at: int, value: Any) -> bytes:
 def read_events(capture: bytes) -> Iterator[Event]:
     """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
     unpacker = msgpack.Unpacker(
-        max_buffer_size=0, max_bin_len=2**31 - 1, max_str_len=2**31 - 1, max_array_len=2**16, max_map_len=2**16
+        # It makes room for this much at once, a megabyte if nothing is said, and more when it is fed more.
+        read_size=4096,
+        max_buffer_size=0,
+        max_bin_len=2**31 - 1,
+        max_str_len=2**31 - 1,
+        max_array_len=2**16,
+        max_map_len=2**16,
     )
     unpacker.feed(capture)
     while True:

@@ -16,6 +16,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,10 +30,19 @@ REASON_SUFFIX: Final = ".reason.txt"
 INCIDENT_SUFFIX: Final = ".json"
 LOSSES_SUFFIX: Final = ".losses"
 
-MOST_SPARES: Final = 512
-"""Empty files that are kept: about as many as exchanges end between two batches of the recorder."""
+MOST_SPARES: Final = 4096
+"""Empty files that are kept: more than exchanges that begin in a burst.
+
+Each that is deleted costs those that are made later: a file system without a journal looks at every inode that was
+freed in the last five minutes before it takes one (ext4's `recently_deleted`), a quarter of a millisecond a file.
+"""
+
+_SPARES_TAKEN_AT_ONCE: Final = 512
+_COUNT_SPARES_EVERY: Final = 1.0
+"""Seconds. To count them is to list them, which is not to be paid for each exchange."""
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+_EMPTY: Final = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _LOOK_FOR_SPARES_EVERY: Final = 0.05
@@ -49,6 +59,8 @@ class Spool:
         self.failed = path / "failed"
         self.spare = path / "spare"
         self.incidents = path / "incidents"
+        self._room_for_spares = 0
+        self._spares_counted_at = float("-inf")
 
     def create(self) -> None:
         """Make the folders. Raises OSError."""
@@ -87,14 +99,20 @@ class Spool:
 
     def recycle(self, paths: Iterable[Path]) -> None:
         """Let go of captures that are stored."""
-        with os.scandir(self.spare) as entries:
-            room = MOST_SPARES - sum(1 for _ in entries)
+        if self._room_for_spares <= 0 and time.monotonic() - self._spares_counted_at > _COUNT_SPARES_EVERY:
+            with os.scandir(self.spare) as entries:
+                self._room_for_spares = MOST_SPARES - sum(1 for _ in entries)
+            self._spares_counted_at = time.monotonic()
+        spare = str(self.spare)
         for path in paths:
             try:
-                if room > 0:
-                    os.truncate(path, 0)
-                    path.rename(self.spare / path.name)
-                    room -= 1
+                if self._room_for_spares > 0:
+                    # Emptied and closed again by the same: ext4 takes a file that is emptied, written and then closed
+                    # for one that is being replaced, and its closing, the tap's otherwise, writes it to the disk.
+                    os.close(os.open(path, _EMPTY))
+                    # Strings: a path for each would take longer than the renaming.
+                    os.rename(path, f"{spare}/{path.name}")
+                    self._room_for_spares -= 1
                 else:
                     path.unlink()
             except FileNotFoundError:
@@ -160,7 +178,8 @@ class TapFolder:
     def _take_spare(self, name: str) -> bool:
         """Give a spare file the name, if there is one."""
         if not self._spares and time.monotonic() - self._looked_at > _LOOK_FOR_SPARES_EVERY:
-            self._spares = os.listdir(self._spare)
+            with os.scandir(self._spare) as entries:
+                self._spares = [entry.name for entry in islice(entries, _SPARES_TAKEN_AT_ONCE)]
             self._looked_at = time.monotonic()
         while self._spares:
             try:
@@ -191,14 +210,32 @@ class Capture:
         self._tap = tap
         self._name = name
         self._file = file
+        self._held: list[bytes] | None = None
 
     def write(self, kind: Kind, at: int, value: Any) -> None:
         """Append one event; `at` is in microseconds since the start. Raises OSError, as on a full disk."""
         event = pack(kind, at, value)
-        written = os.write(self._file, event)
-        while written < len(event):
-            event = event[written:]
-            written = os.write(self._file, event)
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._append(event)
+
+    def hold(self) -> None:
+        """Keep what is written until `release`: for events that come at once, so that one call writes them all."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        """Append what was held, if anything was. Raises OSError, as on a full disk."""
+        held, self._held = self._held, None
+        if held:
+            self._append(b"".join(held))
+
+    def _append(self, events: bytes) -> None:
+        written = os.write(self._file, events)
+        while written < len(events):
+            events = events[written:]
+            written = os.write(self._file, events)
 
     def close(self) -> None:
         """Hand the capture on to the recorder. Raises OSError."""

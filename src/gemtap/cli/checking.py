@@ -1,67 +1,70 @@
-"""`gemtap health` and `gemtap doctor`: whether Gemtap works, and what to do where it does not."""
+"""`gemtap check`: whether everything that is stored is still as it was stored."""
 
 from __future__ import annotations
 
-import json
-import ssl
-import urllib.error
-import urllib.request
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-from gemtap.cli.app import Config, DataDir, Failed, app, settings_of
-from gemtap.settings import Settings
+import typer
 
-_TIMEOUT: Final = 5.0
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, print_json
+from gemtap.cli.progress import progress_bar
+from gemtap.cli.reading import open_for_reading
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Fault, Store
+
+_TOLD: Final = 1_000
+"""Faults that are told one by one."""
 
 
 @app.command()
-def health(config: Config = None, data_dir: DataDir = None) -> None:
-    """Exit with 0 if both processes of `gemtap serve` answer: for container engines.
+def check(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+    """Read everything that is stored, and say what is missing or damaged. Exit status 1 where anything is.
 
-    A store that is away is no reason to be restarted: `/readyz` tells of that.
+    Example: gemtap check
 
-    Example: gemtap health
+    Nothing is changed, and recording may go on meanwhile.
     """
-    settings = settings_of({"data_dir": data_dir}, config).settings
-    for name, url in (("proxy", tap_url(settings, "/_gemtap/health")), ("dashboard", desk_url(settings, "/healthz"))):
-        answer = ask(url)
-        if answer.get("status") != "ok":
-            raise Failed(f"The {name} does not answer at {url}: {answer.get('error', 'it is not Gemtap')}.")
-    print("ok")
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    read, count, faults = open_for_reading(settings, _check)
+    if as_json:
+        told = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
+        print_json({"read": read, "faulty": count, "faults": told})
+    else:
+        out = console()
+        for each in faults:
+            out.print(harmless(f"{each.id or 'the store'}: {each.what}"), soft_wrap=True)
+        if count > len(faults):
+            out.print(f"and {count - len(faults):,} more")
+        if count:
+            out.print(
+                f"{count:,} faults in {read:,} interactions. Everything else is whole: `gemtap copy --to URL` takes it "
+                "into a new store. Of what is damaged, a backup has the rest; look after the disk first.",
+                soft_wrap=True,
+            )
+        else:
+            out.print(f"{read:,} interactions, everything as it was stored.")
+    if count:
+        raise typer.Exit(1)
 
 
-def tap_url(settings: Settings, path: str) -> str:
-    """Where this machine reaches the proxy."""
-    return f"{settings.scheme}://{_local(settings.host)}:{settings.port}{path}"
+async def _check(store: Store) -> tuple[int, int, list[Fault]]:
+    """How many interactions were read, how many faults there are, and the first of them."""
+    from gemtap.stores.base import Filter
 
+    total = await store.count(Filter())
+    read, count = 0, 0
+    faults: list[Fault] = []
+    with progress_bar() as show:
 
-def desk_url(settings: Settings, path: str) -> str:
-    """Where this machine reaches the dashboard."""
-    return f"http://{_local(settings.host)}:{settings.dashboard_port}{path}"
+        def looked_at(more: int) -> None:
+            nonlocal read
+            read += more
+            show(f"{count:,} faults" if count else "all well", read, total)
 
-
-def ask(url: str) -> dict[str, Any]:
-    """The JSON object that a part of Gemtap gives at a URL, whatever the status; `error` where there is none."""
-    # This machine asks itself: past every proxy, and whatever name the certificate is made for.
-    anyone = ssl.create_default_context()
-    anyone.check_hostname = False
-    anyone.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anyone))
-    try:
-        with opener.open(url, timeout=_TIMEOUT) as answer:
-            raw = answer.read()
-    except urllib.error.HTTPError as exc:
-        raw = exc.read()
-    except OSError as exc:
-        return {"error": str(getattr(exc, "reason", exc))}
-    try:
-        found = json.loads(raw)
-    except ValueError:
-        return {"error": "it does not answer in JSON"}
-    return found if isinstance(found, dict) else {"error": "it does not answer as Gemtap does"}
-
-
-def _local(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host
+        async for fault in store.check(looked_at):
+            count += 1
+            if len(faults) < _TOLD:
+                faults.append(fault)
+    return read, count, faults

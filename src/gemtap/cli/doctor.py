@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.checking import ask, desk_url, tap_url
+from gemtap.cli.health import ask, desk_url, tap_url
 from gemtap.cli.printing import console, harmless
 from gemtap.settings import Loaded, Settings, address_of, environment_proxy, setting_names
 

@@ -211,22 +211,35 @@ def _checked(model: Callable[..., T], values: dict[str, Any]) -> T:
 
 def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
     """What is read from the store of these settings. Nothing is made there that was not there before."""
-    from gemtap.stores.base import BadCursor, StoreError
-    from gemtap.stores.opening import open_store
-
     if settings.store_url.startswith("sqlite:///"):
         path = Path(settings.store_url.removeprefix("sqlite:///"))
         if not path.exists():
             raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
+    return _with_store(settings, read)
+
+
+def open_for_writing(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What `work` gives with the store of these settings, which is made where there is none."""
+
+    async def opened(store: Store) -> T:
+        await store.open()
+        return await work(store)
+
+    return _with_store(settings, opened)
+
+
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    from gemtap.stores.base import BadCursor, StoreError
+    from gemtap.stores.opening import open_store
 
     async def run() -> T:
-        # A client of PyMongo belongs to the loop that runs when it is made. It is not opened: that makes indexes.
+        # A client of PyMongo belongs to the loop that runs when it is made. It is not opened here: that makes indexes.
         try:
             store = open_store(settings.store_url)
         except ValueError as exc:
             raise SettingsError(f"Bad setting store: {exc}") from exc
         try:
-            return await read(store)
+            return await work(store)
         finally:
             await store.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,7 +72,12 @@ def run(settings: Settings) -> None:
     """Serve with these settings until told to end."""
     from gemtap.stores.opening import open_store
     from gemtap.supervisor import CannotServe, Supervisor
+    from gemtap.upkeep.daily import retention_of
 
+    try:
+        retention_of(settings, datetime.now(UTC))
+    except ValueError as exc:
+        raise SettingsError(f"Bad setting prune_keep: {exc}") from exc
     try:
         description = open_store(settings.store_url).description
     except ValueError as exc:

@@ -92,6 +92,10 @@ class Conversation:
     answer: Message | None
     """None where there is none, or nothing in it."""
     tools: tuple[Tool, ...] = ()
+    id: str | None = None
+    """The API's own, where it keeps conversations."""
+    previous: str | None = None
+    """The `id` of the one that the request says it goes on from."""
 
     @property
     def messages(self) -> tuple[Message, ...]:

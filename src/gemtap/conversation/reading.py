@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gemtap.conversation import gemini, openai
+from gemtap.conversation import gemini, interactions, openai
 from gemtap.conversation.model import Conversation
 from gemtap.interaction import Interaction
 from gemtap.providers.loose import items, members
@@ -21,6 +21,8 @@ def conversation_of(document: Interaction) -> Conversation | None:
     request, response = document["request"]["body"], document["response"] and document["response"]["body"]
     if operation in _GENERATES:
         return gemini.read(request, response)
+    if operation == "interactions.create":
+        return interactions.read(request, response)
     if operation.endswith(_CHAT):
         return openai.read(request, response)
     if isinstance(response, dict) and "turns" in response:

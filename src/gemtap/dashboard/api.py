@@ -40,14 +40,11 @@ Moment = Annotated[datetime, AfterValidator(_utc)]
 QueryText = Annotated[str, AfterValidator(_query)]
 
 
-class ListQuery(BaseModel):
-    """What a list can be asked for. Times are ISO 8601, UTC where they name no zone."""
+class Conditions(BaseModel):
+    """Which interactions are asked for. Times are ISO 8601, UTC where they name no zone."""
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
-    cursor: str | None = None
-    """The `next` of the page before."""
     provider: str | None = None
     model: str | None = None
     operation: str | None = None
@@ -62,9 +59,17 @@ class ListQuery(BaseModel):
 
     def where(self) -> Filter:
         """The filter that it asks for: all that is set must hold."""
-        fields = type(self).model_fields.keys() - {"limit", "cursor", "q"}
+        fields = Conditions.model_fields.keys() - {"q"}
         asked = Filter(**{name: getattr(self, name) for name in fields})
         return asked if self.q is None else asked & parse(self.q, datetime.now(UTC))
+
+
+class ListQuery(Conditions):
+    """What a list can be asked for."""
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: str | None = None
+    """The `next` of the page before."""
 
 
 def page_as_json(page: Page) -> dict[str, Json]:
@@ -93,7 +98,7 @@ def make_router(store: Store) -> APIRouter:
     async def interactions(query: Annotated[ListQuery, Query()]) -> Response:
         """A page of interactions without their bodies, newest first; `next` is the cursor of the page after it."""
         page = await store.page(query.where(), limit=query.limit, cursor=query.cursor)
-        return _json(await asyncio.to_thread(lambda: encoded(page_as_json(page))))
+        return json_answer(await asyncio.to_thread(lambda: encoded(page_as_json(page))))
 
     @router.get("/interactions/{id_}")
     async def interaction(id_: str) -> Response:
@@ -102,7 +107,7 @@ def make_router(store: Store) -> APIRouter:
         if document is None:
             raise unknown(id_)
         # A document of 100 MB takes seconds.
-        return _json(await asyncio.to_thread(lambda: encoded(to_json(document))))
+        return json_answer(await asyncio.to_thread(lambda: encoded(to_json(document))))
 
     @router.get("/interactions/{id_}/request", responses=_OCTETS)
     async def request(id_: str) -> Response:
@@ -124,17 +129,18 @@ def make_router(store: Store) -> APIRouter:
     return router
 
 
-def known_id(word: str) -> ObjectId:
+def known_id(word: str, what: str = "interaction") -> ObjectId:
     """The id of a path; one that is none can be nobody's."""
     if not ObjectId.is_valid(word):
-        raise unknown(word)
+        raise unknown(word, what)
     return ObjectId(word)
 
 
-def unknown(id_: str) -> HTTPException:
-    """There is no such interaction."""
-    return HTTPException(404, f"There is no interaction {id_[:100]}.")
+def unknown(id_: str, what: str = "interaction") -> HTTPException:
+    """There is no such interaction, or thread."""
+    return HTTPException(404, f"There is no {what} {id_[:100]}.")
 
 
-def _json(body: bytes) -> Response:
+def json_answer(body: bytes) -> Response:
+    """JSON that is encoded already. Nothing that was logged is left in caches."""
     return Response(body, media_type="application/json", headers={"cache-control": "no-store"})

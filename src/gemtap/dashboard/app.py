@@ -15,7 +15,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gemtap import __version__
 from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
-from gemtap.dashboard import api, api_annotations, api_events, health, health_page, live, pages, reading
+from gemtap.dashboard import (
+    analytics,
+    api,
+    api_annotations,
+    api_events,
+    api_statistics,
+    comparing,
+    health,
+    health_page,
+    live,
+    pages,
+    reading,
+    thread_pages,
+)
 from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.flights import Flights, ReadCapture
 from gemtap.dashboard.guard import HostGuard
@@ -57,12 +70,16 @@ def make_dashboard(
         api.make_router(store),
         api_annotations.make_router(store),
         api_events.make_router(store),
+        api_statistics.make_router(store),
         live.make_router(store, flights, look),
     ):
         app.include_router(router, prefix="/api")
     app.include_router(health.make_router(store, spool, progress))
     app.include_router(pages.make_router(render, settings, store, flights, look))
     app.include_router(reading.make_router(render, settings, store, flights, look))
+    app.include_router(analytics.make_router(render, store, look))
+    app.include_router(comparing.make_router(render, store, look))
+    app.include_router(thread_pages.make_router(render, store, look))
     app.include_router(health_page.make_router(render, store, look))
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)

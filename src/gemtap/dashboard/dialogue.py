@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
-from gemtap.interaction import Json, Thread
+from gemtap.interaction import Interaction, Json
 
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
@@ -43,19 +44,44 @@ class ShownMessage:
     parts: tuple[ShownPart, ...]
 
 
-def first_fresh(conversation: Conversation, thread: Thread | None) -> int:
-    """The number of the first message that this turn added.
+def spoken(document: Interaction) -> Conversation | None:
+    """The conversation as it is read: what the model says or thinks in a row is one, however the stream was cut.
 
-    The thread tells, where the interaction is in one; else it is what follows the last words of the model.
+    Clients that send an answer again often send it in the pieces in which it came.
     """
-    asked = len(conversation.prompt)
-    if thread is not None:
-        return max(0, asked - max(thread["new_messages"], 0))
-    return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)
+    conversation = conversation_of(document)
+    if conversation is None:
+        return None
+    answer = conversation.answer
+    return replace(
+        conversation,
+        prompt=tuple(map(_joined, conversation.prompt)),
+        answer=None if answer is None else _joined(answer),
+    )
 
 
-def shown_messages(conversation: Conversation, first: int, last: int, fresh_from: int) -> list[ShownMessage]:
-    """The messages from one number up to another, each result with its call where both are among them."""
+def _joined(message: Message) -> Message:
+    if message.role != "model":
+        return message
+    parts: list[Part] = []
+    for part in message.parts:
+        match part, parts[-1:]:
+            case (Text(more), [Text(text)]):
+                parts[-1] = Text(text + more)
+            case (Thought(more), [Thought(text)]):
+                parts[-1] = Thought(text + more)
+            case _:
+                parts.append(part)
+    return replace(message, parts=tuple(parts))
+
+
+def shown_messages(
+    conversation: Conversation, first: int, last: int, fresh_from: int, *, fresh: int = SHOWN, resent: int = SHOWN
+) -> list[ShownMessage]:
+    """The messages from one number up to another, each result with its call where both are among them.
+
+    `fresh` and `resent`: characters that are shown of a text that is new, and of one that was sent again.
+    """
     pairs = paired(conversation.messages)
     # A result that this turn brought stands as new, not with the call of a turn before.
     nested = {
@@ -64,13 +90,13 @@ def shown_messages(conversation: Conversation, first: int, last: int, fresh_from
     results = {call: result for result, call in nested.items()}
     messages = []
     for number, message in enumerate(conversation.messages[first:last], first):
-        parts = []
+        parts, longest = [], fresh if number >= fresh_from else resent
         for index, part in enumerate(message.parts):
             place = number, index
             call = pairs.get(place)
             if place in nested:
                 continue  # it stands with its call
-            shown = shorten(part, place)
+            shown = shorten(part, place, longest)
             asked = _part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
                 shown = replace(shown, call=asked)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+import contextlib
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -29,11 +30,11 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
         status, message = _describe(exc)
         if request.url.path.startswith(_FOR_PROGRAMS):
             return error(status, message)
-        try:
-            context = {"message": message, "health": await look()}
-        except Exception:
-            # Whatever is wrong with it is perhaps what this page is about.
-            context = {"message": message}
+        # Whoever made a mistake in a query mends it where it was made.
+        context: dict[str, Any] = {"message": message, "query": request.query_params.get("q", ""), "kept": {}}
+        # Whatever is wrong with it is perhaps what this page is about.
+        with contextlib.suppress(Exception):
+            context["health"] = await look()
         return await render(request, "error.html", context, status=status)
 
     for kind in (BadCursor, BadAnnotation, StoreError, RequestValidationError, HTTPException, Exception):

@@ -4,20 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import platform
-from typing import Final
+import sqlite3
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from gemtap.dashboard.render import Look, Render
-from gemtap.incident import Incident
-from gemtap.interaction import to_json
-from gemtap.stores.base import Store, StoreError
+from gemtap.interaction import SCHEMA_VERSION, to_json
+from gemtap.stores.base import Filter, Space, Store, StoreError
 
 _INCIDENTS: Final = 100
 
+_ERRORS: Final = 5
+"""Exchanges that went wrong, the last ones."""
+
+_DAYS: Final = 14
+"""Over which growth is shown."""
+
 _PATIENCE: Final = 3.0
 """Seconds for what a store that is away will not tell."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What was recorded on one day, beside the busiest."""
+
+    date: datetime
+    requests: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How large the store is, and how fast it gets larger."""
+
+    space: Space
+    interactions: int
+    days: list[Day]
+    """The last days, today at the end."""
+
+    @property
+    def each(self) -> float:
+        """Bytes that an interaction takes up, on average."""
+        return self.space.used / self.interactions if self.interactions else 0.0
+
+    @property
+    def a_day(self) -> float:
+        """Bytes a day: the mean of the whole days on which anything was recorded, at the size of all until now."""
+        busy = [day.requests for day in self.days[:-1] if day.requests] or [self.days[-1].requests]
+        return self.each * sum(busy) / len(busy)
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
@@ -27,20 +69,45 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     @router.get("/health")
     async def page(request: Request) -> HTMLResponse:
         health = await look()
-        context = {
-            "health": health,
-            "incidents": None if health.store_error else await _incidents(store),
-            "python": platform.python_version(),
-        }
+        context: dict[str, Any] = {"health": health, "incidents": None, "growth": None, "errors": None}
+        if not health.store_error:
+            incidents = await _patiently(store.incidents(limit=_INCIDENTS))
+            errors = await _patiently(store.page(Filter(error=True), limit=_ERRORS))
+            context |= {
+                "incidents": None if incidents is None else [to_json(each) for each in incidents],
+                "errors": None if errors is None else [to_json(each) for each in errors.items],
+                "growth": await _patiently(_growth(store)),
+            }
+        context["versions"] = _versions(store)
         return await render(request, "health.html", context)
 
     return router
 
 
-async def _incidents(store: Store) -> list[dict[str, object]] | None:
+async def _patiently(asked: Awaitable[T]) -> T | None:
     try:
         async with asyncio.timeout(_PATIENCE):
-            found: list[Incident] = await store.incidents(limit=_INCIDENTS)
+            return await asked
     except (StoreError, TimeoutError):
         return None
-    return [to_json(incident) for incident in found]
+
+
+async def _growth(store: Store) -> Growth:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = today - timedelta(days=_DAYS - 1)
+    rows = await store.statistics(Filter(since=first), bucket="day")
+    requests = {row["bucket"]: row["requests"] for row in rows}
+    most = max(requests.values(), default=0) or 1
+    dates = [first + timedelta(days=number) for number in range(_DAYS)]
+    days = [Day(date, requests.get(date, 0), round(100 * requests.get(date, 0) / most, 1)) for date in dates]
+    return Growth(await store.space(), await store.count(Filter()), days)
+
+
+def _versions(store: Store) -> dict[str, str]:
+    """What runs, beside Gemtap itself."""
+    versions = {"Python": platform.python_version()}
+    if store.description.startswith("sqlite"):
+        versions["SQLite"] = sqlite3.sqlite_version
+    else:
+        versions["PyMongo"] = version("pymongo")
+    return versions | {"Schema of interactions": str(SCHEMA_VERSION)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gemtap.interaction import ChunkTimes, Tokens
+from gemtap.interaction import ChunkTimes, Context, Tokens
 
 _COLUMNS: Final = 160
 """Columns in which the chunks of an answer are drawn: of thousands each would be thinner than a pixel."""
@@ -16,6 +17,7 @@ class Band:
     """A piece of a bar: where it begins and how wide it is, in percent."""
 
     kind: str
+    """A class of the sheet, which gives it its colour."""
     label: str
     x: float
     width: float
@@ -26,12 +28,32 @@ def token_bands(tokens: Tokens) -> list[Band]:
     """What was read from the cache, sent anew, thought and answered, as one bar."""
     given, cached = tokens["input"] or 0, tokens["cached"] or 0
     parts = [
-        ("cached", "cached", min(cached, given)),
-        ("input", "new input", max(given - cached, 0)),
-        ("tool", "tool use", tokens["tool_use"] or 0),
-        ("reasoning", "thoughts", tokens["reasoning"] or 0),
-        ("output", "output", tokens["output"] or 0),
+        ("t-cached", "cached", min(cached, given)),
+        ("t-input", "new input", max(given - cached, 0)),
+        ("t-tool", "tool use", tokens["tool_use"] or 0),
+        ("t-reasoning", "thoughts", tokens["reasoning"] or 0),
+        ("t-output", "output", tokens["output"] or 0),
     ]
+    return _bands(parts)
+
+
+def context_bands(context: Context | None) -> list[Band]:
+    """Where the input tokens come from, as one bar."""
+    if context is None:
+        return []
+    return _bands(
+        [
+            ("k-1", "system instruction", context["system"]),
+            ("k-2", "tool definitions", context["tools"]),
+            ("k-3", "images and files", context["media"]),
+            ("k-4", "results of tools", context["results"]),
+            ("k-5", "conversation before", context["history"]),
+            ("k-6", "new messages", context["new"]),
+        ]
+    )
+
+
+def _bands(parts: Sequence[tuple[str, str, int]]) -> list[Band]:
     whole = sum(number for *_, number in parts)
     bands, x = [], 0.0
     for kind, label, number in parts:

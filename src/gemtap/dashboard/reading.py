@@ -10,9 +10,11 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
+from gemtap.conversation.added import first_fresh
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
+from gemtap.dashboard.added import added_of
 from gemtap.dashboard.api import known_id, unknown
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render, pretty
@@ -29,6 +31,9 @@ _MEDIA_HEADERS: Final = {
     # A page of this origin may show a PDF in itself; nobody else may.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
 }
+
+_REMINDER: Final = 1_200
+"""Characters of a text that was sent again, of which the page shows a little: what the new ones are about."""
 
 _TURNS_SEARCHED: Final = 100
 """Turns of the thread among which the next one is looked for."""
@@ -74,7 +79,7 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
         conversation = _spoken(document)
         last = min(before, len(conversation.messages))
         first = max(0, last - dialogue.MOST)
-        fresh_from = dialogue.first_fresh(conversation, document["thread"])
+        fresh_from = first_fresh(conversation, document["thread"])
         context = {
             "document": {"id": id_},
             "first": first,
@@ -83,6 +88,17 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
             "health": await look(),
         }
         return await render(request, "messages.html", context)
+
+    @router.get("/added")
+    async def added(request: Request, id_: str) -> HTMLResponse:
+        """What this turn added to its thread."""
+        document = await document_of(id_)
+        context = {
+            "document": to_json(summary(document)),
+            "added": await asyncio.to_thread(added_of, document),
+            "health": await look(),
+        }
+        return await render(request, "added.html", context)
 
     @router.get("/parts/{number}")
     async def part(request: Request, id_: str, number: str) -> HTMLResponse:
@@ -127,7 +143,7 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 
 def _spoken(document: Interaction) -> Conversation:
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     if conversation is None:
         raise HTTPException(404, "This interaction is no conversation.")
     return conversation
@@ -135,7 +151,7 @@ def _spoken(document: Interaction) -> Conversation:
 
 def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     """What the page shows. Of a conversation no body is: the messages are."""
-    conversation = conversation_of(document)
+    conversation = dialogue.spoken(document)
     shown = to_json(summary(document) if conversation is not None else document)
     response = document["response"]
     if conversation is not None:
@@ -147,6 +163,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         "conversation": conversation,
         "binary": _binary_sides(document),
         "bands": picture.token_bands(document["tokens"]),
+        "sources": picture.context_bands(document.get("context")),
         "fall": picture.waterfall(
             document["request_duration_ms"], dict(document["timing"]), response.get("chunks") if response else None
         ),
@@ -155,13 +172,13 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     }
     if conversation is not None:
         count = len(conversation.messages)
-        fresh_from = dialogue.first_fresh(conversation, document["thread"])
+        fresh_from = first_fresh(conversation, document["thread"])
         # What this turn added, and before it a little of what it is about.
         first = max(0, min(fresh_from, count - 1) - 2, count - dialogue.MOST)
         context |= {
             "first": first,
             "fresh_from": fresh_from,
-            "messages": dialogue.shown_messages(conversation, first, count, fresh_from),
+            "messages": dialogue.shown_messages(conversation, first, count, fresh_from, resent=_REMINDER),
         }
     return context
 

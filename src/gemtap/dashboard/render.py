@@ -40,8 +40,25 @@ class Render(Protocol):
 Look = Callable[[], Awaitable[Health]]
 """How recording goes: every page says so when it does not."""
 
-PAGES: Final = (("/", "Interactions"), ("/health", "Health"), ("/setup", "Setup"))
+PAGES: Final = (
+    ("/", "Interactions"),
+    ("/threads", "Threads"),
+    ("/analytics", "Analytics"),
+    ("/health", "Health"),
+    ("/setup", "Setup"),
+)
 """Where the links at the top of each page lead."""
+
+_SHORTCUTS: Final = {
+    "failed": "error:yes",
+    "cut off": "finish_reason:MAX_TOKENS",
+    "slow": "duration:>30s",
+    "dear": "cost:>0.10",
+    "large": "input:>100k",
+    "rated bad": "rating:bad",
+    "today": "since:today",
+}
+"""Questions that come up every day, as they are written into the search."""
 
 _PROVIDERS: Final = ("gemini", "vertex", "code_assist", "openai")
 """Those with a colour of their own."""
@@ -74,7 +91,7 @@ def make_render(settings: Settings, token: str) -> Render:
     }
     environment.filters |= filters
     environment.globals |= {"version": __version__, "tap": address_of(settings), "token": token}
-    environment.globals |= {"pages": PAGES, "providers": _PROVIDERS}
+    environment.globals |= {"pages": PAGES, "providers": _PROVIDERS, "shortcuts": _SHORTCUTS}
     templates = Jinja2Templates(env=environment)
 
     async def render(request: Request, template: str, context: dict[str, Any], *, status: int = 200) -> HTMLResponse:
@@ -118,7 +135,7 @@ def dollars(usd: float | None) -> str:
     return f"${usd:.{min(8, 1 - math.floor(math.log10(usd)))}f}"
 
 
-def size(number: int | None) -> str:
+def size(number: float | None) -> str:
     """Bytes as a person reads them: `900 B`, `12.3 kB`, `4.0 MB`; empty for None."""
     if number is None:
         return ""

@@ -10,6 +10,7 @@ from bson import ObjectId
 from gemtap.conversation import Conversation, conversation_of
 from gemtap.conversation.model import Text
 from gemtap.exporters.base import ExportError, Report, Wanted
+from gemtap.exporters.whole import BeginningMissing, whole_conversation
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Filter, Store
 
@@ -48,7 +49,7 @@ async def shown_of(store: Store, wanted: Wanted, report: Report) -> Shown:
 async def _found(store: Store, id_: ObjectId) -> Shown:
     document = await store.get(id_)
     if document is not None:
-        conversation = conversation_of(document)
+        conversation = await _conversation(store, document)
         if conversation is None:
             raise ExportError(f"Interaction {id_} is no conversation: it is {document['operation']}.")
         return Shown(document, conversation)
@@ -57,7 +58,7 @@ async def _found(store: Store, id_: ObjectId) -> Shown:
     page = await store.page(Filter(thread=id_), limit=_PAGE)
     for item in page.items:
         document = await store.get(item["_id"])
-        conversation = conversation_of(document) if document is not None else None
+        conversation = await _conversation(store, document) if document is not None else None
         if document is None or conversation is None:
             continue
         if conversation.answer is not None:
@@ -66,3 +67,11 @@ async def _found(store: Store, id_: ObjectId) -> Shown:
     if newest is None:
         raise ExportError(f"There is no thread and no interaction {id_}. `gemtap ls` lists them.")
     return newest
+
+
+async def _conversation(store: Store, document: Interaction) -> Conversation | None:
+    try:
+        return await whole_conversation(store, document)
+    except BeginningMissing:
+        # What there is of it is better than nothing to somebody who reads it.
+        return conversation_of(document)

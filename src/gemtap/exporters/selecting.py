@@ -12,8 +12,14 @@ from gemtap.exporters.last_turns import LastTurns
 from gemtap.interaction import Interaction, Outcome
 from gemtap.stores.base import Store
 
-_WELL_ENDED: Final = frozenset({"STOP", "stop", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use"})
-"""Finish reasons of Gemini, OpenAI and Anthropic that say the answer is all that the model had to say."""
+_WELL_ENDED: Final = frozenset(
+    {
+        *("STOP", "completed", "requires_action"),  # Gemini, and its Interactions API
+        *("stop", "tool_calls", "function_call"),  # OpenAI
+        *("end_turn", "stop_sequence", "tool_use"),  # Anthropic
+    }
+)
+"""Finish reasons that say the answer is all that the model had to say."""
 
 _PAGE: Final = 500
 

@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from typing import Any
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
 from gemtap.exporters.base import Part, Piece, Report, Wanted
 from gemtap.exporters.selecting import NO_CONVERSATION, for_training, part_of
+from gemtap.exporters.whole import BeginningMissing, whole_conversation
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Store
 
@@ -33,7 +34,7 @@ async def lines(store: Store, wanted: Wanted, report: Report, convert: Convert) 
         seen.execute("CREATE TABLE lines (hash BLOB PRIMARY KEY) WITHOUT ROWID")
         async for document in for_training(store, wanted, report):
             try:
-                conversation = _conversation(document, wanted, report)
+                conversation = await _conversation(store, document, wanted, report)
                 line = _line(convert(conversation, document["tokens"]["total"]))
                 if not seen.execute("INSERT OR IGNORE INTO lines VALUES (?)", (_hash(line),)).rowcount:
                     raise Unfit("a duplicate")
@@ -45,10 +46,13 @@ async def lines(store: Store, wanted: Wanted, report: Report, convert: Convert) 
             yield Piece(line, part)
 
 
-def _conversation(document: Interaction, wanted: Wanted, report: Report) -> Conversation:
+async def _conversation(store: Store, document: Interaction, wanted: Wanted, report: Report) -> Conversation:
     if any(side and ("body_truncated" in side or "body_incomplete" in side) for side in _sides(document)):
         raise Unfit("a body is not here whole")
-    conversation = conversation_of(document)
+    try:
+        conversation = await whole_conversation(store, document)
+    except BeginningMissing:
+        raise Unfit("its beginning is not recorded") from None
     if conversation is None:
         raise Unfit(NO_CONVERSATION)
     if conversation.answer is None:

@@ -13,11 +13,13 @@ from bson import ObjectId
 
 from gemtap.body import storable
 from gemtap.capture.events import BodyEnd, Kind, RawHeaders, RequestHead
+from gemtap.conversation import conversation_of
 from gemtap.interaction import (
     SCHEMA_VERSION,
     Body,
     ChunkTimes,
     Client,
+    Context,
     Error,
     Interaction,
     Json,
@@ -41,6 +43,7 @@ from gemtap.recorder.captured import (
     text_of,
     values_of,
 )
+from gemtap.recorder.context import context_of
 from gemtap.recorder.pricing import cost_of
 from gemtap.recorder.redact import Redactor, redacted_answer, redacted_body, redacted_message, withheld
 from gemtap.recorder.sessions import closing_error, open_session
@@ -73,8 +76,9 @@ def assemble(
     if redactor is not None and (redacted := redacted_answer(parsed, redactor)) is not None:
         parsed, response = redacted, withheld(response)
         request = withheld(request) if exchange.is_session else request
+    document = _document(exchange, request, response, parsed, parser_fault, id, recorded_at)
     return Record(
-        document=_document(exchange, request, response, parsed, parser_fault, id, recorded_at),
+        document={**document, "context": _context(document)},
         request_raw=request.decoded.body,
         response_raw=response.decoded.body,
         accumulated=parsed.accumulated is not None,
@@ -85,7 +89,8 @@ def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBod
     """Both bodies, decoded, without what is to be redacted."""
     if exchange.is_session:
         return _open_session(exchange, redactor)
-    request = open_body(exchange.request["headers"], exchange.request_pieces, decoded=False)
+    head = exchange.request
+    request = open_body(head["headers"], exchange.request_pieces, decoded=head.get("decoded", False))
     response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
     if redactor is None:
         return request, response
@@ -188,6 +193,7 @@ def _document(
         "outcome": str(exchange.outcome),
         "timing": _timing(exchange, response, parsed),
         "tokens": parsed.tokens,
+        "context": None,
         "cost": cost_of(
             provider=head["provider"] or "unknown",
             operation=parsed.operation,
@@ -205,6 +211,18 @@ def _document(
         "note": None,
         "recorded_at": to_milliseconds(recorded_at),
     }
+
+
+def _context(document: Interaction) -> Context | None:
+    """Where its input tokens come from; None where its conversation cannot be read: it is recorded all the same."""
+    try:
+        conversation = conversation_of(document)
+        return (
+            None if conversation is None else context_of(conversation, document["tokens"], document["usage_metadata"])
+        )
+    except Exception:
+        _log.exception("The context of %s cannot be told", document["_id"])
+        return None
 
 
 def _request(exchange: Exchange, body: OpenBody) -> Request:

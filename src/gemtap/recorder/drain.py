@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,8 @@ from gemtap.recorder.assemble import UNPARSED, assemble
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.redact import Redactor
+from gemtap.recorder.search_backfill import SearchBackfill
+from gemtap.recorder.searchable import text_of
 from gemtap.recorder.threads import Threads, Trail, trail_of
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 
@@ -82,6 +84,7 @@ class Recorder:
         self._redactor = redactor
         self._incidents = IncidentLog(spool)
         self._threads = Threads(store)
+        self._backfill = SearchBackfill(store)
         self.progress = Progress()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -98,7 +101,8 @@ class Recorder:
             return
         try:
             async with asyncio.TaskGroup() as tasks:
-                watching = [tasks.create_task(each) for each in (self._watch(), self._watch_limits())]
+                beside = (self._watch(), self._watch_limits(), self._backfill.run())
+                watching = [tasks.create_task(each) for each in beside]
                 await self._record()
                 for task in watching:
                     task.cancel()
@@ -155,7 +159,8 @@ class Recorder:
             (path, record if trail is None else await self._threads.place(record, trail))
             for path, record, trail in assembled
         ]
-        await self._put(records)
+        # What a turn added is known once its place is.
+        await self._put(await asyncio.to_thread(_with_texts, records))
         return len(records)
 
     def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record, Trail | None]]:
@@ -225,7 +230,9 @@ class Recorder:
         self.progress.last_error_at = datetime.now(UTC)
 
     async def _watch(self) -> None:
-        async for _ in awatch(self._spool.ready, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False):
+        # No filter: what has changed does not matter, and looking at each name costs as much as reading a capture.
+        changes = awatch(self._spool.ready, watch_filter=None, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False)
+        async for _ in changes:
             self._wake.set()
 
     async def _watch_limits(self) -> None:
@@ -280,6 +287,10 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _with_texts(records: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
+    return [(path, replace(record, text=text_of(record.document))) for path, record in records]
 
 
 def _trail(record: Record) -> Trail | None:

@@ -31,6 +31,15 @@ _MOST_PLACES: Final = 200
 _TELLING: Final = 40
 """Bytes that a question and its answer have together, at least, to be recognised without all before them."""
 
+_MOST_TELLING: Final = 6
+"""Messages that are taken together to have that many."""
+
+_SUMMARY: Final = 200
+"""Bytes of an answer, at least, to be recognised by itself where a conversation begins with it."""
+
+_SUMMARY_WITHIN: Final = 3
+"""Messages at the beginning of a prompt among which one may be such a summary."""
+
 _RETRY_WITHIN: Final = timedelta(minutes=10)
 """Longer ago, the same first question is asked anew."""
 
@@ -72,37 +81,60 @@ def trail_of(document: Interaction) -> Trail | None:
     prompt = list(_pieces(conversation.prompt))
     if not prompt:
         return None
-    chain = _chain(prompt)
+    # Where the API holds what was said before, the same words are another question in each conversation.
+    chain = _chain(prompt, _named(conversation.previous) if conversation.previous is not None else b"")
     asked = _link(b"chain", chain[-1])
     answer = list(_pieces([conversation.answer])) if conversation.answer is not None else []
     links = [asked]
+    if conversation.id is not None:
+        links.append(_named(conversation.id))
     if answer:
-        whole = [*prompt, *answer]
-        links.append(_link(b"chain", _chain(whole)[-1]))
-        links += _exchange(whole, len(whole) - 1)
+        links.append(_link(b"chain", _chain(answer, chain[-1])[-1]))
+        links += _exchange([*prompt, *answer], len(prompt))
+        links += _summary(answer[0])
     messages = len(conversation.prompt)
+    if conversation.previous is not None:
+        return Trail(tuple(links), asked, (((_named(conversation.previous),), messages),), messages)
     return Trail(tuple(links), asked, tuple(_places(prompt, chain, messages)), messages)
 
 
+def _named(id_: str) -> bytes:
+    """The link of an interaction that others name by the API's own id for it."""
+    return _link(b"named", id_.encode("utf-8", "replace"))
+
+
 def _places(prompt: Sequence[_Piece], chain: Sequence[bytes], messages: int) -> Iterator[tuple[tuple[bytes, ...], int]]:
-    """Where an earlier interaction may have ended, the latest first: all the same up to there, or the last exchange."""
-    places = range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1)
-    for place in places:
-        yield (_link(b"chain", chain[place]),), messages - prompt[place].messages
-    # The client may have rewritten what stands before: only then is the exchange alone to be believed.
-    for place in places:
+    """Where an earlier interaction may have ended, the latest first: all the same up to there, else what came last.
+
+    The client may have rewritten what stands before, and mostly keeps the very first messages when it does.
+    """
+    for place in range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1):
+        after = messages - prompt[place].messages
+        yield (_link(b"chain", chain[place]),), after
         if prompt[place].role == "model" and (links := _exchange(prompt, place)):
-            yield tuple(links), messages - prompt[place].messages
+            yield tuple(links), after
+    # Or it has put an answer, a summary of it all, in the place of all: as the first message, or as the model's words.
+    for number, piece in enumerate(prompt[:_SUMMARY_WITHIN]):
+        if number == 0 or piece.role == "model":
+            yield tuple(_summary(piece)), messages - piece.messages
 
 
 def _exchange(pieces: Sequence[_Piece], place: int) -> list[bytes]:
-    """The link of what the model says at this place and of what it was said to, if that is telling enough."""
-    if place == 0:
-        return []
-    asked, answer = pieces[place - 1], pieces[place]
-    if asked.size + answer.size < _TELLING:
-        return []
-    return [_link(b"exchange", asked.said, answer.said)]
+    """The link of what the model says at this place and of what it was said to, if that is telling enough.
+
+    Where a question and its answer are short, those before them stand with them.
+    """
+    size = pieces[place].size
+    for first in range(place - 1, max(-1, place - _MOST_TELLING), -1):
+        size += pieces[first].size
+        if size >= _TELLING:
+            return [_link(b"exchange", *(piece.said for piece in pieces[first : place + 1]))]
+    return []
+
+
+def _summary(piece: _Piece) -> list[bytes]:
+    """The link of a long answer, by which it is known whoever says it later."""
+    return [_link(b"summary", piece.said)] if piece.size >= _SUMMARY else []
 
 
 def _pieces(messages: Sequence[Message]) -> Iterator[_Piece]:
@@ -152,9 +184,9 @@ def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def _chain(pieces: Sequence[_Piece]) -> list[bytes]:
-    """For each piece the hash of it and of all before it."""
-    found, before = [], b""
+def _chain(pieces: Sequence[_Piece], before: bytes = b"") -> list[bytes]:
+    """For each piece the hash of it and of all before it; `before` is the hash of what was before them all."""
+    found = []
     for piece in pieces:
         before = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=16).digest()
         found.append(before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
@@ -16,6 +16,8 @@ from bson.errors import InvalidId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.filter import Filter as Filter
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 
 class StoreError(Exception):
@@ -54,6 +56,19 @@ class Record:
     """
     links: tuple[bytes, ...] = ()
     """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
+    text: str | None = None
+    """What searches for words go through, see `gemtap.recorder.searchable`; None where that is yet to be told."""
+
+
+class Space(NamedTuple):
+    """What a store takes up on the disk, in bytes."""
+
+    used: int
+    """By what is in it."""
+    free: int
+    """Room within its files that is not in use: what has been deleted since they grew."""
+    content: int
+    """What is in it as it stands now, to compare with itself later: `used` may follow minutes behind."""
 
 
 class Cursor(NamedTuple):
@@ -159,6 +174,75 @@ class Store(Protocol):
         """For each of the links that an interaction was stored with, the newest that was."""
         ...
 
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with, in no particular order; none, no entry."""
+        ...
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies by (`timestamp`, `_id`) ascending, from just after a place on."""
+        ...
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        ...
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions with all that belongs to them, and say how many there were.
+
+        In one short transaction where the store has any: whoever deletes many does it in small batches.
+        """
+        ...
+
+    async def sweep(self) -> bool:
+        """Free what deleted interactions alone had, where the store keeps once what several have in common.
+
+        In steps that keep no record waiting. Until then it takes up room, of which `content` is an estimate; whether
+        there is anything to know better now.
+        """
+        ...
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the store takes up on the disk; `settled`, once what was deleted until now is counted as free."""
+        ...
+
+    async def give_back(self) -> int:
+        """Give a few megabytes of free room back to the disk, and say how many bytes; 0 where no more can be."""
+        ...
+
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match, by time and by one of their fields.
+
+        Sorted by bucket, and within one by requests, most first. Buckets in which nothing began have no row.
+        """
+        ...
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches, each counted whole.
+
+        `latest` goes by the newest interaction that matches. `cursor` is the `next` of the page before, in the same
+        order; else BadCursor.
+        """
+
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Up to so many whole documents that were stored without their text, the newest first.
+
+        A few megabytes of them at a time: fewer than there are does not mean that these are all.
+        """
+        ...
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find interactions by these texts.
+
+        What is deleted by now, or has its text by now, is left as it is.
+        """
+        ...
+
+    async def tidy_search(self) -> None:
+        """Give back what deleted interactions have left behind where searches for words look."""
+        ...
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording, in `gemtap_events`. One whose id is there already takes its place."""
         ...
@@ -167,10 +251,11 @@ class Store(Protocol):
         """What happened to recording, newest first."""
         ...
 
-    def check(self) -> AsyncIterator[Fault]:
+    def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """Read everything that is stored, and give what is missing or not as it was stored.
 
-        It goes on beside recording, in short reads; nothing is changed.
+        It goes on beside recording, in short reads; nothing is changed. `looked_at` is told of how many interactions
+        were read since it was told last.
         """
         ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from bson import ObjectId
 
@@ -47,7 +47,20 @@ class Within:
     below: Value | None = None
 
 
-Test = Is | StartsWith | IsSet | Within
+@dataclass(frozen=True, slots=True)
+class Says:
+    """These words stand in the text, one right after the other."""
+
+    words: tuple[str, ...]
+    """As `stores.words` has them; at least one."""
+    begins: bool = False
+    """Whether the last of them may be the beginning of a longer one."""
+
+
+Test = Is | StartsWith | IsSet | Within | Says
+
+TEXT: Final = "text"
+"""The field of what a turn added, which `Says` is for. It is none of `FIELDS`: no store keeps it as a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,7 @@ class Condition:
     """One of the tests holds for the field; negated, none does, as where the field has no value."""
 
     field: str
-    """A name in `FIELDS`."""
+    """A name in `FIELDS`, or `TEXT`."""
     tests: tuple[Test, ...]
     negated: bool = False
 

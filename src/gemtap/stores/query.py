@@ -1,7 +1,7 @@
 """The query language: what a person writes to say which interactions, the same wherever they can be listed.
 
-`model:gemini-2.5-pro status:>=400 -client:cline,aider since:7d`: conditions with spaces between them, all of which
-must hold. docs/queries.md describes it.
+`model:gemini-2.5-pro status:>=400 -client:cline,aider "connection refused" since:7d`: conditions and words with spaces
+between them, all of which must hold. docs/queries.md describes it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ from lark import Lark, Token
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from gemtap.stores.fields import FIELDS, Field, Kind
-from gemtap.stores.filter import Condition, Filter, Is, IsSet, StartsWith, Test, Within
+from gemtap.stores.filter import TEXT, Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
 from gemtap.stores.query_values import BadValue, bounds, one_value, period
+from gemtap.stores.words import is_sign, words_of
 
 _GRAMMAR: Final = r"""
     start: _SPACE? (_item (_SPACE _item)*)? _SPACE?
-    _item: condition
+    _item: condition | said
     condition: NOT? FIELD _operand ("," _operand)*
+    said: NOT? (QUOTED | BARE)
     _operand: QUOTED | PLAIN
 
     NOT: "-"
-    FIELD: /[A-Za-z_][A-Za-z0-9_]*:/
+    FIELD.1: /[A-Za-z_][A-Za-z0-9_]*:/
+    BARE: /[^\s"-][^\s"]*/
     QUOTED: /"(\\.|[^"\\])*"/
     PLAIN: /[^\s",][^\s,]*/
     _SPACE: /\s+/
@@ -37,8 +40,16 @@ _BOUNDS: Final = {"since": "since:7d", "until": "until:2026-03-14"}
 """What is written for the two ends of the time, each with an example."""
 
 
+_TEXT_EXAMPLE: Final = 'text:"connection refused"'
+
 MAX_LENGTH: Final = 2_000
 """Characters of a query."""
+
+MAX_WORDS: Final = 64
+"""Words of a query."""
+
+SHORTEST_BEGINNING: Final = 3
+"""Characters of a word's beginning: more words than can be gone through begin with the same two letters."""
 
 
 class BadQuery(ValueError):
@@ -55,12 +66,38 @@ def parse(text: str, now: datetime) -> Filter:
         tree = _parser().parse(text)
     except UnexpectedInput as exc:
         raise BadQuery(_fault(text, _position(exc, text))) from None
-    return Filter(*(_condition(each, now) for each in tree.children))
+    items: list[Any] = tree.children
+    found = Filter(*(_said(each) if each.data == "said" else _condition(each, now) for each in items))
+    count = sum(len(test.words) for term in found.terms for test in term.tests if isinstance(test, Says))
+    if count > MAX_WORDS:
+        raise BadQuery(f"A query has up to {MAX_WORDS} words, not {count}: of a long text, a few words find it too.")
+    return found
 
 
 @cache
 def _parser() -> Lark:
     return Lark(_GRAMMAR, parser="lalr")
+
+
+def _said(tree: Any) -> Condition:
+    tokens: list[Token] = tree.children
+    try:
+        return Condition(TEXT, (_says(tokens[-1]),), negated=len(tokens) > 1)
+    except BadValue as exc:
+        raise BadQuery(str(exc)) from None
+
+
+def _says(operand: Token) -> Says:
+    """The words in a row that an operand asks for. Raises BadValue."""
+    text = _unquoted(operand)
+    words = tuple(words_of(text))
+    if not words:
+        raise BadValue(f"{text!r} has no word in it: those are letters and digits.")
+    # What is a word of one sign has no beginning: the words after it are others.
+    begins = operand.type != "QUOTED" and text.endswith("*") and not is_sign(words[-1])
+    if begins and len(words[-1]) < SHORTEST_BEGINNING:
+        raise BadValue(f"{text!r} is too short: the beginning of a word has {SHORTEST_BEGINNING} characters or more.")
+    return Says(words, begins)
 
 
 def _condition(tree: Any, now: datetime) -> Condition:
@@ -69,6 +106,8 @@ def _condition(tree: Any, now: datetime) -> Condition:
     name, *operands = tokens[1:] if negated else tokens
     word = str(name[:-1])
     try:
+        if word == TEXT:
+            return Condition(TEXT, tuple(_says(each) for each in operands), negated)
         if word in _BOUNDS:
             return Condition("time", tuple(_end(word, str(each), now) for each in operands), negated)
         field = FIELDS.get(word)
@@ -76,7 +115,7 @@ def _condition(tree: Any, now: datetime) -> Condition:
             raise BadQuery(_unknown_field(word))
         return Condition(word, tuple(_test(field, each, now) for each in operands), negated)
     except BadValue as exc:
-        example = _BOUNDS.get(word) or FIELDS[word].example
+        example = _TEXT_EXAMPLE if word == TEXT else _BOUNDS.get(word) or FIELDS[word].example
         raise BadQuery(f"{word}: {exc} Such as {example}.") from None
 
 
@@ -86,17 +125,14 @@ def _end(word: str, operand: str, now: datetime) -> Test:
 
 
 def _test(field: Field, operand: Token, now: datetime) -> Test:
-    text = str(operand)
-    if operand.type == "QUOTED":
-        text = re.sub(r"\\(.)", r"\1", text[1:-1])
-    elif text == "*":
-        return IsSet()
-    elif field.kind == Kind.WORD:
-        if text.endswith("*"):
-            return StartsWith(text[:-1])
-    else:
-        within = bounds(field.kind, text, now)
-        if within is not None:
+    text = _unquoted(operand)
+    if operand.type == "PLAIN":
+        if text == "*":
+            return IsSet()
+        if field.kind == Kind.WORD:
+            if text.endswith("*"):
+                return StartsWith(text[:-1])
+        elif (within := bounds(field.kind, text, now)) is not None:
             return within
     value = one_value(field.kind, text, now)
     if field.choices and value not in field.choices:
@@ -104,9 +140,17 @@ def _test(field: Field, operand: Token, now: datetime) -> Test:
     return Is(value)
 
 
+def _unquoted(operand: Token) -> str:
+    text = str(operand)
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if operand.type == "QUOTED" else text
+
+
 def _unknown_field(word: str) -> str:
-    names = [*FIELDS, *_BOUNDS]
-    return f"There is no field {word!r}.{_meant(word, names)} There are {', '.join(names)}."
+    names = [*FIELDS, *_BOUNDS, TEXT]
+    return (
+        f"There is no field {word!r}.{_meant(word, names)} There are {', '.join(names)}. "
+        "A text with a colon in it has to be in quotes."
+    )
 
 
 def _meant(word: str, names: Iterable[str]) -> str:
@@ -130,4 +174,6 @@ def _fault(text: str, position: int) -> str:
     condition = re.search(r"[A-Za-z_]\w*:\S*$", before)
     if condition is not None:
         return f'{condition[0]} lacks a value: write one after it, such as model:gemini-2.5-pro or tag:"to read".'
-    return f"{word} is no condition: those are FIELD:VALUE, such as model:gemini-2.5-pro."
+    if before.endswith("-") or word.startswith("-"):
+        return f"A minus stands right before a condition or a word. To find the text -{word.lstrip('-')}, quote it."
+    return f"{word} is out of place: conditions, words and texts in quotes have spaces between them."

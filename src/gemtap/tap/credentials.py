@@ -138,8 +138,9 @@ def _redact_query(query: bytes, found: dict[bytes, bytes], fingerprints: Fingerp
 def scrub(text: bytes, found: dict[bytes, bytes]) -> bytes:
     """The text with every credential replaced, however it is spelt there."""
     for credential, placeholder in found.items():
-        if len(credential) >= _SHORTEST_SECRET:
-            text = re.sub(_pattern(credential), placeholder, text)
+        # No spelling is shorter than what it spells: most headers cannot hold a key, and need no search.
+        if len(text) >= len(credential) >= _SHORTEST_SECRET:
+            text = _pattern(credential).sub(placeholder, text)
     return text
 
 

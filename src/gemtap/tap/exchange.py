@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from bson import ObjectId
@@ -44,6 +45,16 @@ class Exchange:
     def now(self) -> int:
         """Microseconds since the start."""
         return round((time.perf_counter() - self._start) * 1e6)
+
+    def hold(self) -> None:
+        """Keep events that come at once until `release`. Nothing that they tell of may be passed on before that."""
+        if self._capture is not None:
+            self._capture.hold()
+
+    def release(self) -> None:
+        """Write what is held, if anything is."""
+        if self._capture is not None:
+            self._written(self._capture.release)
 
     def request(
         self,
@@ -145,13 +156,16 @@ class Exchange:
         if self.closing is not None:
             end["closing"] = self.closing
         self._write(Kind.END, self.now(), end)
+        self.release()
         self._close()
 
     def _write(self, kind: Kind, at: int, value: Any) -> None:
-        if self._capture is None:
-            return
+        if self._capture is not None:
+            self._written(self._capture.write, kind, at, value)
+
+    def _written(self, write: Callable[..., None], *event: Any) -> None:
         try:
-            self._capture.write(kind, at, value)
+            write(*event)
         except OSError as exc:
             # What follows a torn event cannot be read: hand on what there is, as interrupted.
             self._keeping.lost.add(str(exc))

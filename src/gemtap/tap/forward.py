@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
@@ -13,7 +13,7 @@ from gemtap.tap import headers as header_rules
 from gemtap.tap.bringing_back import WayBack, client_origin
 from gemtap.tap.carrying import Begun, ClientLeft, Intake
 from gemtap.tap.errors import ExchangeFault, answer
-from gemtap.tap.protocol import CONNECTION, TapProtocol
+from gemtap.tap.protocol import CONNECTION, HAS_COME, TapProtocol
 from gemtap.tap.upstream import RequestBody, Upstreams
 
 
@@ -43,10 +43,13 @@ class Forwarder:
         scope, exchange = begun.scope, begun.exchange
         headers: RawHeaders = scope["headers"]
         length = header_rules.content_length(headers)
+        # The body's first piece is mostly here with the head: both are written at once, before either goes on.
+        exchange.hold()
         destination = begun.capture_head(scope["method"], length)
         has_body = bool(length) or header_rules.value_of(headers, b"transfer-encoding") is not None
         body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
+        exchange.release()
         if destination is None:
             await _read_to_end(body)
             raise begun.refusal()
@@ -75,7 +78,8 @@ class Forwarder:
 
     async def _relay(self, upstream: str, response: aiohttp.ClientResponse, client: _Client, way_back: WayBack) -> None:
         """Copy the answer out: each read from the upstream is one write to the client, captured first."""
-        await client.start(response.status, way_back.bring_back(header_rules.to_client(response.raw_headers)))
+        headers = way_back.bring_back(header_rules.to_client(response.raw_headers))
+        await client.start(response.status, headers, _arrived(response.content))
         try:
             async for piece in response.content.iter_any():
                 await client.write(piece)
@@ -86,6 +90,12 @@ class Forwarder:
 
 def _host(upstream: str) -> str:
     return upstream.partition("://")[2].partition("/")[0]
+
+
+def _arrived(body: aiohttp.StreamReader) -> bytes:
+    """What of the answer's body has come with its head."""
+    # A broken answer's head goes on like any other, and what follows breaks.
+    return body.read_nowait() if body.exception() is None else b""
 
 
 async def _read_to_end(body: RequestBody | None) -> None:
@@ -102,12 +112,16 @@ class _Client:
         self._begun = begun
         self._exchange = begun.exchange
         self._connection = connection
+        self._has_come: Callable[[], bool] = begun.scope["extensions"][HAS_COME]
         self._receive = receive
         self._send = send
         self._started = False
 
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the request's body, and whether more follow."""
+        if not self._has_come():
+            # The client may take its time: what is known by now is written.
+            self._exchange.release()
         event = await self._receive()
         if event["type"] == "http.disconnect":
             raise ClientLeft
@@ -116,9 +130,10 @@ class _Client:
             self._exchange.request_body(piece)
         return piece, event.get("more_body", False)
 
-    async def start(self, status: int, headers: RawHeaders, *, made_here: bool = False) -> None:
-        """Send the answer's head."""
+    async def start(self, status: int, headers: RawHeaders, piece: bytes, *, made_here: bool = False) -> None:
+        """Send the answer's head, and with it the first piece of its body, if there is one yet."""
         self._started = True
+        self._exchange.hold()
         self._exchange.response(
             status=status,
             headers=headers,
@@ -127,8 +142,17 @@ class _Client:
             made_here=made_here,
             length=header_rules.content_length(headers),
         )
+        if piece:
+            self._exchange.response_body(piece)
+        self._exchange.release()
         headers = [*headers, (b"x-gemtap-id", str(self._exchange.id).encode("ascii"))]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._connection.joining.hold()
+        try:
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            if piece:
+                await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            self._connection.joining.release()
 
     async def write(self, piece: bytes) -> None:
         """Send a piece of the answer's body."""
@@ -146,8 +170,7 @@ class _Client:
             return
         headers, body = answer(fault.status, fault.code, fault.message)
         try:
-            await self.start(fault.status, headers, made_here=True)
-            await self.write(body)
+            await self.start(fault.status, headers, body, made_here=True)
             await self.finish()
         except asyncio.CancelledError:
             # The client went away meanwhile. What ended the exchange is what went before.

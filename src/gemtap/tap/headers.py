@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Final
 
 from gemtap.capture.events import RawHeaders
@@ -27,7 +28,7 @@ _DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity"
 
 def to_upstream(headers: RawHeaders, host: str) -> list[tuple[str, str]]:
     """The client's headers as they go upstream."""
-    dropped = _HOP_BY_HOP | _named_by_connection(headers)
+    dropped = _for_this_hop(headers)
     kept = [("host", host)]
     for name, value in headers:
         # Expect is answered here: by the time the upstream hears of the request, the body is on its way.
@@ -42,7 +43,7 @@ def to_upstream(headers: RawHeaders, host: str) -> list[tuple[str, str]]:
 def to_client(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
     """The upstream's headers as they go to the client."""
     lower = [(name.lower(), value) for name, value in headers]
-    dropped = _HOP_BY_HOP | _named_by_connection(lower)
+    dropped = _for_this_hop(lower)
     return [(name, value) for name, value in lower if name not in dropped]
 
 
@@ -68,7 +69,11 @@ def _text(value: bytes) -> str:
 
 def value_of(headers: RawHeaders, name: bytes) -> bytes | None:
     """The first value of a header, by its lower-case name."""
-    return next((value for header, value in headers if header == name), None)
+    # A loop, not a generator: this is asked several times an exchange.
+    for header, value in headers:
+        if header == name:
+            return value
+    return None
 
 
 def content_length(headers: RawHeaders) -> int | None:
@@ -77,11 +82,12 @@ def content_length(headers: RawHeaders) -> int | None:
     return int(value) if value is not None and value.isdigit() else None
 
 
-def _named_by_connection(headers: RawHeaders) -> set[bytes]:
-    """The headers that `Connection` declares to be for this hop only."""
-    return {
+def _for_this_hop(headers: RawHeaders) -> Set[bytes]:
+    """The headers that are for this hop only, those among them that `Connection` declares to be."""
+    named = {
         token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
     } - {b""}
+    return _HOP_BY_HOP | named if named else _HOP_BY_HOP
 
 
 def _decodable_only(accepted: bytes) -> bytes:

@@ -27,7 +27,41 @@ HEAD_TIMEOUT: Final = 10.0
 CONNECTION: Final = "gemtap.connection"
 """The ASGI extension under which an exchange finds the connection it came over."""
 
+HAS_COME: Final = "gemtap.has_come"
+"""The ASGI extension that tells whether `receive` has something to give, and would not wait."""
+
 _UNBOUNDED: Final = 2**63
+
+
+class Joining:
+    """A transport that can put several writes together: each by itself is a system call, and wakes the client."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._held: list[bytes] | None = None
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        """Write, now or when what is held is released."""
+        if self._held is not None:
+            self._held.append(data)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close, once all is written."""
+        self.release()
+        self._transport.close()
+
+    def hold(self) -> None:
+        """Keep what is written until `release`."""
+        self._held = []
+
+    def release(self) -> None:
+        """Write what is held in one piece."""
+        held, self._held = self._held, None
+        if held:
+            self._transport.write(b"".join(held))
 
 
 class TapProtocol(HttpToolsProtocol):
@@ -43,6 +77,11 @@ class TapProtocol(HttpToolsProtocol):
         """How much of a request's head has arrived; None while a body is being received."""
         self._head_timer: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's is
+        """The client is here."""
+        super().connection_made(transport)
+        self.joining = Joining(transport)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went away, or was sent away."""
         super().connection_lost(exc)
@@ -55,12 +94,13 @@ class TapProtocol(HttpToolsProtocol):
         """Count the head's bytes before they are parsed, so that its size has a bound."""
         if self._head_bytes is not None:
             self._head_bytes += len(data)
-            if self._head_timer is None:
-                self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._head_timed_out)
         super().data_received(data)
         # What is left after parsing is all head: on_headers_complete would have ended the count.
-        if self._head_bytes is not None and self._head_bytes > MAX_HEAD:
-            self._refuse(431, "INVALID_ARGUMENT", f"The request's head is larger than {MAX_HEAD // 1024} KB.")
+        if self._head_bytes:
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(HEAD_TIMEOUT, self._head_timed_out)
+            if self._head_bytes > MAX_HEAD:
+                self._refuse(431, "INVALID_ARGUMENT", f"The request's head is larger than {MAX_HEAD // 1024} KB.")
 
     def on_message_begin(self) -> None:
         """Let the exchange find this connection."""
@@ -115,6 +155,8 @@ class TapProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        cycle.scope["extensions"][HAS_COME] = cycle.message_event.is_set  # type: ignore[assignment]
+        cycle.transport = self.joining  # type: ignore[assignment]  # all of a transport that a cycle uses
         super()._start_asgi_task(cycle, _mended(app, cycle))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from types import SimpleNamespace, TracebackType
+from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
@@ -28,6 +28,26 @@ _MAX_HEADERS: Final = 1024
 class BrokenConnection(aiohttp.ClientError):
     """The connection broke. aiohttp sends a GET again when it sees its own kind of this; it knows nothing of ours."""
 
+    def __init__(self, cause: Exception, *, reused: bool) -> None:
+        super().__init__(str(cause) or type(cause).__name__)
+        self.reused = reused
+        """An earlier exchange had used it before."""
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that knows what its connection is."""
+
+    over_new_connection = False
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connections, each kept for the next request. aiohttp's tracing could tell the same at ten times the cost."""
+
+    async def _create_connection(self, req: aiohttp.ClientRequest, *args: Any) -> Any:
+        assert isinstance(req, _Request)
+        req.over_new_connection = True
+        return await super()._create_connection(req, *args)
+
 
 async def _no_repeats(
     request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -37,7 +57,8 @@ async def _no_repeats(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise BrokenConnection(str(exc) or type(exc).__name__) from exc
+        assert isinstance(request, _Request)
+        raise BrokenConnection(exc, reused=not request.over_new_connection) from exc
 
 
 class RequestBody:
@@ -94,10 +115,9 @@ class Upstreams:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_reuseconn.append(_note_reuse)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            connector=_Connector(limit=0, keepalive_timeout=60),
+            request_class=_Request,
             timeout=self._timeout,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -106,7 +126,6 @@ class Upstreams:
             max_field_size=_MAX_LINE,
             max_headers=_MAX_HEADERS,
             middlewares=(_no_repeats,),
-            trace_configs=[trace],
             # Not trust_env: it would also add Authorization from ~/.netrc. Proxies come from the settings.
             trust_env=False,
         )
@@ -127,17 +146,16 @@ class Upstreams:
         """
         assert self._session is not None
         url = URL(upstream + target, encoded=True)
-        attempt = SimpleNamespace(reused=False)
         sent_at = time.monotonic()
         try:
             try:
-                return await self._attempt(upstream, method, url, headers, body, attempt)
+                return await self._attempt(upstream, method, url, headers, body)
             except BrokenConnection as exc:
-                if not _may_repeat(exc, attempt.reused, body, time.monotonic() - sent_at):
+                if not _may_repeat(exc, body, time.monotonic() - sent_at):
                     raise
             # Let the task that was writing the body end before its rest is read for the second time.
             await asyncio.sleep(0)
-            return await self._attempt(upstream, method, url, headers, body, SimpleNamespace())
+            return await self._attempt(upstream, method, url, headers, body)
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as exc:
             raise upstream_unreachable(upstream, describe(exc)) from exc
         except (TimeoutError, aiohttp.ClientError) as exc:
@@ -150,7 +168,6 @@ class Upstreams:
         url: URL,
         headers: list[tuple[str, str]],
         body: bytes | RequestBody | None,
-        attempt: SimpleNamespace,
     ) -> aiohttp.ClientResponse:
         assert self._session is not None
         return await self._session.request(
@@ -160,7 +177,6 @@ class Upstreams:
             data=body,
             allow_redirects=False,
             proxy=self._proxy_of(upstream),
-            trace_request_ctx=attempt,
         )
 
     def fault(self, upstream: str, exc: Exception) -> Exception:
@@ -170,17 +186,13 @@ class Upstreams:
         return upstream_disconnected(upstream, describe(exc))
 
 
-def _may_repeat(exc: BrokenConnection, reused: bool, body: bytes | RequestBody | None, elapsed: float) -> bool:
+def _may_repeat(exc: BrokenConnection, body: bytes | RequestBody | None, elapsed: float) -> bool:
     """Whether a request may be sent once more: on a reused connection that was dead already, and nowhere else."""
     cause = exc.__cause__
     # A head that has begun to arrive comes along as the error's message.
     answered = isinstance(cause, aiohttp.ServerDisconnectedError) and not isinstance(cause.message, str)
     small = body.repeatable if isinstance(body, RequestBody) else len(body or b"") <= REPEATABLE_BODY
-    return reused and not answered and small and elapsed < REPEAT_WITHIN
-
-
-async def _note_reuse(session: aiohttp.ClientSession, context: SimpleNamespace, params: Any) -> None:
-    context.trace_request_ctx.reused = True
+    return exc.reused and not answered and small and elapsed < REPEAT_WITHIN
 
 
 def describe(exc: BaseException) -> str:

@@ -68,6 +68,25 @@ def test_a_capture_is_ready_only_when_it_has_ended(spool: Spool) -> None:
     assert list(spool.open.iterdir()) == []
 
 
+def test_what_is_held_is_written_at_once_when_it_is_released(spool: Spool) -> None:
+    folder = TapFolder(spool)
+    capture = folder.capture(ObjectId())
+    (path,) = folder.path.iterdir()
+    capture.hold()
+    capture.write(Kind.REQUEST_BODY, 5, b"abc")
+    # Whoever holds without knowing that it is done already loses nothing of what was held before.
+    capture.hold()
+    capture.write(Kind.REQUEST_BODY, 6, b"def")
+    assert path.read_bytes() == b""
+    capture.release()
+    assert [event.value for event in read_events(path.read_bytes())] == [b"abc", b"def"]
+    capture.release()
+    capture.write(Kind.REQUEST_BODY, 7, b"ghi")
+    assert [event.value for event in read_events(path.read_bytes())] == [b"abc", b"def", b"ghi"]
+    capture.close()
+    folder.close()
+
+
 def test_the_oldest_comes_first(spool: Spool) -> None:
     moments = [datetime(2026, 1, day, tzinfo=UTC) for day in (3, 1, 2)]
     for moment in moments:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from bson import ObjectId
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text
+from gemtap.conversation.added import first_fresh
+from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought
 from gemtap.dashboard.dialogue import (
     SHOWN,
     fields_of,
-    first_fresh,
     media_kind,
     paired,
     part_of,
     shown_messages,
+    spoken,
 )
 from gemtap.interaction import Thread
+from tests.records import make_record
 
 USER = Message("user", (Text("Read both."),))
 CALLS = Message("model", (Call("read", {"path": "a.py"}), Call("read", {"path": "b.py"})))
@@ -53,6 +57,18 @@ def test_a_result_that_is_new_stands_by_itself_and_says_of_which_call() -> None:
     assert shown[2].parts[1].call == CALLS.parts[1]
 
 
+def test_an_answer_that_is_sent_again_in_pieces_is_one() -> None:
+    pieces = [{"text": "Hm", "thought": True}, {"text": ".", "thought": True}, {"text": "Here\n"}, {"text": "it is."}]
+    contents = [{"role": "user", "parts": [{"text": "A"}, {"text": "B"}]}, {"role": "model", "parts": pieces}]
+    record = make_record(request_raw=json.dumps({"contents": contents}).encode(), answered=False)
+    conversation = spoken(record.document)
+    assert conversation is not None
+    assert [message.parts for message in conversation.prompt] == [
+        (Text("A"), Text("B")),
+        (Thought("Hm."), Text("Here\nit is.")),
+    ]
+
+
 def test_of_a_long_text_the_beginning_is_shown() -> None:
     (message,) = shown_messages(conversation(Message("user", (Text("x" * (SHOWN + 7)),)), answer=None), 0, 1, 0)
     (part,) = message.parts
@@ -60,8 +76,9 @@ def test_of_a_long_text_the_beginning_is_shown() -> None:
     assert part.part == Text("x" * SHOWN)
 
 
-def thread(new_messages: int) -> Thread:
-    return {"id": ObjectId(), "turn": 2, "parent": None, "new_messages": new_messages}
+def thread(new_messages: int, *, begins: bool = False) -> Thread:
+    turn, parent = (1, None) if begins else (2, ObjectId())
+    return {"id": ObjectId(), "turn": turn, "parent": parent, "new_messages": new_messages}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +89,8 @@ def thread(new_messages: int) -> Thread:
         ([USER, CALLS, RESULTS], thread(1), 2),
         ([USER, CALLS, RESULTS], thread(3), 0),
         ([USER], thread(9), 0),
+        ([USER, CALLS, RESULTS], thread(3, begins=True), 2),
+        ([USER], thread(1, begins=True), 0),
         ([], None, 0),
     ],
 )

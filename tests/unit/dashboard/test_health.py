@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from bson import ObjectId
 
 from gemtap import __version__
 from gemtap.capture.spool import SUFFIX
+from gemtap.dashboard.render import size
 from tests.captures import make_capture
 from tests.unit.dashboard.conftest import Site
 
@@ -74,3 +76,27 @@ async def test_a_recorder_that_cannot_is_degraded_though_the_store_can_be_read(s
     page = await site.page("/")
     assert "Not recording." in page
     assert "The disk is full." in page
+
+
+async def test_the_page_tells_how_large_the_store_is_and_how_it_grows(site: Site) -> None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=1, microsecond=0)
+    for days, requests in ((0, 5), (1, 2), (3, 4)):
+        for _ in range(requests):
+            await site.keep(timestamp=today - timedelta(days=days))
+    await site.keep(timestamp=today - timedelta(days=100), error={"message": "It broke off.", "details": None})
+    page = await site.page("/health")
+    assert "<dt>In the store</dt><dd>12</dd>" in page
+    space = await site.store.space()
+    assert f"<dt>On the disk</dt><dd>{size(space.used)}</dd>" in page
+    assert f"<dt>An interaction takes up</dt><dd>{size(space.used / 12)}</dd>" in page
+    # Of the whole days with requests there were two, of two and of four.
+    assert f"<dt>Grows by about</dt><dd>{size(space.used / 12 * 3)}</dd>" in page
+    assert f"{today:%Y-%m-%d}: 5" in page
+    assert "It broke off." in page
+
+
+async def test_the_page_is_there_while_the_store_is_away(lost_site: Site) -> None:
+    page = await lost_site.page("/health")
+    assert page.count("The store cannot be asked now.") == 2
+    assert "On the disk" not in page
+    assert "secret-word" not in page

@@ -263,6 +263,43 @@ async def test_the_page_of_clients_has_the_lines_of_each(site: Site) -> None:
             assert line in page.text
 
 
+async def test_who_has_sent_requests_has_a_green_light(site: Site) -> None:
+    client = {**make_record().document["client"], "name": "gemini-cli"}
+    last = await site.keep(client=client, provider="vertex")
+    await site.keep(client=client, provider="vertex", timestamp=NOON - timedelta(days=1))
+    page = await site.page("/setup")
+    lights = dict(re.findall(r'id="([\w-]+)" data-called.*?class="arrival([^"]*)"', page, re.S))
+    assert {name for name, light in lights.items() if light == " good"} == {"gemini-cli-vertex"}
+    assert lights.keys() == CLIENTS.keys()
+    assert Elements(page).links["Requests of gemini-cli arrive"] == f"/interactions/{last}"
+
+
+async def test_the_search_holds_what_was_asked_and_keeps_the_filters(site: Site) -> None:
+    await site.keep()
+    await site.keep(error={"message": "No.", "details": None})
+    page = await site.page("/?q=error%3Ayes&model=gemini-2.5-pro")
+    assert 'name="q" value="error:yes"' in page
+    assert '<input type="hidden" name="model" value="gemini-2.5-pro">' in page
+    assert 'name="cursor"' not in page
+    assert len(Elements(page).rows) == 1
+    assert Elements(page).links["cline"] == "/?q=error%3Ayes&model=gemini-2.5-pro&client=cline"
+
+
+async def test_a_query_that_is_wrong_can_be_mended_where_it_is_told(site: Site) -> None:
+    page = await site.page("/?q=colour%3Ared", status=422)
+    assert "colour" in Elements(page).text
+    assert 'name="q" value="colour:red"' in page
+
+
+async def test_every_field_can_be_tried(site: Site) -> None:
+    await site.keep()
+    page = Elements(await site.page("/queries"))
+    tried = [link for link in page.links.values() if link.startswith("/?q=")]
+    assert len(tried) > 20
+    for link in tried:
+        await site.page(link)
+
+
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [

@@ -5,19 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.dashboard.picture import token_bands, waterfall
-from gemtap.interaction import NO_TOKENS
+from gemtap.dashboard.picture import context_bands, token_bands, waterfall
+from gemtap.interaction import NO_TOKENS, Context
 
+CONTEXT: Context = {"system": 10, "tools": 0, "media": 0, "results": 30, "history": 50, "new": 10}
 TIMING = {"first_byte_ms": 200.0, "first_token_ms": 500.0, "longest_gap_ms": 100.0}
 
 
 def test_tokens_are_a_bar_of_what_was_cached_new_thought_and_answered() -> None:
     bands = token_bands({**NO_TOKENS, "input": 80, "cached": 60, "output": 10, "reasoning": 10})
     assert [(band.kind, band.x, band.width, band.tokens) for band in bands] == [
-        ("cached", 0, 60, 60),
-        ("input", 60, 20, 20),
-        ("reasoning", 80, 10, 10),
-        ("output", 90, 10, 10),
+        ("t-cached", 0, 60, 60),
+        ("t-input", 60, 20, 20),
+        ("t-reasoning", 80, 10, 10),
+        ("t-output", 90, 10, 10),
     ]
     assert token_bands(NO_TOKENS) == []
 
@@ -48,3 +49,13 @@ def test_nothing_of_it_stands_outside(duration: float, chunks: list[tuple[float,
     assert fall is not None
     assert 0 <= fall.first_byte <= 100
     assert all(0 <= column.x < 100 and 0 < column.height <= 100 for column in fall.columns)
+
+
+def test_the_input_is_a_bar_of_where_it_comes_from() -> None:
+    assert [(band.label, band.x, band.width) for band in context_bands(CONTEXT)] == [
+        ("system instruction", 0, 10),
+        ("results of tools", 10, 30),
+        ("conversation before", 40, 50),
+        ("new messages", 90, 10),
+    ]
+    assert context_bands(None) == []

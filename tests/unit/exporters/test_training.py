@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from bson import ObjectId
 
-from gemtap.stores.base import Store
+from gemtap.stores.base import Record, Store
+from tests.records import make_record
 from tests.unit.exporters.exported import TOOL_USE, call, export, export_parts, lines_of, model, result, turn, user
 
 pytestmark = pytest.mark.anyio
@@ -134,3 +137,35 @@ async def test_without_threads_a_split_goes_by_how_conversations_begin(store: St
     assert train
     assert validation
     assert not train & validation
+
+
+async def test_what_the_api_keeps_of_a_conversation_is_put_before_it(store: Store) -> None:
+    """Interactions name the one that they go on from, and send nothing of it again."""
+
+    def asked(said: str, id_: str, parent: Record | None = None, previous: str | None = None) -> Record:
+        step = {"type": "model_output", "content": [{"type": "text", "text": f"To {said}"}]}
+        before = parent.document if parent is not None else None
+        thread = before["thread"]["id"] if before is not None and before["thread"] else ObjectId()
+        place = {"id": thread, "turn": 1, "parent": before and before["_id"], "new_messages": 1}
+        return make_record(
+            request_raw=json.dumps({"input": said, "previous_interaction_id": previous}).encode(),
+            response_raw=json.dumps({"id": id_, "steps": [step]}).encode(),
+            operation="interactions.create",
+            finish_reason="completed",
+            thread=place,
+        )
+
+    first = asked("one", "a")
+    second = asked("two", "b", first, "a")
+    third = asked("three", "c", second, "b")
+    alone = asked("four", "d", None, "never seen")
+    await store.put([first, second, third, alone])
+    content, report = await export("gemini-tuning", store, every_turn=True)
+    assert lengths(content) == [2, 4, 6]
+    said = [part["text"] for each in lines_of(content)[-1]["contents"] for part in each["parts"]]
+    assert said == ["one", "To one", "two", "To two", "three", "To three"]
+    assert report.left_out == {"its beginning is not recorded": 1}
+    shown, _ = await export("markdown", store, one=third.document["_id"])
+    assert b"To one" in shown
+    shown, _ = await export("markdown", store, one=alone.document["_id"])
+    assert b"To four" in shown

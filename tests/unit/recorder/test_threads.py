@@ -158,6 +158,51 @@ async def test_a_beginning_that_was_compacted_is_still_the_same_thread(recorded:
     assert thread == {"id": first, "turn": 3, "parent": second, "new_messages": 1}
 
 
+async def test_a_client_that_cuts_the_middle_out_goes_on_from_the_last_turn(recorded: Recorded) -> None:
+    """And not from the first, though the beginning is still all the same."""
+    said = [
+        user("Rename Customer to Account."),
+        model("Let me look at the code first."),
+        user("Yes."),
+        model("Found it."),
+    ]
+    first, _ = await recorded.ask(said[:1], said[1])
+    second, _ = await recorded.ask(said[:3], said[3])
+    asked, answered = user("And is it in the tests as well?"), model("In nine of them, all renamed.")
+    third, _ = await recorded.ask([*said, asked], answered)
+    _, thread = await recorded.ask([*said[:2], asked, answered, user("Thanks.")], model("Gladly."))
+    assert thread == {"id": first, "turn": 4, "parent": third, "new_messages": 1}
+    assert second != third
+
+
+async def test_a_short_exchange_is_known_by_what_stands_before_it(recorded: Recorded) -> None:
+    asked = [
+        user("Rename Customer to Account in every file."),
+        model("Done, in 14 files."),
+        user("Go on."),
+        model("OK."),
+    ]
+    first, _ = await recorded.ask(asked[:1], asked[1])
+    second, _ = await recorded.ask(asked[:3], asked[3])
+    _, thread = await recorded.ask([user("Summary: nothing yet."), model("Understood."), *asked, user("x")], None)
+    assert thread == {"id": first, "turn": 3, "parent": second, "new_messages": 1}
+
+
+@pytest.mark.parametrize("speaker", ["user", "model"])
+async def test_a_summary_in_the_place_of_all_goes_on_from_the_turn_that_made_it(
+    recorded: Recorded, speaker: str
+) -> None:
+    summary = "Customer is now Account in 14 files; the API still says Customer, as it should. " * 4
+    first, _ = await recorded.ask([user("Summarise it all.")], model(summary))
+    again = {"role": speaker, "parts": [{"text": summary}]}
+    before = [] if speaker == "user" else [user("What did we do so far?")]
+    _, thread = await recorded.ask([*before, again, user("Then the docs.")], model("Those too."))
+    assert thread == {"id": first, "turn": 2, "parent": first, "new_messages": 1}
+    # Somebody who speaks of it is no part of the conversation.
+    aside, thread = await recorded.ask([user("A title for this, please:"), user(summary)], model("Accounts"))
+    assert thread["id"] == aside
+
+
 async def test_a_short_exchange_does_not_tie_strangers_together(recorded: Recorded) -> None:
     first, _ = await recorded.ask([user("Task one, a long one."), model("Ok."), user("go on")], model("Ok."))
     _, thread = await recorded.ask([user("Task two."), model("What?"), user("go on"), model("Ok."), user("x")], None)
@@ -184,6 +229,36 @@ async def test_openai_shapes_too(store: Store) -> None:
         placed.append((await threads.place(record, trail)).document)
     assert placed[1]["thread"] is not None
     assert placed[1]["thread"]["parent"] == placed[0]["_id"]
+
+
+async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
+    """The API keeps the conversation: the same few words are asked in two of them."""
+    threads = Threads(store)
+
+    async def ask(said: str, id_: str, previous: str | None = None) -> tuple[ObjectId, Thread]:
+        request = {"input": said, **({"previous_interaction_id": previous} if previous else {})}
+        answer = {"id": id_, "steps": [{"type": "model_output", "content": [{"type": "text", "text": "Done."}]}]}
+        record = make_record(
+            request_raw=json.dumps(request).encode(),
+            response_raw=json.dumps(answer).encode(),
+            operation="interactions.create",
+        )
+        trail = trail_of(record.document)
+        assert trail is not None
+        document = (await threads.place(record, trail)).document
+        assert document["thread"] is not None
+        return document["_id"], document["thread"]
+
+    one, _ = await ask("Write a poem about the sea.", "a")
+    other, _ = await ask("Write a play about the sea.", "b")
+    second, thread = await ask("Longer.", "c", previous="a")
+    assert thread == {"id": one, "turn": 2, "parent": one, "new_messages": 1}
+    _, thread = await ask("Longer.", "d", previous="b")
+    assert thread == {"id": other, "turn": 2, "parent": other, "new_messages": 1}
+    _, thread = await ask("Longer.", "e", previous="c")
+    assert thread == {"id": one, "turn": 3, "parent": second, "new_messages": 1}
+    _, thread = await ask("Longer.", "f", previous="never seen")
+    assert thread["parent"] is None
 
 
 async def test_what_is_no_conversation_has_no_thread() -> None:

@@ -6,7 +6,8 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
-from gemtap.stores.filter import Condition, Is, IsSet, StartsWith, Test, Within
+from gemtap.stores.filter import TEXT, Condition, Is, IsSet, Says, StartsWith, Test, Within
+from gemtap.stores.mongo.searching import says
 from gemtap.stores.paging import from_milliseconds, milliseconds, milliseconds_up
 
 PATHS: Final = {
@@ -44,7 +45,10 @@ FAILED: Final = {"error": {"$type": "object"}}
 
 def selection_of(condition: Condition) -> dict[str, Any]:
     """A condition as a query."""
-    tests = [_test(condition.field, test) for test in condition.tests]
+    if condition.field == TEXT:
+        tests = [says(test) for test in condition.tests if isinstance(test, Says)]
+    else:
+        tests = [_test(condition.field, test) for test in condition.tests]
     if condition.negated:
         return {"$nor": tests}
     if len(tests) > 1 and all(isinstance(test, Is) for test in condition.tests) and condition.field != "error":
@@ -68,6 +72,8 @@ def _test(field: str, test: Test) -> dict[str, Any]:
             return {path: {"$regex": f"^{re.escape(prefix)}"}}
         case Within():
             return {path: _within(test)}
+        case Says():
+            raise AssertionError("`says` is for these")
 
 
 def _within(test: Within) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """From a record to the document that MongoDB holds, and back.
 
 It is the interaction as it is, and beside a body, where the body does not give back the exact bytes, either
-`raw` (zstd) or `raw_file` (the `_id` of a file in the GridFS bucket, which holds the same).
+`raw` (zstd) or `raw_file` (the `_id` of a file in the GridFS bucket, which holds the same). `raw_hash` is the BLAKE2b
+of the exact bytes, 16 bytes of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bson.raw_bson import RawBSONDocument
 from gemtap.body import gives_back, serialise
 from gemtap.interaction import Json, Side
 from gemtap.stores.base import Record, RecordRejected
+from gemtap.stores.mongo.searching import FIELD, searched
 
 MAX_DOCUMENT: Final = 16 * 1024 * 1024
 """MongoDB's limit on a document, in bytes of BSON: https://www.mongodb.com/docs/manual/reference/limits/"""
@@ -56,12 +58,14 @@ def to_stored(record: Record) -> StoredRecord:
     document: dict[str, Any] = {**record.document}
     if record.links:
         document["links"] = list(record.links)
+    if record.text is not None:
+        document[FIELD] = searched(record.text)
     raws: dict[Side, bytes] = {"request": record.request_raw, "response": record.response_raw}
     files: dict[Side, tuple[FileId, bytes]] = {}
     for side, raw in raws.items():
         if document[side] is None:
             continue
-        document[side] = {**document[side]}
+        document[side] = {**document[side], "raw_hash": hash_of(raw)}
         body = document[side]["body"]
         if not gives_back(body, raw) or (body is None and raw):
             _keep_raw(document, side, zstandard.compress(raw), files)
@@ -70,6 +74,11 @@ def to_stored(record: Record) -> StoredRecord:
     if len(encoded) > MAX_DOCUMENT:
         encoded = _fitted(document, raws, files)
     return StoredRecord(document["_id"], document["outcome"], RawBSONDocument(encoded), files)
+
+
+def hash_of(raw: bytes) -> bytes:
+    """What a check tells by that the exact bytes are still what they were."""
+    return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def _fitted(document: dict[str, Any], raws: Mapping[Side, bytes], files: dict[Side, tuple[FileId, bytes]]) -> bytes:

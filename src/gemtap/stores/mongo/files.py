@@ -57,10 +57,17 @@ class BodyFiles:
 
     async def delete_others(self, interaction: ObjectId, referred: Sequence[Mapping[str, Any]]) -> None:
         """Delete the files of an interaction, begun ones too, but for those that its document refers to."""
-        others = {
-            "$gte": {"interaction": interaction},
-            "$lt": {"interaction": interaction, "side": MaxKey()},
-            "$nin": list(referred),
-        }
+        others = {**_all_of(interaction), "$nin": list(referred)}
         await self._files.delete_many({"_id": others})
         await self._chunks.delete_many({"files_id": others})
+
+    async def delete_of(self, interactions: Sequence[ObjectId]) -> None:
+        """Delete the files of interactions that are gone, begun ones too."""
+        ranges = [_all_of(interaction) for interaction in interactions]
+        await self._files.delete_many({"$or": [{"_id": each} for each in ranges]})
+        await self._chunks.delete_many({"$or": [{"files_id": each} for each in ranges]})
+
+
+def _all_of(interaction: ObjectId) -> dict[str, Any]:
+    """Every id of a file that an interaction may have: a range of the index."""
+    return {"$gte": {"interaction": interaction}, "$lt": {"interaction": interaction, "side": MaxKey()}}

@@ -8,28 +8,35 @@ from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
+from gemtap.stores.mongo.searching import FIELD, WORDS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
 AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
+BY_THREAD: Final = [("thread.id", 1), *NEWEST_FIRST, ("tokens.total", 1), ("cost.usd", 1)]
+"""With all that a list of threads adds up."""
 
 _INDEXED: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
-    *("client", "key", "user", "thread", "tag", "rating"),
+    *("client", "key", "user", "tag", "rating"),
 )
 """The fields that lists are filtered by on their own. Of the others the newest are looked through."""
 
 INDEXES: Final = [
-    IndexModel(NEWEST_FIRST),
+    # With the thread, so that lists of threads need no documents.
+    IndexModel([*NEWEST_FIRST, ("thread.id", 1)], name="newest_first"),
     IndexModel(AS_RECORDED),
-    *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST]) for name in _INDEXED),
+    IndexModel(BY_THREAD, name="by_thread"),
+    *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(NEWEST_FIRST, name="failed", partialFilterExpression=FAILED),
     IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
+    IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]
 
 WITHOUT_RAW: Final = {
     "links": 0,
-    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file")},
+    FIELD: 0,
+    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file", "raw_hash")},
 }
 """The projection for the document as it was put: without what only the store knows."""
 
@@ -54,7 +61,23 @@ def scan_selection(where: Filter, after: Cursor | None, last: Cursor) -> dict[st
         {"timestamp": {"$lte": last.timestamp}},
         {"$or": [{"timestamp": {"$lt": last.timestamp}}, {"_id": {"$lte": last.id}}]},
     ]
-    if after is not None:
-        clauses.append({"timestamp": {"$gte": after.timestamp}})
-        clauses.append({"$or": [{"timestamp": {"$gt": after.timestamp}}, {"_id": {"$gt": after.id}}]})
-    return {"$and": clauses}
+    return {"$and": clauses + _after(after)}
+
+
+def oldest_selection(where: Filter, after: Cursor | None) -> dict[str, Any]:
+    """The query for what matches, from just after a place, in the order of `OLDEST_FIRST`."""
+    return {"$and": [selection(where, None), *_after(after)]}
+
+
+def _after(place: Cursor | None) -> list[dict[str, Any]]:
+    if place is None:
+        return []
+    # The second clause implies the first, which bounds the scan of the index.
+    return [
+        {"timestamp": {"$gte": place.timestamp}},
+        {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gt": place.id}}]},
+    ]
+
+
+UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
+"""The query for what has no words yet: the index has it, and in the order of `NEWEST_FIRST`."""

@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final, cast, get_args
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, cast
 
 import zstandard
 from bson import CodecOptions, ObjectId
 from bson.raw_bson import RawBSONDocument
 from gridfs.errors import CorruptGridFile, NoFile
-from pymongo import ReadPreference, ReplaceOne
+from pymongo import ReadPreference, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, StoreUnavailable
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space, StoreUnavailable
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
 from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.inserting import insert_absent
+from gemtap.stores.mongo.integrity import verify
 from gemtap.stores.mongo.queries import (
     AS_RECORDED,
     INDEXES,
     NEWEST_FIRST,
     OLDEST_FIRST,
+    UNSEARCHABLE,
     WITHOUT_BODIES,
     WITHOUT_RAW,
+    oldest_selection,
     scan_selection,
     selection,
 )
-from gemtap.stores.paging import from_milliseconds, milliseconds_up, page_of
+from gemtap.stores.mongo.searching import FIELD, searched
+from gemtap.stores.mongo.statistics import read_parts
+from gemtap.stores.mongo.threads import read_threads
+from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.tallying import rows_of
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 COLLECTION: Final = "gemini_interactions"
 EVENTS: Final = "gemtap_events"
+
+_PLAIN: Final = CodecOptions[dict[str, Any]](tz_aware=True, tzinfo=UTC)
 
 _BATCH: Final = 200
 """Documents that a scan reads at once."""
@@ -54,7 +64,9 @@ class MongoStore:
         self._client = client_for(url)
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
         self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
-        self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, CodecOptions(tz_aware=True))
+        self._plain: AsyncCollection[Any] = self._database.get_collection(COLLECTION, _PLAIN)
+        """The same, for what only reads fields of it."""
+        self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, _PLAIN)
         self._files = BodyFiles(self._database)
         self._created = False
 
@@ -160,6 +172,93 @@ class MongoStore:
             )
             return {bytes(each["_id"]): each["newest"] async for each in found}
 
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with."""
+        with translated(self._description):
+            found = self._interactions.find({"_id": {"$in": list(ids)}, "links": {"$exists": True}}, {"links": 1})
+            return {each["_id"]: tuple(map(bytes, each["links"])) async for each in found}
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies, oldest first."""
+        with translated(self._description):
+            found = self._interactions.find(
+                oldest_selection(where, after), WITHOUT_BODIES, sort=OLDEST_FIRST, limit=limit
+            )
+            return [from_stored(document) async for document in found]
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        with translated(self._description):
+            return await self._interactions.count_documents(selection(where, None))
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions, then their files, and say how many there were."""
+        if not ids:
+            return 0
+        with translated(self._description):
+            done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
+            await self._files.delete_of(ids)
+        return done.deleted_count
+
+    async def sweep(self) -> bool:
+        """Nothing to do: each document has all of its own."""
+        return False
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the database takes up. MongoDB counts what was deleted as free at its next checkpoint, in a minute."""
+        with translated(self._description):
+            if settled:
+                try:
+                    await self._client.admin.command("fsync")
+                except OperationFailure:
+                    pass  # not every user may ask for a checkpoint, nor does every router of shards
+            figures = await self._database.command("dbStats", freeStorage=1)
+        # A router of shards adds up the figures of all of them, under the same names.
+        free = int(figures.get("freeStorageSize", 0)) + int(figures.get("indexFreeStorageSize", 0))
+        return Space(
+            used=int(figures["storageSize"]) + int(figures["indexSize"]) - free,
+            free=free,
+            content=int(figures["dataSize"]),
+        )
+
+    async def give_back(self) -> int:
+        """Nothing: MongoDB uses the room again, and gives it back to the disk when it is told to compact."""
+        return 0
+
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match."""
+        with translated(self._description):
+            parts = await read_parts(self._plain, where, bucket, by)
+        return await asyncio.to_thread(rows_of, parts, bucket)
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches."""
+        after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
+        with translated(self._description):
+            return await read_threads(self._plain, where, after, sort, limit)
+
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Documents that were stored without their text, the newest first."""
+        with translated(self._description):
+            found = self._interactions.find(UNSEARCHABLE, WITHOUT_RAW, sort=NEWEST_FIRST, limit=-limit)
+            return [cast(Interaction, await asyncio.to_thread(from_stored, document)) async for document in found]
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find these interactions."""
+        if not texts:
+            return
+        with translated(self._description):
+            changes = [
+                UpdateOne({"_id": id_, FIELD: None}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                for id_, text in texts.items()
+            ]
+            await self._interactions.bulk_write(changes, ordered=False)
+
+    async def tidy_search(self) -> None:
+        """Nothing: the words go with their document."""
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording."""
         if not incidents:
@@ -173,17 +272,11 @@ class MongoStore:
         with translated(self._description):
             return await self._events.find(sort=[("at", -1), ("_id", -1)], limit=limit).to_list()
 
-    async def check(self) -> AsyncIterator[Fault]:
+    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
-        last: ObjectId | None = None
-        while batch := await self._after(last):
-            for encoded in batch:
-                document = await asyncio.to_thread(from_stored, encoded)
-                last = document["_id"]
-                for side in get_args(Side):
-                    fault = await self._fault(document.get(side))
-                    if fault is not None:
-                        yield Fault(last, f"the exact bytes of its {side} {fault}")
+        with translated(self._description):
+            async for fault in verify(self._interactions, self._files, looked_at or (lambda _: None)):
+                yield fault
 
     async def ping(self) -> None:
         """Return if the server answers."""
@@ -197,32 +290,6 @@ class MongoStore:
             # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
             found = self._interactions.find(query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH)
             return deque([document async for document in found])
-
-    async def _after(self, last: ObjectId | None) -> list[RawBSONDocument]:
-        """The next documents by their ids: what they say of bodies."""
-        fields = ["request", "response"]
-        with translated(self._description):
-            query = {} if last is None else {"_id": {"$gt": last}}
-            found = self._interactions.find(query, fields, sort=[("_id", 1)], limit=-_BATCH)
-            return [document async for document in found]
-
-    async def _fault(self, part: Mapping[str, Any] | None) -> str | None:
-        """What is wrong with the exact bytes of a stored request or response."""
-        if part is None:
-            return None
-        try:
-            if "raw_file" not in part:
-                await asyncio.to_thread(exact_bytes, part)
-                return None
-            with translated(self._description):
-                compressed = await self._files.read(part["raw_file"])
-        except (NoFile, CorruptGridFile):
-            return "are missing: their file in GridFS is gone or torn"
-        except (zstandard.ZstdError, ValueError) as exc:
-            return f"cannot be read: {exc}"
-        if hashlib.sha256(compressed).hexdigest() != part["raw_file"]["sha256"]:
-            return "are damaged: the hash of their file in GridFS does not fit"
-        return None
 
     async def _create(self) -> None:
         if self._created:

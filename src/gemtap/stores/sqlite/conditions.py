@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from bson import ObjectId
 
 from gemtap.stores.fields import FIELDS, Kind
-from gemtap.stores.filter import Condition, Is, IsSet, StartsWith, Test, Value, Within
+from gemtap.stores.filter import Condition, Filter, Is, IsSet, Says, StartsWith, Test, Value, Within
 from gemtap.stores.paging import milliseconds, milliseconds_up
 from gemtap.stores.sqlite.rows import SqlValue
 
@@ -50,12 +50,18 @@ class Clause(NamedTuple):
     parameters: Sequence[SqlValue]
 
 
-def clause_of(condition: Condition) -> Clause:
+def clauses_of(where: Filter) -> tuple[list[str], list[SqlValue]]:
+    """The conditions of a filter that asks for no words, and their parameters."""
+    clauses = [_clause_of(term) for term in where.terms]
+    return [clause.sql for clause in clauses], [value for clause in clauses for value in clause.parameters]
+
+
+def _clause_of(condition: Condition) -> Clause:
     """A condition as SQL."""
     column = COLUMNS[condition.field]
     values = [test.value for test in condition.tests if isinstance(test, Is)]
     if 1 < len(values) == len(condition.tests) and FIELDS[condition.field].kind != Kind.FLAG:
-        clause = Clause(f"{column} IN ({', '.join('?' * len(values))})", [_plain(value) for value in values])
+        clause = Clause(f"{column} IN ({', '.join('?' * len(values))})", [plain(value) for value in values])
     else:
         clause = _any([_test(condition.field, column, test) for test in condition.tests])
     if condition.field == "tag":
@@ -81,13 +87,15 @@ def _test(field: str, column: str, test: Test) -> Clause:
             # In the text, for a parameter keeps SQLite from using a partial index.
             return Clause(f"{column} = {int(bool(value))}", [])
         case Is(value):
-            return Clause(f"{column} = ?", [_plain(value)])
+            return Clause(f"{column} = ?", [plain(value)])
         case IsSet():
             return Clause(f"{column} IS NOT NULL", [])
         case StartsWith(prefix):
             return Clause(f"{_scanned(column)} >= ? AND {_scanned(column)} < ?", [prefix, prefix + "\U0010ffff"])
         case Within():
             return _within(column, test)
+        case Says():
+            raise AssertionError("the index of words is asked for these")
 
 
 def _within(column: str, test: Within) -> Clause:
@@ -100,7 +108,7 @@ def _within(column: str, test: Within) -> Clause:
     given = [(operator, value, cut) for operator, value, cut in bounds if value is not None]
     return Clause(
         "(" + " AND ".join(f"{_scanned(column)} {operator} ?" for operator, _, _ in given) + ")",
-        [cut(value) if isinstance(value, datetime) else _plain(value) for _, value, cut in given],
+        [cut(value) if isinstance(value, datetime) else plain(value) for _, value, cut in given],
     )
 
 
@@ -109,7 +117,8 @@ def _scanned(column: str) -> str:
     return column if column in ("timestamp", "tag") else f"+{column}"
 
 
-def _plain(value: Value) -> SqlValue:
+def plain(value: Value) -> SqlValue:
+    """The value as columns have it."""
     match value:
         case ObjectId():
             return value.binary

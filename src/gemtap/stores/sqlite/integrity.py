@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import zstandard
@@ -30,11 +30,18 @@ _BODIES: Final = {
 }
 
 
-def verify(connection: sqlite3.Connection, bodies: BodyStore) -> Iterator[Fault]:
-    """Everything that is wrong. Between two faults the connection has no transaction open."""
+def verify(connection: sqlite3.Connection, bodies: BodyStore, looked_at: Callable[[int], None]) -> Iterator[Fault]:
+    """Everything that is wrong. Between two faults the connection has no transaction open.
+
+    `looked_at` is told, in this thread, of how many interactions were read.
+    """
     yield from _file(connection)
     yield from _pieces(connection)
-    yield from _interactions(connection, bodies)
+    number = -1
+    while (row := _next(connection, bodies, number)) is not None:
+        number, id_, faults = row
+        yield from (Fault(ObjectId(id_), fault) for fault in faults)
+        looked_at(1)
 
 
 def _file(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -78,27 +85,26 @@ def _is_found(connection: sqlite3.Connection, key: int, number: int) -> bool:
     return connection.execute("SELECT 1 FROM pieces WHERE key = ? AND number = ?", (key, number)).fetchone() is not None
 
 
-def _interactions(connection: sqlite3.Connection, bodies: BodyStore) -> Iterator[Fault]:
-    number = -1
-    while True:
-        # One state of the database: an interaction that is deleted takes its bodies along.
-        with transaction(connection, "DEFERRED"):
-            row = connection.execute(
-                f"SELECT number, id, document, chunks, {', '.join(_BODIES)} FROM interactions"  # noqa: S608 - our names
-                " WHERE number > ? ORDER BY number LIMIT 1",
-                (number,),
-            ).fetchone()
-            if row is None:
-                return
-            number, id_, document, chunks, *references = row
-            faults = list(_document(document, chunks))
-            for about, reference in zip(_BODIES.values(), references, strict=True):
-                try:
-                    if reference is not None:
-                        bodies.get(connection, reference)
-                except PieceMissing as exc:
-                    faults.append(f"{about} cannot be read: {exc}")
-        yield from (Fault(ObjectId(id_), fault) for fault in faults)
+def _next(connection: sqlite3.Connection, bodies: BodyStore, after: int) -> tuple[int, bytes, list[str]] | None:
+    """The number and id of the next interaction, and what is wrong with it; None where there is none."""
+    # One state of the database: an interaction may be deleted, and its bodies with it, at any time.
+    with transaction(connection, "DEFERRED"):
+        row = connection.execute(
+            f"SELECT number, id, document, chunks, {', '.join(_BODIES)} FROM interactions"  # noqa: S608 - our own names
+            " WHERE number > ? ORDER BY number LIMIT 1",
+            (after,),
+        ).fetchone()
+        if row is None:
+            return None
+        number, id_, document, chunks, *references = row
+        faults = list(_document(document, chunks))
+        for about, reference in zip(_BODIES.values(), references, strict=True):
+            try:
+                if reference is not None:
+                    bodies.get(connection, reference)
+            except PieceMissing as exc:
+                faults.append(f"{about} cannot be read: {exc}")
+    return number, id_, faults
 
 
 def _document(document: bytes, chunks: bytes | None) -> Iterator[str]:

@@ -26,3 +26,12 @@ def read_linked(connection: sqlite3.Connection, links: Sequence[bytes]) -> dict[
         list(links),
     )
     return {link: ObjectId(id_) for link, id_ in found}
+
+
+def read_links_of(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+    """The links of each of these interactions that has any."""
+    found: dict[ObjectId, list[bytes]] = {}
+    for id_ in ids:
+        for (link,) in connection.execute("SELECT link FROM links WHERE id = ?", (id_.binary,)):
+            found.setdefault(id_, []).append(link)
+    return {id_: tuple(links) for id_, links in found.items()}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final, cast
 
 from bson import ObjectId
@@ -14,8 +16,9 @@ from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.paging import milliseconds_up
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import page_query
+from gemtap.stores.sqlite.queries import oldest_query, page_query, where_clause
 from gemtap.stores.sqlite.rows import chunk_times, summary
+from gemtap.stores.sqlite.searching import asks_for_words, found_rows, selection
 from gemtap.stores.sqlite.values import restore
 
 WHOLE: Final = "document, chunks, request_form, request_value, request_raw, response_form, response_value, response_raw"
@@ -56,7 +59,31 @@ def read_raw(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId, s
 
 def read_page(connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int) -> list[dict[str, Any]]:
     """Up to `limit` documents without bodies, newest first."""
-    return list(_summaries(connection.execute(*page_query(where, after, limit))))
+    if not asks_for_words(where):
+        return list(_summaries(connection.execute(*page_query(where, after, limit))))
+    found = found_rows(connection, where, "document", newest_first=True, after=after)
+    with transaction(connection, "DEFERRED"), closing(found) as rows:
+        return list(_summaries(islice(rows, limit)))
+
+
+def read_oldest(
+    connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int
+) -> list[dict[str, Any]]:
+    """Up to `limit` documents without bodies, oldest first."""
+    if not asks_for_words(where):
+        return list(_summaries(connection.execute(*oldest_query(where, after, limit))))
+    found = found_rows(connection, where, "document", newest_first=False, after=after)
+    with transaction(connection, "DEFERRED"), closing(found) as rows:
+        return list(_summaries(islice(rows, limit)))
+
+
+def count(connection: sqlite3.Connection, where: Filter) -> int:
+    """How many documents match."""
+    with transaction(connection, "DEFERRED"):
+        clauses, parameters = selection(connection, where)
+        counted = connection.execute(f"SELECT count(*) FROM interactions {where_clause(clauses)}", parameters)  # noqa: S608
+        number: int = counted.fetchone()[0]
+    return number
 
 
 def read_recorded_since(connection: sqlite3.Connection, moment: datetime, limit: int) -> list[dict[str, Any]]:
@@ -71,7 +98,7 @@ def read_recorded_since(connection: sqlite3.Connection, moment: datetime, limit:
     )
 
 
-def _summaries(cursor: sqlite3.Cursor) -> Iterator[dict[str, Any]]:
+def _summaries(cursor: Iterable[Sequence[Any]]) -> Iterator[dict[str, Any]]:
     return (summary(packed) for (packed,) in cursor)
 
 

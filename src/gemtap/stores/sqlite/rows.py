@@ -13,6 +13,7 @@ from bson import ObjectId
 from gemtap.interaction import ChunkTimes, Interaction, to_json
 from gemtap.interaction import summary as summary_of
 from gemtap.stores.paging import milliseconds
+from gemtap.stores.statistics import CONTEXT
 
 SqlValue = str | bytes | int | float | None
 
@@ -21,6 +22,7 @@ def columns(document: Interaction) -> dict[str, SqlValue]:
     """Every column of the document's row but those of the bodies."""
     response, thread, cost, tokens = document["response"], document["thread"], document["cost"], document["tokens"]
     chunks = response.get("chunks") if response else None
+    context: Mapping[str, Any] = document.get("context") or {}
     return {
         "id": document["_id"].binary,
         "timestamp": milliseconds(document["timestamp"]),
@@ -48,6 +50,7 @@ def columns(document: Interaction) -> dict[str, SqlValue]:
         "total_tokens": tokens["total"],
         "cost_usd": cost["usd"] if cost else None,
         "rating": document["rating"],
+        **{f"context_{name}": context.get(name) for name in CONTEXT},
         "document": _pack(to_json(summary_of(document))),
         "chunks": None if chunks is None else _pack(chunks),
     }

@@ -7,7 +7,10 @@ takes: https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from itertools import islice
+from typing import Any, Final
 
 from bson import ObjectId
 
@@ -18,6 +21,9 @@ from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import last_query, scan_query
 from gemtap.stores.sqlite.reading import WHOLE, whole
+from gemtap.stores.sqlite.searching import asks_for_words, found_rows
+
+_Rows = Generator[tuple[Any, ...], None, None] | sqlite3.Cursor
 
 _BATCH: Final = 200
 _BATCH_BYTES: Final = 4 * 1024 * 1024
@@ -26,7 +32,13 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 
 def last_place(connection: sqlite3.Connection, where: Filter) -> Cursor | None:
     """Where a scan that begins now is to end; None where nothing matches."""
-    found = connection.execute(*last_query(where)).fetchone()
+    with transaction(connection, "DEFERRED"):
+        if asks_for_words(where):
+            rows: _Rows = found_rows(connection, where, "timestamp, id", newest_first=True)
+        else:
+            rows = connection.execute(*last_query(where))
+        with closing(rows):
+            found = next(iter(rows), None)
     return None if found is None else Cursor(from_milliseconds(found[0]), ObjectId(found[1]))
 
 
@@ -34,13 +46,35 @@ def read_batch(
     connection: sqlite3.Connection, bodies: BodyStore, where: Filter, after: Cursor | None, last: Cursor
 ) -> list[Interaction]:
     """The next documents of a scan, from just after one place up to and with the last; none where it is at its end."""
+    with transaction(connection, "DEFERRED"):
+        if asks_for_words(where):
+            rows: _Rows = found_rows(connection, where, WHOLE, newest_first=False, after=after, last=last)
+        else:
+            rows = connection.execute(*scan_query(where, after, last, WHOLE, _BATCH))
+        with closing(rows):
+            return _batch(connection, bodies, islice(rows, _BATCH))
+
+
+def read_due(connection: sqlite3.Connection, bodies: BodyStore, limit: int) -> list[Interaction]:
+    """Documents that no search for words finds yet, those first that were recorded last."""
+    with transaction(connection, "DEFERRED"):
+        rows = connection.execute(
+            f"SELECT {WHOLE} FROM search_due JOIN interactions ON number = interaction "  # noqa: S608 - our own names
+            "ORDER BY interaction DESC LIMIT ?",
+            (limit,),
+        )
+        with closing(rows):
+            return _batch(connection, bodies, rows)
+
+
+def _batch(connection: sqlite3.Connection, bodies: BodyStore, rows: Iterable[tuple[Any, ...]]) -> list[Interaction]:
+    """The documents of the rows until they are large enough together."""
     batch: list[Interaction] = []
     size = 0
-    with transaction(connection, "DEFERRED"):
-        for row in connection.execute(*scan_query(where, after, last, WHOLE, _BATCH)):
-            document = whole(connection, bodies, row)
-            batch.append(document)
-            size += sum(part["body_bytes"] for part in (document["request"], document["response"]) if part)
-            if size > _BATCH_BYTES:
-                break
+    for row in rows:
+        document = whole(connection, bodies, row)
+        batch.append(document)
+        size += sum(part["body_bytes"] for part in (document["request"], document["response"]) if part)
+        if size > _BATCH_BYTES:
+            break
     return batch

@@ -7,7 +7,7 @@ for as long as records come. Other processes may read, and write, at the same ti
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,20 +18,27 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Record
-from gemtap.stores.paging import page_of
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space
+from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
+from gemtap.stores.sqlite.deleting import delete, give_back, space
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.integrity import verify
-from gemtap.stores.sqlite.linking import read_linked
+from gemtap.stores.sqlite.linking import read_linked, read_links_of
 from gemtap.stores.sqlite.migrate import migrate
-from gemtap.stores.sqlite.reading import read, read_page, read_raw, read_recorded_since
-from gemtap.stores.sqlite.scanning import last_place, read_batch
+from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
+from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
+from gemtap.stores.sqlite.search_index import index_texts, tidy
+from gemtap.stores.sqlite.statistics import Floats, read_parts
+from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.upkeep import Upkeep
 from gemtap.stores.sqlite.writing import write
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.tallying import rows_of
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _READERS: Final = 3
 
@@ -114,6 +121,63 @@ class SqliteStore:
         """For each of the links that an interaction was stored with, the newest that was."""
         return await self._read(partial(read_linked, links=links)) if links else {}
 
+    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links that each of these interactions was stored with."""
+        return await self._read(partial(read_links_of, ids=ids))
+
+    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
+        """Documents without bodies, oldest first."""
+        return await self._read(partial(read_oldest, where=where, after=after, limit=limit))
+
+    async def count(self, where: Filter) -> int:
+        """How many interactions match."""
+        return await self._read(partial(count, where=where))
+
+    async def delete(self, ids: Sequence[ObjectId]) -> int:
+        """Delete interactions in one transaction, and say how many there were."""
+        with translated(self._path):
+            return await self._writer.run(partial(delete, bodies=self._bodies, ids=ids))
+
+    async def sweep(self) -> bool:
+        """Free what deleted interactions alone had."""
+        with translated(self._path):
+            await self._upkeep.sweep()
+        return True
+
+    async def space(self, *, settled: bool = False) -> Space:
+        """What the file takes up; `sweep` settles it."""
+        return await self._read(space)
+
+    async def give_back(self) -> int:
+        """Let the file shrink by a few megabytes, and say by how many bytes."""
+        with translated(self._path):
+            return await self._writer.run(give_back)
+
+    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+        """What is told of the interactions that match."""
+        return await self._read(lambda connection: rows_of(read_parts(connection, where, bucket, by), bucket))
+
+    async def threads(
+        self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
+    ) -> ThreadPage:
+        """A page of the threads of which an interaction matches."""
+        after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
+        return await self._read(partial(read_threads, where=where, after=after, sort=sort, limit=limit))
+
+    async def unsearchable(self, *, limit: int) -> list[Interaction]:
+        """Documents that were stored without their text, the newest first."""
+        return await self._read(partial(read_due, bodies=self._bodies, limit=limit))
+
+    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+        """Let searches for words find these interactions."""
+        with translated(self._path):
+            await self._writer.run(partial(index_texts, texts=texts))
+
+    async def tidy_search(self) -> None:
+        """Drop the parts of the index that are mostly of what was deleted."""
+        with translated(self._path):
+            await self._writer.run(tidy)
+
     async def put_incidents(self, incidents: Sequence[Incident]) -> None:
         """Store what happened to recording, in one transaction."""
         with translated(self._path):
@@ -123,13 +187,14 @@ class SqliteStore:
         """What happened to recording, newest first."""
         return await self._read(partial(read_incidents, limit=limit))
 
-    async def check(self) -> AsyncIterator[Fault]:
+    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
         checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
         try:
             with translated(self._path):
+                tell = looked_at or (lambda _: None)
                 # A store of bodies of its own, which has read nothing yet: what is on the disk is in question.
-                faults = await checker.run(lambda connection: verify(connection, BodyStore()))
+                faults = await checker.run(lambda connection: verify(connection, BodyStore(), tell))
                 while (fault := await checker.run(lambda _: next(faults, None))) is not None:
                     yield fault
         finally:
@@ -148,6 +213,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     """A connection to the database at this version's schema. Raises StoreError, sqlite3.Error and OSError."""
     connection = connect(path)
     try:
+        connection.create_aggregate("floats", 1, Floats)  # type: ignore[arg-type]  # typeshed wants a result of int alone
         migrate(connection)
     except BaseException:
         connection.close()

@@ -13,10 +13,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from gemtap.stores.sqlite.bodies import BodyStore, key_of
+from gemtap.stores.sqlite.bodies import BodyStore, counters, key_of
 from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.packing import compressed, never
 from gemtap.stores.sqlite.packs import FIRST_BLOB, Pack, PackHead, PieceMissing, heads, insert_pack, pack_of, read_pack
-from gemtap.stores.sqlite.upkeep import compressed, give_back, move_whole_bodies, never
+from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
 _MARKED_AT_ONCE: Final = 200
 """Interactions that are read in one transaction."""
@@ -40,12 +41,13 @@ def sweep(
     bodies: BodyStore,
     stopping: Callable[[], bool] = never,
 ) -> Iterator[Swept]:
-    """Free what no interaction refers to, a pack at each step, and give the space back to the disk.
+    """Free what no interaction refers to, a pack at each step. The room is free within the file then.
 
-    Whoever stops asking for the next step loses nothing but what was not freed yet. Raises `upkeep.Stopped`.
+    Whoever stops asking for the next step loses nothing but what was not freed yet. Raises `packing.Stopped`.
     """
     while move_whole_bodies(connection, bodies):
         pass
+    deleted = counters(connection)["deleted"]
     marks = _Marks(connection, bodies)
     for _ in marks.catch_up():
         pass
@@ -53,11 +55,8 @@ def sweep(
     freed = 0
     for done, head in enumerate(found, 1):
         freed += _sweep_pack(connection, marks, head, stopping)
-        while give_back(connection, pages=100):
-            pass
         yield Swept(done, len(found), freed)
-    while give_back(connection, pages=1):
-        pass
+    connection.execute("UPDATE counters SET value = value - ? WHERE name = 'deleted'", (deleted,))
 
 
 class _Marks:
@@ -68,8 +67,7 @@ class _Marks:
         self._bodies = bodies
         self._read_up_to = 0
         self._live = {"piece": bytearray(), "blob": bytearray()}
-        numbers = dict(connection.execute("SELECT kind, next FROM numbers").fetchall())
-        self._end = {"piece": numbers["piece"], "blob": numbers["blob"]}
+        self._end = counters(connection)
         """Pieces from these numbers on came after the sweep began: they are left to the next."""
 
     def catch_up(self) -> Iterator[None]:

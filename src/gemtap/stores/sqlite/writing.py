@@ -6,14 +6,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from bson import ObjectId
-
 from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.linking import delete_links, insert_links
+from gemtap.stores.sqlite.deleting import delete_row
+from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
+from gemtap.stores.sqlite.search_index import index, make_due
 from gemtap.stores.sqlite.values import keep
 
 # What a value that no column or no JSON can hold comes to, here and in the sqlite3 module.
@@ -51,7 +51,7 @@ def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter
         outcome, number = stored
         if not replaces(record.document, outcome):
             return
-        delete(connection, bodies, number)
+        delete_row(connection, bodies, number)
     _insert(connection, writer, record)
 
 
@@ -66,6 +66,10 @@ def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) 
     connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
     insert_tags(connection, number, record.document["tags"])
     insert_links(connection, record.document["_id"], record.links)
+    if record.text is None:
+        make_due(connection, number)
+    else:
+        index(connection, number, row, record.text)
 
 
 def _body_columns(writer: BodyWriter, side: str, value: object, raw: bytes) -> dict[str, SqlValue]:
@@ -75,19 +79,3 @@ def _body_columns(writer: BodyWriter, side: str, value: object, raw: bytes) -> d
         f"{side}_form": form,
         f"{side}_value": None if kept is None else writer.put(kept),
     }
-
-
-def delete(connection: sqlite3.Connection, bodies: BodyStore, number: int) -> None:
-    """Delete an interaction and its links, in a transaction of the caller's.
-
-    What of its bodies nobody else has is freed later, by `sweeping.sweep`.
-    """
-    id_, *references = connection.execute(
-        "DELETE FROM interactions WHERE number = ?"
-        " RETURNING id, request_raw, request_value, response_raw, response_value",
-        (number,),
-    ).fetchone()
-    for reference in references:
-        if reference is not None:
-            bodies.delete(connection, reference)
-    delete_links(connection, ObjectId(id_))

@@ -1,0 +1,189 @@
+"""Agents that keep their conversations as real clients do, and so know which turn goes on from which.
+
+What they do to the context is modelled on what clients do: Cline cuts the middle out and keeps the first exchange, Roo
+Code puts a summary before the last messages, gemini-cli one before the last third, opencode one in the place of all.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from gemtap.demo import prose
+
+Message = dict[str, Any]
+
+_TASKS: Final = (
+    "Find out why the import of large CSV files is slow, and make it fast.",
+    "The date picker shows yesterday for users west of Greenwich. Fix it.",
+    "Add a --json flag to the list command.",
+    "Rename Customer to Account everywhere but in the API.",
+)
+"""Few, so that many conversations begin with the same words."""
+
+_FOLLOW_UPS: Final = (
+    "Go on.",
+    "Now run the tests.",
+    "Why this way?",
+    "Write that up for the changelog.",
+    "Thanks. Next?",
+)
+
+
+@dataclass
+class Turn:
+    """One request, its answer, and what the client knows of it."""
+
+    habit: str
+    """What the client did to come to this request."""
+    contents: list[Message]
+    answer: Message | None
+    """None where it failed."""
+    broke_off: bool = False
+    parent: Turn | None = None
+    """The turn that it goes on from; of a retry the one that the first try went on from."""
+
+
+def user(text: str) -> Message:
+    """What the person says."""
+    return {"role": "user", "parts": [{"text": text}]}
+
+
+def model(text: str) -> Message:
+    """What the model says."""
+    return {"role": "model", "parts": [{"text": text}]}
+
+
+@dataclass
+class Client:
+    """One conversation of one client, from its task on."""
+
+    rng: Random
+    contents: list[Message] = field(default_factory=list)
+    last: Turn | None = None
+    """The last turn that was answered."""
+    _earlier: list[tuple[list[Message], Turn]] = field(default_factory=list)
+    """What to go back to: the context after each answer."""
+
+    def work(self, turns: int) -> Iterator[Turn]:
+        """Its requests, one after another."""
+        self.contents = [user(self.rng.choice(_TASKS))]
+        yield from self._ask("begins")
+        for _ in range(turns):
+            habits = self._habits()
+            habit = self.rng.choices(list(habits), [weight for weight, _ in habits.values()])[0]
+            yield from habits[habit][1](habit)
+
+    def _habits(self) -> dict[str, tuple[float, Callable[[str], Iterator[Turn]]]]:
+        habits: dict[str, tuple[float, Callable[[str], Iterator[Turn]]]] = {
+            "calls a tool": (10, self._call_tool),
+            "is asked on": (5, self._follow_up),
+            "tries again after a failure": (1, self._retry),
+            "goes on after a cut answer": (1, self._cut),
+            "asks something aside": (1, self._aside),
+        }
+        if len(self._earlier) > 2:
+            habits["goes back and asks otherwise"] = (1, self._branch)
+            habits["edits what was asked last"] = (1, self._edit)
+        if len(self.contents) > 10:
+            habits["cuts the middle out (Cline)"] = (0.6, self._cut_middle)
+            habits["summary, then the last messages (Roo Code)"] = (0.6, self._condense)
+            habits["summary, then the last third (gemini-cli)"] = (0.6, self._compress)
+            habits["summary alone (opencode)"] = (0.6, self._summarise)
+        return habits
+
+    def _ask(self, habit: str, answer: Message | None = None) -> Iterator[Turn]:
+        """Send the context, and take the answer into it as a client does."""
+        said = answer or self._answer()
+        turn = Turn(habit, copy.deepcopy(self.contents), said, parent=self.last)
+        yield turn
+        self.last = turn
+        self.contents.append(self._taken_in(said))
+        self._earlier.append((list(self.contents), turn))
+
+    def _answer(self) -> Message:
+        if self.rng.random() < 0.1:
+            return model(self.rng.choice(["Done.", "OK.", "All tests pass."]))
+        return model(prose.answer(self.rng.choice(_TASKS), self.rng))
+
+    def _taken_in(self, said: Message) -> Message:
+        """The answer as it is sent again: without thoughts, its pieces put together, white space trimmed."""
+        parts = [dict(part) for part in said["parts"] if not part.get("thought")]
+        for part in parts:
+            part.pop("thoughtSignature", None)
+            if "text" in part and self.rng.random() < 0.5:
+                part["text"] = part["text"].strip()
+        return {"role": "model", "parts": parts}
+
+    def _call_tool(self, habit: str) -> Iterator[Turn]:
+        path = f"src/module_{self.rng.randint(1, 60)}.py"
+        call = {"functionCall": {"name": "read_file", "args": {"path": path}}}
+        self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
+        thought = {"text": "I should look first.", "thought": True}
+        yield from self._ask("is asked on", {"role": "model", "parts": [thought, {**call, "thoughtSignature": "c2ln"}]})
+        found = {"output": f"{self.rng.randint(1, 9)} lines of {path}"}
+        result = {"functionResponse": {"name": "read_file", "response": found}}
+        self.contents.append({"role": "user", "parts": [result]})
+        yield from self._ask(habit)
+
+    def _follow_up(self, habit: str) -> Iterator[Turn]:
+        self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
+        yield from self._ask(habit)
+
+    def _retry(self, habit: str) -> Iterator[Turn]:
+        self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
+        yield Turn("fails", copy.deepcopy(self.contents), None, parent=self.last)
+        yield from self._ask(habit)
+
+    def _cut(self, habit: str) -> Iterator[Turn]:
+        """The person stops the answer; the client keeps what there was of it."""
+        self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
+        text = prose.answer(self.rng.choice(_TASKS), self.rng)
+        turn = Turn("is stopped", copy.deepcopy(self.contents), model(text), broke_off=True, parent=self.last)
+        yield turn
+        self.last = turn
+        self.contents += [model(text[: len(text) // 2]), user("Stop. Do it otherwise.")]
+        yield from self._ask(habit)
+
+    def _aside(self, habit: str) -> Iterator[Turn]:
+        """A title for the conversation: a request of its own that goes on from nothing."""
+        contents = [user("Generate a title for this conversation:"), self.contents[0]]
+        yield Turn(habit, copy.deepcopy(contents), model(f"Title {self.rng.randint(1, 10**6)}"))
+
+    def _branch(self, habit: str) -> Iterator[Turn]:
+        contents, turn = self.rng.choice(self._earlier[:-1])
+        self.contents, self.last = [*contents, user(self.rng.choice(_FOLLOW_UPS))], turn
+        yield from self._ask(habit)
+
+    def _edit(self, habit: str) -> Iterator[Turn]:
+        contents, turn = self._earlier[-2]
+        self.contents, self.last = [*contents, user(f"No: {self.rng.choice(_FOLLOW_UPS)}")], turn
+        yield from self._ask(habit)
+
+    def _cut_middle(self, habit: str) -> Iterator[Turn]:
+        keep = len(self.contents) // 4 * 2
+        self.contents = [*self.contents[:2], *self.contents[-keep:], user(self.rng.choice(_FOLLOW_UPS))]
+        yield from self._ask(habit)
+
+    def _condense(self, habit: str) -> Iterator[Turn]:
+        summary = model(f"Summary of {len(self.contents)} messages. " + prose.answer("what was done", self.rng))
+        self.contents = [self.contents[0], summary, *self.contents[-3:], user(self.rng.choice(_FOLLOW_UPS))]
+        yield from self._ask(habit)
+
+    def _compress(self, habit: str) -> Iterator[Turn]:
+        snapshot = user(f"<state_snapshot> {prose.answer('the state', self.rng)} </state_snapshot>")
+        kept = self.contents[-(len(self.contents) // 3) :]
+        acknowledged = model("Got it. Thanks for the additional context!")
+        self.contents = [snapshot, acknowledged, *kept, user(self.rng.choice(_FOLLOW_UPS))]
+        yield from self._ask(habit)
+
+    def _summarise(self, habit: str) -> Iterator[Turn]:
+        """The model is asked for a summary, and what follows has nothing else of what was said."""
+        self.contents.append(user("Summarise our conversation so that another agent can go on from it."))
+        summary = prose.answer(f"what was done in {len(self.contents)} messages", self.rng)
+        yield from self._ask("is asked on", model(summary))
+        self.contents = [user(summary), user(self.rng.choice(_FOLLOW_UPS))]
+        yield from self._ask(habit)

@@ -1,0 +1,74 @@
+"""`gemtap copy`: a store into another one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, print_json
+from gemtap.cli.progress import progress_bar
+from gemtap.cli.reading import open_for_reading
+from gemtap.settings import SettingsError
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Store
+    from gemtap.upkeep.copy import Copied
+
+
+@app.command()
+def copy(
+    to: Annotated[str, typer.Option("--to", metavar="URL", help="sqlite:///PATH or mongodb://HOST/DATABASE.")],
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Copy everything that is recorded into another store.
+
+    Example: gemtap copy --to sqlite:///copy.db
+
+    Run again, after whatever has stopped it, it copies what is not there yet. Exit status 1 where an interaction is
+    damaged, or nothing that the other store can hold; all the others are there then.
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    if to == settings.store_url:
+        raise SettingsError("Bad flag --to: that is the store which is to be copied.")
+    done = open_for_reading(settings, lambda source: _copy(source, to))
+    if as_json:
+        print_json(
+            {
+                "copied": done.copied,
+                "present": done.present,
+                "incidents": done.incidents,
+                "rejected": {str(id_): why for id_, why in done.rejected.items()},
+            }
+        )
+    else:
+        there = f" {done.present:,} were there already." if done.present else ""
+        console().print(f"{done.copied:,} interactions copied.{there}")
+    if done.rejected:
+        id_, why = next(iter(done.rejected.items()))
+        more = f" So it is with {len(done.rejected) - 1:,} more." if len(done.rejected) > 1 else ""
+        raise Failed(f"{id_} is not copied: {why}{more}")
+
+
+async def _copy(source: Store, url: str) -> Copied:
+    from gemtap.stores.opening import open_store
+    from gemtap.upkeep.copy import copy
+
+    try:
+        target = open_store(url)
+    except ValueError as exc:
+        raise SettingsError(f"Bad flag --to: {exc}") from exc
+    if target.description == source.description:
+        raise SettingsError("Bad flag --to: that is the store which is to be copied.")
+    try:
+        await target.open()
+        with progress_bar() as show:
+            return await copy(
+                source, target, progress=lambda done, total: show(f"{done.copied:,} copied", done.looked_at, total)
+            )
+    finally:
+        await target.close()

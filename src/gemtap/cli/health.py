@@ -1,0 +1,67 @@
+"""`gemtap health` and `gemtap doctor`: whether Gemtap works, and what to do where it does not."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any, Final
+
+from gemtap.cli.app import Config, DataDir, Failed, app, settings_of
+from gemtap.settings import Settings
+
+_TIMEOUT: Final = 5.0
+
+
+@app.command()
+def health(config: Config = None, data_dir: DataDir = None) -> None:
+    """Exit with 0 if both processes of `gemtap serve` answer: for container engines.
+
+    A store that is away is no reason to be restarted: `/readyz` tells of that.
+
+    Example: gemtap health
+    """
+    settings = settings_of({"data_dir": data_dir}, config).settings
+    for name, url in (("proxy", tap_url(settings, "/_gemtap/health")), ("dashboard", desk_url(settings, "/healthz"))):
+        answer = ask(url)
+        if answer.get("status") != "ok":
+            raise Failed(f"The {name} does not answer at {url}: {answer.get('error', 'it is not Gemtap')}.")
+    print("ok")
+
+
+def tap_url(settings: Settings, path: str) -> str:
+    """Where this machine reaches the proxy."""
+    return f"{settings.scheme}://{_local(settings.host)}:{settings.port}{path}"
+
+
+def desk_url(settings: Settings, path: str) -> str:
+    """Where this machine reaches the dashboard."""
+    return f"http://{_local(settings.host)}:{settings.dashboard_port}{path}"
+
+
+def ask(url: str) -> dict[str, Any]:
+    """The JSON object that a part of Gemtap gives at a URL, whatever the status; `error` where there is none."""
+    # This machine asks itself: past every proxy, and whatever name the certificate is made for.
+    anyone = ssl.create_default_context()
+    anyone.check_hostname = False
+    anyone.verify_mode = ssl.CERT_NONE
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anyone))
+    try:
+        with opener.open(url, timeout=_TIMEOUT) as answer:
+            raw = answer.read()
+    except urllib.error.HTTPError as exc:
+        raw = exc.read()
+    except OSError as exc:
+        return {"error": str(getattr(exc, "reason", exc))}
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return {"error": "it does not answer in JSON"}
+    return found if isinstance(found, dict) else {"error": "it does not answer as Gemtap does"}
+
+
+def _local(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host

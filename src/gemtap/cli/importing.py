@@ -1,0 +1,85 @@
+"""`gemtap import`: what other programs have recorded, and what Gemtap has exported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gemtap.amounts import in_words
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, print_json
+from gemtap.cli.progress import progress_bar
+from gemtap.cli.reading import open_for_writing
+from gemtap.settings import Settings
+
+if TYPE_CHECKING:
+    from gemtap.importers.base import Imported
+    from gemtap.importers.exchanges import Importing
+    from gemtap.stores.base import Store
+
+
+@app.command(name="import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="HAR, JSON lines, or flows of mitmproxy.")],
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Of HAR and flows: also what is no API that Gemtap knows.")
+    ] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Store what a file has: HAR, JSON lines of Gemtap or claude-tap, flows of mitmproxy.
+
+    Example: gemtap import all.jsonl
+
+    Credentials in headers and queries are replaced as the proxy does it. What is there already is left as it is:
+    importing twice is importing once. Exit status 1 where something could not be read; the rest is stored then.
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    from gemtap.importers.base import ImportFailed
+
+    try:
+        done = open_for_writing(settings, lambda opened: _import(opened, settings, files, everything=everything))
+    except ImportFailed as exc:
+        raise Failed(str(exc)) from exc
+    if as_json:
+        print_json({str(path): each.as_json() for path, each in done.items()})
+    else:
+        for path, each in done.items():
+            for number, line in enumerate(each.lines()):
+                # Several files are told apart by their names.
+                console().print(harmless(f"{path}: {line}" if number == 0 and len(files) > 1 else line), soft_wrap=True)
+    if any(each.faulty for each in done.values()):
+        raise typer.Exit(1)
+
+
+async def _import(store: Store, settings: Settings, files: list[Path], *, everything: bool) -> dict[Path, Imported]:
+    from gemtap.importers.files import import_file
+
+    with_ = _importing(settings)
+    done = {}
+    with progress_bar() as show:
+        for path in files:
+
+            def tell(report: Imported, read: int, size: int, path: Path = path) -> None:
+                show(f"{path.name}: {report.stored:,} stored, {in_words(read)} read", read, size)
+
+            done[path] = await import_file(path, store, with_, everything=everything, progress=tell)
+    return done
+
+
+def _importing(settings: Settings) -> Importing:
+    from gemtap.importers.exchanges import Importing, KnownFingerprints
+    from gemtap.recorder.redact import Redactor
+    from gemtap.tap.credentials import load_fingerprint_secret
+
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        secret = load_fingerprint_secret(settings.data_dir / "fingerprint.key")
+    except OSError as exc:
+        raise Failed(f"The data directory cannot be used: {exc}.") from exc
+    redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
+    return Importing(KnownFingerprints(secret), settings.providers.upstreams(), redactor)

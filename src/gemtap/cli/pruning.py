@@ -1,0 +1,122 @@
+"""`gemtap prune`: what is old, or too much, goes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gemtap import amounts
+from gemtap.amounts import in_words
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, print_json
+from gemtap.cli.progress import progress_bar
+from gemtap.cli.reading import open_for_reading
+from gemtap.settings import SettingsError
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Store
+    from gemtap.upkeep.prune import Pruned, Retention
+
+
+@app.command()
+def prune(
+    older_than: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Conversations that have been over for so long go: 90d.")
+    ] = None,
+    max_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Then the oldest goes, until the store is no larger: 5GB.")
+    ] = None,
+    keep: Annotated[
+        str | None, typer.Option(metavar="QUERY", help="What matches stays, with its conversation: rating:good.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Delete what is old, or too much, while recording goes on.
+
+    Example: gemtap prune --older-than 90d --keep rating:good --max-size 5GB --dry-run
+
+    What a flag does not say is taken from the settings prune_older_than, prune_max_size and prune_keep, by which
+    `gemtap serve` does the same once a day. --keep '' keeps nothing in particular.
+    """
+    _check("--older-than", older_than, amounts.age)
+    _check("--max-size", max_size, amounts.size)
+    flags = {"prune_older_than": older_than, "prune_max_size": max_size, "prune_keep": keep}
+    loaded = settings_of({**flags, "data_dir": data_dir, "store": store}, config)
+
+    from gemtap.stores.query import BadQuery
+    from gemtap.upkeep.daily import retention_of
+
+    at = datetime.now(UTC)
+    try:
+        retention = retention_of(loaded.settings, at)
+    except BadQuery as exc:
+        raise SettingsError(f"Bad query in prune_keep: {exc}") from exc
+    if retention.asks_for_nothing:
+        raise SettingsError("Nothing says what may go: give --older-than, --max-size or both.")
+    done = open_for_reading(loaded.settings, lambda opened: _prune(opened, retention, at, dry_run=dry_run))
+    if as_json:
+        print_json(_plain(done, dry_run=dry_run))
+    else:
+        _say(done, dry_run=dry_run)
+
+
+def _check(flag: str, text: str | None, read: Callable[[str], object]) -> None:
+    """Whether a flag's text can be read. An empty one takes the setting away. Raises SettingsError."""
+    try:
+        if text:
+            read(text)
+    except ValueError as exc:
+        raise SettingsError(f"Bad flag {flag} {text}: it {exc}.") from exc
+
+
+async def _prune(store: Store, retention: Retention, at: datetime, *, dry_run: bool) -> Pruned:
+    from gemtap.upkeep.prune import prune
+
+    with progress_bar() as show:
+        return await prune(
+            store,
+            retention,
+            at,
+            dry_run=dry_run,
+            progress=lambda done, looked_at, total: show(f"{done.deleted:,} deleted", looked_at, total),
+        )
+
+
+def _plain(done: Pruned, *, dry_run: bool) -> dict[str, Any]:
+    from gemtap.interaction import iso
+
+    return {
+        "dry_run": dry_run,
+        "deleted": done.deleted,
+        "kept": done.kept,
+        "oldest": iso(done.oldest) if done.oldest else None,
+        "newest": iso(done.newest) if done.newest else None,
+        "bytes_before": done.before.used if done.before else None,
+        "bytes_after": done.after.used if done.after else None,
+        "bytes_given_back": done.given_back,
+        "too_large": done.too_large,
+    }
+
+
+def _say(done: Pruned, *, dry_run: bool) -> None:
+    out = console()
+    would = "would be" if dry_run else "were" if done.deleted != 1 else "was"
+    when = f", from {done.oldest:%Y-%m-%d %H:%M} to {done.newest:%Y-%m-%d %H:%M} (UTC)" if done.deleted else ""
+    out.print(f"{done.deleted:,} interaction{'' if done.deleted == 1 else 's'} {would} deleted{when}.", soft_wrap=True)
+    if done.kept:
+        out.print(f"{done.kept:,} that were old enough stay: kept, or part of a conversation that does.")
+    if done.before and done.after and not dry_run:
+        out.print(
+            f"The store takes up {in_words(done.after.used)}, before {in_words(done.before.used)}; "
+            f"{in_words(done.given_back)} went back to the disk, {in_words(done.after.free)} are free in its files.",
+            soft_wrap=True,
+        )
+    if done.too_large:
+        out.print("It is still larger than asked for: --keep lets no more of it go.")

@@ -1,0 +1,175 @@
+"""The page of statistics. The range, what is counted and by what it is told apart are in the address."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from pydantic import BaseModel, ConfigDict
+
+from gemtap.dashboard.api import QueryText
+from gemtap.dashboard.plots import SHOWN_KEYS, Asked, after, cache_share, condition, name_of, plots_of
+from gemtap.dashboard.render import Look, Render
+from gemtap.interaction import to_json
+from gemtap.stores.base import Filter, Store
+from gemtap.stores.query import parse
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.tallying import bucket_start
+
+Last = Literal["24h", "7d", "30d", "90d", "1y", "all"]
+
+_LENGTHS: Final[dict[Last, timedelta | None]] = {
+    "24h": timedelta(days=1),
+    "7d": timedelta(days=7),
+    "30d": timedelta(days=30),
+    "90d": timedelta(days=90),
+    "1y": timedelta(days=365),
+    "all": None,
+}
+_NAMES: Final[dict[str, str]] = {
+    "24h": "24 hours",
+    "7d": "7 days",
+    "30d": "30 days",
+    "90d": "90 days",
+    "1y": "a year",
+    "all": "everything",
+}
+_BUCKETS: Final[dict[Last, Bucket]] = {
+    "24h": "hour",
+    "7d": "day",
+    "30d": "day",
+    "90d": "day",
+    "1y": "week",
+    "all": "month",
+}
+_BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
+
+_MOST_BARS: Final = 400
+"""Buckets that a page shows: hours of a year would be thousands."""
+
+_ROWS: Final = 50
+"""Rows of the table by key."""
+
+_THREADS: Final = 10
+
+_POLICY: Final = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+"""plotly writes styles and pictures into the page. Nothing here shows what was recorded as HTML."""
+
+
+class AnalyticsQuery(BaseModel):
+    """What the page can be asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    last: Last | None = None
+    """By default seven days, or one as long as no more is recorded."""
+    bucket: Bucket | None = None
+    by: By = "model"
+    q: QueryText = ""
+
+
+def make_router(render: Render, store: Store, look: Look) -> APIRouter:
+    """`/analytics`, and plotly for it."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    @router.get("/analytics")
+    async def analytics(request: Request, query: Annotated[AnalyticsQuery, Query()]) -> Response:
+        now = datetime.now(UTC)
+        last = query.last or await _enough(store, now)
+        asked = _asked(query, last, now)
+        where = parse(query.q, now) & Filter(since=asked.since)
+        totals = await store.statistics(where)
+        context: dict[str, Any] = {
+            "asked": asked,
+            "params": query,
+            "last": last,
+            "total": totals[0] if totals else None,
+            "choices": _choices(query, last),
+            "health": await look(),
+        }
+        if totals:
+            context |= await _counted(store, where, asked)
+        page = await render(request, "analytics.html", context)
+        page.headers["content-security-policy"] = _POLICY
+        return page
+
+    @router.get("/analytics/plotly.js")
+    async def plotly() -> FileResponse:
+        found = importlib.util.find_spec("plotly")
+        path = Path(found.origin).parent / "package_data" / "plotly.min.js" if found and found.origin else None
+        if path is None or not path.is_file():
+            raise HTTPException(404, "The package plotly is not installed: there are tables, but no charts.")
+        # Its address on the page has Gemtap's version, whose pins say which plotly this is.
+        return FileResponse(path, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
+
+    return router
+
+
+async def _enough(store: Store, now: datetime) -> Last:
+    """The range that a person wants to see who asks for none."""
+    older = await store.page(Filter(until=now - timedelta(days=1)), limit=1)
+    return "7d" if older.items else "24h"
+
+
+def _asked(query: AnalyticsQuery, last: Last, now: datetime) -> Asked:
+    bucket = query.bucket or _BUCKETS[last]
+    length = _LENGTHS[last]
+    # Whole buckets: half of one would look like a quiet one.
+    since = bucket_start(now - length, bucket) if length is not None else None
+    return Asked(query.q.strip(), since, now, bucket, query.by)
+
+
+async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
+    over_time = (await store.statistics(where, bucket=asked.bucket))[-_MOST_BARS:]
+    keyed = await store.statistics(where, by=asked.by)
+    top = [row["key"] for row in keyed[:SHOWN_KEYS]]
+    first = over_time[0]["bucket"]
+    by_key = await store.statistics(where & Filter(since=first), bucket=asked.bucket, by=asked.by)
+    dearest = await store.threads(where, limit=_THREADS, sort="cost")
+    return {
+        "plots": plots_of(asked, over_time, by_key, top),
+        "end": after(bucket_start(asked.until, asked.bucket), asked.bucket),
+        "rows": [_row(asked, row) for row in keyed[:_ROWS]],
+        "more_keys": max(0, len(keyed) - _ROWS),
+        "threads": [to_json(dict(item)) for item in dearest.items],
+    }
+
+
+def _row(asked: Asked, row: StatRow) -> dict[str, Any]:
+    """A row of the table by key."""
+    is_key = condition(asked.by, row["key"])
+    return {
+        "name": name_of(row["key"]),
+        "all": asked.listed(is_key),
+        "failed": asked.listed(is_key, "error:yes"),
+        "cache_share": cache_share(row),
+        "stat": row,
+    }
+
+
+def _choices(query: AnalyticsQuery, last: Last) -> dict[str, list[dict[str, Any]]]:
+    """Links to the same page with one thing chosen otherwise."""
+    params = {name: value for name, value in {**query.model_dump(), "last": last}.items() if value}
+
+    def links(name: str, values: dict[str, str], chosen: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+        kept = {key: value for key, value in params.items() if key not in drop}
+        return [
+            {"name": shown, "href": "/analytics?" + urlencode({**kept, name: value}), "on": value == chosen}
+            for value, shown in values.items()
+        ]
+
+    bucket = query.bucket or _BUCKETS[last]
+    return {
+        # Another range has another bucket that suits it.
+        "last": links("last", _NAMES, last, ("bucket",)),
+        "bucket": links("bucket", {each: each for each in get_args(Bucket)}, bucket),
+        "by": links("by", {each: each.replace("_", " ") for each in _BYS}, query.by),
+    }

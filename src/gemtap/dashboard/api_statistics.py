@@ -1,0 +1,107 @@
+"""Statistics and threads as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+from pydantic import Field
+
+from gemtap.dashboard.api import Conditions, encoded, json_answer, known_id, unknown
+from gemtap.interaction import Json, to_json
+from gemtap.stores.base import Filter, Store
+from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.thread_list import ThreadPage, ThreadSort
+
+_Limit = Annotated[int, Field(ge=1, le=500)]
+
+
+class StatisticsQuery(Conditions):
+    """What statistics can be asked for: a row for each bucket and key, all in one where neither is given."""
+
+    bucket: Bucket | None = None
+    """The length of time that a row is of. Of UTC; weeks begin on Mondays."""
+    by: By | None = None
+    """The field that a row has one value of."""
+
+
+class ThreadsQuery(Conditions):
+    """What a list of threads can be asked for: those of which an interaction matches."""
+
+    limit: _Limit = 50
+    cursor: str | None = None
+    """The `next` of the page before."""
+    sort: ThreadSort = "latest"
+    """The greatest comes first."""
+
+
+_PERCENTILES: Final = {"p50": 1200.0, "p95": 9000.0, "p99": 31000.0}
+_ROW: Final[Json] = {
+    "bucket": "2026-03-14T00:00:00.000Z",
+    "key": "gemini-2.5-pro",
+    "requests": 120,
+    "errors": 3,
+    "tokens": {"input": 912000, "cached": 700000, "output": 41000, "reasoning": 9000, "tool_use": 0, "total": 962000},
+    "cost": 0.81,
+    "priced": 117,
+    "duration_ms": _PERCENTILES,
+    "first_byte_ms": _PERCENTILES,
+    "context": {"system": 90000, "tools": 140000, "media": 0, "results": 510000, "history": 160000, "new": 12000},
+}
+_THREAD: Final[Json] = {
+    "id": "66f1c0ffee0123456789abcd",
+    "turns": 41,
+    "first_at": "2026-03-14T12:00:00.123Z",
+    "last_at": "2026-03-14T13:07:30.007Z",
+    "model": "gemini-2.5-pro",
+    "client": "cline",
+    "tokens": 3100000,
+    "cost": 2.75,
+    "preview": {"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
+}
+
+
+def _example(value: Json) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {"application/json": {"example": value}}}}
+
+
+def statistics_as_json(rows: list[StatRow]) -> dict[str, Json]:
+    """Rows as the API and `stats --json` give them."""
+    return {"rows": [to_json(row) for row in rows]}
+
+
+def threads_as_json(page: ThreadPage) -> dict[str, Json]:
+    """A page of threads as the API gives it."""
+    return {"items": [to_json(item) for item in page.items], "next": page.next}
+
+
+def make_router(store: Store) -> APIRouter:
+    """`/api/stats` and `/api/threads`."""
+    router = APIRouter(default_response_class=Response)
+
+    @router.get("/stats", tags=["statistics"], responses=_example({"rows": [_ROW]}))
+    async def stats(query: Annotated[StatisticsQuery, Query()]) -> Response:
+        """Requests, errors, tokens, cost (US dollars) and times (milliseconds), by time and by one field."""
+        rows = await store.statistics(query.where(), bucket=query.bucket, by=query.by)
+        return json_answer(await asyncio.to_thread(lambda: encoded(statistics_as_json(rows))))
+
+    @router.get("/threads", tags=["threads"], responses=_example({"items": [_THREAD], "next": None}))
+    async def threads(query: Annotated[ThreadsQuery, Query()]) -> Response:
+        """A page of the threads of which an interaction matches, each counted whole."""
+        page = await store.threads(query.where(), limit=query.limit, sort=query.sort, cursor=query.cursor)
+        return json_answer(encoded(threads_as_json(page)))
+
+    @router.get("/threads/{id_}", tags=["threads"], responses=_example({**_THREAD, "items": [], "next": None}))
+    async def thread(id_: str, limit: _Limit = 50, cursor: str | None = None) -> Response:
+        """One thread, and a page of its turns without their bodies, newest first."""
+        where = Filter(thread=known_id(id_, "thread"))
+        found = (await store.threads(where, limit=1)).items
+        if not found:
+            raise unknown(id_, "thread")
+        page = await store.page(where, limit=limit, cursor=cursor)
+        turns = {"items": [to_json(item) for item in page.items], "next": page.next}
+        return json_answer(await asyncio.to_thread(lambda: encoded({**to_json(found[0]), **turns})))
+
+    return router

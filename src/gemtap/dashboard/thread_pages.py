@@ -1,0 +1,112 @@
+"""A thread: the whole conversation once, turn by turn, with what it took."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from bson import ObjectId
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from gemtap.dashboard.added import Added, added_of
+from gemtap.dashboard.api import QueryText
+from gemtap.dashboard.growth import charts_of
+from gemtap.dashboard.render import Look, Render
+from gemtap.dashboard.turns import Turn, sums_of, turns_of
+from gemtap.interaction import to_json
+from gemtap.stores.base import Filter, Store
+from gemtap.stores.query import parse
+from gemtap.stores.thread_list import ThreadSort
+
+_MOST_TURNS: Final = 2_000
+"""Turns that a page shows, the last ones."""
+
+_AT_ONCE: Final = 500
+
+_READ_AT_ONCE: Final = 400_000
+"""Bytes of bodies that are read while the page is made. The turns after them load when they are scrolled to."""
+
+
+class ThreadsQuery(BaseModel):
+    """What the list of threads can be asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: str | None = None
+    sort: ThreadSort = "latest"
+    q: QueryText = ""
+    """Threads of which an interaction fits."""
+
+
+def make_router(render: Render, store: Store, look: Look) -> APIRouter:
+    """`/threads` and `/threads/ID`."""
+    router = APIRouter(prefix="/threads", include_in_schema=False, default_response_class=HTMLResponse)
+
+    @router.get("")
+    async def threads(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
+        where = parse(query.q, datetime.now(UTC))
+        page = await store.threads(where, limit=query.limit, sort=query.sort, cursor=query.cursor)
+        kept = {name: str(value) for name, value in query.model_dump(exclude_defaults=True).items()}
+        context = {
+            "threads": [to_json(item) for item in page.items],
+            "more": urlencode({**kept, "cursor": page.next}) if page.next is not None else None,
+            "sort": query.sort,
+            "query": query.q,
+            "continued": query.cursor is not None,
+            "health": await look(),
+        }
+        return await render(request, "threads.html", context)
+
+    @router.get("/{id_}")
+    async def thread(request: Request, id_: str) -> HTMLResponse:
+        items = await _items(store, id_)
+        if not items:
+            raise HTTPException(404, f"There is no thread {id_[:100]}.")
+        turns = turns_of(items[:_MOST_TURNS])
+        context = {
+            "id": id_,
+            "turns": turns,
+            "left_out": len(items) > _MOST_TURNS,
+            "sums": sums_of(turns),
+            "charts": charts_of(turns),
+            "said": await _said(store, turns),
+            "health": await look(),
+        }
+        return await render(request, "thread.html", context)
+
+    return router
+
+
+async def _items(store: Store, word: str) -> list[dict[str, Any]]:
+    """The thread's interactions, newest first; one more than a page shows if there are more."""
+    if not ObjectId.is_valid(word):
+        return []
+    items: list[dict[str, Any]] = []
+    cursor = None
+    while len(items) <= _MOST_TURNS:
+        page = await store.page(Filter(thread=ObjectId(word)), limit=_AT_ONCE, cursor=cursor)
+        items += map(to_json, page.items)
+        cursor = page.next
+        if cursor is None:
+            break
+    return items
+
+
+async def _said(store: Store, turns: list[Turn]) -> dict[str, Added]:
+    """What the first turns added, as long as that is read in no time."""
+    found: dict[str, Added] = {}
+    size = 0
+    for turn in turns:
+        size += turn.item["request"]["body_bytes"]
+        size += turn.item["response"]["body_bytes"] if turn.item["response"] else 0
+        if size > _READ_AT_ONCE:
+            break
+        document = await store.get(ObjectId(turn.item["id"]))
+        if document is not None:
+            found[turn.item["id"]] = await asyncio.to_thread(added_of, document)
+    return found

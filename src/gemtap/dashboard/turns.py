@@ -1,0 +1,98 @@
+"""The turns of a thread as a page shows them: the way that led to its end, and beside it retries and other ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from gemtap.interaction import Outcome
+
+_SHRANK: Final = 0.9
+"""Of the tokens of the turn before: with less than that the client has cut the conversation short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn. Its interaction is as the API lists it, without bodies."""
+
+    item: dict[str, Any]
+    kind: Literal["way", "retry", "branch"]
+    """On the way to the thread's end; the same question as another turn's; or another way from where it began."""
+    shrank_by: int
+    """Tokens that were sent less than the turn before; 0 where the context grew or stayed."""
+    lost_cache: bool
+    """Whether the turn before it was read from the cache, and this one was not."""
+
+    @property
+    def number(self) -> int:
+        """Which turn it is, counted along its own way."""
+        return int(self.item["thread"]["turn"])
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What all turns come to, those beside the way among them."""
+
+    tokens: dict[str, int | None]
+    usd: float | None
+    duration_ms: float
+    most_input: int
+
+
+def turns_of(items: Sequence[dict[str, Any]]) -> list[Turn]:
+    """The turns of one thread, oldest first, whatever order the items have."""
+    ordered = sorted(items, key=lambda item: (item["timestamp"], item["id"]))
+    by_id = {item["id"]: item for item in ordered}
+    way = _way(ordered, by_id)
+    asked_on_the_way = {_question(by_id[id_]) for id_ in way}
+    turns = []
+    for item in ordered:
+        beside: Literal["retry", "branch"] = "retry" if _question(item) in asked_on_the_way else "branch"
+        before = by_id.get(item["thread"]["parent"])
+        turns.append(Turn(item, "way" if item["id"] in way else beside, *_compared(before, item)))
+    return turns
+
+
+def _way(ordered: Sequence[dict[str, Any]], by_id: dict[Any, dict[str, Any]]) -> set[Any]:
+    """The turns of the longest way; of two that are as long the one that was answered, then the later one."""
+    if not ordered:
+        return set()
+    best = max(_rank(item) for item in ordered)
+    at: dict[str, Any] | None = [item for item in ordered if _rank(item) == best][-1]
+    way: set[Any] = set()
+    while at is not None and at["id"] not in way:
+        way.add(at["id"])
+        at = by_id.get(at["thread"]["parent"])
+    return way
+
+
+def _rank(item: dict[str, Any]) -> tuple[int, bool]:
+    return item["thread"]["turn"], item["outcome"] == Outcome.COMPLETE and not item["error"]
+
+
+def _question(item: dict[str, Any]) -> tuple[Any, ...]:
+    """Two turns with the same are the same question, asked again."""
+    return item["thread"]["parent"], item["thread"]["new_messages"], item["preview"]["prompt"]
+
+
+def _compared(before: dict[str, Any] | None, item: dict[str, Any]) -> tuple[int, bool]:
+    if before is None:
+        return 0, False
+    sent, sent_before = item["tokens"]["input"], before["tokens"]["input"]
+    shrank = sent is not None and sent_before is not None and sent < sent_before * _SHRANK
+    lost = bool(before["tokens"]["cached"]) and sent is not None and not item["tokens"]["cached"]
+    return (sent_before - sent if shrank else 0), lost
+
+
+def sums_of(turns: Sequence[Turn]) -> Sums:
+    """What the turns come to."""
+    kinds = ("input", "cached", "output", "reasoning", "tool_use", "total")
+    told = {kind: [n for turn in turns if (n := turn.item["tokens"][kind]) is not None] for kind in kinds}
+    costs = [turn.item["cost"]["usd"] for turn in turns if turn.item["cost"] is not None]
+    return Sums(
+        tokens={kind: sum(numbers) if numbers else None for kind, numbers in told.items()},
+        usd=sum(costs) if costs else None,
+        duration_ms=sum(turn.item["request_duration_ms"] or 0 for turn in turns),
+        most_input=max(told["input"], default=0),
+    )

@@ -1,0 +1,36 @@
+"""The whole of a conversation, also where the API keeps what was said before and the client no longer sends it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from gemtap.conversation import Conversation, conversation_of
+from gemtap.interaction import Interaction
+from gemtap.stores.base import Store
+
+_MOST_TURNS: Final = 10_000
+
+
+class BeginningMissing(Exception):
+    """The conversation goes on from one that is not recorded."""
+
+
+async def whole_conversation(store: Store, document: Interaction) -> Conversation | None:
+    """What was said up to the end of this interaction; None where it is no conversation. Raises BeginningMissing."""
+    conversation = conversation_of(document)
+    if conversation is None or conversation.previous is None:
+        return conversation
+    turns = [conversation]
+    for _ in range(_MOST_TURNS):
+        parent = document["thread"] and document["thread"]["parent"]
+        earlier = await store.get(parent) if parent is not None else None
+        before = conversation_of(earlier) if earlier is not None else None
+        if earlier is None or before is None or before.id != turns[-1].previous:
+            break
+        turns.append(before)
+        if before.previous is None:
+            prompt = (message for turn in reversed(turns[1:]) for message in turn.messages)
+            return replace(conversation, prompt=(*prompt, *conversation.prompt))
+        document = earlier
+    raise BeginningMissing

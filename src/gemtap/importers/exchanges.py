@@ -1,0 +1,197 @@
+"""From an exchange that another program has written down to a record: by way of a capture, as a tap would write it.
+
+So it is redacted, parsed and priced by the very code that does this for what Gemtap records itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap import __version__
+from gemtap.capture.events import BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead, pack
+from gemtap.importers.base import ReadExchange
+from gemtap.interaction import Headers
+from gemtap.providers import routing
+from gemtap.providers.registry import PROVIDERS
+from gemtap.recorder.assemble import assemble
+from gemtap.recorder.captured import headers_of
+from gemtap.recorder.redact import Redactor
+from gemtap.stores.base import Record
+from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, redact_response_headers, scrub
+
+_PLACEHOLDER: Final = re.compile(rb"\[redacted:([0-9a-f]+)\]")
+
+_HOSTS: Final = (
+    (re.compile(r"generativelanguage\.googleapis\.com"), "gemini"),
+    (re.compile(r"(.+-)?aiplatform(\.[a-z]+\.rep)?\.googleapis\.com"), "vertex"),
+    (re.compile(r"(.+-)?cloudcode-pa(\.sandbox)?\.googleapis\.com"), "code_assist"),
+    (re.compile(r"api\.openai\.com"), "openai"),
+    (re.compile(r"api\.anthropic\.com"), "anthropic"),
+)
+"""Whose API a host is."""
+
+_THIS_MACHINE: Final = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])?")
+
+
+class KnownFingerprints(Fingerprints):
+    """Fingerprints that leave those alone that were made before."""
+
+    def of(self, credential: bytes) -> str:
+        """The fingerprint; of a placeholder the one that stands in it."""
+        made = _PLACEHOLDER.fullmatch(credential)
+        return made[1].decode("ascii") if made else super().of(credential)
+
+
+@dataclass(frozen=True, slots=True)
+class Importing:
+    """What records are made with."""
+
+    fingerprints: KnownFingerprints
+    upstreams: Mapping[str, str]
+    """Provider to upstream, as the settings have them."""
+    redactor: Redactor | None = None
+
+
+def provider_of(exchange: ReadExchange, upstreams: Mapping[str, str]) -> tuple[str, str] | None:
+    """Whose API it is, and the path as that knows it; None where nothing tells that it is any API's."""
+    path = exchange.target.partition("?")[0]
+    host = exchange.host.lower().rpartition(":")[0] if re.search(r":\d+$", exchange.host) else exchange.host.lower()
+    for known, provider in _HOSTS:
+        if known.fullmatch(host):
+            return provider, path
+    for provider, upstream in upstreams.items():
+        if exchange.host and upstream.partition("://")[2].partition("/")[0].lower() == exchange.host.lower():
+            return provider, path
+    if not _THIS_MACHINE.fullmatch(host):
+        return None
+    if path.startswith("/v1/messages"):
+        return "anthropic", path
+    # Recorded on its way to a Gemtap, or nobody has noted where it went.
+    route = routing.match(path.encode("utf-8", "replace"))
+    return None if route is None else (route.provider, route.path.decode("utf-8", "replace"))
+
+
+def record_of(exchange: ReadExchange, with_: Importing) -> Record:
+    """The record of an exchange. Raises CaptureUnreadable."""
+    id_, capture = to_capture(exchange, with_)
+    return assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=PROVIDERS, redactor=with_.redactor)
+
+
+def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, bytes]:
+    """The id and the capture of an exchange: the same each time for the same exchange."""
+    path, _, query = exchange.target.partition("?")
+    provider, upstream_path = provider_of(exchange, with_.upstreams) or ("", path)
+    redacted = redact_request(_raw(exchange.request_headers), _bytes(query), with_.fingerprints)
+    sent = 0
+    end_at = _microseconds(exchange.duration_ms)
+    head: RequestHead = {
+        "format": 1,
+        "tap": __version__,
+        "received": exchange.received.timestamp(),
+        "method": exchange.method,
+        "path": _bytes(path),
+        "query": redacted.query,
+        "http_version": exchange.http_version,
+        "headers": redacted.headers,
+        "client": None,
+        "key": redacted.key,
+        "provider": provider,
+        "upstream_path": _bytes(upstream_path),
+        "upstream": f"https://{exchange.host}" if exchange.host else None,
+        "decoded": True,
+    }
+    events = [pack(Kind.REQUEST, 0, head)]
+    if exchange.request:
+        events.append(pack(Kind.REQUEST_BODY, 0, exchange.request))
+    if exchange.status is not None:
+        events += _answer(exchange, redacted, with_, min(_microseconds(exchange.first_byte_ms or 0), end_at), end_at)
+    end: End = {
+        "outcome": exchange.outcome,
+        "details": exchange.details,
+        "sent": sent,
+        "request": _body_end(exchange.request, exchange.request_bytes),
+        "response": _body_end(exchange.response, exchange.response_bytes),
+    }
+    events.append(pack(Kind.END, end_at, end))
+    capture = b"".join(events)
+    return exchange.id or _id_of(exchange), capture
+
+
+def _answer(exchange: ReadExchange, redacted: Redacted, with_: Importing, head_at: int, end_at: int) -> list[bytes]:
+    assert exchange.status is not None
+    head: ResponseHead = {
+        "status": exchange.status,
+        "headers": redact_response_headers(_raw(exchange.response_headers), redacted.found, with_.fingerprints),
+        "sent": 0,
+        "made_here": False,
+        "decoded": True,
+    }
+    events = [pack(Kind.RESPONSE, head_at, head)]
+    for message in sorted(exchange.messages, key=lambda message: message.at_ms):
+        kind = Kind.WS_CLIENT if message.by_client else Kind.WS_SERVER
+        raw = scrub(_bytes(message.data), redacted.found)
+        text = raw.decode("utf-8", "replace") if isinstance(message.data, str) else raw
+        events.append(pack(kind, _microseconds(message.at_ms), text))
+    # An error's text may repeat the credential.
+    body = scrub(exchange.response, redacted.found) if exchange.status >= 400 else exchange.response
+    if body:
+        events.append(pack(Kind.RESPONSE_BODY, end_at, body))
+    return events
+
+
+def _id_of(exchange: ReadExchange) -> ObjectId:
+    """An id made of the exchange itself, its time first as in every ObjectId: imported again, it is the same."""
+    seconds = int(exchange.received.timestamp()) % 2**32
+    digest = hashlib.blake2b(digest_size=8)
+    for each in (exchange.received.isoformat(), exchange.method, exchange.host, exchange.target, exchange.status):
+        digest.update(str(each).encode("utf-8", "replace") + b"\0")
+    for body in (exchange.request, exchange.response, *(_bytes(message.data) for message in exchange.messages)):
+        digest.update(hashlib.blake2b(body).digest())
+    return ObjectId(seconds.to_bytes(4) + digest.digest())
+
+
+def redacted_again(record: Record, with_: Importing) -> Record:
+    """The record of a line that Gemtap has exported; credentials that somebody has put there are replaced."""
+    document = record.document
+    request, response = document["request"], document["response"]
+    redacted = redact_request(_raw(_pairs(request["headers"])), _bytes(request["query"]), with_.fingerprints)
+    request = {**request, "headers": headers_of(redacted.headers), "query": redacted.query.decode("utf-8", "replace")}
+    if response is not None:
+        headers = redact_response_headers(_raw(_pairs(response["headers"])), redacted.found, with_.fingerprints)
+        response = {**response, "headers": headers_of(headers)}
+    return Record(
+        {**document, "request": request, "response": response},
+        record.request_raw,
+        record.response_raw,
+        record.accumulated,
+        record.links,
+    )
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    return [
+        (name, value) for name, values in headers.items() for value in ([values] if isinstance(values, str) else values)
+    ]
+
+
+def _raw(headers: Sequence[tuple[str, str]]) -> RawHeaders:
+    return [(_bytes(name.lower()), _bytes(value)) for name, value in headers if not name.startswith(":")]
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+
+
+def _body_end(body: bytes, size: int | None) -> BodyEnd:
+    return {"bytes": len(body) if size is None or size < 0 else size}
+
+
+def _microseconds(milliseconds: float) -> int:
+    return max(0, round(milliseconds * 1000))

@@ -1,0 +1,193 @@
+"""Importing a file: what it is, its entries read a few at a time, and stored."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Final
+
+from gemtap.exporters import jsonl
+from gemtap.importers import har, lines
+from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
+from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
+from gemtap.recorder.captured import CaptureUnreadable
+from gemtap.recorder.searchable import text_of
+from gemtap.recorder.threads import Threads, Trail, trail_of
+from gemtap.stores.base import Record, RecordRejected, Store
+from gemtap.stores.presence import absent
+
+_AT_ONCE: Final = 50
+_BYTES_AT_ONCE: Final = 8 * 2**20
+"""Entries that are stored together: so many, unless they are so large before."""
+
+_FLOWS: Final = re.compile(rb"\d{1,12}:")
+"""A flow dump of mitmproxy begins with a netstring's length."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+
+UNKNOWN_API: Final = "no API that Gemtap knows (--everything stores these too)"
+
+Progress = Callable[[Imported, int, int], None]
+"""Told after each step: how it goes, how many bytes were read, and of how many."""
+
+
+async def import_file(
+    path: Path, store: Store, with_: Importing, *, everything: bool = False, progress: Progress | None = None
+) -> Imported:
+    """Store what is in the file. Raises ImportFailed and StoreError; what is wrong with entries is in the report."""
+    done = Imported()
+    work = _Work(store, with_, done, everything=everything)
+    try:
+        async with _readable(path) as readable:
+            with await asyncio.to_thread(open, readable, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                entries = _reader(path, file)
+                while batch := await asyncio.to_thread(_batch, entries, file):
+                    await work.store(batch)
+                    if progress is not None:
+                        progress(done, min(file.tell(), size), size)
+    except OSError as exc:
+        raise ImportFailed(f"{path} cannot be read: {exc.strerror or exc}.") from exc
+    return done
+
+
+def _reader(path: Path, file: IO[bytes]) -> Iterator[Entry]:
+    beginning = file.read(4096)
+    file.seek(len(_BOM) if beginning.startswith(_BOM) else 0)
+    text = beginning.removeprefix(_BOM).lstrip()
+    if re.match(rb'\{\s*"log"\s*:', text):
+        return har.read(file)
+    if text.startswith(b"{"):
+        return lines.read(file)
+    raise ImportFailed(
+        f"{path} is nothing that can be imported: HAR, JSON lines of Gemtap or of claude-tap, flows of mitmproxy."
+    )
+
+
+@asynccontextmanager
+async def _readable(path: Path) -> AsyncIterator[Path]:
+    """The file, or what mitmproxy makes of it: flows are read by its own `mitmdump`, which writes them as HAR."""
+    if not await asyncio.to_thread(_has_flows, path):
+        yield path
+        return
+    program = shutil.which("mitmdump")
+    if program is None:
+        # It pins older versions of what Gemtap needs (cryptography, zstandard), so it cannot be installed beside it.
+        raise ImportFailed(
+            f"{path} has flows of mitmproxy, and reading them needs mitmdump on the PATH: `pipx install mitmproxy`."
+        )
+    with tempfile.TemporaryDirectory(prefix="gemtap-import-") as folder:
+        archive = Path(folder) / "flows.har"
+        process = await asyncio.create_subprocess_exec(
+            *(program, "--quiet", "--no-server", "--set", f"confdir={folder}", "--set", f"hardump={archive}"),
+            *("--rfile", str(path)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode or not archive.exists():
+            last = output.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise ImportFailed(f"mitmdump cannot read {path}: {last or 'it says nothing'}.")
+        yield archive
+
+
+def _has_flows(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return _FLOWS.match(file.read(16)) is not None
+
+
+def _batch(entries: Iterator[Entry], file: IO[bytes]) -> list[Entry]:
+    start, batch = file.tell(), list[Entry]()
+    for entry in entries:
+        batch.append(entry)
+        if len(batch) >= _AT_ONCE or file.tell() - start >= _BYTES_AT_ONCE:
+            break
+    return batch
+
+
+class _Work:
+    def __init__(self, store: Store, with_: Importing, done: Imported, *, everything: bool) -> None:
+        self._store = store
+        self._with = with_
+        self._done = done
+        self._everything = everything
+        self._threads = Threads(store)
+
+    async def store(self, batch: list[Entry]) -> None:
+        """Store what is not there yet."""
+        self._done.read += len(batch)
+        found: dict[str, Record] = {}
+        for entry in batch:
+            record = await asyncio.to_thread(self._record, entry)
+            if record is not None:
+                found[entry.place] = record
+        own = {entry.place for entry in batch if isinstance(entry.content, Line)}
+        missing = await absent(self._store, [each.document for each in found.values()])
+        ready: dict[str, Record] = {}
+        for place, record in found.items():
+            # The second of two in one file is there already too.
+            if record.document["_id"] in missing:
+                missing.discard(record.document["_id"])
+                ready[place] = await self._placed(record, is_own=place in own)
+        self._done.present += len(found) - len(ready)
+        await self._put(ready)
+
+    def _record(self, entry: Entry) -> Record | None:
+        match entry.content:
+            case BadEntry(why):
+                self._done.fault(entry.place, why)
+            case LeftOut(why):
+                self._done.left_out[why] += 1
+            case Line(line):
+                try:
+                    return redacted_again(jsonl.from_line(line), self._with)
+                except jsonl.BadLine as exc:
+                    self._done.fault(entry.place, str(exc))
+            case ReadExchange() as exchange:
+                if not self._everything and provider_of(exchange, self._with.upstreams) is None:
+                    self._done.left_out[UNKNOWN_API] += 1
+                    return None
+                try:
+                    return record_of(exchange, self._with)
+                except (CaptureUnreadable, OverflowError, ValueError) as exc:
+                    self._done.fault(entry.place, f"it cannot be read: {exc}")
+        return None
+
+    async def _placed(self, record: Record, *, is_own: bool) -> Record:
+        """The record with its links and words; what Gemtap has not recorded itself gets its place in a thread too."""
+        trail = await asyncio.to_thread(_trail, record)
+        if trail is not None:
+            record = replace(record, links=trail.links) if is_own else await self._threads.place(record, trail)
+        # What a turn added is known once its place is.
+        return replace(record, text=await asyncio.to_thread(text_of, record.document))
+
+    async def _put(self, records: dict[str, Record]) -> None:
+        if not records:
+            return
+        try:
+            await self._store.put(list(records.values()))
+            self._done.stored += len(records)
+        except (RecordRejected, KeyError, TypeError, ValueError, AttributeError) as exc:
+            if len(records) == 1:
+                (place,) = records
+                why = str(exc) if isinstance(exc, RecordRejected) else f"{type(exc).__name__}: {exc}"
+                self._done.fault(place, f"it cannot be stored: {why}")
+                return
+            # One of them is the cause: one by one, the others get in.
+            for place, record in records.items():
+                await self._put({place: record})
+
+
+def _trail(record: Record) -> Trail | None:
+    try:
+        return trail_of(record.document)
+    except Exception:
+        return None  # a conversation that cannot be followed is stored all the same

@@ -1,0 +1,104 @@
+"""Where the input tokens of an exchange come from. No API says so: this is an estimate, by the characters of each part.
+
+Media alone are counted by some APIs; where they are not, an image's worth is taken for each. What remains of the input
+tokens is shared out among the rest by characters, which is fair as long as all of it takes about as many characters a
+token. The parts add up to the input tokens.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, cast
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Text, Thought, Tool
+from gemtap.interaction import Context, Json, Tokens
+from gemtap.providers.loose import count, items, members
+
+_OF_AN_IMAGE: Final = 258
+"""Tokens: https://ai.google.dev/gemini-api/docs/tokens#multimodal-tokens."""
+
+_TEXTUAL: Final = frozenset({"TEXT", "MODALITY_UNSPECIFIED"})
+
+Share = Literal["system", "tools", "results", "history", "new"]
+
+
+def context_of(conversation: Conversation, tokens: Tokens, usage: Json) -> Context | None:
+    """The estimate; None where the input tokens are not known, or nothing is there that they could be of."""
+    total = tokens["input"]
+    if total is None:
+        return None
+    media = min(total, _media_tokens(conversation, usage))
+    sizes = _sizes(conversation)
+    if not any(sizes.values()):
+        if not media:
+            return None
+        media = total
+    return cast(Context, {"media": media, **_shared_out(total - media, sizes)})
+
+
+def _sizes(conversation: Conversation) -> dict[Share, int]:
+    """Characters of each part."""
+    sizes: dict[Share, int] = {
+        "system": len(conversation.system or ""),
+        "tools": sum(map(_size_of_tool, conversation.tools)),
+        "results": 0,
+        "history": 0,
+        "new": 0,
+    }
+    for message, share in _dated(conversation.prompt):
+        for part in message.parts:
+            sizes["results" if isinstance(part, Result) else share] += _size(part)
+    return sizes
+
+
+def _dated(prompt: tuple[Message, ...]) -> Iterator[tuple[Message, Literal["history", "new"]]]:
+    """Each message, and whether it stands after the model's last words."""
+    spoken = [number for number, message in enumerate(prompt) if message.role == "model"]
+    fresh_from = spoken[-1] + 1 if spoken else 0
+    for number, message in enumerate(prompt):
+        yield message, "new" if number >= fresh_from else "history"
+
+
+def _size(part: Part) -> int:
+    match part:
+        case Text(text) | Thought(text):
+            return len(text)
+        case Call(name, arguments):
+            return len(name) + _size_of_json(arguments)
+        case Result(content, name):
+            return len(name or "") + (len(content) if isinstance(content, str) else _size_of_json(content))
+        case Other(_, value):
+            return _size_of_json(value)
+        case Media():
+            return 0
+
+
+def _size_of_tool(tool: Tool) -> int:
+    return len(tool.name) + len(tool.description or "") + _size_of_json(tool.parameters)
+
+
+def _size_of_json(value: Json) -> int:
+    return 0 if value is None else len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _media_tokens(conversation: Conversation, usage: Json) -> int:
+    """As the API counted them; else an image's for each."""
+    counted = [
+        count(members(each).get("tokenCount")) or 0
+        for each in items(members(usage).get("promptTokensDetails"))
+        if members(each).get("modality") not in _TEXTUAL
+    ]
+    if counted:
+        return sum(counted)
+    return _OF_AN_IMAGE * sum(isinstance(part, Media) for message in conversation.prompt for part in message.parts)
+
+
+def _shared_out(tokens: int, sizes: Mapping[Share, int]) -> dict[Share, int]:
+    """The tokens in proportion to the sizes, to the last one: those that rounding leaves go where most was cut off."""
+    whole = sum(sizes.values()) or 1
+    shares = {name: tokens * size // whole for name, size in sizes.items()}
+    cut_off = sorted(sizes, key=lambda name: tokens * sizes[name] % whole, reverse=True)
+    for name in cut_off[: tokens - sum(shares.values())]:
+        shares[name] += 1
+    return shares

@@ -1,0 +1,66 @@
+"""Making searchable what was stored without its text: by an earlier Gemtap, or copied from another store.
+
+In small steps, each followed by a pause in which recording has the store to itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap.interaction import Interaction
+from gemtap.recorder.searchable import text_of
+from gemtap.stores.base import Store
+
+_log = logging.getLogger(__name__)
+
+_STEP: Final = 20
+"""Interactions at a time."""
+
+_PAUSES: Final = 2.0
+"""A pause, in times of what the step before it took."""
+
+_LOOKS_EVERY: Final = 60.0
+"""Seconds between two looks where nothing is to be done."""
+
+_TIDIES_EVERY: Final = 3_600.0
+
+
+class SearchBackfill:
+    """Makes interactions searchable for as long as it runs."""
+
+    def __init__(self, store: Store, looks_every: float = _LOOKS_EVERY) -> None:
+        self._store = store
+        self._looks_every = looks_every
+        self._tidied_at = float("-inf")
+
+    async def run(self) -> None:
+        """Go on until cancelled, whatever becomes of the store meanwhile."""
+        while True:
+            began_at = time.monotonic()
+            try:
+                done = await self.step()
+            except Exception as exc:
+                # The recorder says what is the matter with the store. Here nothing is lost, only later.
+                _log.info("Interactions of the past are not made searchable now: %s", exc)
+                done = 0
+            took = time.monotonic() - began_at
+            await asyncio.sleep(took * _PAUSES if done else self._looks_every)
+
+    async def step(self) -> int:
+        """Make a few interactions searchable and say how many. Raises StoreError."""
+        documents = await self._store.unsearchable(limit=_STEP)
+        if documents:
+            await self._store.make_searchable(await asyncio.to_thread(_texts, documents))
+        elif time.monotonic() - self._tidied_at > _TIDIES_EVERY:
+            await self._store.tidy_search()
+            self._tidied_at = time.monotonic()
+        return len(documents)
+
+
+def _texts(documents: list[Interaction]) -> dict[ObjectId, str]:
+    return {document["_id"]: text_of(document) for document in documents}

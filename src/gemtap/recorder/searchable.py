@@ -1,0 +1,141 @@
+"""The text by which searches find an interaction: what its turn added, not what its client sent once more.
+
+Of a conversation that is the answer with its thoughts and calls, the new messages with the results of tools, and at the
+thread's first turn the system instruction; of anything else the texts at the beginning of both bodies. Bytes in Base64
+are no text.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation.added import first_unseen
+from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
+from gemtap.interaction import Interaction, Json
+
+LONGEST: Final = 100_000
+"""Characters of one interaction that are searched: of a longer one the answer goes before what was asked."""
+
+_LONGEST_BODY: Final = 4_000
+"""Characters of a body that is no conversation's: lists of models and the like say the same every time."""
+
+_RESENDING: Final = frozenset({"countTokens"})
+"""Operations whose requests are whole conversations that another interaction has too."""
+
+_BINARY: Final = re.compile(
+    r"[A-Za-z0-9+/_-]{200,}={0,2}"
+    r"|(?:[A-Za-z0-9+/]{60,76}\r?\n){2,}[A-Za-z0-9+/]*={0,2}"  # in lines
+)
+"""What no person wrote: Base64, plain, URL-safe or in lines as in a mail."""
+
+_LONG_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{60}")
+"""What has none of these has no Base64 either, and is told so in a third of the time."""
+
+_UNSPOKEN: Final = frozenset({"data", "bytesBase64Encoded", "signature", "thoughtSignature", "thought_signature"})
+"""Members that hold no words, however short they are."""
+
+_log = logging.getLogger(__name__)
+
+
+def text_of(document: Interaction) -> str:
+    """The text; empty where it cannot be told, for the interaction is to be recorded all the same."""
+    try:
+        return _bounded(_texts(document))
+    except Exception:
+        _log.exception("The text of %s cannot be told, and no search for words will find it", document["_id"])
+        return ""
+
+
+def _bounded(texts: Iterator[str]) -> str:
+    found: list[str] = []
+    room = LONGEST
+    for text in texts:
+        # Of megabytes of Base64 nothing remains; a text of megabytes is not looked through to its end.
+        kept = text[: 4 * room]
+        if _LONG_WORD.search(kept):
+            kept = _BINARY.sub(" ", kept)
+        kept = kept[:room]
+        found.append(kept)
+        room -= len(kept) + 1
+        if room <= 0:
+            break
+    return "\n".join(found)
+
+
+def _texts(document: Interaction) -> Iterator[str]:
+    """The most telling first."""
+    error = document["error"]
+    if error is not None:
+        yield error["message"]
+        yield from _strings(error["details"])
+    conversation = conversation_of(document)
+    if conversation is not None:
+        yield from _said(document, conversation)
+        return
+    if document["operation"] in _RESENDING:
+        yield document["preview"]["prompt"] or ""
+        return
+    for side in (document["response"], document["request"]):
+        body = side and side["body"]
+        texts = [body] if isinstance(body, str) else _strings(body)
+        yield " ".join(_first(texts, _LONGEST_BODY))[:_LONGEST_BODY]
+
+
+def _said(document: Interaction, conversation: Conversation) -> Iterator[str]:
+    thread = document["thread"]
+    added = list(conversation.prompt[first_unseen(conversation, thread) :])
+    for message in ([conversation.answer] if conversation.answer is not None else []) + added[::-1]:
+        yield from _message_texts(message)
+    if conversation.system is not None and (thread is None or thread["turn"] == 1):
+        yield conversation.system
+
+
+def _message_texts(message: Message) -> Iterator[str]:
+    for part in message.parts:
+        yield from _part_texts(part)
+
+
+def _part_texts(part: Part) -> Iterator[str]:
+    match part:
+        case Text(text) | Thought(text):
+            yield text
+        case Call(name, arguments):
+            yield name
+            yield from _strings(arguments)
+        case Result(content, name):
+            yield name or ""
+            yield from _strings(content)
+        case Other(_, value):
+            yield from _strings(value)
+
+
+def _strings(value: Json) -> Iterator[str]:
+    """The names, texts and numbers in a JSON value, in their order."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            for name, item in value.items():
+                if name not in _UNSPOKEN:
+                    yield name
+                    yield from _strings(item)
+        case list():
+            for item in value:
+                # Not the numbers of an embedding.
+                if not isinstance(item, float):
+                    yield from _strings(item)
+        case int() | float() if not isinstance(value, bool):
+            yield str(value)
+
+
+def _first(texts: Iterator[str] | list[str], characters: int) -> Iterator[str]:
+    for text in texts:
+        kept = _BINARY.sub(" ", text[: 4 * characters])[:characters]
+        yield kept
+        characters -= len(kept) + 1
+        if characters <= 0:
+            return

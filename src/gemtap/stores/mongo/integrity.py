@@ -1,0 +1,83 @@
+"""Whether everything that is stored can be read back as it was put there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final, get_args
+
+import zstandard
+from bson import ObjectId
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from gridfs.errors import CorruptGridFile, NoFile
+from pymongo.asynchronous.collection import AsyncCollection
+
+from gemtap.interaction import Side
+from gemtap.stores.base import Fault
+from gemtap.stores.mongo.documents import exact_bytes, from_stored, hash_of
+from gemtap.stores.mongo.files import BodyFiles
+
+_BATCH: Final = 100
+_FIELDS: Final = ["request", "response"]
+
+
+async def verify(
+    interactions: AsyncCollection[RawBSONDocument], files: BodyFiles, looked_at: Callable[[int], None]
+) -> AsyncIterator[Fault]:
+    """Everything that is wrong; `looked_at` is told of how many documents were read. Raises PyMongoError."""
+    last: ObjectId | None = None
+    while True:
+        query = {} if last is None else {"_id": {"$gt": last}}
+        # At most one answer of the server's, 16 MB: no cursor stays open while bodies are read.
+        found = interactions.find(query, _FIELDS, sort=[("_id", 1)], limit=-_BATCH)
+        batch = [document async for document in found]
+        if not batch:
+            return
+        for encoded in batch:
+            last = encoded["_id"]
+            for what in await _faults(encoded, files):
+                # What was replaced or deleted since it was read takes its files along.
+                now = await interactions.find_one({"_id": last}, _FIELDS)
+                if now is not None and now.raw == encoded.raw:
+                    yield Fault(last, what)
+        looked_at(len(batch))
+
+
+async def _faults(encoded: RawBSONDocument, files: BodyFiles) -> list[str]:
+    try:
+        document = await asyncio.to_thread(from_stored, encoded)
+    except (BSONError, ValueError) as exc:
+        return [f"its document cannot be read: {exc}"]
+    found = []
+    for side in get_args(Side):
+        part = document.get(side)
+        fault = await _fault(part, files) if isinstance(part, dict) else None
+        if fault is not None:
+            found.append(_named(side, fault))
+    return found
+
+
+def _named(side: Side, fault: str) -> str:
+    return f"the exact bytes of its {side} {fault}"
+
+
+async def _fault(part: Mapping[str, Any], files: BodyFiles) -> str | None:
+    """What is wrong with the exact bytes of a stored request or response."""
+    try:
+        if "raw_file" in part:
+            compressed = await files.read(part["raw_file"])
+            if hashlib.sha256(compressed).hexdigest() != part["raw_file"]["sha256"]:
+                return "are damaged: the hash of their file in GridFS does not fit"
+            raw = await asyncio.to_thread(zstandard.decompress, compressed)
+        else:
+            raw = await asyncio.to_thread(exact_bytes, part)
+    except (NoFile, CorruptGridFile):
+        return "are missing: their file in GridFS is gone or torn"
+    except (zstandard.ZstdError, KeyError, TypeError, ValueError) as exc:
+        return f"cannot be read: {exc}"
+    # Documents from before there were hashes have none.
+    if "raw_hash" in part and hash_of(raw) != part["raw_hash"]:
+        return "are not what was stored: their hash does not fit"
+    return None

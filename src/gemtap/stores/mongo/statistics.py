@@ -1,0 +1,81 @@
+"""Counting interactions: the server adds up what matches, a day at a time."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from gemtap.stores.base import Filter
+from gemtap.stores.mongo.conditions import PATHS
+from gemtap.stores.mongo.queries import selection
+from gemtap.stores.paging import milliseconds
+from gemtap.stores.statistics import CONTEXT, COUNTS, TOKENS, Bucket, By, Part
+
+_DAY: Final = timedelta(days=1)
+
+_SUMS: Final[Mapping[str, Any]] = {
+    "requests": {"$sum": 1},
+    # Not `$error` itself, which no index has: then the documents would have to be read, with all their bodies.
+    "errors": {"$sum": {"$cond": [{"$gt": ["$error.message", None]}, 1, 0]}},
+    "priced": {"$sum": {"$cond": [{"$gt": ["$cost.usd", None]}, 1, 0]}},
+    **{name: {"$sum": f"$tokens.{name}"} for name in TOKENS},
+    **{name: {"$sum": f"$context.{name}"} for name in CONTEXT},
+    "cost": {"$sum": "$cost.usd"},
+    "durations": {"$push": "$request_duration_ms"},
+    "first_bytes": {"$push": "$timing.first_byte_ms"},
+}
+
+
+async def read_parts(
+    interactions: AsyncCollection[Any], where: Filter, bucket: Bucket | None, by: By | None
+) -> list[Part]:
+    """The counts of what matches, by hour or day and by the field."""
+    parts: list[Part] = []
+    matching = selection(where, None)
+    unit = "hour" if bucket == "hour" else "day"
+    day = await _day_of_first(interactions, matching, None)
+    while day is not None:
+        # Of one day at a time, for a group is a document and takes 16 MB.
+        within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": day + _DAY}}]}
+        key = f"${PATHS[by]}" if by else None
+        start = {"$dateTrunc": {"date": "$timestamp", "unit": unit}}
+        found = await interactions.aggregate(
+            [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}]
+        )
+        parts += [_part(group) async for group in found]
+        day = await _day_of_first(interactions, matching, day + _DAY)
+    return parts
+
+
+async def _day_of_first(
+    interactions: AsyncCollection[Any], matching: Mapping[str, Any], since: datetime | None
+) -> datetime | None:
+    """The day on which the first of what matches began; None where there is none."""
+    query = matching if since is None else {"$and": [matching, {"timestamp": {"$gte": since}}]}
+    first = await interactions.find_one(query, {"timestamp": 1, "_id": 0}, sort=[("timestamp", 1)])
+    if first is None:
+        return None
+    moment: datetime = first["timestamp"].astimezone(UTC)
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _part(group: Mapping[str, Any]) -> Part:
+    place = group["_id"]
+    key = place.get("key")
+    return Part(
+        milliseconds(place["start"]),
+        None if key is None else str(key),
+        [int(group[name]) for name in COUNTS],
+        float(group["cost"]),
+        floats(group["durations"]),
+        floats(group["first_bytes"]),
+    )
+
+
+def floats(values: Sequence[float | None]) -> bytes:
+    """The values that there are, as `stores.statistics.Part` has them."""
+    return array("f", [value for value in values if value is not None]).tobytes()

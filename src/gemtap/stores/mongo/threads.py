@@ -1,0 +1,160 @@
+"""Lists of threads: a page of them, and what is said of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo.asynchronous.collection import AsyncCollection
+
+from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.mongo.queries import BY_THREAD, NEWEST_FIRST, selection
+from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
+from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
+
+_BATCH: Final = 2_000
+"""Interactions that are walked through at once for the threads that they belong to."""
+
+_IS_SET: Final = {"$gte": ObjectId("0" * 24)}
+"""Of `thread.id`. An index alone can tell this; of `$ne: null` it cannot."""
+
+_SUMS: Final[Mapping[str, Any]] = {
+    "turns": {"$sum": 1},
+    "first_at": {"$min": "$timestamp"},
+    "last_at": {"$max": "$timestamp"},
+    "tokens": {"$sum": "$tokens.total"},
+    "counted": {"$sum": {"$cond": [{"$gt": ["$tokens.total", None]}, 1, 0]}},
+    "cost": {"$sum": "$cost.usd"},
+    "priced": {"$sum": {"$cond": [{"$gt": ["$cost.usd", None]}, 1, 0]}},
+}
+
+_SHOWN: Final = {"model": 1, "client.name": 1, "preview": 1}
+
+_Place = tuple[ObjectId, float, ObjectId]
+"""A thread, what it is sorted by, and the id that decides where that is the same."""
+
+
+async def read_threads(
+    interactions: AsyncCollection[Any], where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int
+) -> ThreadPage:
+    """The threads of which an interaction matches, from just after the cursor on."""
+    if sort == "latest":
+        found = await _latest(interactions, where, after, limit + 1)
+    else:
+        found = await _sorted(interactions, where, after, sort, limit + 1)
+    items = await _items(interactions, [thread for thread, _, _ in found[:limit]])
+    if len(found) <= limit:
+        return ThreadPage(items, None)
+    _, value, id_ = found[limit - 1]
+    return ThreadPage(items, ThreadCursor(sort, value, id_).encode())
+
+
+async def _latest(
+    interactions: AsyncCollection[Any], where: Filter, after: ThreadCursor | None, limit: int
+) -> list[_Place]:
+    """Threads, each at the place of the newest of its interactions that match.
+
+    These are walked through newest first, in the index alone, as far as the page goes and no further. A thread that
+    comes up after the cursor may have been on an earlier page: then it has one before the cursor too.
+    """
+    begin = None if after is None else Cursor(from_milliseconds(int(after.value)), after.id)
+    place, found, passed = begin, dict[ObjectId, _Place](), set[ObjectId]()
+    while len(found) < limit:
+        others = {"thread.id": {**_IS_SET, "$nin": [*found, *passed]}}
+        walk = interactions.find(
+            {"$and": [selection(where, place), others]},
+            {"timestamp": 1, "thread.id": 1},
+            sort=NEWEST_FIRST,
+            limit=_BATCH,
+        )
+        batch = await walk.to_list()
+        fresh = dict[ObjectId, _Place]()
+        for each in batch:
+            thread = each["thread"]["id"]
+            fresh.setdefault(thread, (thread, milliseconds(each["timestamp"]), each["_id"]))
+        if begin is not None:
+            passed |= await _before(interactions, where, begin, [*fresh])
+        found |= {thread: at for thread, at in fresh.items() if thread not in passed}
+        if len(batch) < _BATCH:
+            break
+        place = Cursor(batch[-1]["timestamp"], batch[-1]["_id"])
+    return list(found.values())[:limit]
+
+
+async def _before(
+    interactions: AsyncCollection[Any], where: Filter, place: Cursor, threads: Sequence[ObjectId]
+) -> set[ObjectId]:
+    """Those of the threads that have an interaction at this place or before it that matches."""
+    matching = [
+        {"thread.id": {"$in": [*threads]}},
+        {"timestamp": {"$gte": place.timestamp}},
+        {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gte": place.id}}]},
+        selection(where, None),
+    ]
+    found = await interactions.aggregate(
+        [{"$match": {"$and": matching}}, {"$group": {"_id": "$thread.id"}}], hint=dict(BY_THREAD)
+    )
+    return {each["_id"] async for each in found}
+
+
+async def _sorted(
+    interactions: AsyncCollection[Any], where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int
+) -> list[_Place]:
+    """Threads by a sum, the greatest first: all of them have to be added up."""
+    among: dict[str, Any] = {"thread.id": _IS_SET}
+    if where.terms:
+        matching = {"$and": [selection(where, None), among]}
+        groups = await interactions.aggregate([{"$match": matching}, {"$group": {"_id": "$thread.id"}}])
+        among = {"thread.id": {"$in": [each["_id"] async for each in groups]}}
+    value = {
+        "turns": "$turns",
+        "tokens": {"$cond": ["$counted", "$tokens", -1]},
+        "cost": {"$cond": ["$priced", "$cost", -1]},
+    }[sort]
+    stages: list[dict[str, Any]] = [
+        {"$match": among},
+        {"$group": {"_id": "$thread.id", **_SUMS}},
+        {"$project": {"value": value}},
+    ]
+    if after is not None:
+        beyond = [{"value": {"$lt": after.value}}, {"value": after.value, "_id": {"$lt": after.id}}]
+        stages.append({"$match": {"$or": beyond}})
+    stages += [{"$sort": {"value": -1, "_id": -1}}, {"$limit": limit}]
+    found = await interactions.aggregate(stages, hint=dict(BY_THREAD))
+    return [(each["_id"], each["value"], each["_id"]) async for each in found]
+
+
+async def _items(interactions: AsyncCollection[Any], threads: Sequence[ObjectId]) -> list[ThreadItem]:
+    found = await interactions.aggregate(
+        [
+            {"$match": {"thread.id": {"$in": [*threads]}}},
+            {"$sort": dict(BY_THREAD[:3])},
+            {"$group": {"_id": "$thread.id", **_SUMS, "last": {"$first": "$_id"}, "first": {"$last": "$_id"}}},
+        ],
+        hint=dict(BY_THREAD),
+    )
+    sums = {each["_id"]: each async for each in found}
+    ends = [each[end] for each in sums.values() for end in ("first", "last")]
+    shown = {each["_id"]: each async for each in interactions.find({"_id": {"$in": ends}}, _SHOWN)}
+    # What is deleted meanwhile is left out.
+    whole = [sums[thread] for thread in threads if thread in sums]
+    return [_item(each, shown[each["first"]], shown[each["last"]]) for each in whole if _are_there(each, shown)]
+
+
+def _are_there(sums: Mapping[str, Any], shown: Mapping[ObjectId, Any]) -> bool:
+    return sums["first"] in shown and sums["last"] in shown
+
+
+def _item(sums: Mapping[str, Any], first: Mapping[str, Any], last: Mapping[str, Any]) -> ThreadItem:
+    return {
+        "id": sums["_id"],
+        "turns": sums["turns"],
+        "first_at": sums["first_at"],
+        "last_at": sums["last_at"],
+        "model": last["model"],
+        "client": last["client"]["name"],
+        "tokens": sums["tokens"] if sums["counted"] else None,
+        "cost": sums["cost"] if sums["priced"] else None,
+        "preview": {"prompt": first["preview"]["prompt"], "answer": last["preview"]["answer"]},
+    }

@@ -1,0 +1,138 @@
+"""What is found by its words, in the order of time, one after the other for as long as the reader likes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Final
+
+from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.fields import FIELDS, Kind
+from gemtap.stores.filter import TEXT, Condition, Is, Says, Within
+from gemtap.stores.paging import milliseconds, milliseconds_up
+from gemtap.stores.sqlite.conditions import clauses_of, plain
+from gemtap.stores.sqlite.rows import SqlValue
+from gemtap.stores.sqlite.search_index import (
+    EVERYTHING,
+    MARKED,
+    NUMBER_BITS,
+    PART_BITS,
+    mark,
+    place_of_second,
+    read_parts,
+    table_of,
+)
+
+_ENDS: Final = (-(2**63), 2**63 - 1)
+
+
+def asks_for_words(where: Filter) -> bool:
+    """Whether the index of words is to be asked."""
+    return any(term.field == TEXT for term in where.terms)
+
+
+def selection(connection: sqlite3.Connection, where: Filter) -> tuple[list[str], list[SqlValue]]:
+    """The conditions of any filter, and their parameters: words are looked up first. Within one transaction."""
+    if not asks_for_words(where):
+        return clauses_of(where)
+    with closing(found_rows(connection, where, "number", newest_first=True)) as rows:
+        return ["number IN (SELECT value FROM json_each(?))"], [json.dumps([number for (number,) in rows])]
+
+
+def found_rows(
+    connection: sqlite3.Connection,
+    where: Filter,
+    columns: str,
+    *,
+    newest_first: bool,
+    after: Cursor | None = None,
+    last: Cursor | None = None,
+) -> Generator[tuple[Any, ...], None, None]:
+    """These columns of what matches, in order, from just after one place on and, if it is given, up to another.
+
+    To be closed, and read within one transaction, which keeps the parts there that were there at the beginning.
+    """
+    match = _match(where)
+    clauses, parameters = clauses_of(Filter(*(term for term in where.terms if term.field != TEXT)))
+    for cursor, operator in ((after, "<" if newest_first else ">"), (last, ">=" if newest_first else "<=")):
+        if cursor is not None:
+            clauses.append(f"(timestamp, id) {operator} (?, ?)")
+            parameters += [milliseconds(cursor.timestamp), cursor.id.binary]
+    low, high = _places(where, *((last, after) if newest_first else (after, last)))
+    direction = "DESC" if newest_first else "ASC"
+    for part in sorted(read_parts(connection), reverse=newest_first):
+        if not low >> PART_BITS <= part <= high >> PART_BITS:
+            continue
+        table = table_of(part)
+        rows = connection.execute(
+            f"SELECT place, timestamp, id, {columns} FROM {table} "  # noqa: S608 - our own names
+            # CROSS, for SQLite is to keep this order: that of the places.
+            f"CROSS JOIN search_places ON place = {table}.rowid CROSS JOIN interactions ON number = interaction "
+            f"WHERE {table}.text MATCH ? AND {table}.rowid BETWEEN ? AND ? "
+            f"{''.join(f'AND {clause} ' for clause in clauses)}ORDER BY {table}.rowid {direction}",
+            [match, low, high, *parameters],
+        )
+        try:
+            yield from _in_order(rows, newest_first)
+        finally:
+            rows.close()
+
+
+def _in_order(rows: Iterator[tuple[Any, ...]], newest_first: bool) -> Iterator[tuple[Any, ...]]:
+    """The rows without what orders them. Places are in the order of seconds: within each it is made here."""
+    for _, second in groupby(rows, lambda row: row[0] >> NUMBER_BITS):
+        for row in sorted(second, key=lambda row: row[1:3], reverse=newest_first):
+            yield row[3:]
+
+
+def _places(where: Filter, oldest: Cursor | None, newest: Cursor | None) -> tuple[int, int]:
+    """Between which places everything is that matches."""
+    low, high = _ENDS
+    lows = [milliseconds(oldest.timestamp)] if oldest else []
+    highs = [milliseconds(newest.timestamp)] if newest else []
+    for term in where.terms:
+        if term.field == "time" and not term.negated and len(term.tests) == 1 and isinstance(term.tests[0], Within):
+            within = term.tests[0]
+            lows += [milliseconds(bound) for bound in (within.at_least, within.above) if isinstance(bound, datetime)]
+            highs += [milliseconds_up(bound) for bound in (within.at_most, within.below) if isinstance(bound, datetime)]
+    if lows:
+        low = place_of_second(max(lows) // 1000)
+    if highs:
+        high = place_of_second(min(highs) // 1000 + 1) - 1
+    return low, high
+
+
+def _match(where: Filter) -> str:
+    """The filter as an expression of FTS5: its words, and marks of values, which FTS5 joins faster than rows are read.
+
+    After https://www.sqlite.org/fts5.html#full_text_query_syntax. Every string in it is in quotes and, being of letters
+    and digits, has none in itself.
+    """
+    wanted = [_any(term) for term in where.terms if term.field == TEXT and not term.negated]
+    unwanted = [_any(term) for term in where.terms if term.field == TEXT and term.negated]
+    wanted += [marks for term in where.terms if (marks := _marks(term)) is not None]
+    expression = " AND ".join(wanted or [f'"{EVERYTHING}"'])
+    return f"({expression}) NOT ({' OR '.join(unwanted)})" if unwanted else expression
+
+
+def _any(term: Condition) -> str:
+    says = [test for test in term.tests if isinstance(test, Says)]
+    return "(" + " OR ".join(f'"{" ".join(test.words)}"{"*" if test.begins else ""}' for test in says) + ")"
+
+
+def _marks(term: Condition) -> str | None:
+    """The marks of which what meets a condition has one; None where they cannot tell."""
+    if term.negated or term.field not in MARKED:
+        return None
+    values = [plain(test.value) for test in term.tests if isinstance(test, Is)]
+    if len(values) < len(term.tests):
+        return None
+    if FIELDS[term.field].kind == Kind.FLAG:
+        if not all(values):
+            return None
+        values = [1]
+    return "(" + " OR ".join(f'"{mark(term.field, value)}"' for value in values) + ")"

@@ -1,0 +1,75 @@
+"""Counting interactions: one pass over those that match."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Iterator
+from typing import Final
+
+from bson import ObjectId
+
+from gemtap.stores.base import Filter
+from gemtap.stores.sqlite.conditions import COLUMNS
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.queries import where_clause
+from gemtap.stores.sqlite.searching import selection
+from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part
+
+_HOUR: Final = 3_600_000
+_DAY: Final = 24 * _HOUR
+
+_COUNTS: Final = ", ".join(
+    (
+        "count(*), sum(failed), count(cost_usd)",
+        *(f"CAST(total({name}_tokens) AS INTEGER)" for name in TOKENS),
+        *(f"CAST(total(context_{name}) AS INTEGER)" for name in CONTEXT),
+    )
+)
+"""In the order of `stores.statistics.COUNTS`. `total` is 0 where `sum` is NULL, and does not overflow."""
+
+
+def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+    """The counts of what matches, by hour or day and by the field."""
+    start = {None: "0", "hour": f"timestamp / {_HOUR} * {_HOUR}"}.get(bucket, f"timestamp / {_DAY} * {_DAY}")
+    with transaction(connection, "DEFERRED"):
+        clauses, parameters = selection(connection, where)
+        found = connection.execute(
+            f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), "  # noqa: S608 - our own names
+            "floats(request_duration_ms), floats(first_byte_ms) "
+            f"FROM interactions {where_clause(clauses)}GROUP BY 1, 2",
+            parameters,
+        )
+        return list(_parts(found))
+
+
+def _parts(rows: sqlite3.Cursor) -> Iterator[Part]:
+    for start, key, *counts, cost, durations, first_bytes in rows:
+        yield Part(start, key_of(key), counts, cost, durations, first_bytes)
+
+
+def key_of(value: str | int | bytes | None) -> str | None:
+    """What a column has, as statistics name it."""
+    match value:
+        case None | str():
+            return value
+        case bytes():
+            return str(ObjectId(value))
+        case _:
+            return str(value)
+
+
+class Floats:
+    """The SQL function `floats`: every value that is not NULL, as `stores.statistics.Part` has them."""
+
+    def __init__(self) -> None:
+        self._values = array("f")
+
+    def step(self, value: float | None) -> None:
+        """Take one value."""
+        if value is not None:
+            self._values.append(value)
+
+    def finalize(self) -> bytes:
+        """All of them."""
+        return self._values.tobytes()

@@ -1,0 +1,133 @@
+"""Copying a store into another one, of the other kind or of the same: whole, and from where it was interrupted.
+
+What is there already is left as it is, so that running it again copies the rest, and nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from bson import ObjectId
+
+from gemtap.exporters.jsonl import record_of
+from gemtap.recorder.searchable import text_of
+from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
+from gemtap.stores.presence import absent
+
+_LOOKED_AT: Final = 200
+"""Interactions that are compared together."""
+
+_AT_ONCE: Final = 20
+_BYTES_AT_ONCE: Final = 16 * 2**20
+"""What is carried over together: so many interactions, unless their bodies come to so much before."""
+
+_ALL: Final = 2**31 - 1
+_INCIDENTS_AT_ONCE: Final = 500
+
+
+@dataclass(slots=True)
+class Copied:
+    """What has been done. It fills while it goes on."""
+
+    looked_at: int = 0
+    copied: int = 0
+    present: int = 0
+    """Were there already."""
+    gone: int = 0
+    """Were deleted from the source meanwhile."""
+    incidents: int = 0
+    rejected: dict[ObjectId, str] = field(default_factory=dict)
+    """What the target can never hold, or the source has damaged, and why."""
+
+
+Progress = Callable[[Copied, int], None]
+"""Told after each step: how it goes, and how many interactions there are in all."""
+
+
+async def copy(source: Store, target: Store, *, progress: Progress | None = None) -> Copied:
+    """Copy every interaction that is there now, and what happened to recording. Raises StoreError."""
+    done = Copied()
+    total = await source.count(Filter())
+    async for batch in _everything(source):
+        wanted = await absent(target, batch)
+        missing = [item for item in batch if item["_id"] in wanted]
+        done.present += len(batch) - len(missing)
+        done.looked_at += len(batch) - len(missing)
+        for some in _portions(missing):
+            await _carry(source, target, some, done)
+            done.looked_at += len(some)
+            if progress is not None:
+                progress(done, total)
+        if progress is not None:
+            progress(done, total)
+    incidents = await source.incidents(limit=_ALL)
+    for start in range(0, len(incidents), _INCIDENTS_AT_ONCE):
+        await target.put_incidents(incidents[start : start + _INCIDENTS_AT_ONCE])
+    done.incidents = len(incidents)
+    return done
+
+
+async def _everything(source: Store) -> AsyncIterator[list[dict[str, Any]]]:
+    """Documents without bodies, oldest first, up to the one that is the newest now."""
+    newest = (await source.page(Filter(), limit=1)).items
+    after: Cursor | None = None
+    while newest and (batch := await source.oldest(Filter(), limit=_LOOKED_AT, after=after)):
+        after = _place(batch[-1])
+        yield [item for item in batch if _place(item) <= _place(newest[0])]
+        if after >= _place(newest[0]):
+            return
+
+
+def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    portion: list[dict[str, Any]] = []
+    size = 0
+    for item in items:
+        portion.append(item)
+        size += sum(part["body_bytes"] for part in (item["request"], item["response"]) if part)
+        if len(portion) >= _AT_ONCE or size >= _BYTES_AT_ONCE:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], done: Copied) -> None:
+    links = await source.links_of([item["_id"] for item in items])
+    found = await asyncio.gather(*(_record(source, item["_id"], done) for item in items))
+    records = await asyncio.to_thread(_with_all, [each for each in found if each is not None], links)
+    try:
+        await target.put(records)
+        done.copied += len(records)
+    except RecordRejected:
+        # One of them is the cause: one by one, the others get in.
+        for record in records:
+            try:
+                await target.put([record])
+                done.copied += 1
+            except RecordRejected as exc:
+                done.rejected[record.document["_id"]] = str(exc)
+
+
+def _with_all(records: Sequence[Record], links: Mapping[ObjectId, tuple[bytes, ...]]) -> list[Record]:
+    """The records with their links and with what searches go through."""
+    return [replace(each, links=links.get(each.document["_id"], ()), text=text_of(each.document)) for each in records]
+
+
+async def _record(source: Store, id_: ObjectId, done: Copied) -> Record | None:
+    try:
+        document = await source.get(id_)
+        record = None if document is None else await record_of(source, document)
+    except Exception as exc:
+        # If the store itself is away this raises: else it is this one that is damaged, and the others are not.
+        await source.ping()
+        done.rejected[id_] = f"it cannot be read: {type(exc).__name__}: {exc}"
+        return None
+    done.gone += record is None
+    return record
+
+
+def _place(item: dict[str, Any]) -> Cursor:
+    return Cursor(item["timestamp"], item["_id"])

@@ -1,0 +1,55 @@
+"""Pruning as the settings ask for it, once a day, by the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Final
+
+from gemtap import amounts
+from gemtap.settings import Settings
+from gemtap.stores.base import Store, StoreError
+from gemtap.stores.query import parse
+from gemtap.upkeep.prune import Retention, prune
+
+_log = logging.getLogger(__name__)
+
+_FIRST_AFTER: Final = 60.0
+"""Seconds after the start: what waits in the spool is recorded first."""
+
+_EVERY: Final = 86_400.0
+_AGAIN_AFTER: Final = 900.0
+"""Seconds, where the store was away."""
+
+
+def retention_of(settings: Settings, at: datetime) -> Retention:
+    """What the settings let stay, as of this moment. Raises BadQuery."""
+    return Retention(
+        older_than=amounts.age(settings.prune_older_than) if settings.prune_older_than else None,
+        max_size=amounts.size(settings.prune_max_size) if settings.prune_max_size else None,
+        keep=parse(settings.prune_keep, at) if settings.prune_keep.strip() else None,
+    )
+
+
+async def prune_daily(
+    settings: Settings, store: Store, *, first_after: float = _FIRST_AFTER, every: float = _EVERY
+) -> None:
+    """Prune soon after the start and then once a day, until cancelled. Returns where nothing is asked for."""
+    if retention_of(settings, datetime.now(UTC)).asks_for_nothing:
+        return
+    pause = first_after
+    while True:
+        await asyncio.sleep(pause)
+        pause = every
+        now = datetime.now(UTC)
+        try:
+            done = await prune(store, retention_of(settings, now), now)
+        except StoreError as exc:
+            _log.warning("Pruning is put off: %s", exc)
+            pause = min(_AGAIN_AFTER, every)
+            continue
+        if done.deleted:
+            _log.info("Pruned %d interactions; the disk has %s again.", done.deleted, amounts.in_words(done.given_back))
+        if done.too_large:
+            _log.warning("The store takes up more than prune_max_size: prune_keep lets no more of it go.")

@@ -1,0 +1,78 @@
+"""What mitmproxy has recorded, in its own format, imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.clients.running_client import ROOT
+from tests.e2e.running_gemtap import PATIENCE, SimulatedApi, eventually, free_port, is_free
+
+pytestmark = pytest.mark.clients
+
+PROGRAMS = ROOT / ".venv" / "clients" / "mitmproxy" / "bin"
+
+
+def test_flows_of_mitmproxy(api: SimulatedApi, tmp_path: Path) -> None:
+    """A plain answer and a stream, whose requests bring a key along."""
+    assert (PROGRAMS / "mitmdump").exists(), "it is not installed: `make test-clients` does that"
+    port = free_port()
+    recording = subprocess.Popen(
+        [
+            *(str(PROGRAMS / "mitmdump"), "--quiet", "--mode", f"reverse:{api.origin}", "--listen-host", "127.0.0.1"),
+            *(
+                "--listen-port",
+                str(port),
+                "--set",
+                f"confdir={tmp_path}",
+                "--save-stream-file",
+                str(tmp_path / "flows"),
+            ),
+        ]
+    )
+    try:
+        eventually(lambda: None if is_free(port) else True)
+        for call in ("generateContent?key=", "streamGenerateContent?alt=sse&key="):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/v1beta/models/gemini-2.5-flash:{call}AIzaSecretSecret",
+                b'{"contents":[{"role":"user","parts":[{"text":"Why?"}]}]}',
+                {"content-type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                assert answer.status == 200
+                answer.read()
+    finally:
+        recording.terminate()
+        recording.wait(PATIENCE)
+
+    environment = os.environ | {"PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
+    command = [sys.executable, "-m", "gemtap", "import", "flows", "--json"]
+    for stored in (2, 0):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, timeout=PATIENCE, check=True, text=True
+        )
+        told = json.loads(done.stdout)["flows"]
+        assert (told["read"], told["stored"], told["faulty"]) == (2, stored, 0)
+    listed = subprocess.run(
+        [sys.executable, "-m", "gemtap", "export", "jsonl"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+        text=True,
+    ).stdout
+    assert "Secret" not in listed
+    plain, stream = map(json.loads, listed.splitlines())
+    assert (plain["operation"], stream["operation"]) == ("generateContent", "streamGenerateContent")
+    assert (plain["streaming"], stream["streaming"]) == (False, True)
+    for document in (plain, stream):
+        assert document["model"] == "gemini-2.5-flash"
+        assert document["tokens"]["total"] > 0
+        assert document["preview"]["answer"]
+        assert document["finish_reason"] == "STOP"

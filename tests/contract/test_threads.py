@@ -1,0 +1,140 @@
+"""Lists of threads: each once, counted whole, in order, page after page."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any, get_args
+
+import pytest
+from bson import ObjectId
+
+from gemtap.stores.base import BadCursor, Filter, Record, Store
+from gemtap.stores.query import parse
+from gemtap.stores.thread_list import ThreadItem, ThreadSort
+from tests.records import NOON, make_record
+
+pytestmark = pytest.mark.anyio
+
+NOW = NOON + timedelta(days=1)
+
+
+def turn(thread: ObjectId | None, minute: float = 0, **fields: Any) -> Record:
+    place = None if thread is None else {"id": thread, "turn": 1, "parent": None, "new_messages": 1}
+    return make_record(thread=place, timestamp=NOON + timedelta(minutes=minute), **fields)
+
+
+def tokens(total: int | None) -> dict[str, Any]:
+    return {**make_record().document["tokens"], "total": total}
+
+
+async def all_pages(store: Store, where: Filter, sort: ThreadSort, limit: int) -> list[ThreadItem]:
+    items: list[ThreadItem] = []
+    cursor = None
+    while True:
+        page = await store.threads(where, limit=limit, sort=sort, cursor=cursor)
+        assert len(page.items) <= limit
+        items += page.items
+        if page.next is None:
+            return items
+        assert len(page.items) == limit
+        cursor = page.next
+
+
+async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
+    thread = ObjectId()
+    client = make_record().document["client"]
+    await store.put(
+        [
+            turn(thread, 2, model="later", client={**client, "name": "aider"}, preview={"prompt": "c", "answer": "d"}),
+            turn(thread, 0, model="first", tokens=tokens(None), preview={"prompt": "a", "answer": "b"}),
+            turn(thread, 1, tokens=tokens(41), cost=None, preview={"prompt": "x", "answer": "y"}),
+            turn(None, 3),
+        ]
+    )
+    (item,) = (await store.threads(Filter(), limit=10)).items
+    assert item == {
+        "id": thread,
+        "turns": 3,
+        "first_at": NOON,
+        "last_at": NOON + timedelta(minutes=2),
+        "model": "later",
+        "client": "aider",
+        "tokens": 50,
+        "cost": pytest.approx(0.00025),
+        "preview": {"prompt": "a", "answer": "d"},
+    }
+
+
+async def test_what_is_not_known_is_no_zero(store: Store) -> None:
+    await store.put([turn(ObjectId(), tokens=tokens(None), cost=None)])
+    (item,) = (await store.threads(Filter(), limit=10)).items
+    assert (item["tokens"], item["cost"]) == (None, None)
+
+
+def mixed() -> list[Record]:
+    """Threads that overlap, at few moments."""
+    chance = random.Random(3)
+    threads = [ObjectId() for _ in range(12)]
+    return [
+        turn(
+            chance.choice([*threads, None]),
+            chance.randrange(40),
+            model=chance.choice(["a", "a", "b"]),
+            tokens=tokens(chance.choice([None, 5, 7])),
+            cost=chance.choice([None, {"usd": 0.25, "source": "test"}]),
+        )
+        for _ in range(150)
+    ]
+
+
+@pytest.mark.parametrize("query", ["", "model:b", "model:a since:2026-03-14T12:20:00Z", "tokens:7 model:b"])
+@pytest.mark.parametrize("sort", get_args(ThreadSort))
+async def test_every_order_has_each_thread_once_whatever_the_pages(store: Store, sort: ThreadSort, query: str) -> None:
+    records = mixed()
+    await store.put(records)
+    where = parse(query, NOW)
+    matching = [document async for document in store.scan(where) if document["thread"]]
+    latest = {document["thread"]["id"]: document["timestamp"] for document in matching if document["thread"]}
+    whole = await all_pages(store, where, sort, 100)
+    assert 3 < len(whole) <= 12
+    assert {item["id"] for item in whole} == latest.keys()
+
+    def order(item: ThreadItem) -> Any:
+        if sort == "latest":
+            return latest[item["id"]]
+        return -1 if item[sort] is None else item[sort]
+
+    assert [order(item) for item in whole] == sorted((order(item) for item in whole), reverse=True)
+    for item in whole:
+        own = [
+            each.document for each in records if each.document["thread"] and each.document["thread"]["id"] == item["id"]
+        ]
+        assert item["turns"] == len(own)
+        assert item["last_at"] == max(each["timestamp"] for each in own)
+    for limit in (1, 4, len(whole)):
+        assert await all_pages(store, where, sort, limit) == whole
+
+
+async def test_a_thread_that_goes_on_comes_up_no_second_time(store: Store) -> None:
+    threads = [ObjectId() for _ in range(4)]
+    await store.put([turn(thread, number) for number, thread in enumerate(threads)])
+    first = await store.threads(Filter(), limit=2)
+    await store.put([turn(threads[3], 50), turn(ObjectId(), 60)])
+    second = await store.threads(Filter(), limit=2, cursor=first.next)
+    assert [item["id"] for item in (*first.items, *second.items)] == threads[::-1]
+    assert second.next is None
+
+
+async def test_the_turns_of_a_thread_are_a_list(store: Store) -> None:
+    thread = ObjectId()
+    records = [turn(thread, 0), turn(ObjectId(), 1), turn(thread, 2)]
+    await store.put(records)
+    items = (await store.page(Filter(thread=thread), limit=10)).items
+    assert [item["_id"] for item in items] == [records[2].document["_id"], records[0].document["_id"]]
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "bnVsbA", "WyJjb3N0IiwwLCI2NmYxYzBmZmVlMDEyMzQ1Njc4OWFiY2QiXQ"])
+async def test_a_cursor_of_another_list_is_refused(store: Store, cursor: str) -> None:
+    with pytest.raises(BadCursor, match="Start again"):
+        await store.threads(Filter(), limit=10, cursor=cursor)

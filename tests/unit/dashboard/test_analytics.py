@@ -1,0 +1,206 @@
+"""The page of statistics: its numbers, and the lists behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from gemtap.dashboard.plots import Asked, after, condition
+from gemtap.stores.query import parse
+from tests.records import make_record
+from tests.unit.dashboard.conftest import Site
+from tests.unit.dashboard.test_pages import HOSTILE, Elements
+
+NOW = datetime.now(UTC)
+BASE = make_record().document
+
+
+@dataclass
+class Cell:
+    value: float | None
+    href: str | None = None
+    shown: str = ""
+
+
+class Plots(HTMLParser):
+    """The tables of the charts, by title: for each row the cells, as the page's script reads them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.plots: dict[str, list[list[Cell]]] = {}
+        self.columns: dict[str, list[str]] = {}
+        self._title = ""
+        self._into = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "figure":
+            self._title = ""
+        elif tag in ("strong", "td") or (tag == "th" and "data-colour" in given):
+            self._into = tag
+        if tag == "tr" and "data-start" in given:
+            self.plots.setdefault(self._title, []).append([])
+        elif tag == "td" and self.plots.get(self._title):
+            value = given.get("data-value")
+            self.plots[self._title][-1].append(Cell(None if value is None else float(value)))
+        elif tag == "a" and self._into == "td" and self.plots.get(self._title):
+            self.plots[self._title][-1][-1].href = given["href"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == self._into:
+            self._into = ""
+        if tag == "figure":
+            self._title = "none"
+
+    def handle_data(self, data: str) -> None:
+        if self._into == "strong" and not self._title:
+            self._title = data
+        elif self._into == "th":
+            self.columns.setdefault(self._title, []).append(data)
+        elif self._into == "td" and self.plots.get(self._title):
+            self.plots[self._title][-1][-1].shown += data
+
+
+async def keep(site: Site, hours: float, **fields: Any) -> str:
+    return await site.keep(timestamp=NOW - timedelta(hours=hours), **fields)
+
+
+async def some(site: Site) -> None:
+    """Nine models on three days, and what is told apart by a value that is not there."""
+    for number in range(9):
+        for times in range(9 - number):
+            await keep(site, 1 + 20 * (times % 3), model=f'model "{number}" a\\b,c*')
+    await keep(site, 2, model=None, error={"message": "No.", "details": None})
+    await keep(site, 100, client={**BASE["client"], "name": None})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("by", ["model", "client", "outcome"])
+async def test_behind_every_mark_is_the_list_that_it_counts(site: Site, by: str) -> None:
+    await some(site)
+    plots = Plots(await site.page(f"/analytics?last=7d&by={by}")).plots
+    found = 0
+    for title in ("Requests", "Errors"):
+        for row in plots[title]:
+            for cell in row:
+                if not cell.value:
+                    assert cell.href is None
+                    continue
+                assert cell.href is not None
+                rows = Elements(await site.page(f"{cell.href}&limit=500")).rows
+                assert len(rows) == cell.value, (title, cell)
+                found += len(rows)
+    assert found == 45 + 2 + 1
+
+
+@pytest.mark.anyio
+async def test_the_numbers_of_the_charts(site: Site) -> None:
+    tokens = {"input": 100, "cached": 60, "output": 7, "reasoning": 3, "tool_use": 1, "total": 111}
+    context = {"system": 10, "tools": 20, "media": 0, "results": 30, "history": 35, "new": 5}
+    for took in (1000.0, 2000.0, 4000.0):
+        timing = {**BASE["timing"], "first_byte_ms": took / 2}
+        await keep(
+            site,
+            1,
+            tokens=tokens,
+            context=context,
+            request_duration_ms=took,
+            timing=timing,
+            cost={"usd": 0.25, "source": "x"},
+        )
+    page = Plots(await site.page("/analytics?last=24h"))
+    figures = {title: [cell.value for cell in rows[0]] for title, rows in page.plots.items()}
+    assert page.columns["Tokens by kind"] == ["cached input", "new input", "tool use", "thoughts", "output"]
+    assert figures["Tokens by kind"] == [180, 120, 3, 9, 21]
+    assert figures["Where the input comes from (estimated)"] == [30, 60, 0, 90, 105, 15]
+    assert figures["Cost"] == [0.75]
+    assert figures["Requests"] == [3]
+    assert figures["Time to the end of the answer"] == [2000, 4000, 4000]
+    assert figures["Time to the first byte"] == [1000, 2000, 2000]
+    assert figures["Share of input from the cache"] == [60]
+    slow = page.plots["Time to the end of the answer"][0][1].href
+    assert slow is not None
+    assert len(Elements(await site.page(slow)).rows) == 1
+
+
+@pytest.mark.anyio
+async def test_the_address_holds_the_range_the_grouping_and_the_query(site: Site) -> None:
+    await some(site)
+    page = Elements(await site.page("/analytics?last=30d&by=client&bucket=week&q=-model:*"))
+    assert page.links["key"] == "/analytics?last=30d&bucket=week&by=key&q=-model%3A%2A"
+    assert page.links["7 days"] == "/analytics?last=7d&by=client&q=-model%3A%2A"
+    assert "1 failed" in page.links
+    rows = Elements(await site.page(page.links["1 failed"])).rows
+    assert len(rows) == 1
+
+
+@pytest.mark.anyio
+async def test_the_most_expensive_threads_lead_to_their_pages(site: Site) -> None:
+    await keep(site, 1, cost={"usd": 2.5, "source": "x"}, preview={"prompt": "The dear one", "answer": ""})
+    await keep(site, 2, cost={"usd": 0.5, "source": "x"})
+    page = Elements(await site.page("/analytics"))
+    assert page.text.index("$2.50") < page.text.rindex("$0.50")
+    thread = next(link for link in page.links.values() if link.startswith("/threads/"))
+    assert "The dear one" in await site.page(thread)
+
+
+@pytest.mark.anyio
+async def test_without_anything_it_says_where_to_begin(site: Site) -> None:
+    page = Elements(await site.page("/analytics"))
+    assert page.links["The exact lines for each client"] == "/setup"
+    await keep(site, 24 * 20)
+    page = Elements(await site.page("/analytics?last=7d&q=model:absent"))
+    assert page.links["Count everything"] == "/analytics?last=all"
+    assert "1" in Elements(await site.page("/analytics?last=all")).links
+
+
+@pytest.mark.anyio
+async def test_only_here_may_a_script_write_styles(site: Site) -> None:
+    await keep(site, 1, model=HOSTILE)
+    answer = await site.get("/analytics")
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "style-src 'self' 'unsafe-inline'" in policy
+    assert "script-src" not in policy
+    page = Elements(answer.text)
+    assert page.scripts == ["/static/page.js", page.scripts[1], "/static/analytics.js"]
+    assert "img" not in page.tags
+    assert "unsafe" not in (await site.get("/")).headers["content-security-policy"]
+    script = await site.get("/analytics/plotly.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert len(script.content) > 1_000_000
+
+
+@pytest.mark.anyio
+async def test_a_query_that_is_wrong_is_told(site: Site) -> None:
+    assert "colour" in await site.page("/analytics?q=colour:red", status=422)
+
+
+@pytest.mark.parametrize("value", ['a "quoted" \\ one, two*', "*", "-x", "1..2", "a b", ">=1", "\u00fc", "a:b"])
+def test_a_condition_is_read_back_as_it_was_meant(value: str) -> None:
+    (term,) = parse(condition("model", value), NOW).terms
+    assert term.tests[0].value == value  # type: ignore[union-attr]
+
+
+def test_buckets_follow_each_other() -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for bucket, number in (("hour", 24 * 365), ("day", 365), ("month", 12)):
+        at = start
+        for _ in range(number):
+            at = after(at, bucket)  # type: ignore[arg-type]
+        assert at == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_a_list_of_a_bucket_keeps_to_it() -> None:
+    asked = Asked("client:cline", NOW - timedelta(days=7), NOW, "day", "model")
+    link = asked.in_bucket(datetime(2026, 3, 14, tzinfo=UTC), condition("model", None))
+    assert (
+        link
+        == "/?q=client%3Acline+-model%3A%2A+since%3A2026-03-14T00%3A00%3A00.000Z+until%3A2026-03-15T00%3A00%3A00.000Z"
+    )

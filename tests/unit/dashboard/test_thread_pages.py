@@ -1,0 +1,114 @@
+"""The page of a thread, what one turn added, and what changed between two turns."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from tests.records import NOON, make_record
+from tests.unit.dashboard.conftest import Site, id_of
+from tests.unit.dashboard.test_pages import HOSTILE, Elements
+
+pytestmark = pytest.mark.anyio
+
+THREAD = ObjectId()
+
+
+def said(role: str, text: str) -> dict[str, Any]:
+    return {"role": role, "parts": [{"text": text}]}
+
+
+async def keep_turn(site: Site, turn: int, parent: str | None, contents: list[dict[str, Any]], **fields: Any) -> str:
+    body = {"contents": contents, **fields.pop("request_fields", {})}
+    record = make_record(
+        request_raw=json.dumps(body).encode(),
+        timestamp=NOON + timedelta(seconds=turn),
+        thread={"id": THREAD, "turn": turn, "parent": ObjectId(parent) if parent else None, "new_messages": 1},
+        **fields,
+    )
+    await site.store.put([record])
+    return id_of(record)
+
+
+async def a_thread(site: Site) -> tuple[str, str]:
+    first = await keep_turn(site, 1, None, [said("user", "First question?")])
+    contents = [said("user", "First question?"), said("model", "Rayleigh."), said("user", "Second question?")]
+    return first, await keep_turn(site, 2, first, contents)
+
+
+async def test_a_thread_shows_each_message_once(site: Site) -> None:
+    first, second = await a_thread(site)
+    page = Elements(await site.page(f"/threads/{THREAD}"))
+    assert page.text.count("Second question?") == 1
+    assert page.text.count("First question?") == 1
+    assert page.text.index("First question?") < page.text.index("Second question?")
+    assert page.links["Turn 1"] == f"/interactions/{first}"
+    assert page.links["Turn 2"] == f"/interactions/{second}"
+    assert page.links["what changed"] == f"/interactions/{second}/changes"
+    assert page.links["as a list"] == f"/?thread={THREAD}"
+
+
+async def test_what_is_long_loads_when_it_is_seen_and_can_be_read_without(site: Site) -> None:
+    first = await keep_turn(site, 1, None, [said("user", "First " + "word " * 90_000)])
+    page = Elements(await site.page(f"/threads/{THREAD}"))
+    target = page.links["What was said in turn 1"]
+    assert target == f"/interactions/{first}/added"
+    added = Elements(await site.page(target))
+    assert "First word" in added.text
+    assert len(added.text) < 10_000
+    assert added.links["its thread"] == f"/threads/{THREAD}#turn-{first}"
+
+
+async def test_a_long_history_that_came_with_the_first_turn_is_a_link_away(site: Site) -> None:
+    history = [said(role, f"{role} {number}") for number in range(40) for role in ("user", "model")]
+    first = await keep_turn(site, 1, None, [*history, said("user", "And now?")])
+    page = Elements(await site.page(f"/threads/{THREAD}"))
+    assert page.links["42 messages before these"] == f"/interactions/{first}"
+    assert "user 39" in page.text
+    assert "And now?" in page.text
+
+
+async def test_a_thread_that_there_is_not(site: Site) -> None:
+    assert "There is no thread" in await site.page("/threads/nothing", status=404)
+    assert "There is no thread" in await site.page(f"/threads/{ObjectId()}", status=404)
+
+
+async def test_what_changed_since_the_turn_before(site: Site) -> None:
+    first, second = await a_thread(site)
+    page = Elements(await site.page(f"/interactions/{second}/changes"))
+    assert "Nothing was changed" in page.text
+    assert "2 messages as before" in page.text
+    assert "Message 3, user" in page.text
+    contents = [said("user", "First question, but shorter."), said("model", "Rayleigh."), said("user", "Third.")]
+    instruction = {"systemInstruction": {"parts": [{"text": "Be brief."}]}}
+    third = await keep_turn(site, 3, second, contents, request_fields=instruction, model="gemini-2.5-flash")
+    page = Elements(await site.page(f"/interactions/{third}/changes?since={first}"))
+    assert "The client did not only add" in page.text
+    for shown in ("First question, but shorter.", "First question?", "Be brief.", "gemini-2.5-flash"):
+        assert shown in page.text
+    assert "mark" in page.tags
+
+
+async def test_there_is_nothing_to_compare_a_first_turn_with(site: Site) -> None:
+    first, _ = await a_thread(site)
+    assert "continues no other" in await site.page(f"/interactions/{first}/changes", status=404)
+    assert "There is no interaction" in await site.page(f"/interactions/{first}/changes?since={ObjectId()}", status=404)
+
+
+async def test_hostile_turns_do_nothing(site: Site) -> None:
+    first = await keep_turn(site, 1, None, [said("user", HOSTILE)], preview={"prompt": HOSTILE, "answer": HOSTILE})
+    instruction = {"systemInstruction": {"parts": [{"text": HOSTILE}]}}
+    changed = [said("user", HOSTILE * 2), said("model", HOSTILE), said("user", HOSTILE)]
+    second = await keep_turn(site, 2, first, changed, request_fields=instruction, model=HOSTILE)
+    for path in (f"/threads/{THREAD}", f"/interactions/{second}/changes", f"/interactions/{second}/added"):
+        html = await site.page(path)
+        page = Elements(html)
+        assert None not in page.scripts
+        assert "img" not in page.tags
+        assert not {name for name in page.attributes if name.startswith("on")}
+        assert "\u202e" not in html
+        assert "\x1b" not in html

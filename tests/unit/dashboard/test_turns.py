@@ -1,0 +1,119 @@
+"""The turns of a thread, and the pictures of how it grew."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from bson import ObjectId
+
+from gemtap.dashboard.growth import charts_of
+from gemtap.dashboard.turns import sums_of, turns_of
+from gemtap.interaction import summary, to_json
+from tests.records import NOON, make_record
+
+THREAD = ObjectId()
+
+
+class Making:
+    """Turns, a second after each other."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+
+    def turn(self, parent: str | None, asked: str, *, tokens: dict[str, int] | None = None, **fields: Any) -> str:
+        number = next((each["thread"]["turn"] + 1 for each in self.items if each["id"] == parent), 1)
+        record = make_record(
+            timestamp=NOON + timedelta(seconds=len(self.items)),
+            thread={
+                "id": THREAD,
+                "turn": number,
+                "parent": ObjectId(parent) if parent else None,
+                "new_messages": 1,
+            },
+            preview={"prompt": asked, "answer": "Well."},
+            tokens={**make_record().document["tokens"], **(tokens or {})},
+            **fields,
+        )
+        self.items.append(to_json(summary(record.document)))
+        return str(record.document["_id"])
+
+
+def test_the_way_is_what_led_to_the_end() -> None:
+    made = Making()
+    first = made.turn(None, "one")
+    failed = made.turn(first, "two", outcome="upstream_timeout")
+    second = made.turn(first, "two")
+    aside = made.turn(first, "another")
+    third = made.turn(second, "three")
+    turns = turns_of(made.items[::-1])
+    assert [(turn.item["id"], turn.number, turn.kind) for turn in turns] == [
+        (first, 1, "way"),
+        (failed, 2, "retry"),
+        (second, 2, "way"),
+        (aside, 2, "branch"),
+        (third, 3, "way"),
+    ]
+
+
+def test_a_last_turn_that_failed_gives_way_to_the_one_that_was_answered() -> None:
+    made = Making()
+    first = made.turn(None, "one")
+    made.turn(first, "two")
+    made.turn(first, "two", error={"message": "Too many requests", "details": None})
+    assert [turn.kind for turn in turns_of(made.items)] == ["way", "way", "retry"]
+
+
+def test_a_thread_whose_beginning_was_deleted_is_one_still() -> None:
+    made = Making()
+    second = made.turn(str(ObjectId()), "two")
+    made.turn(second, "three")
+    assert [turn.kind for turn in turns_of(made.items)] == ["way", "way"]
+    assert turns_of([]) == []
+
+
+def test_a_context_that_shrank_and_a_cache_that_was_lost_are_told() -> None:
+    made = Making()
+    first = made.turn(None, "one", tokens={"input": 1000, "cached": 0})
+    second = made.turn(first, "two", tokens={"input": 2000, "cached": 900})
+    third = made.turn(second, "three", tokens={"input": 1500, "cached": 0})
+    made.turn(third, "four", tokens={"input": 1490, "cached": 1200})
+    assert [(turn.shrank_by, turn.lost_cache) for turn in turns_of(made.items)] == [
+        (0, False),
+        (0, False),
+        (500, True),
+        (0, False),
+    ]
+
+
+def test_sums_leave_out_what_is_not_known() -> None:
+    made = Making()
+    first = made.turn(None, "one", tokens={"input": 100, "output": 5})
+    made.turn(first, "two", tokens={"input": 300, "output": 7}, cost=None, request_duration_ms=None)
+    sums = sums_of(turns_of(made.items))
+    assert (sums.tokens["input"], sums.tokens["output"], sums.tokens["tool_use"]) == (400, 12, None)
+    assert (sums.most_input, sums.usd, sums.duration_ms) == (300, 0.000125, 1234.567)
+
+
+def test_columns_are_as_tall_as_their_numbers() -> None:
+    made = Making()
+    first = made.turn(None, "one", tokens={"input": 100, "cached": 0}, cost=None)
+    made.turn(first, "two", tokens={"input": 400, "cached": 300}, cost=None, request_duration_ms=1000)
+    context, time = charts_of(turns_of(made.items))
+    assert (context.top, time.top) == (400, 1234.567)
+    assert [[(p.kind, p.y, p.height) for p in column.pieces] for column in context.columns] == [
+        [("input", 75.0, 25.0)],
+        [("cached", 25.0, 75.0), ("input", 0.0, 25.0)],
+    ]
+    assert [column.x for column in context.columns] == [0, 3]
+    assert [(p.kind, p.height) for p in time.columns[1].pieces] == [("wait", 64.82), ("output", 16.18)]
+
+
+def test_many_turns_share_the_width() -> None:
+    made = Making()
+    parent = None
+    for number in range(200):
+        parent = made.turn(parent, str(number))
+    columns = charts_of(turns_of(made.items))[0].columns
+    assert len(columns) == 200
+    assert columns[-1].x + columns[-1].width < 100
