@@ -29,7 +29,7 @@ _LARGEST_PACK: Final = 2 * 2**20
 _KEPT_IN_LIST: Final = 16_384
 """A body without seams up to this size stands in its list: that it comes again to the letter is not expected."""
 
-_BLOB_FROM: Final = 65_536
+_BLOB_FROM: Final = 16_384
 """Pieces from this size on are tried for whether they can be compressed at all."""
 _INCOMPRESSIBLE: Final = 0.6
 

@@ -66,8 +66,9 @@ def give_back(connection: sqlite3.Connection) -> int:
     """
     before = _number(connection, "page_count")
     if _number(connection, "freelist_count"):
-        # It does its work row by row.
-        connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+        # It does its work row by row, a page each. Rows without columns are none to a cursor, which would stop at the
+        # first; a script is run to its end.
+        connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
     given = before - _number(connection, "page_count")
     if not given:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()

@@ -63,7 +63,7 @@ def _pieces(connection: sqlite3.Connection) -> Iterator[Fault]:
             pack = read_pack(connection, number)
         except PieceMissing as exc:
             if _is_found(connection, keys[at], number):
-                yield Fault(None, str(exc))
+                yield Fault(None, exc.what)
             at += 1
             continue
         end = bisect_left(numbers, pack.first + pack.span, at)
@@ -103,7 +103,7 @@ def _next(connection: sqlite3.Connection, bodies: BodyStore, after: int) -> tupl
                 if reference is not None:
                     bodies.get(connection, reference)
             except PieceMissing as exc:
-                faults.append(f"{about} cannot be read: {exc}")
+                faults.append(f"{about} cannot be read: {exc.what}")
     return number, id_, faults
 
 

@@ -21,6 +21,8 @@ _TIERS: Final = {FRESH: (2 * 2**20, 1), 1: (16 * 2**20, FINAL)}
 _MOST_GAPS: Final = 10_000
 """Numbers without a piece that may be between packs which are merged."""
 
+_INCOMPRESSIBLE: Final = 0.6
+
 _CHUNK: Final = 2**18
 
 
@@ -35,26 +37,27 @@ def never() -> bool:
 
 def merge(connection: sqlite3.Connection, stopping: Callable[[], bool] = never) -> bool:
     """Make one pack of some that are small; False where there are none. Raises Stopped when `stopping` says so."""
+    there = heads(connection)
     for tier, (wanted, next_tier) in _TIERS.items():
-        run = _run(heads(connection, tier), wanted)
+        run = _run(there, tier, wanted)
         if run:
             merged = _merged([read_pack(connection, head.first) for head in run])
-            _replace(connection, run, merged, compressed(merged.data, stopping), next_tier)
-            return True
+            return _replace(connection, run, merged, compressed(merged.data, stopping), next_tier)
     return False
 
 
-def _run(found: Sequence[PackHead], wanted: int) -> list[PackHead]:
-    """The first packs that follow one another and have so many bytes together; none where there are none."""
+def _run(there: Sequence[PackHead], tier: int, wanted: int) -> list[PackHead]:
+    """The first packs of a tier that follow one another and have so many bytes together; none where there are none."""
     run: list[PackHead] = []
     size = 0
-    for head in found:
-        if run and not 0 <= head.first - run[-1].first - run[-1].span <= _MOST_GAPS:
+    for head in there:
+        if head.tier != tier or (run and head.first - run[-1].first - run[-1].span > _MOST_GAPS):
             run, size = [], 0
-        run.append(head)
-        size += head.size
-        if size >= wanted:
-            return run
+        if head.tier == tier:
+            run.append(head)
+            size += head.size
+            if size >= wanted:
+                return run
     return []
 
 
@@ -67,18 +70,23 @@ def _merged(packs: Sequence[Pack]) -> Pack:
     return pack_of(first, pieces)
 
 
-def _replace(connection: sqlite3.Connection, old: Sequence[PackHead], new: Pack, compressed: bytes, tier: int) -> None:
-    """Put a pack in the place of others, unless somebody has changed them."""
+def _replace(connection: sqlite3.Connection, old: Sequence[PackHead], new: Pack, compressed: bytes, tier: int) -> bool:
+    """Put a pack in the place of others, unless somebody has changed them; whether it was."""
     first, last = old[0].first, old[-1].first
     with transaction(connection, "IMMEDIATE"):
         between = [head for head in heads(connection, after=first - 1) if head.first <= last]
-        if between == list(old):
-            connection.execute("DELETE FROM packs WHERE first BETWEEN ? AND ?", (first, last))
-            insert_pack(connection, new, compressed, tier)
+        if between != list(old):
+            return False
+        connection.execute("DELETE FROM packs WHERE first BETWEEN ? AND ?", (first, last))
+        insert_pack(connection, new, compressed, tier)
+        return True
 
 
 def compressed(data: bytes, stopping: Callable[[], bool] = never) -> bytes:
-    """As small as zstd makes it within seconds. Raises Stopped."""
+    """As small as zstd makes it within seconds, or quickly where that is worth nothing. Raises Stopped."""
+    quickly = zstandard.compress(data)
+    if len(quickly) > _INCOMPRESSIBLE * len(data):
+        return quickly
     parameters = zstandard.ZstdCompressionParameters(
         window_log=max(10, min(24, (len(data) - 1).bit_length())),
         # Of level 19, but with a window over all of a pack.

@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
+import zstandard
+
 from gemtap.stores.sqlite.bodies import BodyStore, counters, key_of
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.packing import compressed, never
@@ -128,7 +130,7 @@ def _sweep_pack(connection: sqlite3.Connection, marks: _Marks, head: PackHead, s
     if size < _WORTH_IT * len(pack.data) or (not dead and pack.data):
         return 0
     left = _without(pack, {number for number, _ in dead})
-    packed = compressed(left.data, stopping) if left.data else b""
+    packed = zstandard.compress(left.data) if head.first >= FIRST_BLOB else compressed(left.data, stopping)
     # Most of what has come meanwhile is read here, where nobody waits for it.
     for _ in marks.catch_up():
         pass
