@@ -85,7 +85,9 @@ _RULES: Final = (
 def _system(rng: Random, kind: str) -> str:
     """Some kilobytes, the same for each client but for a few words about the place."""
     rules = "\n\n".join(f"# Rule {number}\n{rule * (number % 3 + 1)}" for number, rule in enumerate(_RULES * 6, 1))
-    tools = "\n".join(f"## {name}\nParameters: {', '.join(names)}. Use it as {name}(...)." for name, names in _TOOLS.items())
+    tools = "\n".join(
+        f"## {name}\nParameters: {', '.join(names)}. Use it as {name}(...)." for name, names in _TOOLS.items()
+    )
     place = f"Working directory: /home/ada/src/project-{rng.randrange(9)}. Operating system: Linux. Shell: bash."
     return f"You are {kind}, a careful agent for software work.\n\n{rules}\n\n{tools}\n\n{place}\n"
 
@@ -212,7 +214,9 @@ class TextAgent(_Gemini):
         return _compact({"role": "model", "parts": [{"text": self._text(answer)}]})
 
     def result_message(self, call: tuple[str, dict[str, Any]], result: str) -> bytes:
-        details = f"<environment_details>\n# Current Mode\nACT MODE\n# Bytes read\n{len(result)}\n</environment_details>"
+        details = (
+            f"<environment_details>\n# Current Mode\nACT MODE\n# Bytes read\n{len(result)}\n</environment_details>"
+        )
         said = (f"[{call[0]}] Result:", result, details)
         return _compact({"role": "user", "parts": [{"text": text} for text in said]})
 
@@ -231,7 +235,11 @@ class OpenAiAgent:
     """Speaks OpenAI's shapes at Gemini's compatible endpoint; its JSON is Python's, with spaces and escapes."""
 
     path = b"/v1beta/openai/chat/completions"
-    headers = (_JSON, (b"user-agent", b"AsyncOpenAI/Python 2.8.0"), (b"authorization", b"Bearer [redacted:8f2a11c0beef]"))
+    headers = (
+        _JSON,
+        (b"user-agent", b"AsyncOpenAI/Python 2.8.0"),
+        (b"authorization", b"Bearer [redacted:8f2a11c0beef]"),
+    )
     thinks = False
 
     def frame(self, rng: Random) -> tuple[bytes, bytes]:

@@ -9,8 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from gemtap.instructions import CLIENTS
+from gemtap.recorder.searchable import LONGEST, LONGEST_BODY
 from gemtap.settings import ENV_PREFIX, Settings, setting_names
 from gemtap.stores.fields import FIELDS
+from gemtap.stores.words import LONGEST_WORD
 
 _TAP: Final = "http://localhost:4360"
 
@@ -85,17 +87,23 @@ def _field(name: str) -> tuple[str, str]:
 _QUERIES: Final = """\
 # Queries
 
-One language says which interactions, wherever they are listed: `gemtap ls QUERY`, `/api/interactions?q=QUERY`, the
-dashboard.
+One language says which interactions, wherever they are listed: `gemtap ls QUERY`, `gemtap export --where QUERY`,
+`/api/interactions?q=QUERY`, the dashboard's search field.
 
 ```
-gemtap ls 'model:gemini-2.5-pro status:>=400 tokens:>100k since:7d'
+gemtap ls 'model:gemini-2.5-pro status:>=400 tokens:>100k "connection refused" since:7d'
 ```
 
-A query is conditions with spaces between them, and all of them must hold. A condition is a field and its value.
+A query is words and conditions with spaces between them, and all of them must hold. A condition is a field and its
+value.
 
 | written | what it asks for |
 |---|---|
+| `timeout` | a word that this turn added |
+| `"connection refused"` | these words in a row |
+| `connec*` | a word that begins so, with three characters or more |
+| `-timeout`, `-"connection refused"` | not these |
+| `text:timeout,"connection refused"` | either |
 | `client:cline` | the value, to the letter |
 | `client:cline,roo-code` | one of these values |
 | `model:gemini-2.5-*` | a value that begins so |
@@ -112,11 +120,28 @@ Numbers take `k` and `M` for thousands and millions. Durations have a unit: `800
 dollars. Times are UTC where they name no other zone: `2026-03-14T12:30:00Z`; a day `2026-03-14`, a month `2026-03`;
 `today`, `yesterday`; or how long ago: `30m`, `12h`, `7d`, `2w`, `1y`.
 
-On the command line quote the query, for the shell has uses of its own for `>`, `*` and quotes; and put two minuses
-before one that begins with a minus: `gemtap ls -- -model:gemini-2.5-pro`.
+On the command line quote the query, for the shell has uses of its own for `>`, `*` and quotes: `gemtap ls '"a b"'`; and
+put two minuses before one that begins with a minus: `gemtap ls -- -model:gemini-2.5-pro`.
 
 The parameters of the API and the flags of `gemtap ls`, such as `model=` and `--model`, are conditions too: those of the
 same name, for one exact value.
+
+## Words
+
+Searched is what a turn added, not what its client sent once more: the answer with its thoughts and calls, the new
+messages with the results of tools, the message of an error, and at a thread's first turn the system instruction. So a
+word finds the turn in which it was said, and not all those after it. A note is searched as well, from a few seconds
+after it was written. Of what is no conversation the first {body:,} characters of each body are searched, of an
+interaction {all:,} in all, the answer before the question. Bytes in Base64 are left out.
+
+A word is letters and digits in a row; upper and lower case are the same, `e` and `é` are not. Anything else stands
+between words: `connection_refused` and `src/app.py` are words in a row, found by the whole and by each of them, and
+`getUserName` is one word. Chinese, Japanese, Korean, Thai, Lao, Burmese and Khmer are searched sign by sign, so that
+any part of a sentence finds it. Of a word of more than {word} characters the first {word} count. A text with a colon in
+it has to be in quotes: `"std::vector"`.
+
+What was recorded before Gemtap could search, or was copied from elsewhere, is made searchable in the background while
+`gemtap serve` runs, the newest first.
 
 ## Fields
 """
@@ -128,7 +153,7 @@ def queries_page() -> str:
 
 
 def _queries_lines() -> Iterator[str]:
-    yield _QUERIES
+    yield _QUERIES.format(body=LONGEST_BODY, all=LONGEST, word=LONGEST_WORD)
     yield "| field | what it is | a value is | such as |"
     yield "|---|---|---|---|"
     for name, field in FIELDS.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -20,6 +21,7 @@ from gemtap.dashboard.app import make_dashboard
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.drain import Recorder
 from gemtap.recorder.redact import Redactor
+from gemtap.replay.desk import Replays
 from gemtap.serving import child_settings, log_to_stderr, run_child
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
@@ -42,11 +44,13 @@ def make_desk(settings: Settings) -> ASGIApp:
     redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
     recorder = Recorder(spool, store, PROVIDERS, limits, redactor)
 
+    replays = Replays(settings, store, os.environ)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         spool.create()
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with replays.open(), asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
                 pruning = tasks.create_task(prune_daily(settings, store))
                 yield
@@ -60,7 +64,13 @@ def make_desk(settings: Settings) -> ASGIApp:
             await store.close()
 
     return make_dashboard(
-        settings, store, spool, recorder.progress, read_capture=recorder.read_capture, lifespan=lifespan
+        settings,
+        store,
+        spool,
+        recorder.progress,
+        read_capture=recorder.read_capture,
+        replays=replays,
+        lifespan=lifespan,
     )
 
 

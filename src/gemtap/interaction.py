@@ -221,6 +221,8 @@ class Interaction(TypedDict):
     finish_reason: str | None
     client: Client
     thread: Thread | None
+    replay_of: NotRequired[ObjectId]
+    """The interaction whose request was sent again, with changes perhaps: see `gemtap.replay`."""
     preview: Preview
     tags: list[str]
     rating: str | None

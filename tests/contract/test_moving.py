@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ RECORDS = [
     make_record(response_raw=b"data: \xff\n\n", accumulated={"base64": "AA=="}),
     make_record(request_raw=b'{"base64":"AA=="}', response_raw=b'{"raw":"x","body_binary":true}'),
     make_record(thread=None, cost=None, tags=[], rating="good", note="ein „Wort“", outcome="interrupted"),
+    make_record(replay_of=ObjectId()),
     make_record(request={"body_truncated": True, "body_sha256": "00", "body_bytes": 10**12}),
 ]
 
@@ -96,3 +98,11 @@ def test_any_bytes_come_back(request_raw: bytes, response_raw: bytes, accumulate
     moved = jsonl.from_line(jsonl.to_line(record))
     assert exactly(moved.document) == exactly(record.document)
     assert (moved.request_raw, moved.response_raw) == (record.request_raw, record.response_raw)
+
+
+async def test_what_was_recorded_before_there_was_a_context(store: Store, other: Store) -> None:
+    record = make_record()
+    del record.document["context"]  # type: ignore[misc]  # as documents of earlier versions are
+    await store.put([record])
+    await move(store, other)
+    assert await contents(other) == await contents(store)

@@ -205,3 +205,5 @@ async def test_statistics_follow_what_is_stored_changed_and_replaced(store: Stor
     await store.put([whole, half])
     assert await store.annotate(whole.document["_id"], tags=["seen"], rating="good")
     assert await told() == counted([record.document for record in (*records, whole)], bucket, "outcome")
+    assert await store.delete([record.document["_id"] for record in records[:10]]) == 10
+    assert await told() == counted([record.document for record in (*records[10:], whole)], bucket, "outcome")

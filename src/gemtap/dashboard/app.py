@@ -20,6 +20,7 @@ from gemtap.dashboard import (
     api,
     api_annotations,
     api_events,
+    api_replays,
     api_statistics,
     comparing,
     health,
@@ -29,6 +30,7 @@ from gemtap.dashboard import (
     reading,
     thread_pages,
 )
+from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.flights import Flights, ReadCapture
 from gemtap.dashboard.guard import HostGuard
@@ -55,9 +57,11 @@ def make_dashboard(
     progress: Progress,
     *,
     read_capture: ReadCapture,
+    replays: Replaying | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
-    """The dashboard over a store, and over the recorder that fills it; `read_capture` is how that reads one."""
+    """The dashboard over a store, and over the recorder that fills it; `read_capture` is how that reads one, and
+    `replays` what sends requests again."""
 
     async def look() -> Health:
         return await health.look(store, spool, progress)
@@ -74,9 +78,11 @@ def make_dashboard(
         live.make_router(store, flights, look),
     ):
         app.include_router(router, prefix="/api")
+    if replays is not None:
+        app.include_router(api_replays.make_router(replays), prefix="/api")
     app.include_router(health.make_router(store, spool, progress))
     app.include_router(pages.make_router(render, settings, store, flights, look))
-    app.include_router(reading.make_router(render, settings, store, flights, look))
+    app.include_router(reading.make_router(render, settings, store, flights, look, replays))
     app.include_router(analytics.make_router(render, store, look))
     app.include_router(comparing.make_router(render, store, look))
     app.include_router(thread_pages.make_router(render, store, look))

@@ -16,6 +16,7 @@ from gemtap.conversation.model import Media, Text, Thought
 from gemtap.dashboard import dialogue, picture
 from gemtap.dashboard.added import added_of
 from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render, pretty
 from gemtap.dashboard.snippets import snippets_of
@@ -39,7 +40,9 @@ _TURNS_SEARCHED: Final = 100
 """Turns of the thread among which the next one is looked for."""
 
 
-def make_router(render: Render, settings: Settings, store: Store, flights: Flights, look: Look) -> APIRouter:
+def make_router(
+    render: Render, settings: Settings, store: Store, flights: Flights, look: Look, replays: Replaying | None
+) -> APIRouter:
     """`/interactions/ID` and what is below it."""
     router = APIRouter(prefix="/interactions/{id_}", include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -60,6 +63,7 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
             raise unknown(id_)
         desk = str(request.base_url).rstrip("/")
         context = await asyncio.to_thread(_context, document, address_of(settings), desk)
+        context["can_replay"] = not flying and replays is not None and replays.has_key(document["provider"])
         context |= {"flying": flying, "following": await following(document), "health": await look()}
         return await render(request, "interaction.html", context)
 

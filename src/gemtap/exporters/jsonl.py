@@ -25,6 +25,10 @@ from gemtap.stores.base import Record, Store
 _SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 
+_NOT_IN_ALL: Final = frozenset({"context", "replay_of"})
+"""Fields that not every document has: documents of earlier versions, or of what they say nothing of."""
+
+
 class BadLine(ValueError):
     """Not a line of such an export. The message says why."""
 
@@ -114,11 +118,13 @@ def _record(document: dict[str, Any]) -> Record:
         raws[side] = _as_bytes(part.pop("raw")) if "raw" in part else serialise(part["body"])
     document["timestamp"] = datetime.fromisoformat(document["timestamp"])
     document["recorded_at"] = datetime.fromisoformat(document["recorded_at"])
+    if "replay_of" in document:
+        document["replay_of"] = ObjectId(document["replay_of"])
     thread = document["thread"]
     if thread is not None:
         thread["id"] = ObjectId(thread["id"])
         thread["parent"] = None if thread["parent"] is None else ObjectId(thread["parent"])
-    missing = Interaction.__required_keys__ - document.keys() - {"_id"}
+    missing = Interaction.__required_keys__ - document.keys() - {"_id", *_NOT_IN_ALL}
     if missing:
         raise BadLine(f"it has no {', '.join(sorted(missing))}")
     interaction = cast(Interaction, {"_id": id_, **document})

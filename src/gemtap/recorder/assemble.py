@@ -175,7 +175,7 @@ def _document(
 ) -> Interaction:
     head = exchange.request
     timestamp = to_milliseconds(datetime.fromtimestamp(head["received"], UTC))
-    return {
+    document: Interaction = {
         "_id": id_,
         "timestamp": timestamp,
         "request": _request(exchange, request),
@@ -211,6 +211,9 @@ def _document(
         "note": None,
         "recorded_at": to_milliseconds(recorded_at),
     }
+    if "replay_of" in head:
+        document["replay_of"] = ObjectId(head["replay_of"])
+    return document
 
 
 def _context(document: Interaction) -> Context | None:

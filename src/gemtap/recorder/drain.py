@@ -148,6 +148,19 @@ class Recorder:
                 looked_at = time.monotonic()
         return count
 
+    async def drain_if_alone(self) -> bool:
+        """Record what is ready now, unless another process records from this spool. Raises StoreError and OSError."""
+        lock = os.open(self._spool.ready, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if not _locked(lock):
+                return False
+            await self._store.open()
+            await self.drain()
+            await self._incidents.hand_over(self._store)
+            return True
+        finally:
+            os.close(lock)
+
     def read_capture(self, capture: bytes, id_: ObjectId) -> Interaction:
         """The document of a capture as far as it has come. Raises CaptureUnreadable."""
         now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Making searchable what was stored without its text: by an earlier Gemtap, or copied from another store.
+"""Making searchable what was stored without its text, by an earlier Gemtap or from another store, or has a new note.
 
 In small steps, each followed by a pause in which recording has the store to itself.
 """
@@ -24,7 +24,7 @@ _STEP: Final = 20
 _PAUSES: Final = 2.0
 """A pause, in times of what the step before it took."""
 
-_LOOKS_EVERY: Final = 60.0
+_LOOKS_EVERY: Final = 10.0
 """Seconds between two looks where nothing is to be done."""
 
 _TIDIES_EVERY: Final = 3_600.0

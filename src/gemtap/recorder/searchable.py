@@ -20,7 +20,7 @@ from gemtap.interaction import Interaction, Json
 LONGEST: Final = 100_000
 """Characters of one interaction that are searched: of a longer one the answer goes before what was asked."""
 
-_LONGEST_BODY: Final = 4_000
+LONGEST_BODY: Final = 4_000
 """Characters of a body that is no conversation's: lists of models and the like say the same every time."""
 
 _RESENDING: Final = frozenset({"countTokens"})
@@ -68,6 +68,8 @@ def _bounded(texts: Iterator[str]) -> str:
 
 def _texts(document: Interaction) -> Iterator[str]:
     """The most telling first."""
+    if document["note"] is not None:
+        yield document["note"]
     error = document["error"]
     if error is not None:
         yield error["message"]
@@ -82,7 +84,7 @@ def _texts(document: Interaction) -> Iterator[str]:
     for side in (document["response"], document["request"]):
         body = side and side["body"]
         texts = [body] if isinstance(body, str) else _strings(body)
-        yield " ".join(_first(texts, _LONGEST_BODY))[:_LONGEST_BODY]
+        yield " ".join(_first(texts, LONGEST_BODY))[:LONGEST_BODY]
 
 
 def _said(document: Interaction, conversation: Conversation) -> Iterator[str]:

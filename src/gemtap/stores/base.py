@@ -71,6 +71,13 @@ class Space(NamedTuple):
     """What is in it as it stands now, to compare with itself later: `used` may follow minutes behind."""
 
 
+class Progress(NamedTuple):
+    """How far something is that takes long."""
+
+    done: int
+    of: int
+
+
 class Cursor(NamedTuple):
     """A place in the list, which is sorted by (`timestamp`, `_id`), newest first: the last item of a page."""
 
@@ -205,8 +212,11 @@ class Store(Protocol):
         """What the store takes up on the disk; `settled`, once what was deleted until now is counted as free."""
         ...
 
-    async def give_back(self) -> int:
-        """Give a few megabytes of free room back to the disk, and say how many bytes; 0 where no more can be."""
+    def reclaim(self) -> AsyncIterator[Progress]:
+        """Free what deleted interactions have left behind, and give it back to the disk as far as the store can.
+
+        In small steps beside recording: who stops asking for more loses nothing but what is not freed yet.
+        """
         ...
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
@@ -226,7 +236,9 @@ class Store(Protocol):
         """
 
     async def unsearchable(self, *, limit: int) -> list[Interaction]:
-        """Up to so many whole documents that were stored without their text, the newest first.
+        """Up to so many whole documents that were stored without their text, or whose note has changed since.
+
+        Those come first that were stored last.
 
         A few megabytes of them at a time: fewer than there are does not mean that these are all.
         """
@@ -235,7 +247,7 @@ class Store(Protocol):
     async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
         """Let searches for words find interactions by these texts.
 
-        What is deleted by now, or has its text by now, is left as it is.
+        What is deleted by now, or is not unsearchable any more, is left as it is.
         """
         ...
 

@@ -61,6 +61,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "key": _word("the fingerprint of the credential", "key:8f2a11c0d3e4"),
     "user": _word("who called, where that is known", "user:ada"),
     "thread": Field(Kind.ID, "the conversation", "thread:66f1c0ffee0123456789abcd"),
+    "replay_of": Field(Kind.ID, "the interaction whose request was sent again", "replay_of:66f1c0ffee0123456789abcd"),
     "tag": _word("one of its tags", 'tag:"to read"'),
     "rating": _word("how it was rated", "rating:bad", *RATINGS),
     "tokens": Field(Kind.NUMBER, "all tokens", "tokens:>100k"),

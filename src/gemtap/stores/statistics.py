@@ -6,7 +6,8 @@ parts together into rows. Percentiles cannot be added up, so a part has every va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypedDict
 
@@ -85,6 +86,11 @@ class Part(NamedTuple):
     """In the order of `COUNTS`."""
     cost: float
     durations: bytes
-    """Every known duration in milliseconds, an `array('f')`: a part may be large."""
+    """Every known duration in milliseconds, ascending, as `floats` makes them: a part may be large."""
     first_bytes: bytes
     """The same of the time to the first byte."""
+
+
+def floats(values: Iterable[float | None]) -> bytes:
+    """The values that there are, as a `Part` has them. None is below 0: then they sort as their bits do."""
+    return array("f", sorted(max(0.0, value) for value in values if value is not None)).tobytes()

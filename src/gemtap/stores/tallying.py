@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from math import ceil
-from typing import cast
+from typing import Final, cast
 
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.statistics import (
@@ -20,6 +22,9 @@ from gemtap.stores.statistics import (
     StatRow,
     TokenSums,
 )
+
+_FEW: Final = 20_000
+"""Values."""
 
 
 class _Tally:
@@ -49,8 +54,8 @@ class _Tally:
             "tokens": cast(TokenSums, {name: count[name] for name in TOKENS}),
             "cost": self.cost if count["priced"] else None,
             "priced": count["priced"],
-            "duration_ms": percentiles(b"".join(self.durations)),
-            "first_byte_ms": percentiles(b"".join(self.first_bytes)),
+            "duration_ms": percentiles(self.durations),
+            "first_byte_ms": percentiles(self.first_bytes),
             "context": cast(ContextSums, {name: count[name] for name in CONTEXT}),
         }
 
@@ -86,10 +91,41 @@ def bucket_start(moment: datetime, bucket: Bucket) -> datetime:
             return hour.replace(hour=0, day=1)
 
 
-def percentiles(values: bytes) -> Percentiles:
-    """The percentiles of an `array('f')`."""
-    ordered = sorted(array("f", values))
-    if not ordered:
+def buckets_between(first: datetime, last: datetime, bucket: Bucket) -> list[datetime]:
+    """Where each bucket begins, from one up to and with another, those too in which nothing was."""
+    found = [first]
+    while found[-1] < last:
+        # From the first of a month 31 days lead into the next one.
+        step = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}.get(bucket)
+        found.append(bucket_start(found[-1] + (step or timedelta(days=31)), bucket))
+    return found
+
+
+def percentiles(parts: Sequence[bytes]) -> Percentiles:
+    """The percentiles of all values of the parts, each of which is as `statistics.floats` makes it."""
+    known = [array("I", part) for part in parts if part]
+    count = sum(map(len, known))
+    if not count:
         return {"p50": None, "p95": None, "p99": None}
-    p50, p95, p99 = (round(ordered[ceil(len(ordered) * share / 100) - 1], 3) for share in (50, 95, 99))
+    # One part is in order. Few values are soon put in order; among many it is quicker to look for the right ones.
+    ordered: Sequence[int] | None = None
+    if len(known) == 1:
+        ordered = known[0]
+    elif count <= _FEW:
+        ordered = sorted(chain.from_iterable(known))
+    ranks = [ceil(count * share / 100) for share in (50, 95, 99)]
+    bits = [ordered[rank - 1] if ordered else _of_rank(known, rank) for rank in ranks]
+    p50, p95, p99 = (round(value, 3) for value in array("f", array("I", bits).tobytes()))
     return {"p50": p50, "p95": p95, "p99": p99}
+
+
+def _of_rank(parts: Sequence[array[int]], rank: int) -> int:
+    """Of all values of the ordered parts the one of this rank, the smallest having rank 1: halving where it may be."""
+    low, high = min(part[0] for part in parts), max(part[-1] for part in parts)
+    while low < high:
+        middle = (low + high) // 2
+        if sum(bisect_right(part, middle) for part in parts) >= rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -69,8 +69,9 @@ class Exchange:
         upstream: str | None,
         version: str,
         length: int | None,
+        replay_of: str | None = None,
     ) -> None:
-        """The request's head has arrived. `length` is its Content-Length."""
+        """The request's head has arrived. `length` is its Content-Length; `replay_of` says whose it is sent again."""
         self._request.expect(length)
         head: RequestHead = {
             "format": 1,
@@ -87,6 +88,8 @@ class Exchange:
             "upstream_path": upstream_path,
             "upstream": upstream,
         }
+        if replay_of is not None:
+            head["replay_of"] = replay_of
         self._write(Kind.REQUEST, 0, head)
 
     def request_body(self, piece: bytes) -> None:

@@ -19,8 +19,8 @@ from bson import ObjectId
 
 from gemtap.amounts import in_words
 from gemtap.incident import Incident, IncidentKind, now
-from gemtap.stores.base import Cursor, Filter, Space, Store
-from gemtap.stores.filter import Condition, Is
+from gemtap.stores.base import Cursor, Filter, Space, Store, StoreError
+from gemtap.stores.filter import Condition, Is, asks_for_words
 
 _LOOKED_AT: Final = 200
 """Interactions that are looked at together."""
@@ -84,7 +84,13 @@ async def prune(
     store: Store, retention: Retention, at: datetime, *, dry_run: bool = False, progress: Progress | None = None
 ) -> Pruned:
     """Delete what may not stay, as of this moment, and write down in the store that it was. Raises StoreError."""
-    done = Pruned(before=await store.space(settled=True))
+    if retention.keep is not None and asks_for_words(retention.keep) and await store.unsearchable(limit=1):
+        raise StoreError(
+            "Nothing was pruned: what is to be kept is told by words, and not everything is searchable yet. "
+            "`gemtap serve` makes it so in the background; try again later."
+        )
+    before = await store.space(settled=True)
+    done = Pruned(before=before)
     work = _Pruning(store, retention, done, dry_run=dry_run, progress=progress or (lambda *_: None))
     try:
         if retention.older_than is not None:
@@ -95,12 +101,19 @@ async def prune(
         if done.deleted and not dry_run:
             # Also of what was deleted before it was interrupted.
             await store.put_incidents([_incident(done)])
+<<<<<<< HEAD
     if not dry_run:
         if done.deleted:
             await store.sweep()
             await store.tidy_search()
         await work.give_back()
+=======
+    if done.deleted and not dry_run:
+        await work.reclaim()
+>>>>>>> main
     done.after = await store.space(settled=True)
+    # Who records meanwhile takes some of it at once.
+    done.given_back = max(0, (before.used + before.free) - (done.after.used + done.after.free))
     return done
 
 
@@ -129,26 +142,29 @@ class _Pruning:
             await self._delete(goes, total)
 
     async def by_size(self, most: int) -> None:
-        """Delete the oldest interactions until the store takes up no more than so many bytes."""
-        assert self._done.before is not None
-        # MongoDB tells a minute later what was freed. What is in it shrinks at once, and the rest with it.
-        share = self._done.before.used / max(self._done.before.content, 1)
-        left = share * (await self._store.space()).content
+        """Delete the oldest interactions until the store takes up no more than so many bytes.
+
+        In rounds: what an interaction alone has of the store, and others do not share, is only known once it is gone.
+        """
+        if self._done.deleted and not self._dry_run:
+            await self.reclaim()
+        left = await self._size()
         count = await self._store.count(Filter())
-        per_item = left / max(count, 1)
         if self._dry_run:
-            left -= per_item * self._done.deleted
+            left -= left / max(count, 1) * self._done.deleted
         if left <= most:
             return
+        in_round = _round(left, most, count)
         async for batch in self._oldest(Filter()):
             there = [item for item in batch if not await self._would_be_gone(item)]
             goes = [item for item in there if not await self._stays(item, since=None)]
             self._done.kept += len(there) - len(goes)
-            while goes and left > most:
-                some = goes[: max(_SMALLEST, min(_LARGEST, int((left - most) / per_item)))]
-                goes = goes[len(some) :]
+            while goes:
+                some, goes = goes[:in_round], goes[in_round:]
                 await self._delete(some, None)
+                in_round -= len(some)
                 if self._dry_run:
+<<<<<<< HEAD
                     left -= per_item * len(some)
                 else:
                     left = (await self._store.space()).content * share
@@ -158,16 +174,34 @@ class _Pruning:
             if left <= most:
                 return
         self._done.too_large = True
+=======
+                    left -= left / max(count, 1) * len(some)
+                elif not in_round:
+                    await self.reclaim()
+                    left = await self._size()
+                count -= len(some)
+                if left <= most:
+                    return
+                if not in_round:
+                    in_round = _round(left, most, count)
+        if not self._dry_run:
+            await self.reclaim()
+            left = await self._size()
+        self._done.too_large = left > most
+>>>>>>> main
 
-    async def give_back(self) -> None:
-        """Give the room that is free back to the disk."""
-        while True:
-            started = time.monotonic()
-            given = await self._store.give_back()
-            if not given:
-                return
-            self._done.given_back += given
-            await asyncio.sleep(time.monotonic() - started)
+    async def _size(self) -> float:
+        """What the store takes up. MongoDB tells a minute later what was freed; what is in it shrinks at once."""
+        assert self._done.before is not None
+        share = self._done.before.used / max(self._done.before.content, 1)
+        return share * (await self._store.space()).content
+
+    async def reclaim(self) -> None:
+        """Free what was deleted, and give it back to the disk."""
+        await self._store.tidy_search()
+        async for done, of in self._store.reclaim():
+            self._progress(self._done, done, of)
+            await asyncio.sleep(0)
 
     async def _oldest(self, where: Filter) -> AsyncIterator[list[dict[str, Any]]]:
         after: Cursor | None = None
@@ -215,6 +249,11 @@ class _Pruning:
             self._done.note(some)
             self._progress(self._done, self._looked_at + len(some), total)
         self._progress(self._done, self._looked_at, total)
+
+
+def _round(left: float, most: int, count: int) -> int:
+    """How many to delete before looking again: less than the average says, for the oldest may be the largest."""
+    return max(_SMALLEST, count // 100, int(0.7 * (left - most) / left * count))
 
 
 def _next_step(size: int, took: float) -> int:

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemtap.stores.fields import FIELDS
-from gemtap.stores.filter import Condition, Filter, Is, IsSet, StartsWith, Test, Within
+from gemtap.stores.filter import Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
 from gemtap.stores.mongo.conditions import PATHS
 from gemtap.stores.query import MAX_LENGTH, BadQuery, parse
 from gemtap.stores.sqlite.conditions import COLUMNS
+from gemtap.stores.words import words_of
 
 NOW = datetime(2026, 3, 14, 12, 30, tzinfo=UTC)
 ID = "66f1c0ffee0123456789abcd"
@@ -70,6 +71,38 @@ def test_a_condition_is_a_field_and_what_its_value_may_be(query: str, field: str
     assert parse(f"-{query}", NOW) == Filter(Condition(field, tuple(tests), negated=True))
 
 
+@pytest.mark.parametrize(
+    ("query", "tests"),
+    [
+        ("timeout", [Says(("timeout",))]),
+        ("TimeOut!", [Says(("timeout",))]),
+        ('"connection refused"', [Says(("connection", "refused"))]),
+        ("connection_refused", [Says(("connection", "refused"))]),
+        ("src/app.py:12", [Says(("src", "app", "py", "12"))]),
+        ("a,b", [Says(("a", "b"))]),
+        ("connec*", [Says(("connec",), begins=True)]),
+        ("src/conn*", [Says(("src", "conn"), begins=True)]),
+        ('"connec*"', [Says(("connec",))]),
+        ("接続*", [Says(("接", "続"))]),
+        (r'"say \"so\""', [Says(("say", "so"))]),
+        ("text:timeout", [Says(("timeout",))]),
+        ('text:timeout,"not found",con*', [Says(("timeout",)), Says(("not", "found")), Says(("con",), begins=True)]),
+        ('"std::vector"', [Says(("std", "vector"))]),
+        ("3d", [Says(("3d",))]),
+    ],
+)
+def test_what_is_no_condition_is_words(query: str, tests: list[Test]) -> None:
+    assert parse(query, NOW) == Filter(Condition("text", tuple(tests)))
+    assert parse(f"-{query}", NOW) == Filter(Condition("text", tuple(tests), negated=True))
+    assert parse(f"model:a {query} status:429", NOW).terms[1] == Condition("text", tuple(tests))
+
+
+def test_words_beside_each_other_are_one_condition_each() -> None:
+    assert parse("connection -refused", NOW) == Filter(
+        Condition("text", (Says(("connection",)),)), Condition("text", (Says(("refused",)),), negated=True)
+    )
+
+
 def test_conditions_stand_beside_each_other() -> None:
     assert parse("  model:a\tstatus:429\n", NOW) == Filter(model="a", status=429)
     assert parse("", NOW) == parse(" ", NOW) == Filter()
@@ -112,6 +145,21 @@ def test_a_filter_by_name_is_the_same_as_one_by_query() -> None:
         ("model:a status:", "status: lacks a value"),
         ("model:a,", "model:a, lacks a value"),
         ('model:"a b', 'The quote that begins with "a is not closed'),
+        ('x "a b', 'The quote that begins with "a is not closed'),
+        ("***", "'***' has no word in it: those are letters and digits."),
+        ("x -=>", "'=>' has no word in it"),
+        ('""', "has no word in it"),
+        ("text:*", "text: '*' has no word in it: those are letters and digits. Such as text:"),
+        ("text:", "text: lacks a value"),
+        ("co*", "'co*' is too short: the beginning of a word has 3 characters or more."),
+        ("src/ap*", "too short"),
+        ("--flag", "A minus stands right before a condition or a word. To find the text -flag, quote it."),
+        ("a - b", "A minus stands right before"),
+        ('"a"b', "b is out of place"),
+        ('a"b"', '"b" is out of place'),
+        ("std::vector", "There is no field 'std'."),
+        ("std::vector", "A text with a colon in it has to be in quotes."),
+        ("a " * 65, "A query has up to 64 words, not 65"),
         ("model:a\0", "zero byte"),
         ("model:\ud800", "no UTF-8"),
         ("model:" + "a" * MAX_LENGTH, "up to 2,000 characters"),
@@ -129,6 +177,18 @@ def test_every_field_has_its_place_in_both_stores_and_an_example_that_parses(nam
     assert term.field == name
     assert name in COLUMNS
     assert name in PATHS
+
+
+@given(st.text(st.sampled_from('ab -:,"\\*()^{}+é接0'), max_size=30))
+def test_words_in_a_filter_are_letters_and_digits_whatever_was_written(text: str) -> None:
+    """And so no query can bring a database's own syntax with it."""
+    try:
+        terms = parse(text, NOW).terms
+    except BadQuery:
+        return
+    for word in [word for term in terms for test in term.tests if isinstance(test, Says) for word in test.words]:
+        assert word.isalnum()
+        assert words_of(word) == [word]
 
 
 @given(st.text())

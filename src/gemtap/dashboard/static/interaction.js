@@ -118,6 +118,33 @@ function annotate(section) {
   });
 }
 
+/** Send the request again, and go to what becomes of it as soon as there is a page of that. */
+function replayed(button) {
+  const status = document.getElementById("replay-status");
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    status.textContent = "Sending…";
+    try {
+      const { id } = await change("POST", `/api/interactions/${button.dataset.replay}/replay`, {});
+      for (let look = 0; look < 40; look += 1) {
+        if ((await fetch(`/interactions/${id}`)).ok) {
+          location.assign(`/interactions/${id}`);
+          return;
+        }
+        await new Promise((wake) => setTimeout(wake, 250));
+      }
+      throw new Error("It was sent, and is not recorded yet.");
+    } catch (error) {
+      status.textContent = error.message;
+      button.disabled = false;
+    }
+  });
+}
+
+const again = document.querySelector("[data-replay]");
+if (again) replayed(again);
+
 const yours = document.getElementById("yours");
 if (yours) annotate(yours);
 

@@ -14,6 +14,7 @@ from gemtap.stores.mongo.documents import FileId
 from gemtap.stores.mongo.inserting import insert_absent
 
 BUCKET: Final = "gemini_bodies"
+BUCKET_COLLECTIONS: Final = (f"{BUCKET}.files", f"{BUCKET}.chunks")
 
 
 class BodyFiles:

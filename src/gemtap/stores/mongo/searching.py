@@ -16,6 +16,12 @@ FIELD: Final = "search"
 
 WORDS: Final = f"{FIELD}.words"
 
+UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
+"""The query for what has no words, or has a null among them; the index has it in the order of time."""
+
+MADE_DUE: Final = {WORDS: None}
+"""What is added to the set so that the words are told once more; until then those that are there hold."""
+
 _TEXT: Final = f"{FIELD}.text"
 
 
@@ -37,3 +43,8 @@ def says(test: Says) -> dict[str, Any]:
         # Words are letters and digits: none means anything in a regular expression.
         clauses.append({_TEXT: {"$regex": f" {' '.join(test.words)}{'' if test.begins else ' '}"}})
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
+
+
+def says_not(said: list[dict[str, Any]]) -> dict[str, Any]:
+    """The query for texts of which none of these queries holds: texts that are known."""
+    return {"$nor": said, _TEXT: {"$ne": None}}

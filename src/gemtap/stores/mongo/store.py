@@ -19,11 +19,14 @@ from pymongo.errors import OperationFailure
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Record, Space, StoreUnavailable
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Space, StoreUnavailable
+from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
+from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
 from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
 from gemtap.stores.mongo.errors import translated
-from gemtap.stores.mongo.files import BodyFiles
+from gemtap.stores.mongo.files import BUCKET_COLLECTIONS, BodyFiles
+from gemtap.stores.mongo.hinting import Index, find
 from gemtap.stores.mongo.inserting import insert_absent
 from gemtap.stores.mongo.integrity import verify
 from gemtap.stores.mongo.queries import (
@@ -31,19 +34,18 @@ from gemtap.stores.mongo.queries import (
     INDEXES,
     NEWEST_FIRST,
     OLDEST_FIRST,
-    UNSEARCHABLE,
+    SUPERSEDED,
     WITHOUT_BODIES,
     WITHOUT_RAW,
+    index_for,
     oldest_selection,
     scan_selection,
     selection,
 )
-from gemtap.stores.mongo.searching import FIELD, searched
-from gemtap.stores.mongo.statistics import read_parts
+from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds_up, page_of
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import rows_of
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 COLLECTION: Final = "gemini_interactions"
@@ -66,6 +68,7 @@ class MongoStore:
         self._interactions: AsyncCollection[RawBSONDocument] = self._database[COLLECTION].with_options(RAW_OPTIONS)
         self._plain: AsyncCollection[Any] = self._database.get_collection(COLLECTION, _PLAIN)
         """The same, for what only reads fields of it."""
+        self._counts = MongoCounts(self._database, self._plain)
         self._events: AsyncCollection[Any] = self._database.get_collection(EVENTS, _PLAIN)
         self._files = BodyFiles(self._database)
         self._created = False
@@ -95,9 +98,10 @@ class MongoStore:
             for record in stored:
                 for file_id, content in record.files.values():
                     await self._files.keep(file_id, content)
-            present = await insert_absent(self._interactions, [record.document for record in stored])
-            if present:
-                await self._replace_interrupted([stored[position] for position in present])
+            async with self._counts.changing(record.document["timestamp"] for record in records):
+                present = await insert_absent(self._interactions, [record.document for record in stored])
+                if present:
+                    await self._replace_interrupted([stored[position] for position in present])
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -118,8 +122,15 @@ class MongoStore:
         """A page of the list, newest first."""
         after = Cursor.decode(cursor) if cursor is not None else None
         with translated(self._description):
-            found = self._interactions.find(selection(where, after), WITHOUT_BODIES, sort=NEWEST_FIRST, limit=limit + 1)
-            return page_of([from_stored(document) async for document in found], limit)
+            found = await find(
+                self._interactions,
+                selection(where, after),
+                WITHOUT_BODIES,
+                sort=NEWEST_FIRST,
+                limit=limit + 1,
+                index=index_for(where),
+            )
+            return page_of([from_stored(document) for document in found], limit)
 
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
         """Documents without bodies by (`recorded_at`, `_id`) ascending."""
@@ -136,7 +147,7 @@ class MongoStore:
         last = _place(newest.items[0]) if newest.items else None
         after: Cursor | None = None
         while last is not None:
-            batch = await self._batch(scan_selection(where, after, last))
+            batch = await self._batch(scan_selection(where, after, last), index_for(where))
             if not batch:
                 return
             while batch:
@@ -153,7 +164,9 @@ class MongoStore:
         with translated(self._description):
             if not fields:
                 return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
-            done = await self._interactions.update_one({"_id": id_}, {"$set": fields})
+            # The note is among what searches for words go through.
+            due = {"$addToSet": MADE_DUE} if "note" in fields else {}
+            done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
     async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
@@ -181,10 +194,15 @@ class MongoStore:
     async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
         """Documents without bodies, oldest first."""
         with translated(self._description):
-            found = self._interactions.find(
-                oldest_selection(where, after), WITHOUT_BODIES, sort=OLDEST_FIRST, limit=limit
+            found = await find(
+                self._interactions,
+                oldest_selection(where, after),
+                WITHOUT_BODIES,
+                sort=OLDEST_FIRST,
+                limit=limit,
+                index=index_for(where),
             )
-            return [from_stored(document) async for document in found]
+            return [from_stored(document) for document in found]
 
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
@@ -196,7 +214,12 @@ class MongoStore:
         if not ids:
             return 0
         with translated(self._description):
-            done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
+            begun = [
+                each["timestamp"]
+                async for each in self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
+            ]
+            async with self._counts.changing(begun):
+                done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
             await self._files.delete_of(ids)
         return done.deleted_count
 
@@ -221,15 +244,15 @@ class MongoStore:
             content=int(figures["dataSize"]),
         )
 
-    async def give_back(self) -> int:
+    async def reclaim(self) -> AsyncIterator[Progress]:
         """Nothing: MongoDB uses the room again, and gives it back to the disk when it is told to compact."""
-        return 0
+        return
+        yield
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
         with translated(self._description):
-            parts = await read_parts(self._plain, where, bucket, by)
-        return await asyncio.to_thread(rows_of, parts, bucket)
+            return await statistics(self._counts, where, bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
@@ -251,7 +274,7 @@ class MongoStore:
             return
         with translated(self._description):
             changes = [
-                UpdateOne({"_id": id_, FIELD: None}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
+                UpdateOne({"_id": id_, **UNSEARCHABLE}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
                 for id_, text in texts.items()
             ]
             await self._interactions.bulk_write(changes, ordered=False)
@@ -283,31 +306,37 @@ class MongoStore:
         with translated(self._description):
             await self._database.command("ping")
 
-    async def _batch(self, query: Mapping[str, Any]) -> deque[RawBSONDocument]:
+    async def _batch(self, query: Mapping[str, Any], index: Index | None) -> deque[RawBSONDocument]:
         """The first documents in the order of `OLDEST_FIRST`, undecoded: at most what fits into one answer of 16 MB."""
         with translated(self._description):
             # A negative limit asks for a single batch, be it shorter, and leaves no cursor behind that would time out
             # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
-            found = self._interactions.find(query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH)
-            return deque([document async for document in found])
+            return deque(
+                await find(self._interactions, query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH, index=index)
+            )
 
     async def _create(self) -> None:
         if self._created:
             return
-        try:
-            await self._database.create_collection(
-                COLLECTION,
-                check_exists=False,
-                storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}},
-            )
-        except OperationFailure:
-            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
-            # Whatever else is wrong stops the next line too.
-            pass
+        for name in (COLLECTION, EVENTS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
+            await self._create_collection(name)
         await self._interactions.create_indexes(INDEXES)
+        for name in SUPERSEDED & (await self._interactions.index_information()).keys():
+            await self._interactions.drop_index(name)
+        await self._counts.create()
         await self._events.create_index([("at", -1), ("_id", -1)])
         await self._files.create()
         self._created = True
+
+    async def _create_collection(self, name: str) -> None:
+        try:
+            await self._database.create_collection(
+                name, check_exists=False, storageEngine={"wiredTiger": {"configString": "block_compressor=zstd"}}
+            )
+        except OperationFailure:
+            # It exists already; or the service lets nobody choose the storage engine, and the first write makes it.
+            # Whatever else is wrong stops the making of the indexes too.
+            pass
 
     async def _replace_interrupted(self, present: Sequence[StoredRecord]) -> None:
         """Put records in the place of interrupted ones: of records that were there already when they were inserted.

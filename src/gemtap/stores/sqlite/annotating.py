@@ -10,6 +10,7 @@ from bson import ObjectId
 
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.rows import annotated
+from gemtap.stores.sqlite.search_index import make_due
 
 
 def annotate(connection: sqlite3.Connection, id_: ObjectId, fields: Mapping[str, Any]) -> bool:
@@ -26,6 +27,8 @@ def annotate(connection: sqlite3.Connection, id_: ObjectId, fields: Mapping[str,
         if "tags" in fields:
             connection.execute("DELETE FROM tags WHERE number = ?", (number,))
             insert_tags(connection, number, fields["tags"])
+        if "note" in fields:
+            make_due(connection, number)
     return True
 
 

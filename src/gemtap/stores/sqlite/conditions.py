@@ -29,6 +29,7 @@ COLUMNS: Final = {
     "key": "client_key",
     "user": "client_user",
     "thread": "thread",
+    "replay_of": "replay_of",
     "tag": "tag",  # in a table of its own
     "rating": "rating",
     "tokens": "total_tokens",

@@ -1,10 +1,9 @@
-"""Deleting interactions, and giving the room that they took back to the disk, a little at a time."""
+"""Deleting interactions, and what the file takes up."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
 from bson import ObjectId
 
@@ -12,9 +11,6 @@ from gemtap.stores.base import Space
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.linking import delete_links
-
-_PAGES_AT_ONCE: Final = 512
-"""Pages that go back to the disk in one transaction: two megabytes, a few milliseconds."""
 
 
 def delete(connection: sqlite3.Connection, bodies: BodyStore, ids: Sequence[ObjectId]) -> int:
@@ -32,7 +28,10 @@ def _delete(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId) ->
 
 
 def delete_row(connection: sqlite3.Connection, bodies: BodyStore, number: int) -> None:
-    """Delete a row with its bodies and its links, within a transaction of the caller's. Its tags go by themselves."""
+    """Delete a row and its links, within a transaction of the caller's. Its tags go by themselves.
+
+    What of its bodies nobody else has is freed later, by `sweeping.sweep`.
+    """
     id_, *references = connection.execute(
         "DELETE FROM interactions WHERE number = ?"
         " RETURNING id, request_raw, request_value, response_raw, response_value",
@@ -58,12 +57,12 @@ def space(connection: sqlite3.Connection) -> Space:
     return Space(used=used, free=page * free, content=used - packed * deleted // max(deleted + there, 1))
 
 
-def give_back(connection: sqlite3.Connection) -> int:
-    """Give some pages back to the disk, and say how many bytes that were.
+def fold_in(connection: sqlite3.Connection) -> None:
+    """Fold the write-ahead log into the file, which gets shorter by it.
 
-    The file itself gets shorter when the write-ahead log is folded into it. That waits for no reader here: PASSIVE
-    stalls nobody, and where a reader is in the way the next checkpoint does it.
+    PASSIVE stalls nobody, and waits for nobody: where a reader is in the way the next checkpoint does it.
     """
+<<<<<<< HEAD
     before = _number(connection, "page_count")
     if _number(connection, "freelist_count"):
         # It does its work row by row, a page each. Rows without columns are none to a cursor, which would stop at the
@@ -73,6 +72,9 @@ def give_back(connection: sqlite3.Connection) -> int:
     if not given:
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
     return given * _number(connection, "page_size")
+=======
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+>>>>>>> main
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

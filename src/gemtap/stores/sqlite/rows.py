@@ -50,6 +50,7 @@ def columns(document: Interaction) -> dict[str, SqlValue]:
         "total_tokens": tokens["total"],
         "cost_usd": cost["usd"] if cost else None,
         "rating": document["rating"],
+        "replay_of": document["replay_of"].binary if "replay_of" in document else None,
         **{f"context_{name}": context.get(name) for name in CONTEXT},
         "document": _pack(to_json(summary_of(document))),
         "chunks": None if chunks is None else _pack(chunks),
@@ -63,6 +64,8 @@ def summary(packed: bytes) -> dict[str, Any]:
     document["_id"] = ObjectId(document["_id"])
     document["timestamp"] = datetime.fromisoformat(document["timestamp"])
     document["recorded_at"] = datetime.fromisoformat(document["recorded_at"])
+    if "replay_of" in document:
+        document["replay_of"] = ObjectId(document["replay_of"])
     thread = document["thread"]
     if thread is not None:
         thread["id"] = ObjectId(thread["id"])

@@ -1,7 +1,8 @@
 """The index of words: written here, read by `searching`.
 
-Each interaction has a place: the second in which its request was received, and a number within that second. FTS5 gives
-what it finds in the order of places, either way, and so a search is a list in the order of time from its first row on.
+Each interaction has a place: the half hour in which its request was received, and a number within that. FTS5 gives what
+it finds in the order of places, either way, and so a search is a list in the order of time from its first rows on.
+Finer places would cost more: FTS5 keeps the distance to the next place with each word, and most are next to each other.
 
 Beside its words an interaction has marks: words that no text can have, one for each of its values that lists are
 filtered by. A frequent word together with a rare value is then found by the index as well.
@@ -21,17 +22,20 @@ from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.rows import SqlValue
 from gemtap.stores.words import words_of
 
-NUMBER_BITS: Final = 16
-"""Of a place: more interactions in one second than any tap takes."""
+_HALF_HOUR_BITS: Final = 11
+"""It has 2,048 seconds."""
 
-PART_BITS: Final = NUMBER_BITS + 22
+NUMBER_BITS: Final = 22
+"""Of a place: numbers for 2,000 interactions a second all through the half hour."""
+
+PART_BITS: Final = NUMBER_BITS + 11
 """The bits of a place below those that say which part it is in."""
 
-MARKED: Final = (
-    *("provider", "operation", "model", "model_version", "outcome", "status", "error", "finish_reason"),
-    *("client", "key", "user", "thread"),
-)
-"""The fields whose values are marks: they never change."""
+MARKED: Final = ("operation", "model", "outcome", "status", "error", "finish_reason", "client", "key", "user", "thread")
+"""The fields whose values are marks: they never change, and some of their values are rare."""
+
+_ORDINARY: Final = frozenset({"complete", 200, 0, "STOP", "stop", "generateContent", "streamGenerateContent"})
+"""Values that most interactions have: a mark would save nothing."""
 
 _WORTH_TIDYING: Final = 1_000
 """Deleted interactions of a part, at least, for which what is left of it is made anew."""
@@ -45,15 +49,23 @@ EVERYTHING: Final = _MARK + "every"
 _ROW: Final = ", ".join(("number", "timestamp", *(COLUMNS[field] for field in MARKED)))
 
 
-def mark(field: str, value: SqlValue) -> str:
-    """The mark of a value. Others may have the same, though hardly ever: the row decides."""
-    text = value.hex() if isinstance(value, bytes) else str(value)
+def mark(field: str, value: SqlValue) -> str | None:
+    """The mark of a value, if it has one. Others may have the same, though hardly ever: the row decides."""
+    if value is None or value in _ORDINARY:
+        return None
+    # A flag is True before it is stored and 1 afterwards.
+    text = value.hex() if isinstance(value, bytes) else str(int(value) if isinstance(value, bool) else value)
     return _MARK + blake2b(f"{field}={text}".encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
-def place_of_second(second: int) -> int:
-    """The first place of a second, counted from 1970."""
-    return second << NUMBER_BITS
+def first_place(milliseconds: int) -> int:
+    """The first place of the half hour of a moment since 1970."""
+    return milliseconds // 1000 >> _HALF_HOUR_BITS << NUMBER_BITS
+
+
+def last_place(milliseconds: int) -> int:
+    """The last place of that half hour."""
+    return first_place(milliseconds) + (1 << NUMBER_BITS) - 1
 
 
 def table_of(part: int) -> str:
@@ -73,39 +85,43 @@ def make_due(connection: sqlite3.Connection, number: int) -> None:
 
 def index(connection: sqlite3.Connection, number: int, row: Mapping[str, Any], text: str) -> None:
     """Make a row found by the words of a text. Within a transaction of the caller's."""
-    connection.execute("UPDATE search_places SET interaction = NULL WHERE interaction = ?", (number,))
-    place = _free_place(connection, row["timestamp"] // 1000)
+    _leave_place(connection, number)
+    place = _free_place(connection, row["timestamp"])
     if place is None:
         return
     part = place >> PART_BITS
-    if connection.execute("INSERT OR IGNORE INTO search_parts VALUES (?)", (part,)).rowcount:
+    if connection.execute("INSERT OR IGNORE INTO search_parts (part) VALUES (?)", (part,)).rowcount:
         # `ascii` splits at what is neither a letter nor a digit in ASCII: at the spaces that are put here.
         connection.execute(
             f"CREATE VIRTUAL TABLE {table_of(part)} USING fts5(text, content='', columnsize=0, tokenize='ascii')"
         )
     connection.execute("INSERT INTO search_places VALUES (?, ?)", (place, number))
+    connection.execute("UPDATE search_parts SET places = places + 1 WHERE part = ?", (part,))
     words = " ".join([*words_of(text), EVERYTHING, *_marks(row)])
     connection.execute(f"INSERT INTO {table_of(part)} (rowid, text) VALUES (?, ?)", (place, words))  # noqa: S608
 
 
-def _free_place(connection: sqlite3.Connection, second: int) -> int | None:
-    """None where there is none: of 65,536 interactions in one second the last are found by no word."""
-    first, after = place_of_second(second), place_of_second(second + 1)
-    (last,) = connection.execute(
-        "SELECT max(place) FROM search_places WHERE place >= ? AND place < ?", (first, after)
+def _leave_place(connection: sqlite3.Connection, number: int) -> None:
+    left = connection.execute(
+        "UPDATE search_places SET interaction = NULL WHERE interaction = ? RETURNING place", (number,)
+    ).fetchall()
+    for (place,) in left:
+        connection.execute("UPDATE search_parts SET deleted = deleted + 1 WHERE part = ?", (place >> PART_BITS,))
+
+
+def _free_place(connection: sqlite3.Connection, milliseconds: int) -> int | None:
+    """None where there is none: of four million interactions in half an hour the last are found by no word."""
+    first, last = first_place(milliseconds), last_place(milliseconds)
+    (taken,) = connection.execute(
+        "SELECT max(place) FROM search_places WHERE place BETWEEN ? AND ?", (first, last)
     ).fetchone()
-    if last is None:
+    if taken is None:
         return first
-    return last + 1 if last + 1 < after else None
+    return taken + 1 if taken < last else None
 
 
 def _marks(row: Mapping[str, Any]) -> Iterator[str]:
-    for field in MARKED:
-        value = row[COLUMNS[field]]
-        if field == "error":
-            value = 1 if value else None  # nobody looks for the many that went well
-        if value is not None:
-            yield mark(field, value)
+    return filter(None, (mark(field, row[COLUMNS[field]]) for field in MARKED))
 
 
 def index_texts(connection: sqlite3.Connection, texts: Mapping[ObjectId, str]) -> None:
@@ -126,24 +142,23 @@ def index_texts(connection: sqlite3.Connection, texts: Mapping[ObjectId, str]) -
 
 def tidy(connection: sqlite3.Connection) -> None:
     """Drop the parts that are mostly of what was deleted. What is left of them is due once more."""
-    for part in read_parts(connection):
-        _tidy(connection, part)
+    mostly_deleted = connection.execute(
+        "SELECT part FROM search_parts WHERE deleted = places OR (2 * deleted > places AND deleted >= ?)",
+        (_WORTH_TIDYING,),
+    ).fetchall()
+    for (part,) in mostly_deleted:
+        _drop(connection, part)
 
 
-def _tidy(connection: sqlite3.Connection, part: int) -> None:
-    bounds = (part << PART_BITS, ((part + 1) << PART_BITS) - 1)
+def _drop(connection: sqlite3.Connection, part: int) -> None:
+    places = (part << PART_BITS, ((part + 1) << PART_BITS) - 1)
     with transaction(connection, "IMMEDIATE"):
-        places, alive = connection.execute(
-            "SELECT count(*), count(interaction) FROM search_places WHERE place BETWEEN ? AND ?", bounds
-        ).fetchone()
-        deleted = places - alive
-        if alive and (deleted < alive or deleted < _WORTH_TIDYING):
-            return
+        if not connection.execute("DELETE FROM search_parts WHERE part = ?", (part,)).rowcount:
+            return  # another process has done it
         connection.execute(
             "INSERT OR IGNORE INTO search_due SELECT interaction FROM search_places "
             "WHERE place BETWEEN ? AND ? AND interaction IS NOT NULL",
-            bounds,
+            places,
         )
-        connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", bounds)
-        connection.execute("DELETE FROM search_parts WHERE part = ?", (part,))
+        connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", places)
         connection.execute(f"DROP TABLE {table_of(part)}")

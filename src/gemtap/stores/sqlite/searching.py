@@ -11,8 +11,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.fields import FIELDS, Kind
-from gemtap.stores.filter import TEXT, Condition, Is, Says, Within
+from gemtap.stores.filter import TEXT, Condition, Is, Says, Within, asks_for_words
 from gemtap.stores.paging import milliseconds, milliseconds_up
 from gemtap.stores.sqlite.conditions import clauses_of, plain
 from gemtap.stores.sqlite.rows import SqlValue
@@ -21,26 +20,25 @@ from gemtap.stores.sqlite.search_index import (
     MARKED,
     NUMBER_BITS,
     PART_BITS,
+    first_place,
+    last_place,
     mark,
-    place_of_second,
     read_parts,
     table_of,
 )
 
 _ENDS: Final = (-(2**63), 2**63 - 1)
 
-
-def asks_for_words(where: Filter) -> bool:
-    """Whether the index of words is to be asked."""
-    return any(term.field == TEXT for term in where.terms)
+_Row = tuple[int, int, bytes, int]
+"""Place, time, id and number."""
 
 
 def selection(connection: sqlite3.Connection, where: Filter) -> tuple[list[str], list[SqlValue]]:
     """The conditions of any filter, and their parameters: words are looked up first. Within one transaction."""
     if not asks_for_words(where):
         return clauses_of(where)
-    with closing(found_rows(connection, where, "number", newest_first=True)) as rows:
-        return ["number IN (SELECT value FROM json_each(?))"], [json.dumps([number for (number,) in rows])]
+    with closing(_found(connection, where, newest_first=True)) as numbers:
+        return ["number IN (SELECT value FROM json_each(?))"], [json.dumps(list(numbers))]
 
 
 def found_rows(
@@ -52,10 +50,24 @@ def found_rows(
     after: Cursor | None = None,
     last: Cursor | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
-    """These columns of what matches, in order, from just after one place on and, if it is given, up to another.
+    """These columns of what matches, in order, from just after one moment on and, if it is given, up to another.
 
     To be closed, and read within one transaction, which keeps the parts there that were there at the beginning.
     """
+    with closing(_found(connection, where, newest_first=newest_first, after=after, last=last)) as numbers:
+        for number in numbers:
+            yield connection.execute(f"SELECT {columns} FROM interactions WHERE number = ?", (number,)).fetchone()  # noqa: S608
+
+
+def _found(
+    connection: sqlite3.Connection,
+    where: Filter,
+    *,
+    newest_first: bool,
+    after: Cursor | None = None,
+    last: Cursor | None = None,
+) -> Generator[int, None, None]:
+    """The numbers of the rows."""
     match = _match(where)
     clauses, parameters = clauses_of(Filter(*(term for term in where.terms if term.field != TEXT)))
     for cursor, operator in ((after, "<" if newest_first else ">"), (last, ">=" if newest_first else "<=")):
@@ -69,7 +81,7 @@ def found_rows(
             continue
         table = table_of(part)
         rows = connection.execute(
-            f"SELECT place, timestamp, id, {columns} FROM {table} "  # noqa: S608 - our own names
+            f"SELECT place, timestamp, id, number FROM {table} "  # noqa: S608 - our own names
             # CROSS, for SQLite is to keep this order: that of the places.
             f"CROSS JOIN search_places ON place = {table}.rowid CROSS JOIN interactions ON number = interaction "
             f"WHERE {table}.text MATCH ? AND {table}.rowid BETWEEN ? AND ? "
@@ -82,11 +94,11 @@ def found_rows(
             rows.close()
 
 
-def _in_order(rows: Iterator[tuple[Any, ...]], newest_first: bool) -> Iterator[tuple[Any, ...]]:
-    """The rows without what orders them. Places are in the order of seconds: within each it is made here."""
-    for _, second in groupby(rows, lambda row: row[0] >> NUMBER_BITS):
-        for row in sorted(second, key=lambda row: row[1:3], reverse=newest_first):
-            yield row[3:]
+def _in_order(rows: Iterator[_Row], newest_first: bool) -> Iterator[int]:
+    """The numbers of the rows. Places are in the order of half hours: within each it is made here."""
+    for _, half_hour in groupby(rows, lambda row: row[0] >> NUMBER_BITS):
+        for row in sorted(half_hour, key=lambda row: row[1:3], reverse=newest_first):
+            yield row[3]
 
 
 def _places(where: Filter, oldest: Cursor | None, newest: Cursor | None) -> tuple[int, int]:
@@ -100,9 +112,9 @@ def _places(where: Filter, oldest: Cursor | None, newest: Cursor | None) -> tupl
             lows += [milliseconds(bound) for bound in (within.at_least, within.above) if isinstance(bound, datetime)]
             highs += [milliseconds_up(bound) for bound in (within.at_most, within.below) if isinstance(bound, datetime)]
     if lows:
-        low = place_of_second(max(lows) // 1000)
+        low = first_place(max(lows))
     if highs:
-        high = place_of_second(min(highs) // 1000 + 1) - 1
+        high = last_place(min(highs))
     return low, high
 
 
@@ -131,8 +143,5 @@ def _marks(term: Condition) -> str | None:
     values = [plain(test.value) for test in term.tests if isinstance(test, Is)]
     if len(values) < len(term.tests):
         return None
-    if FIELDS[term.field].kind == Kind.FLAG:
-        if not all(values):
-            return None
-        values = [1]
-    return "(" + " OR ".join(f'"{mark(term.field, value)}"' for value in values) + ")"
+    marks = [mark(term.field, value) for value in values]
+    return None if None in marks else "(" + " OR ".join(f'"{each}"' for each in marks) + ")"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from array import array
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,10 +10,9 @@ from bson import ObjectId
 
 from gemtap.stores.base import Filter
 from gemtap.stores.sqlite.conditions import COLUMNS
-from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import where_clause
 from gemtap.stores.sqlite.searching import selection
-from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part
+from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part, floats
 
 _HOUR: Final = 3_600_000
 _DAY: Final = 24 * _HOUR
@@ -30,17 +28,15 @@ _COUNTS: Final = ", ".join(
 
 
 def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-    """The counts of what matches, by hour or day and by the field."""
+    """The counts of what matches, by hour or day and by the field. Within one transaction."""
     start = {None: "0", "hour": f"timestamp / {_HOUR} * {_HOUR}"}.get(bucket, f"timestamp / {_DAY} * {_DAY}")
-    with transaction(connection, "DEFERRED"):
-        clauses, parameters = selection(connection, where)
-        found = connection.execute(
-            f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), "  # noqa: S608 - our own names
-            "floats(request_duration_ms), floats(first_byte_ms) "
-            f"FROM interactions {where_clause(clauses)}GROUP BY 1, 2",
-            parameters,
-        )
-        return list(_parts(found))
+    clauses, parameters = selection(connection, where)
+    found = connection.execute(
+        f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), "  # noqa: S608 - our own names
+        f"floats(request_duration_ms), floats(first_byte_ms) FROM interactions {where_clause(clauses)}GROUP BY 1, 2",
+        parameters,
+    )
+    return list(_parts(found))
 
 
 def _parts(rows: sqlite3.Cursor) -> Iterator[Part]:
@@ -63,13 +59,12 @@ class Floats:
     """The SQL function `floats`: every value that is not NULL, as `stores.statistics.Part` has them."""
 
     def __init__(self) -> None:
-        self._values = array("f")
+        self._values: list[float | None] = []
 
     def step(self, value: float | None) -> None:
         """Take one value."""
-        if value is not None:
-            self._values.append(value)
+        self._values.append(value)
 
     def finalize(self) -> bytes:
         """All of them."""
-        return self._values.tobytes()
+        return floats(self._values)

@@ -1,0 +1,249 @@
+"""Lists and searches in a full store: `python -m bench.search`, about ten minutes for a million interactions."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import platform
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from pymongo import MongoClient
+
+from bench.corpus import NEWEST, small_interactions
+from bench.page import table, write_between_markers
+from gemtap.stores.base import Store
+from gemtap.stores.opening import open_store
+from gemtap.stores.query import parse
+from gemtap.stores.words import words_of
+from tests.mongod import Mongod
+
+_BATCH: Final = 1_000
+_SAMPLE: Final = 20_000
+"""Interactions of which it is counted how many have each word."""
+
+_ROUNDS: Final = 40
+"""Times that each kind of query is asked, each time for other words."""
+
+_PAGE: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """Words by how many of the interactions have them, and pairs that stand in a row."""
+
+    frequent: list[str]
+    """In at least one of ten."""
+    middling: list[str]
+    """In one of a hundred to one of a thousand."""
+    rare: list[str]
+    """In one of ten thousand, or fewer."""
+    pairs: list[str]
+
+
+def vocabulary_of(texts: list[str]) -> Vocabulary:
+    """The words of a sample."""
+    seen: Counter[str] = Counter()
+    pairs: Counter[str] = Counter()
+    for text in texts:
+        words = words_of(text)
+        seen.update(set(words))
+        pairs.update({f"{one} {two}" for one, two in pairwise(words)})
+    n = len(texts)
+    return Vocabulary(
+        frequent=sorted(word for word, count in seen.items() if count >= n / 10),
+        middling=sorted(word for word, count in seen.items() if n / 1_000 <= count <= n / 100),
+        rare=sorted(word for word, count in seen.items() if count <= 2),
+        pairs=sorted(pair for pair, count in pairs.items() if count >= n / 1_000),
+    )
+
+
+def kinds(words: Vocabulary, rng: random.Random) -> dict[str, Callable[[], str]]:
+    """Kinds of queries, each with what makes another one of it."""
+    frequent, middling, rare = (partial(rng.choice, of) for of in (words.frequent, words.middling, words.rare))
+    beginnings = sorted({word[:4] for word in words.middling if len(word) > 4 and not word[0].isdigit()})
+    return {
+        "everything": lambda: "",
+        "one model": lambda: rng.choice(("model:gemini-2.5-pro", "model:gemini-2.5-flash")),
+        "one status in 10,000": lambda: "status:500",
+        "tokens over 100k": lambda: "tokens:>100k",
+        "a frequent word": frequent,
+        "a middling word": middling,
+        "a rare word": rare,
+        "no such word": lambda: "qqqq" + rng.choice(words.rare),
+        "two frequent words": lambda: f"{frequent()} {frequent()}",
+        "a frequent and a rare word": lambda: f"{frequent()} {rare()}",
+        "two middling words": lambda: f"{middling()} {middling()}",
+        "a phrase": lambda: f'"{rng.choice(words.pairs)}"',
+        "the beginning of a word": lambda: rng.choice(beginnings) + "*",
+        "not a frequent word": lambda: f"-{frequent()}",
+        "a frequent word, one model": lambda: f"{frequent()} model:gemini-2.5-pro",
+        "a frequent word, one status in 10,000": lambda: f"{frequent()} status:500",
+        "a middling word, one status in 10,000": lambda: f"{middling()} status:500",
+        "a frequent word, tokens over 100k": lambda: f"{frequent()} tokens:>100k",
+        "a frequent word, seven months ago": lambda: f"{frequent()} until:2025-12-01",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One kind of query."""
+
+    p50: float
+    p95: float
+    """Milliseconds for a page of fifty, what is decoded included."""
+    found: float
+    """Interactions on the page, the median."""
+
+
+async def measure(store: Store, words: Vocabulary, rounds: int) -> dict[str, Measured]:
+    """Every kind of query, in turns. What the first round finds cold is counted too."""
+    makers = kinds(words, random.Random(7))
+    taken: dict[str, list[tuple[float, int]]] = {name: [] for name in makers}
+    for _ in range(rounds):
+        for name, make in makers.items():
+            where = parse(make(), NEWEST)
+            began_at = time.perf_counter()
+            page = await store.page(where, limit=_PAGE)
+            taken[name].append(((time.perf_counter() - began_at) * 1000, len(page.items)))
+    return {
+        name: Measured(
+            statistics.median(ms for ms, _ in each),
+            statistics.quantiles([ms for ms, _ in each], n=20)[18],
+            statistics.median(found for _, found in each),
+        )
+        for name, each in taken.items()
+    }
+
+
+async def load(store: Store, count: int) -> tuple[float, list[str], int]:
+    """Seconds that storing took, a sample of the texts, and the characters of all of them."""
+    await store.open()
+    records = small_interactions(count)
+    seconds, characters = 0.0, 0
+    sample: list[str] = []
+    every = max(1, count // _SAMPLE)
+    stored = 0
+    while batch := list(islice(records, _BATCH)):
+        began_at = time.perf_counter()
+        await store.put(batch)
+        seconds += time.perf_counter() - began_at
+        characters += sum(len(each.text or "") for each in batch)
+        sample += [each.text or "" for each in batch[::every]]
+        stored += len(batch)
+        if stored % 100_000 == 0:
+            print(f"{stored:,} of {count:,} stored", flush=True)
+    return seconds, sample, characters
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """A full store and what was measured in it."""
+
+    name: str
+    count: int
+    seconds: float
+    characters: int
+    whole: int
+    """Bytes."""
+    index: int
+    """Bytes of it that are for searches."""
+    measured: dict[str, Measured]
+
+
+async def in_sqlite(folder: Path, count: int, rounds: int) -> Full:
+    """SQLite with so many interactions."""
+    path = folder / "gemtap.db"
+    store = open_store(f"sqlite:///{path}")
+    try:
+        seconds, sample, characters = await load(store, count)
+        measured = await measure(store, vocabulary_of(sample), rounds)
+    finally:
+        await store.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        (index,) = connection.execute("SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'").fetchone()
+    return Full("SQLite", count, seconds, characters, path.stat().st_size, index, measured)
+
+
+async def in_mongodb(folder: Path, count: int, rounds: int) -> Full:
+    """MongoDB with so many interactions."""
+    with _mongod(folder) as url:
+        store = open_store(f"{url}/search")
+        try:
+            seconds, sample, characters = await load(store, count)
+            measured = await measure(store, vocabulary_of(sample), rounds)
+        finally:
+            await store.close()
+        client: MongoClient[dict[str, Any]] = MongoClient(url)
+        with client:
+            stats = client["search"].command("collStats", "gemini_interactions")
+    whole = stats["storageSize"] + stats["totalIndexSize"]
+    return Full("MongoDB 6.0", count, seconds, characters, whole, stats["indexSizes"]["search"], measured)
+
+
+@contextlib.contextmanager
+def _mongod(folder: Path) -> Iterator[str]:
+    mongod = Mongod(folder / "mongod")
+    mongod.start()
+    try:
+        yield mongod.url
+    finally:
+        mongod.stop()
+
+
+def report(fulls: list[Full]) -> str:
+    """As Markdown."""
+    columns = ["a page of 50: p50, p95", *(f"{full.name}, {full.count:,}" for full in fulls)]
+    rows = []
+    for name in fulls[0].measured:
+        times = [f"{full.measured[name].p50:.1f} ms, {full.measured[name].p95:.1f} ms" for full in fulls]
+        rows.append([name, *times])
+    sizes = "\n".join(
+        f"- {full.name}: {full.count:,} interactions with {full.characters / 1e6:,.0f} MB of text that they added "
+        f"take {full.whole / 1e6:,.0f} MB, of which the index of words is {full.index / 1e6:,.0f} MB "
+        f"({full.index / full.whole:.0%} of all, {full.index / full.characters:.0%} of the text). "
+        f"Storing took {full.seconds:,.0f} s, {full.count / full.seconds:,.0f} a second."
+        for full in fulls
+    )
+    machine = f"{platform.system()} {platform.release()}, {len(os.sched_getaffinity(0))} cores"
+    return (
+        f"{table(columns, rows)}\n\n{sizes}\n\n"
+        "Frequent is a word that one interaction of ten has, or more; middling one of a hundred to one of a thousand; "
+        f"rare one of ten thousand, or fewer. Each kind of query is asked {_ROUNDS} times, each time for other words, "
+        "in turns with the others. The interactions are of a few hundred bytes, spread over a year, their text the "
+        "sources of Python's standard library. "
+        f"{machine}, SQLite {sqlite3.sqlite_version}."
+    )
+
+
+def main() -> None:
+    """Fill, measure, print and write the page's part."""
+    parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
+    parser.add_argument("--sqlite", type=int, default=1_000_000, help="interactions in SQLite")
+    parser.add_argument("--mongodb", type=int, default=100_000, help="interactions in MongoDB; 0 for none")
+    parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the tables")
+    options = parser.parse_args()
+    fulls = []
+    with tempfile.TemporaryDirectory(prefix="gemtap-bench-") as folder:
+        for fill, count in ((in_sqlite, options.sqlite), (in_mongodb, options.mongodb)):
+            if count:
+                fulls.append(asyncio.run(fill(Path(folder), count, _ROUNDS)))
+                print(report(fulls[-1:]), flush=True)
+    text = report(fulls)
+    write_between_markers(options.page, text, part="bench-search")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Two interactions side by side: what each answered, and what that took."""
+
+from __future__ import annotations
+
+import json
+import re
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from gemtap.cli.printing import console
+from gemtap.visible import visible
+
+if TYPE_CHECKING:
+    from gemtap.interaction import Interaction
+
+_MOST_COMPARED: Final = 20_000
+"""Words, of both together: of longer answers only the texts are shown, for comparing them would take minutes."""
+
+
+def answer_text(document: Interaction) -> str:
+    """What was answered, as text: of a conversation what the model said and called, else the body."""
+    from gemtap.conversation import conversation_of
+    from gemtap.conversation.model import Call, Text
+
+    try:
+        conversation = conversation_of(document)
+    except Exception:
+        conversation = None  # shown as what it is, a body
+    if conversation is not None and conversation.answer is not None:
+        parts = []
+        for part in conversation.answer.parts:
+            match part:
+                case Text(text):
+                    parts.append(text)
+                case Call(name, arguments):
+                    parts.append(f"\n→ {name}({json.dumps(arguments, ensure_ascii=False)})\n")
+                case _:
+                    pass
+        return "".join(parts)
+    body = document["response"]["body"] if document["response"] is not None else None
+    match body:
+        case None:
+            return ""
+        case str():
+            return body
+        case bytes():
+            return f"{len(body):,} bytes"
+        case _:
+            return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def figures_of(document: Interaction) -> str:
+    """Status, model, tokens, cost and time in a line."""
+    response, tokens, cost = document["response"], document["tokens"], document["cost"]
+    duration = document["request_duration_ms"]
+    figures = [
+        str(response["status"]) if response is not None else document["outcome"].replace("_", " "),
+        document["model_version"] or document["model"] or document["operation"],
+        "" if tokens["output"] is None else f"{tokens['output']:,} tokens",
+        "" if cost is None else f"${cost['usd']:.6f}",
+        "" if duration is None else f"{duration / 1000:.1f} s",
+    ]
+    return "  ".join(filter(None, figures))
+
+
+def print_side_by_side(old: Interaction, new: Interaction) -> None:
+    """Both answers, with the words that differ marked."""
+    texts = answer_text(old), answer_text(new)
+    table = Table(expand=True, show_lines=False, header_style="bold")
+    for name, document in (("before", old), ("now", new)):
+        table.add_column(Text(f"{name}  {visible(figures_of(document))}"), ratio=1, overflow="fold")
+    table.add_row(*_marked(*texts))
+    console().print(table)
+
+
+def _marked(old: str, new: str) -> tuple[Text, Text]:
+    words = [re.findall(r"\s+|\w+|[^\w\s]", visible(text)) for text in (old, new)]
+    shown = Text(), Text()
+    if sum(map(len, words)) > _MOST_COMPARED:
+        return Text(visible(old)), Text(visible(new))
+    for kind, *places in SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
+        for side, style in ((0, "red"), (1, "green")):
+            start, end = places[2 * side : 2 * side + 2]
+            shown[side].append("".join(words[side][start:end]), style if kind != "equal" else "")
+    return shown

@@ -1,0 +1,180 @@
+"""`gemtap replay`: a recorded request sent again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.comparing import answer_text, figures_of, print_side_by_side
+from gemtap.cli.printing import console, harmless, print_json
+from gemtap.cli.reading import InteractionId, known_id, open_for_writing, unknown
+from gemtap.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from bson import ObjectId
+
+    from gemtap.interaction import Interaction
+    from gemtap.replay.request import Changes
+    from gemtap.replay.sending import Replay
+    from gemtap.stores.base import Store
+
+_EVERY: Final = 0.1
+"""Seconds between two looks at an answer that grows."""
+
+_RECORDED_WITHIN: Final = 20.0
+"""Seconds that another process gets to record it."""
+
+
+@app.command()
+def replay(
+    id_: InteractionId,
+    model: Annotated[str | None, typer.Option(help="Ask this model instead.")] = None,
+    upstream: Annotated[str | None, typer.Option(metavar="URL", help="Send it there instead.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change the body: generationConfig.topK=1. Repeatable."),
+    ] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the old answer and the new one side by side.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Send a recorded request again, and record what comes of it.
+
+    Example: gemtap replay 66f1c0ffee0123456789abcd --set generationConfig.temperature=0 --diff
+
+    The key comes from the environment: GEMINI_API_KEY or GOOGLE_API_KEY for Gemini, OPENAI_API_KEY for OpenAI,
+    ANTHROPIC_API_KEY for Anthropic, CLOUDSDK_AUTH_ACCESS_TOKEN (of `gcloud auth print-access-token`) for Vertex AI and
+    Code Assist. Exit status 1 where the answer is an error. With --json the new interaction is printed.
+    """
+    from gemtap.replay.request import CannotReplay
+
+    changes = _changes(model, upstream, set_ or [])
+    known = known_id(id_)
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+
+    async def work(opened: Store) -> tuple[Interaction, Interaction]:
+        document, raw = await opened.get(known), await opened.raw(known, "request")
+        if document is None or raw is None:
+            raise unknown(id_)
+        return document, await _replay(opened, settings, document, raw, changes, show=not (as_json or diff))
+
+    try:
+        old, new = open_for_writing(settings, work)
+    except CannotReplay as exc:
+        raise Failed(str(exc)) from exc
+    _show(old, new, as_json=as_json, diff=diff)
+    if new["error"] is not None:
+        raise typer.Exit(1)
+
+
+def _changes(model: str | None, upstream: str | None, given: list[str]) -> Changes:
+    from gemtap.replay.request import Changes, value_of
+
+    values = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not (name and equals):
+            raise SettingsError(f"Bad flag --set {each}: it must be NAME=VALUE, as generationConfig.temperature=0.")
+        values[name] = value_of(value)
+    if upstream is not None and not upstream.startswith(("http://", "https://")):
+        raise SettingsError(f"Bad flag --upstream {upstream}: it must be like https://host or http://host:port/prefix.")
+    return Changes(model, upstream, values)
+
+
+async def _replay(
+    store: Store, settings: Settings, document: Interaction, raw: bytes, changes: Changes, *, show: bool
+) -> Interaction:
+    """Send it, show what arrives, and return the new interaction as soon as it is recorded."""
+    from gemtap.replay.request import request_of
+    from gemtap.replay.sending import sender
+    from gemtap.tap.errors import ExchangeFault
+
+    request = request_of(document, raw, changes, settings.providers.upstreams())
+    shown = _Shown()
+    async with sender(settings, os.environ) as sending:
+        replayed = sending.begin(request)
+        try:
+            async for _ in replayed.run():
+                if show and shown.is_due():
+                    shown.show(await asyncio.to_thread(_so_far, replayed))
+        except ExchangeFault:
+            pass  # it is in the interaction
+    new = await _recorded(store, settings, replayed.id)
+    if show:
+        shown.show(answer_text(new))
+        print()
+    return new
+
+
+class _Shown:
+    """The answer's text on the terminal, as it grows."""
+
+    def __init__(self) -> None:
+        self._looked_at = float("-inf")
+        self._printed = 0
+
+    def is_due(self) -> bool:
+        """Whether it is time to look again."""
+        due = time.monotonic() - self._looked_at > _EVERY
+        if due:
+            self._looked_at = time.monotonic()
+        return due
+
+    def show(self, text: str) -> None:
+        """Print what is new of it."""
+        console().print(harmless(text[self._printed :]), end="", soft_wrap=True)
+        self._printed = max(self._printed, len(text))
+
+
+def _so_far(replayed: Replay) -> str:
+    """The answer's text so far, read out of the capture: the same way for every API."""
+    from gemtap.providers.registry import PROVIDERS
+    from gemtap.recorder.assemble import assemble
+
+    record = assemble(replayed.captured(), id=replayed.id, recorded_at=datetime.now(UTC), providers=PROVIDERS)
+    return answer_text(record.document) if record.document["streaming"] else ""
+
+
+async def _recorded(store: Store, settings: Settings, id_: ObjectId) -> Interaction:
+    """The interaction, recorded by `gemtap serve`, or here where that does not run."""
+    from gemtap.capture.keeping import SpoolLimits
+    from gemtap.capture.spool import Spool
+    from gemtap.providers.registry import PROVIDERS
+    from gemtap.recorder.drain import Recorder
+    from gemtap.recorder.redact import Redactor
+
+    limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
+    redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
+    await Recorder(Spool(settings.spool_dir), store, PROVIDERS, limits, redactor).drain_if_alone()
+    deadline = time.monotonic() + _RECORDED_WITHIN
+    while (document := await store.get(id_)) is None:
+        if time.monotonic() > deadline:
+            raise Failed(
+                f"It was sent, and its capture {id_} waits to be recorded: Gemtap serves, and records nothing now. "
+                "`gemtap doctor` says why."
+            )
+        await asyncio.sleep(0.05)
+    return document
+
+
+def _show(old: Interaction, new: Interaction, *, as_json: bool, diff: bool) -> None:
+    from gemtap.interaction import to_json
+
+    if as_json:
+        print_json(to_json(new))
+        return
+    if diff:
+        print_side_by_side(old, new)
+    err = Console(stderr=True, highlight=False)
+    if new["error"] is not None:
+        err.print(harmless(new["error"]["message"], "red"), soft_wrap=True)
+    err.print(harmless(f"{new['_id']}  {figures_of(new)}", "dim"), soft_wrap=True)

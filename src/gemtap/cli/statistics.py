@@ -1,0 +1,185 @@
+"""`gemtap stats`: how much was asked of which model, what it cost and how long it took, with small charts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+from rich.bar import Bar
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, one_line, print_json
+from gemtap.cli.reading import checked, open_for_reading
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Store
+    from gemtap.stores.statistics import Bucket, StatRow
+
+# As in `stores.statistics`, which is not imported for a help text.
+_By = Literal["model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"]
+_Bucket = Literal["hour", "day", "week", "month"]
+_Chart = Literal["requests", "errors", "tokens", "cost", "duration"]
+
+_BAR: Final = 24
+"""Columns of a bar."""
+
+_LONGEST: Final = 60
+"""Columns of a line of buckets: of more there are the last."""
+
+_LEVELS: Final = "▁▂▃▄▅▆▇█"
+
+_FORMATS: Final[dict[str | None, str]] = {"hour": "%Y-%m-%d %H:00", "month": "%Y-%m"}
+
+
+@app.command()
+def stats(
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[QUERY]...", help="Conditions, such as status:4xx since:7d: see docs/queries.md."),
+    ] = None,
+    *,
+    by: Annotated[_By | None, typer.Option(help="A row for each value of this field. Without a bucket: model.")] = None,
+    bucket: Annotated[_Bucket | None, typer.Option(help="A row for each hour, day, week or month (UTC).")] = None,
+    chart: Annotated[_Chart, typer.Option(help="What the charts are of.")] = "requests",
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Count requests, errors, tokens, cost and time.
+
+    Example: gemtap stats since:30d
+
+    Example: gemtap stats 'model:gemini-2.5-* since:2026-03' --bucket day --chart cost
+
+    Example: gemtap stats since:7d --by client --bucket day
+
+    Example: gemtap stats --by model --bucket month --json | jq '.rows[].cost'
+    """
+    from gemtap.dashboard.api_statistics import StatisticsQuery, statistics_as_json
+
+    if by is None and bucket is None:
+        by = "model"
+    wanted = {"by": by, "bucket": bucket, "q": " ".join(query) if query else None}
+    asked = checked(StatisticsQuery, {name: value for name, value in wanted.items() if value is not None})
+
+    async def read(opened: Store) -> tuple[list[StatRow], list[StatRow]]:
+        where = asked.where()
+        rows = await opened.statistics(where, bucket=bucket, by=by)
+        # Percentiles of the whole time are not to be had from those of its buckets.
+        both = by is not None and bucket is not None and not as_json
+        return rows, await opened.statistics(where, by=by) if both else []
+
+    rows, whole = open_for_reading(settings_of({"data_dir": data_dir, "store": store}, config).settings, read)
+    if as_json:
+        print_json(statistics_as_json(rows))
+    elif not rows:
+        console().print("Nothing is recorded that fits.")
+    elif by is not None and bucket is not None:
+        console().print(_lines(rows, whole, by, bucket, chart))
+    else:
+        console().print(_bars(rows, by or bucket or "", bucket, chart))
+
+
+def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart) -> Table:
+    """A row for each, and how it compares with the greatest."""
+    table = _table(name, chart)
+    greatest = max(_charted(row, chart) for row in rows)
+    for row in rows:
+        label = _key(row) if bucket is None else Text(_moment(row["bucket"], bucket))
+        bar = Bar(greatest or 1, 0, _charted(row, chart), width=_BAR, color="cyan")
+        table.add_row(label, *_cells(row), bar)
+    return table
+
+
+def _lines(rows: Sequence[StatRow], whole: Sequence[StatRow], by: str, bucket: Bucket, chart: _Chart) -> Table:
+    """A row for each value of the field, and how it went from bucket to bucket."""
+    from gemtap.stores.tallying import buckets_between
+
+    moments = [row["bucket"] for row in rows if row["bucket"] is not None]
+    shown = buckets_between(min(moments), max(moments), bucket)[-_LONGEST:]
+    found = {(row["bucket"], row["key"]): _charted(row, chart) for row in rows}
+    values = {row["key"]: [found.get((moment, row["key"]), 0) for moment in shown] for row in whole}
+    greatest = max(max(each) for each in values.values())
+    span = f"{_moment(shown[0], bucket)} to {_moment(shown[-1], bucket)}"
+    table = _table(by, f"{chart} by {bucket}, {span}")
+    for row in whole:
+        table.add_row(_key(row), *_cells(row), Text(_line(values[row["key"]], greatest), "cyan"))
+    return table
+
+
+def _table(name: str, chart: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(name, no_wrap=True)
+    for title in ("requests", "errors", "in", "cached", "out", "cost", "s p50", "s p95", "first byte p50"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column(chart, no_wrap=True)
+    return table
+
+
+def _cells(row: StatRow) -> list[RenderableType]:
+    tokens, errors = row["tokens"], row["errors"]
+    return [
+        f"{row['requests']:,}",
+        Text(f"{errors:,}", "red" if errors else "dim"),
+        _short(tokens["input"]),
+        _short(tokens["cached"]),
+        _short(tokens["output"] + tokens["reasoning"]),
+        _dollars(row),
+        _seconds(row["duration_ms"]["p50"]),
+        _seconds(row["duration_ms"]["p95"]),
+        _seconds(row["first_byte_ms"]["p50"]),
+    ]
+
+
+def _key(row: StatRow) -> Text:
+    return Text("none", "dim") if row["key"] is None else one_line(row["key"], 40)
+
+
+def _moment(moment: datetime | None, bucket: Bucket | None) -> str:
+    assert moment is not None
+    return moment.strftime(_FORMATS.get(bucket, "%Y-%m-%d"))
+
+
+def _short(count: float) -> str:
+    """A count in few characters: `1.2M`."""
+    for unit in ("", "k", "M", "G"):
+        if count < 1000:
+            return f"{count:.1f}{unit}" if unit and count < 100 else f"{count:.0f}{unit}"
+        count /= 1000
+    return f"{count:.0f}T"
+
+
+def _dollars(row: StatRow) -> Text:
+    """The cost, with a plus where some have none that is known: more than those that failed."""
+    if row["cost"] is None:
+        return Text("? ", "dim")
+    return Text(f"${row['cost']:,.2f}" + ("+" if row["priced"] < row["requests"] - row["errors"] else " "))
+
+
+def _seconds(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds / 1000:.2f}"
+
+
+_CHARTED: Final[dict[str, Callable[[StatRow], float]]] = {
+    "requests": lambda row: row["requests"],
+    "errors": lambda row: row["errors"],
+    "tokens": lambda row: row["tokens"]["total"],
+    "cost": lambda row: row["cost"] or 0,
+    "duration": lambda row: row["duration_ms"]["p50"] or 0,
+}
+
+
+def _charted(row: StatRow, chart: _Chart) -> float:
+    return _CHARTED[chart](row)
+
+
+def _line(values: Sequence[float], greatest: float) -> str:
+    """A character for each value; a space for none."""
+    last = len(_LEVELS) - 1
+    return "".join(_LEVELS[round(value / greatest * last)] if value else " " for value in values)

@@ -1,0 +1,1 @@
+"""Replay: a recorded request sent again, with changes if need be, and recorded as what it is."""

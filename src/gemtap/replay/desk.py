@@ -1,0 +1,85 @@
+"""Replays that the dashboard asks for: they go on whatever becomes of the page."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from bson import ObjectId
+
+from gemtap.replay.keys import has_key
+from gemtap.replay.request import CannotReplay, Changes, request_of
+from gemtap.replay.sending import Replay, Sender, sender
+from gemtap.settings import Settings
+from gemtap.stores.base import Store
+from gemtap.tap.errors import ExchangeFault
+
+_log = logging.getLogger(__name__)
+
+_MOST: Final = 20
+"""Under way at once."""
+
+
+class Replays:
+    """Sends requests again while its `open` is entered."""
+
+    def __init__(self, settings: Settings, store: Store, environment: Mapping[str, str]) -> None:
+        """Keys are looked for in this environment."""
+        self._settings = settings
+        self._store = store
+        self._environment = environment
+        self._resources: AsyncExitStack | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._sender: Sender | None = None
+        self._beginning = asyncio.Lock()
+
+    def has_key(self, provider: str) -> bool:
+        """Whether requests to a provider can be sent at all."""
+        return has_key(provider, self._environment)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Replays may begin; what is under way at the end is ended, and recorded as that."""
+        async with AsyncExitStack() as resources, asyncio.TaskGroup() as tasks:
+            self._resources, self._tasks = resources, tasks
+            yield
+            self._resources = self._tasks = None
+            for task in self._running:
+                task.cancel()
+
+    async def begin(self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any]) -> ObjectId | None:
+        """Send the request of an interaction again; the id of the new one, None where there is no such interaction.
+
+        It returns as soon as that is under way. Raises CannotReplay and StoreError.
+        """
+        document, raw = await self._store.get(id_), await self._store.raw(id_, "request")
+        if document is None or raw is None:
+            return None
+        request = request_of(document, raw, Changes(model, None, values), self._settings.providers.upstreams())
+        async with self._beginning:
+            if self._resources is None or self._tasks is None:
+                raise CannotReplay("Gemtap is ending. Try it once it runs again.")
+            if len(self._running) >= _MOST:
+                raise CannotReplay(f"{_MOST} requests are being sent again already. Try it when one has its answer.")
+            if self._sender is None:
+                # A desk that is never asked opens no folder for captures.
+                self._sender = await self._resources.enter_async_context(sender(self._settings, self._environment))
+            replay = self._sender.begin(request)
+            task = self._tasks.create_task(_run(replay))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return replay.id
+
+
+async def _run(replay: Replay) -> None:
+    try:
+        async for _ in replay.run():
+            pass
+    except ExchangeFault as fault:
+        _log.info("The replay %s did not come to its end: %s", replay.id, fault)
+    except Exception:
+        _log.exception("The replay %s failed", replay.id)

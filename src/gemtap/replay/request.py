@@ -1,0 +1,161 @@
+"""The request that is sent: the recorded one, with its changes, without what was the first sender's alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote, unquote_to_bytes
+
+from gemtap import __version__
+from gemtap.body import parse_body, serialise
+from gemtap.capture.events import RawHeaders
+from gemtap.interaction import Interaction, Json
+from gemtap.providers import routing
+
+_LEFT_OUT: Final = frozenset(
+    {
+        # whose it was
+        *("x-goog-api-key", "authorization", "x-api-key", "api-key", "proxy-authorization", "cookie"),
+        # of the connection, and what is told anew of the body
+        *("host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+        *("content-length", "content-encoding", "accept-encoding", "expect", "origin", "referer", "user-agent"),
+    }
+)
+_LEFT_OUT_PREFIXES: Final = ("sec-", "x-forwarded-")
+_SECRET_QUERY: Final = frozenset({b"key", b"access_token", b"api_key", b"oauth_token"})
+
+_MODEL_IN_PATH: Final = re.compile(r"(/(?:models|tunedModels|endpoints)/)([^/:?]+)")
+
+
+class CannotReplay(ValueError):
+    """The request cannot be sent again. One line: why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be different."""
+
+    model: str | None = None
+    upstream: str | None = None
+    """An origin, with a path prefix if need be."""
+    values: Mapping[str, Json] = field(default_factory=dict)
+    """By the path of a member in the body, such as `generationConfig.temperature`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """A request that is ready but for its key."""
+
+    method: str
+    provider: str
+    upstream: str
+    path: bytes
+    """Raw, as the upstream knows it."""
+    query: bytes
+    headers: RawHeaders
+    body: bytes
+    replay_of: str
+
+
+def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: Mapping[str, str]) -> ReplayRequest:
+    """The request of an interaction once more; `raw` is its body to the byte. Raises CannotReplay."""
+    _check(document)
+    recorded = document["request"]
+    path, body, model_changed = recorded["path"], raw, changes.model is None
+    if changes.model is not None and (found := _MODEL_IN_PATH.search(path)):
+        path = path[: found.start(2)] + quote(changes.model.rpartition("/")[2], safe="-._~@") + path[found.end(2) :]
+        model_changed = True
+    if changes.values or changes.model is not None:
+        body, in_body = _changed(raw, changes)
+        model_changed = model_changed or in_body
+    if not model_changed:
+        raise CannotReplay("Neither its path nor its body names a model, so --model has nothing to change.")
+    route = routing.match(path.encode("utf-8"))
+    upstream = changes.upstream or routing.origin_of(route, upstreams)
+    if route is None or upstream is None:
+        raise CannotReplay(f"No provider knows the path {path}.")
+    return ReplayRequest(
+        method=recorded["method"],
+        provider=route.provider,
+        upstream=upstream.rstrip("/"),
+        path=route.path,
+        query=_without_secrets(recorded["query"].encode("utf-8")),
+        headers=[*_kept(document), (b"user-agent", f"gemtap/{__version__} (replay)".encode())],
+        body=body,
+        replay_of=str(document["_id"]),
+    )
+
+
+def _check(document: Interaction) -> None:
+    request, response = document["request"], document["response"]
+    if response is not None and response["status"] == 101:
+        raise CannotReplay("It was a WebSocket session: those are not sent again.")
+    if request.get("body_truncated"):
+        raise CannotReplay("Only the beginning of its request was kept (capture_max_body).")
+    if request.get("body_redacted"):
+        raise CannotReplay("Some of its request was taken out before it was stored (redact_patterns).")
+    length = request["headers"].get("content-length")
+    if isinstance(length, str) and length.isdigit() and int(length) != request["body_bytes"]:
+        raise CannotReplay("Its request broke off before it was whole.")
+
+
+def _changed(raw: bytes, changes: Changes) -> tuple[bytes, bool]:
+    """The body with its changes, and whether it names the model."""
+    parsed = parse_body(raw)
+    if not isinstance(parsed.value, dict) or not parsed.is_json or parsed.incomplete:
+        if changes.values:
+            raise CannotReplay("Its body is no JSON object, so --set has nothing to change.")
+        return raw, False
+    body: dict[str, Any] = parsed.value
+    names_model = changes.model is not None and isinstance(body.get("model"), str)
+    if names_model:
+        body["model"] = changes.model
+    for path, value in changes.values.items():
+        _set(body, path.split("."), value, path)
+    return (serialise(body) if names_model or changes.values else raw), names_model
+
+
+def _set(value: Any, names: Sequence[str], new: Json, path: str) -> None:
+    for position, name in enumerate(names):
+        is_last = position == len(names) - 1
+        if isinstance(value, list):
+            if not name.isdigit() or int(name) >= len(value):
+                raise CannotReplay(f"--set {path}: there is no place {name} in that list.")
+            if is_last:
+                value[int(name)] = new
+            else:
+                value = value[int(name)]
+        elif isinstance(value, dict):
+            if is_last:
+                value[name] = new
+            else:
+                value = value.setdefault(name, {})
+        else:
+            raise CannotReplay(f"--set {path}: {'.'.join(names[:position])} is neither an object nor a list.")
+
+
+def value_of(text: str) -> Json:
+    """What stands after `--set NAME=`: JSON where it is that, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _kept(document: Interaction) -> RawHeaders:
+    return [
+        (name.encode("utf-8"), value.encode("utf-8"))
+        for name, values in document["request"]["headers"].items()
+        if name not in _LEFT_OUT and not name.startswith(_LEFT_OUT_PREFIXES)
+        for value in ([values] if isinstance(values, str) else values)
+        # A placeholder of somebody's secret is of no use to anybody.
+        if "[redacted:" not in value
+    ]
+
+
+def _without_secrets(query: bytes) -> bytes:
+    parts = query.split(b"&") if query else []
+    return b"&".join(part for part in parts if unquote_to_bytes(part.partition(b"=")[0]).lower() not in _SECRET_QUERY)

@@ -1,0 +1,96 @@
+"""What the SQLite store can count: see `gemtap.stores.counting.Counts`.
+
+Triggers delete what is kept of a day when any of its interactions is stored, deleted or changed, in the same
+transaction, whoever does it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, Protocol, TypeVar
+
+from gemtap.stores.base import Filter, StoreUnavailable
+from gemtap.stores.days import DAY, Span, by_day, pack
+from gemtap.stores.paging import from_milliseconds
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.statistics import read_parts
+from gemtap.stores.statistics import Bucket, By, Part
+
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+T = TypeVar("T")
+
+
+class Run(Protocol):
+    """Runs work in a thread with a connection of its own, and gives what it returns."""
+
+    async def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+        """Raises StoreError."""
+        ...
+
+
+class SqliteCounts:
+    """Counts with connections that read, and keeps with the one that writes."""
+
+    def __init__(self, read: Run, write: Run) -> None:
+        self._read = read
+        self._write = write
+
+    async def times(self) -> tuple[datetime | None, datetime | None]:
+        """When the oldest and the newest interaction began."""
+        return await self._read(_times)
+
+    async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+        """What matches, in one pass."""
+        return await self._read(partial(_count, where=where, bucket=bucket, by=by))
+
+    async def kept(self, span: Span, by: By | None) -> dict[datetime, bytes]:
+        """What is kept of the days."""
+        return await self._read(partial(_kept, span=span, by=by))
+
+    async def count_to_keep(self, span: Span, by: By | None) -> list[Part]:
+        """Count these days and keep what they come to."""
+        try:
+            return await self._write(partial(_count_to_keep, span=span, by=by))
+        except StoreUnavailable:
+            # A full disk, a file that may only be read: it is counted all the same.
+            return await self.count(span.where, "day", by)
+
+
+def _times(connection: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
+    # Two questions, for of each alone the index knows the answer.
+    oldest, newest = connection.execute(
+        "SELECT (SELECT min(timestamp) FROM interactions), (SELECT max(timestamp) FROM interactions)"
+    ).fetchone()
+    return (None, None) if oldest is None else (from_milliseconds(oldest), from_milliseconds(newest))
+
+
+def _kept(connection: sqlite3.Connection, span: Span, by: By | None) -> dict[datetime, bytes]:
+    found = connection.execute(
+        "SELECT day, parts FROM day_parts WHERE day >= ? AND day < ? AND field = ?",
+        (_number(span.first), _number(span.end), by or ""),
+    )
+    return {_FIRST + day * DAY: parts for day, parts in found}
+
+
+def _count(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+    with transaction(connection, "DEFERRED"):
+        return read_parts(connection, where, bucket, by)
+
+
+def _count_to_keep(connection: sqlite3.Connection, span: Span, by: By | None) -> list[Part]:
+    # What is written between counting and keeping would be missing for good.
+    with transaction(connection, "IMMEDIATE"):
+        parts = read_parts(connection, span.where, "day", by)
+        connection.executemany(
+            "INSERT OR REPLACE INTO day_parts (day, field, parts) VALUES (?, ?, ?)",
+            [(_number(day), by or "", pack(of_day)) for day, of_day in by_day(span, parts).items()],
+        )
+    return parts
+
+
+def _number(day: datetime) -> int:
+    return (day - _FIRST) // DAY

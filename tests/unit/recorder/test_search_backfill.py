@@ -1,0 +1,68 @@
+"""What was recorded before becomes searchable beside recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gemtap.recorder.search_backfill import SearchBackfill
+from gemtap.stores.base import StoreUnavailable
+from gemtap.stores.query import parse
+from gemtap.stores.sqlite import SqliteStore
+from tests.records import NOON, make_record
+
+pytestmark = pytest.mark.anyio
+
+
+class Away(SqliteStore):
+    """A real store that can be away at a chosen moment."""
+
+    is_away = False
+
+    async def unsearchable(self, *, limit: int):  # type: ignore[no-untyped-def]
+        if self.is_away:
+            raise StoreUnavailable("away")
+        return await super().unsearchable(limit=limit)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Away]:
+    store = Away(tmp_path / "gemtap.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def count(store: SqliteStore, query: str) -> int:
+    return len((await store.page(parse(query, NOON), limit=500)).items)
+
+
+async def test_step_by_step_all_become_searchable(store: Away) -> None:
+    await store.put([make_record() for _ in range(50)] + [replace(make_record(), text="stored with it")])
+    backfill = SearchBackfill(store)
+    steps = [await backfill.step() for _ in range(4)]
+    assert steps == [20, 20, 10, 0]
+    assert await count(store, "rayleigh") == 50
+    assert await count(store, "stored") == 1
+
+
+async def test_it_goes_on_once_the_store_is_back_and_notices_what_comes_later(store: Away) -> None:
+    store.is_away = True
+    await store.put([make_record() for _ in range(30)])
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(SearchBackfill(store, looks_every=0.01).run())
+        await asyncio.sleep(0.05)
+        assert await count(store, "rayleigh") == 0
+        store.is_away = False
+        while await count(store, "rayleigh") < 30:
+            await asyncio.sleep(0.01)
+        noted = make_record()
+        await store.put([noted])
+        await store.annotate(noted.document["_id"], note="remarkable")
+        while await count(store, "remarkable") < 1:
+            await asyncio.sleep(0.01)
+        running.cancel()

@@ -1,0 +1,126 @@
+"""What is sent again: the same but for what was asked to differ, and nothing of whoever sent it first."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gemtap.replay.keys import has_key, key_header
+from gemtap.replay.request import CannotReplay, Changes, ReplayRequest, request_of, value_of
+from gemtap.settings import Providers
+from tests.records import REQUEST_RAW, make_record
+
+UPSTREAMS = Providers().upstreams()
+PRETTY = b'{\n  "model": "x", "contents": [{"parts": [{"text": "1E2"}]}],\n  "generationConfig": {"topK": 1E2}\n}'
+
+
+def again(raw: bytes = REQUEST_RAW, request: dict[str, Any] | None = None, **changes: Any) -> ReplayRequest:
+    record = make_record(request_raw=raw, request=request)
+    return request_of(record.document, raw, Changes(**changes), UPSTREAMS)
+
+
+def test_without_changes_the_body_is_the_same_to_the_byte() -> None:
+    sent = again(PRETTY)
+    assert sent.body == PRETTY
+    assert (sent.method, sent.provider) == ("POST", "gemini")
+    assert sent.upstream == "https://generativelanguage.googleapis.com"
+    assert sent.path == b"/v1beta/models/gemini-2.5-pro:generateContent"
+
+
+def test_what_was_the_first_senders_is_left_out() -> None:
+    headers = {
+        "x-goog-api-key": "[redacted:8f2a11c0]",
+        "authorization": "Bearer [redacted:8f2a11c0]",
+        "cookie": "[redacted:1]",
+        "x-odd": "has [redacted:1] in it",
+        "host": "localhost:4360",
+        "content-length": str(len(REQUEST_RAW)),
+        "content-encoding": "gzip",
+        "accept-encoding": "br",
+        "sec-fetch-mode": "cors",
+        "x-forwarded-for": "10.0.0.1",
+        "user-agent": "Cline/3.1",
+        "content-type": "application/json",
+        "anthropic-beta": ["a", "b"],
+    }
+    sent = again(request={"headers": headers, "query": "alt=sse&key=[redacted:8f2a11c0]&k%65y=1&%24x=1"})
+    names = [name for name, _ in sent.headers]
+    assert names == [b"content-type", b"anthropic-beta", b"anthropic-beta", b"user-agent"]
+    assert dict(sent.headers)[b"user-agent"].startswith(b"gemtap/")
+    assert sent.query == b"alt=sse&%24x=1"
+
+
+def test_another_model_in_the_path_and_in_the_body() -> None:
+    sent = again(model="gemini-3-flash")
+    assert sent.path == b"/v1beta/models/gemini-3-flash:generateContent"
+    assert sent.body == REQUEST_RAW
+    path = "/gemini/v1beta/openai/chat/completions"
+    sent = again(b'{"messages": [], "model": "a"}', {"path": path}, model="models/b")
+    assert json.loads(sent.body) == {"messages": [], "model": "models/b"}
+    assert sent.path == b"/v1beta/openai/chat/completions"
+    sent = again(PRETTY, {"path": "/v1/projects/p/locations/eu/publishers/google/models/m:rawPredict"}, model="n")
+    assert (sent.provider, sent.path[-18:]) == ("vertex", b"models/n:rawPredict"[-18:])
+    assert json.loads(sent.body)["model"] == "n"
+    with pytest.raises(CannotReplay, match="names a model"):
+        again(b"{}", {"path": "/v1beta/files", "method": "GET"}, model="x")
+
+
+def test_values_in_the_body() -> None:
+    values = {"generationConfig.temperature": 0, "contents.0.parts.0.text": "Why not?", "a.b.c": [1]}
+    sent = again(values=values)
+    assert json.loads(sent.body) == {
+        "contents": [{"role": "user", "parts": [{"text": "Why not?"}]}],
+        "generationConfig": {"temperature": 0},
+        "a": {"b": {"c": [1]}},
+    }
+    for path, message in (("contents.7.role", "no place 7"), ("contents.0.role.x", "contents.0.role is neither")):
+        with pytest.raises(CannotReplay, match=message):
+            again(values={path: 1})
+    with pytest.raises(CannotReplay, match="no JSON object"):
+        again(b"text", values={"a": 1})
+
+
+def test_what_a_value_is() -> None:
+    assert [value_of(text) for text in ("0", "0.5", "true", "null", '"0"', "[1]", "high", "")] == [
+        *(0, 0.5, True, None, "0", [1], "high", "")
+    ]
+
+
+def test_elsewhere() -> None:
+    assert again(upstream="http://127.0.0.1:8080/x/").upstream == "http://127.0.0.1:8080/x"
+    with pytest.raises(CannotReplay, match="No provider knows"):
+        again(request={"path": "/unknown"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"request": {"body_truncated": True}}, "Only the beginning"),
+        ({"request": {"body_redacted": True}}, "taken out"),
+        ({"request": {"headers": {"content-length": "99999"}}}, "broke off"),
+        ({"response": {"status": 101}}, "WebSocket"),
+    ],
+)
+def test_what_cannot_be_sent_again(fields: dict[str, Any], message: str) -> None:
+    record = make_record(**fields)
+    with pytest.raises(CannotReplay, match=message):
+        request_of(record.document, record.request_raw, Changes(), UPSTREAMS)
+
+
+def test_the_key_goes_where_the_api_wants_it() -> None:
+    gemini = again()
+    assert key_header(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": "k"}) == (b"x-goog-api-key", b"k")
+    assert key_header(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": ""}) == (b"x-goog-api-key", b"g")
+    compatible = again(b'{"model": "a"}', {"path": "/v1beta/openai/chat/completions"})
+    assert key_header(compatible, {"GEMINI_API_KEY": "k"}) == (b"authorization", b"Bearer k")
+    vertex = again(request={"path": "/v1/projects/p/locations/eu/publishers/google/models/m:generateContent"})
+    assert key_header(vertex, {"CLOUDSDK_AUTH_ACCESS_TOKEN": "t"}) == (b"authorization", b"Bearer t")
+    assert has_key("openai", {"OPENAI_API_KEY": "k"})
+    assert not has_key("gemini", {"OPENAI_API_KEY": "k"})
+    assert not has_key("unknown", {"OPENAI_API_KEY": "k"})
+    with pytest.raises(CannotReplay, match="set GEMINI_API_KEY or GOOGLE_API_KEY"):
+        key_header(gemini, {})
+    with pytest.raises(CannotReplay, match="character that no key has"):
+        key_header(gemini, {"GEMINI_API_KEY": "a\r\nx: y"})

@@ -1,0 +1,101 @@
+"""Which days can answer, and that nothing is counted twice or left out at their edges."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gemtap.stores.days import DAY, Span, by_day, midnight, pack, runs, split, unpack
+from gemtap.stores.filter import Condition, Filter, Within
+from gemtap.stores.query import parse
+from gemtap.stores.statistics import COUNTS, Part, floats
+
+OLDEST = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
+NEWEST = datetime(2026, 3, 20, 9, 15, tzinfo=UTC)
+
+
+def day(number: int) -> datetime:
+    return datetime(2026, 3, number, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "end"),
+    [
+        ("", 1, 20),
+        ("since:2026-03-01T07:00:00Z", 1, 20),
+        ("since:2026-03-01T07:30:00.001Z", 2, 20),
+        ("since:2026-03-05", 5, 20),
+        ("since:2026-03-05T00:00:00.001Z", 6, 20),
+        ("until:2026-03-10", 1, 10),
+        ("until:2026-03-10T23:59:59Z", 1, 10),
+        ("until:2027-01-01", 1, 20),
+        ("since:2020-01-01 until:2026-03-03", 1, 3),
+        ("time:2026-03-07", 7, 8),
+        ("since:2026-03-02 since:2026-03-04 until:2026-03-09 until:2026-03-08", 4, 8),
+    ],
+)
+def test_whole_days_are_split_off(query: str, first: int, end: int) -> None:
+    found = split(parse(query, NEWEST), "day", OLDEST, NEWEST)
+    assert found.days == Span(day(first), day(end))
+    # Whatever there is at any time is counted once.
+    for hours in range(0, 20 * 24, 5):
+        moment = OLDEST + timedelta(hours=hours)
+        places = sum(matches(each, moment) for each in found.rest) + (day(first) <= moment < day(end))
+        assert places == matches(parse(query, NEWEST), moment), moment
+
+
+def matches(where: Filter, moment: datetime) -> bool:
+    return all(within(test, moment) for term in where.terms for test in term.tests if isinstance(test, Within))
+
+
+def within(test: Within, moment: datetime) -> bool:
+    after = not isinstance(test.at_least, datetime) or moment >= test.at_least
+    return after and (not isinstance(test.below, datetime) or moment < test.below)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "model:a",
+        "-since:2026-03-05",
+        "time:2026-03-05,2026-03-07",
+        "time:*",
+        "since:2026-03-05T01:00:00Z until:2026-03-06",
+    ],
+)
+def test_what_days_cannot_answer_is_counted(query: str) -> None:
+    where = parse(query, NEWEST)
+    found = split(where, "day", OLDEST, NEWEST)
+    assert (found.days, found.rest) == (None, (where,))
+
+
+def test_hours_are_counted_and_so_is_what_is_not_there() -> None:
+    assert split(Filter(), "hour", OLDEST, NEWEST).days is None
+    assert split(Filter(), "day", None, None).days is None
+    assert split(Filter(), "day", NEWEST, NEWEST).days is None
+    above = Filter(Condition("time", (Within(above=OLDEST),)))
+    assert split(above, "day", OLDEST, NEWEST).days is None
+
+
+def test_runs_are_days_that_follow_one_another() -> None:
+    days = [day(1), day(2), day(3), day(4), day(7), day(9)]
+    assert [(span.first.day, span.end.day) for span in runs(days, longest=3)] == [(1, 4), (4, 5), (7, 8), (9, 10)]
+    assert list(runs([], longest=3)) == []
+
+
+def test_what_is_kept_of_a_day_comes_back() -> None:
+    start = int(day(3).timestamp() * 1000)
+    parts = [
+        Part(start, key, list(range(len(COUNTS))), 0.25, floats([3.0, 1.0, None]), b"") for key in ("a", None, "\u2603")
+    ]
+    found = by_day(Span(day(2), day(4)), parts)
+    assert {each: len(of_day) for each, of_day in found.items()} == {day(2): 0, day(3): 3}
+    assert unpack(day(3), pack(found[day(3)])) == parts
+    assert unpack(day(2), pack([])) == []
+
+
+def test_midnight_is_of_utc() -> None:
+    moment = datetime.fromisoformat("2026-03-02T00:30:00+02:00")
+    assert midnight(moment) == day(1)
+    assert timedelta(days=1) == DAY

@@ -1,0 +1,157 @@
+"""The index of words in SQLite: databases of earlier versions, places, and what deletions leave behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from gemtap.stores.base import Record
+from gemtap.stores.opening import open_store
+from gemtap.stores.query import parse
+from gemtap.stores.sqlite import SqliteStore
+from gemtap.stores.sqlite.migrate import migrations
+from gemtap.stores.sqlite.reading import read_page
+from gemtap.stores.sqlite.rows import columns
+from gemtap.stores.sqlite.store import open_database
+from tests.records import NOON, make_record
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "gemtap.db"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(path)
+    await store.open()
+    yield store
+    await store.close()
+
+
+def said(text: str, **fields: Any) -> Record:
+    return replace(make_record(**fields), text=text)
+
+
+async def ids(store: SqliteStore, query: str) -> list[ObjectId]:
+    return [item["_id"] for item in (await store.page(parse(query, NOON), limit=500)).items]
+
+
+def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        return connection.execute(sql).fetchall()
+
+
+async def test_what_an_earlier_gemtap_recorded_is_there_to_be_made_searchable(path: Path) -> None:
+    before = next(n for n, sql in enumerate(migrations()) if "search_places" in sql)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("unzstd", 1, lambda packed: packed)  # nothing is there to migrate
+        for migration in migrations()[:before]:
+            connection.executescript(migration)
+        connection.execute(f"PRAGMA user_version = {before}")
+        known = [name for _, name, *_ in connection.execute("PRAGMA table_info(interactions)")]
+        records = [make_record(request_raw=b"", answered=False) for _ in range(3)]
+        for record in records:
+            row = {name: value for name, value in columns(record.document).items() if name in known}
+            row |= {"request_form": "parsed", "response_form": "parsed"}
+            places = ", ".join("?" * len(row))
+            connection.execute(f"INSERT INTO interactions ({', '.join(row)}) VALUES ({places})", [*row.values()])
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    try:
+        due = await store.unsearchable(limit=10)
+        assert [document["_id"] for document in due] == [record.document["_id"] for record in records[::-1]]
+        await store.make_searchable({record.document["_id"]: "found at last" for record in records})
+        assert len((await store.page(parse("found", NOON), limit=10)).items) == 3
+    finally:
+        await store.close()
+
+
+@pytest.mark.parametrize("year", [1, 1969, 1970, 9999])
+async def test_any_time_has_a_place(store: SqliteStore, year: int) -> None:
+    records = [said("word", timestamp=datetime(year, month, 5, tzinfo=UTC)) for month in range(1, 13)]
+    await store.put(records)
+    assert await ids(store, "word") == [record.document["_id"] for record in records[::-1]]
+    assert len(await ids(store, f"word time:{year:04}-03")) == 1
+
+
+async def test_a_deleted_interaction_is_found_no_more_and_nobody_gets_its_place(store: SqliteStore, path: Path) -> None:
+    records = [said(f"word{n}") for n in range(3)]
+    await store.put(records)
+    ask(path, "DELETE FROM interactions WHERE number = 3")
+    await store.put([said("another")])
+    assert await ids(store, "word2") == []
+    assert len(await ids(store, "another")) == len(await ids(store, "word1")) == 1
+    assert ask(path, "SELECT count(*), count(interaction) FROM search_places") == [(4, 3)]
+    assert ask(path, "SELECT places, deleted FROM search_parts") == [(4, 1)]
+
+
+async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteStore, path: Path) -> None:
+    record = said("first")
+    await store.put([record])
+    await store.annotate(record.document["_id"], note="a note")
+    await store.make_searchable({record.document["_id"]: "second"})
+    assert ask(path, "SELECT places, deleted FROM search_parts") == [(2, 1)]
+    assert ask(path, "SELECT part = place >> 33 FROM search_parts, search_places") == [(1,), (1,)]
+
+
+async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_is(
+    store: SqliteStore, path: Path
+) -> None:
+    old, new = NOON - timedelta(days=100), NOON
+    await store.put([said("gone", timestamp=old + timedelta(seconds=n)) for n in range(20)])
+    await store.put(
+        [said("kept" if n % 10 == 0 else "gone", timestamp=new + timedelta(seconds=n)) for n in range(2_000)]
+    )
+    ask(path, f"DELETE FROM interactions WHERE timestamp < {round(NOON.timestamp() * 1000)}")
+    await store.tidy_search()
+    assert len(ask(path, "SELECT * FROM search_parts")) == 1
+    assert len(await ids(store, "kept")) == 200
+    # numbers 21 to 2020
+    ask(path, "DELETE FROM interactions WHERE number % 10 != 1 AND number < 900")
+    await store.tidy_search()
+    assert await store.unsearchable(limit=10) == []  # not worth it yet
+    ask(path, "DELETE FROM interactions WHERE number % 10 != 1")
+    pages = ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'")
+    await store.tidy_search()
+    assert ask(path, "SELECT count(*) FROM search_places") == [(0,)]
+    due = await store.unsearchable(limit=500)
+    assert len(due) == 200
+    await store.make_searchable({document["_id"]: "kept" for document in due})
+    assert len(await ids(store, "kept")) == 200
+    assert await ids(store, "gone") == []
+    assert ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'") < pages
+
+
+async def test_the_index_holds_no_text(store: SqliteStore, path: Path) -> None:
+    await store.put([said("a long sentence which is stored nowhere else at all")])
+    tables = ask(path, "SELECT name FROM sqlite_master WHERE name GLOB 'search_*' AND type = 'table'")
+    assert not [name for (name,) in tables if name.endswith("_content")]
+
+
+async def test_a_page_reads_only_as_far_as_it_goes(store: SqliteStore, path: Path) -> None:
+    """The newest of a frequent word: the rest of them is not looked at."""
+    await store.put([said("word", timestamp=NOON - timedelta(hours=n)) for n in range(3_000)])
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    with closing(open_database(path)) as connection:
+        connection.set_progress_handler(step, 100)
+        assert len(read_page(connection, parse("word", NOON), None, 51)) == 51
+        few = steps
+        assert len(read_page(connection, parse("word", NOON), None, 2_900)) == 2_900
+    assert few < (steps - few) / 10
