@@ -9,6 +9,7 @@ everything in text parts, one that speaks OpenAI's shapes. The same seed gives t
 from __future__ import annotations
 
 import base64
+import re
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace

@@ -200,14 +200,6 @@ class Store(Protocol):
         """
         ...
 
-    async def sweep(self) -> bool:
-        """Free what deleted interactions alone had, where the store keeps once what several have in common.
-
-        In steps that keep no record waiting. Until then it takes up room, of which `content` is an estimate; whether
-        there is anything to know better now.
-        """
-        ...
-
     async def space(self, *, settled: bool = False) -> Space:
         """What the store takes up on the disk; `settled`, once what was deleted until now is counted as free."""
         ...

@@ -101,16 +101,8 @@ async def prune(
         if done.deleted and not dry_run:
             # Also of what was deleted before it was interrupted.
             await store.put_incidents([_incident(done)])
-<<<<<<< HEAD
-    if not dry_run:
-        if done.deleted:
-            await store.sweep()
-            await store.tidy_search()
-        await work.give_back()
-=======
     if done.deleted and not dry_run:
         await work.reclaim()
->>>>>>> main
     done.after = await store.space(settled=True)
     # Who records meanwhile takes some of it at once.
     done.given_back = max(0, (before.used + before.free) - (done.after.used + done.after.free))
@@ -164,17 +156,6 @@ class _Pruning:
                 await self._delete(some, None)
                 in_round -= len(some)
                 if self._dry_run:
-<<<<<<< HEAD
-                    left -= per_item * len(some)
-                else:
-                    left = (await self._store.space()).content * share
-            if left <= most and not self._dry_run and await self._store.sweep():
-                # Until now it was an estimate.
-                left = (await self._store.space(settled=True)).used
-            if left <= most:
-                return
-        self._done.too_large = True
-=======
                     left -= left / max(count, 1) * len(some)
                 elif not in_round:
                     await self.reclaim()
@@ -188,7 +169,6 @@ class _Pruning:
             await self.reclaim()
             left = await self._size()
         self._done.too_large = left > most
->>>>>>> main
 
     async def _size(self) -> float:
         """What the store takes up. MongoDB tells a minute later what was freed; what is in it shrinks at once."""

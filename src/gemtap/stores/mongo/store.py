@@ -223,10 +223,6 @@ class MongoStore:
             await self._files.delete_of(ids)
         return done.deleted_count
 
-    async def sweep(self) -> bool:
-        """Nothing to do: each document has all of its own."""
-        return False
-
     async def space(self, *, settled: bool = False) -> Space:
         """What the database takes up. MongoDB counts what was deleted as free at its next checkpoint, in a minute."""
         with translated(self._description):

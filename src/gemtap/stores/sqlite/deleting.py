@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
 from bson import ObjectId
 
@@ -11,6 +12,9 @@ from gemtap.stores.base import Space
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.linking import delete_links
+
+_PAGES_AT_ONCE: Final = 512
+"""Pages that go back to the disk in one transaction: two megabytes, a few milliseconds."""
 
 
 def delete(connection: sqlite3.Connection, bodies: BodyStore, ids: Sequence[ObjectId]) -> int:
@@ -62,19 +66,18 @@ def fold_in(connection: sqlite3.Connection) -> None:
 
     PASSIVE stalls nobody, and waits for nobody: where a reader is in the way the next checkpoint does it.
     """
-<<<<<<< HEAD
-    before = _number(connection, "page_count")
-    if _number(connection, "freelist_count"):
-        # It does its work row by row, a page each. Rows without columns are none to a cursor, which would stop at the
-        # first; a script is run to its end.
-        connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
-    given = before - _number(connection, "page_count")
-    if not given:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-    return given * _number(connection, "page_size")
-=======
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
->>>>>>> main
+
+
+def give_back(connection: sqlite3.Connection, least: int = 1) -> bool:
+    """Let the database end a few megabytes earlier if there are so many free pages; whether it does."""
+    free = _number(connection, "freelist_count")
+    if free < least:
+        return False
+    # It does its work row by row, a page each. Rows without columns are none to a cursor, which would stop at the
+    # first; a script is run to its end.
+    connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
+    return _number(connection, "freelist_count") < free
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:

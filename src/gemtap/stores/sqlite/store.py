@@ -141,14 +141,8 @@ class SqliteStore:
         with translated(self._path):
             return await self._writer.run(partial(delete, bodies=self._bodies, ids=ids))
 
-    async def sweep(self) -> bool:
-        """Free what deleted interactions alone had."""
-        with translated(self._path):
-            await self._upkeep.sweep()
-        return True
-
     async def space(self, *, settled: bool = False) -> Space:
-        """What the file takes up; `sweep` settles it."""
+        """What the file takes up; `reclaim` settles it."""
         return await self._read(space)
 
     async def reclaim(self) -> AsyncIterator[Progress]:

@@ -46,10 +46,6 @@ class Upkeep:
         if self._work is None or self._work.done():
             self._work = self._thread.begin(self._run)
 
-    async def sweep(self) -> None:
-        """Free what deleted interactions alone had, be it worth it or not."""
-        await self._thread.run(self._sweep)
-
     async def close(self) -> None:
         """Break off, without loss: whatever is not done yet is done another time."""
         self._closing.set()
@@ -65,14 +61,6 @@ class Upkeep:
         except Exception:
             # Nothing is lost by it, and the next records wake it again.
             _log.exception("The database's upkeep failed")
-
-    def _sweep(self, connection: sqlite3.Connection) -> None:
-        _yield_to_others()
-        try:
-            for _ in sweep(connection, self._bodies, self._closing.is_set):
-                pass
-        except Stopped:
-            pass
 
 
 def _yield_to_others() -> None:
@@ -103,5 +91,5 @@ def _sweep_if_worth_it(connection: sqlite3.Connection, bodies: BodyStore, stoppi
 
 
 def _give_back_if_worth_it(connection: sqlite3.Connection) -> bool:
-    free, pages = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_count"))
-    return free >= max(_FREE_FROM, pages // _FREE_SHARE) and give_back(connection) > 0
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    return give_back(connection, least=max(_FREE_FROM, pages // _FREE_SHARE))
