@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-threads docs lint format pins clean
+.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-threads docs lint format pins clean bench-pages bench-search
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -89,6 +89,15 @@ bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, 
 
 bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
 	$(BIN)/python -m bench.threads
+
+bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
+	$(BIN)/python -m bench.large
+
+bench-pages: $(VENV)/.test ## the dashboard's pages over a year of traffic in both stores, ten minutes; writes docs/performance.md
+	$(BIN)/python -m bench.pages $(PAGES)
+
+bench-search: $(VENV)/.test ## lists and searches with a million interactions, a quarter of an hour; needs 4 GB of disk
+	$(BIN)/python -m bench.search $(SEARCH)
 
 docs: install ## write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import base64
-import json
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field

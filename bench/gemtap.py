@@ -31,9 +31,9 @@ class Gemtap(Contender):
         super().__init__("gemtap", free_port())
         self.data_dir = folder / "data"
         self.log = folder / "gemtap.log"
-        self._dashboard_port = free_port()
+        self.dashboard_port = free_port()
         self.command = [str(_PROGRAM), "serve", "--data-dir", str(self.data_dir), "--port", str(self.port)]
-        self.command += ["--dashboard-port", str(self._dashboard_port)]
+        self.command += ["--dashboard-port", str(self.dashboard_port)]
         self.command += ["--upstream", f"gemini=http://127.0.0.1:{upstream}", *flags]
 
     def takes_requests(self) -> bool:
@@ -42,7 +42,7 @@ class Gemtap(Contender):
 
     def backlog(self) -> int | None:
         """How many captures wait to be recorded; None while the desk does not answer."""
-        answer = _get_json(f"http://127.0.0.1:{self._dashboard_port}/readyz")
+        answer = _get_json(f"http://127.0.0.1:{self.dashboard_port}/readyz")
         return None if answer is None else int(answer["backlog"])
 
     def settle(self) -> float | None:

@@ -44,6 +44,18 @@ _ANSWERING: Final = """
     }}
 """
 
+_SERVING: Final = """
+    server {{
+        listen 127.0.0.1:{port};
+        location = {path} {{ default_type application/octet-stream; alias {file}; }}
+        location / {{
+            proxy_pass http://127.0.0.1:{others};
+            proxy_http_version 1.1;
+            proxy_request_buffering off;
+        }}
+    }}
+"""
+
 _STREAMING_PROXY: Final = """
     upstream api {{
         server 127.0.0.1:{upstream};
@@ -69,6 +81,14 @@ def answering_nginx(folder: Path) -> Iterator[int]:
     port = free_port()
     answer = answer_body("$request_id").decode("ascii")
     with _nginx(folder, port, _ANSWERING.format(port=port, answer=answer)):
+        yield port
+
+
+@contextmanager
+def file_serving_nginx(folder: Path, path: str, file: Path, others: int) -> Iterator[int]:
+    """An upstream that has the file at a path, and leaves all else to the port `others`. Gives its port."""
+    port = free_port()
+    with _nginx(folder, port, _SERVING.format(port=port, path=path, file=file, others=others)):
         yield port
 
 

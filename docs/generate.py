@@ -94,7 +94,8 @@ One language says which interactions, wherever they are listed: `gemtap ls QUERY
 gemtap ls 'model:gemini-2.5-pro status:>=400 tokens:>100k "connection refused" since:7d'
 ```
 
-A query is words and conditions with spaces between them, and all of them must hold. A condition is a field and its value.
+A query is words and conditions with spaces between them, and all of them must hold. A condition is a field and its
+value.
 
 | written | what it asks for |
 |---|---|
@@ -133,11 +134,11 @@ word finds the turn in which it was said, and not all those after it. A note is 
 after it was written. Of what is no conversation the first {body:,} characters of each body are searched, of an
 interaction {all:,} in all, the answer before the question. Bytes in Base64 are left out.
 
-A word is letters and digits in a row; upper and lower case are the same, `e` and `é` are not. Anything else stands between
-words: `connection_refused` and `src/app.py` are words in a row, found by the whole and by each of them, and
-`getUserName` is one word. Chinese, Japanese, Korean, Thai, Lao, Burmese and Khmer are searched sign by sign, so that any
-part of a sentence finds it. Of a word of more than {word} characters the first {word} count. A text with a colon in it
-has to be in quotes: `"std::vector"`.
+A word is letters and digits in a row; upper and lower case are the same, `e` and `é` are not. Anything else stands
+between words: `connection_refused` and `src/app.py` are words in a row, found by the whole and by each of them, and
+`getUserName` is one word. Chinese, Japanese, Korean, Thai, Lao, Burmese and Khmer are searched sign by sign, so that
+any part of a sentence finds it. Of a word of more than {word} characters the first {word} count. A text with a colon in
+it has to be in quotes: `"std::vector"`.
 
 What was recorded before Gemtap could search, or was copied from elsewhere, is made searchable in the background while
 `gemtap serve` runs, the newest first.

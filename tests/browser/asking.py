@@ -34,3 +34,13 @@ def recorded(gemtap: RunningGemtap, text: str, **fields: Any) -> str:
     id_ = ask(gemtap, text, **fields)
     gemtap.interaction(id_)
     return id_
+
+
+def http_get(port: int, path: str, headers: dict[str, str]) -> None:
+    """A request without a body, through the proxy."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", path, headers=headers)
+        connection.getresponse().read()
+    finally:
+        connection.close()

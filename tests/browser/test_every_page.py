@@ -26,16 +26,25 @@ def paths(gemtap: RunningGemtap) -> list[str]:
     failed = next(item for item in items if item["error"])
     listed = next((item for item in items if item["operation"] == "countTokens"), failed)
     ids = [item["id"] for item in (longest, failed, listed)]
-    return ["/", "/?model=absent", "/health", "/setup", "/nowhere", *(f"/interactions/{id_}" for id_ in ids)]
+    continued = max(
+        (item for item in items if item["thread"] and item["thread"]["parent"]), key=lambda item: item["thread"]["turn"]
+    )
+    thread, turn = continued["thread"]["id"], continued["id"]
+    return [
+        *("/", "/?model=absent", "/?q=error:yes", "/?q=colour:red", "/queries", "/health", "/setup", "/nowhere"),
+        *("/threads", "/threads?sort=cost", f"/threads/{thread}", f"/interactions/{turn}/changes"),
+        *(f"/interactions/{turn}/added", "/analytics", "/analytics?q=model:absent"),
+        *(f"/interactions/{id_}" for id_ in ids),
+    ]
 
 
 def test_every_page_is_quiet_and_asks_nobody_else(chromium: Browser, gemtap: RunningGemtap, paths: list[str]) -> None:
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
     for path in paths:
         page = visitor.open(path)
-        page.wait_for_load_state("networkidle") if path == "/nowhere" else page.wait_for_timeout(300)
-        # The browser itself complains of the page that there is not.
-        assert [said for said in visitor.complaints if "404" not in said] == [], path
+        page.wait_for_timeout(300)
+        # The browser itself complains of the page that there is not, and of the query that is none.
+        assert [said for said in visitor.complaints if "status of 4" not in said] == [], path
     assert visitor.foreign() == []
     visitor.context.close()
 
@@ -92,6 +101,18 @@ def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: Ru
     page.get_by_role("link", name="Back to the interaction").click()
     page.get_by_role("link", name="As text").first.click()
     expect(page.locator("pre")).to_contain_text('"text": "user 0"')
+    page = visitor.open("/analytics?last=all")
+    numbers = page.locator("figure.plot", has_text="Requests").locator("tbody a")
+    expect(numbers.first).to_be_visible()
+    numbers.first.click()
+    expect(page.locator("tbody tr").first).to_be_visible()
+    page = visitor.open("/threads")
+    page.locator("tbody .open").first.click()
+    expect(page.get_by_role("heading", name="Turn 1").first).to_be_visible()
+    page = visitor.open("/?q=colour:red")
+    page.get_by_role("searchbox").fill("model:gemini-*")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("tbody tr").first).to_be_visible()
     page = visitor.open("/health")
     expect(page.get_by_text("Everything that is forwarded is recorded.")).to_be_visible()
     page = visitor.open("/setup")

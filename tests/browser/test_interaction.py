@@ -145,7 +145,9 @@ def test_hostile_content_does_nothing(visitor: Visitor, gemtap: RunningGemtap) -
         said("user", {"functionResponse": {"name": HOSTILE[:300], "response": {"output": HOSTILE[:5000]}}}),
     ]
     id_ = recorded(gemtap, "", contents=contents, systemInstruction={"parts": [{"text": HOSTILE[:3000]}]})
-    for path in ("/", f"/interactions/{id_}", f"/interactions/{id_}/raw/request", f"/interactions/{id_}/parts/0-0"):
+    thread = gemtap.interaction(id_)["thread"]["id"]
+    at = f"/interactions/{id_}"
+    for path in ("/", at, f"{at}/raw/request", f"{at}/parts/0-0", f"{at}/added", f"/threads/{thread}", "/threads"):
         page = visitor.open(path)
         for fold in page.locator("details:visible > summary").all():
             fold.click()

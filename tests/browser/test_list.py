@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.asking import ask, recorded
+from tests.browser.asking import ask, http_get, recorded
 from tests.browser.conftest import Visitor, visit
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
@@ -78,9 +78,26 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
     assert models == {"gemini-2.5-flash"}
     page.reload()
     assert set(page.locator(".c-model a").all_inner_texts()) == models
+    page.locator(".outcome.good").first.click()
+    page.wait_for_url(lambda url: "outcome" in url)
+    assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-flash"], "outcome": ["complete"]}
     page.get_by_label("without model").click()
     page.wait_for_url(lambda url: "model" not in url)
     assert len(set(page.locator(".c-model a").all_inner_texts())) > 1
+
+
+def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    page = visitor.open("/?model=gemini-2.5-pro")
+    page.keyboard.press("/")
+    page.keyboard.type("error:no tokens:>1")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "q=" in url)
+    assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-pro"], "q": ["error:no tokens:>1"]}
+    expect(page.get_by_role("searchbox")).to_have_value("error:no tokens:>1")
+    fitting = ask(gemtap, "Found by the search.", model="gemini-2.5-pro")
+    expect(page.locator(f"#row-{fitting}")).to_be_visible()
+    page.get_by_label("without q").click()
+    page.wait_for_url(lambda url: "q=" not in url)
 
 
 def test_keys_move_and_open(visitor: Visitor) -> None:
@@ -115,9 +132,19 @@ def test_the_first_request_turns_the_light_green(chromium: Browser, empty: Runni
     page.get_by_role("link", name="The exact lines for each client").click()
     light = page.locator("#first-request")
     expect(light).to_contain_text("Waiting for the first request")
-    id_ = recorded(empty, "Hello")
+    recorded(empty, "Hello")
     expect(light).to_contain_text("sent a request to gemini-2.5-flash")
+    # Nobody has instructions for it, but curl.
+    assert page.locator(".arrival.good").count() == 0
+    http_get(empty.port, "/v1beta/models", {"user-agent": "curl/8.14.1", "x-goog-api-key": "test"})
+    expect(page.locator("#curl .arrival.good")).to_contain_text("Requests of curl arrive")
+    expect(page.locator(".arrival.good")).to_have_count(1)
+    page.reload()
+    expect(page.locator("#curl .arrival.good")).to_contain_text("Requests of curl arrive")
+    assert page.locator(".arrival.good").count() == 1
+    http_get(empty.port, "/v1beta/models", {"user-agent": "Tester/1.0", "x-goog-api-key": "test"})
+    expect(light).to_contain_text("sent a request")
     light.get_by_role("link").click()
-    page.wait_for_url(f"**/interactions/{id_}")
+    page.wait_for_url("**/interactions/*")
     assert visitor.complaints == []
     visitor.context.close()

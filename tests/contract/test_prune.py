@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from gemtap.interaction import Thread
-from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.base import Filter, Record, Store, StoreError
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.upkeep.prune import Pruned, Retention, prune
@@ -76,6 +77,19 @@ async def test_what_is_to_be_kept_stays_with_its_conversation(store: Store) -> N
     await store.annotate(stays[3].document["_id"], rating="good")
     await prune(store, Retention(older_than=30 * DAY, keep=parse("rating:good", NOON)), NOON)
     assert await ids_in(store) == ids_of(*stays)
+
+
+async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: Store) -> None:
+    keeping, other = replace(turn(90), text="worth keeping"), replace(turn(90), text="nothing")
+    unknown = turn(80)
+    await store.put([keeping, other, unknown])
+    wanted = Retention(older_than=30 * DAY, keep=parse('"worth keeping"', NOON))
+    with pytest.raises(StoreError, match="not everything is searchable yet"):
+        await prune(store, wanted, NOON)
+    assert await ids_in(store) == ids_of(keeping, other, unknown)
+    await store.make_searchable({unknown.document["_id"]: "also worth keeping"})
+    await prune(store, wanted, NOON)
+    assert await ids_in(store) == ids_of(keeping, unknown)
 
 
 async def test_a_dry_run_says_the_same_and_changes_nothing(store: Store) -> None:

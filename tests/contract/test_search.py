@@ -209,6 +209,16 @@ async def test_what_was_stored_without_its_text_is_made_searchable_newest_first(
     assert len(await found(store, "later")) == 4
 
 
+async def test_what_is_not_searchable_yet_neither_has_a_word_nor_has_it_not(store: Store) -> None:
+    """So that nothing is deleted for lacking a word that it may have."""
+    unknown, noted, known = said(None), said(None), said("known")
+    await store.put([unknown, noted, known])
+    await store.annotate(id_of(noted), note="a note")
+    assert await found(store, "-other") == [id_of(known)]
+    assert await found(store, "-known") == []
+    assert {document["_id"] for document in await store.unsearchable(limit=10)} == {id_of(unknown), id_of(noted)}
+
+
 async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_until_then(store: Store) -> None:
     noted, other = said("first words"), said("other words")
     await store.put([noted, other])

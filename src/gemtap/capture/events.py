@@ -132,6 +132,9 @@ def pack(kind: Kind, at: int, value: Any) -> bytes:
     return packed
 
 
+_FED_AT_ONCE: Final = 2**20
+
+
 def read_events(capture: bytes) -> Iterator[Event]:
     """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
     unpacker = msgpack.Unpacker(
@@ -143,7 +146,7 @@ def read_events(capture: bytes) -> Iterator[Event]:
         max_array_len=2**16,
         max_map_len=2**16,
     )
-    unpacker.feed(capture)
+    fed = 0
     while True:
         try:
             match unpacker.unpack():
@@ -151,6 +154,11 @@ def read_events(capture: bytes) -> Iterator[Event]:
                     yield Event(kind, at, value)
                 case _:
                     return
+        except msgpack.exceptions.OutOfData:
+            if fed >= len(capture):
+                return  # the ordinary end, or a torn tail
+            # Little by little: it copies what it is fed, and a capture may hold two bodies of 256 MiB.
+            unpacker.feed(capture[fed : fed + _FED_AT_ONCE])
+            fed += _FED_AT_ONCE
         except (msgpack.exceptions.UnpackException, ValueError):
-            # OutOfData is the ordinary end, or a torn tail; the others are bytes that are no msgpack.
-            return
+            return  # bytes that are no msgpack

@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, harmless, print_bytes, print_json
-from gemtap.cli.reading import known_id, open_for_reading
+from gemtap.cli.reading import filter_of, known_id, open_for_reading
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ def export(
         str | None, typer.Argument(metavar="[ID]", help="Of one conversation: the thread, or an interaction of it.")
     ] = None,
     *,
+    where: Annotated[
+        str | None, typer.Option(metavar="QUERY", help="Only what matches: rating:good since:30d. See docs/queries.md.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.")] = None,
     split: Annotated[
         float | None, typer.Option(help="Of training data: the share of conversations to train with, such as 0.9.")
@@ -64,7 +67,7 @@ def export(
 
     from gemtap.exporters.base import ExportError, Report, Wanted
 
-    wanted = _narrowed(Wanted(bodies=bodies, every_turn=every_turn, split=split), chosen, id_)
+    wanted = _narrowed(Wanted(bodies=bodies, every_turn=every_turn, split=split), chosen, id_, where)
     report = Report()
 
     async def work(opened: Store) -> None:
@@ -110,11 +113,15 @@ def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: 
             raise SettingsError(f"{chosen.name} is nothing that a terminal can show: add -o FILE{chosen.suffix}.")
 
 
-def _narrowed(wanted: Wanted, chosen: Format, id_: str | None) -> Wanted:
+def _narrowed(wanted: Wanted, chosen: Format, id_: str | None, where: str | None) -> Wanted:
     if chosen.shows_one != (id_ is not None):
         needs = "shows one conversation: add its ID" if chosen.shows_one else "takes no ID"
         raise SettingsError(f"{chosen.name} {needs}. `gemtap ls` lists them.")
-    return wanted if id_ is None else replace(wanted, one=known_id(id_))
+    if id_ is not None:
+        if where is not None:
+            raise SettingsError(f"--where has no meaning for {chosen.name}.")
+        return replace(wanted, one=known_id(id_))
+    return wanted if where is None else replace(wanted, where=filter_of(where))
 
 
 def _scrubbed(wanted: Wanted) -> Wanted:

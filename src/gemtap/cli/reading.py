@@ -20,7 +20,7 @@ from gemtap.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from bson import ObjectId
 
-    from gemtap.stores.base import Store
+    from gemtap.stores.base import Filter, Store
 
 Side = Literal["request", "response"]
 
@@ -33,7 +33,9 @@ T = TypeVar("T")
 def list_interactions(
     query: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUERY]...", help="Conditions, such as status:4xx since:7d: see docs/queries.md."),
+        typer.Argument(
+            metavar="[QUERY]...", help="Words and conditions, such as timeout since:7d: see docs/queries.md."
+        ),
     ] = None,
     *,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
@@ -54,7 +56,7 @@ def list_interactions(
 ) -> None:
     """List interactions, newest first.
 
-    Example: gemtap ls 'model:gemini-2.5-* tokens:>100k -client:cline since:7d'
+    Example: gemtap ls '"connection refused" model:gemini-2.5-* -client:cline since:7d'
 
     A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
     """
@@ -208,6 +210,18 @@ def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
         fault = exc.errors()[0]
         name, message = fault["loc"][-1], fault["msg"].removeprefix("Value error, ")
         raise SettingsError(f"Bad query: {message}" if name == "q" else f"Bad flag --{name}: {message}.") from None
+
+
+def filter_of(query: str) -> Filter:
+    """The filter that a query asks for. Raises SettingsError."""
+    from datetime import UTC, datetime
+
+    from gemtap.stores.query import BadQuery, parse
+
+    try:
+        return parse(query, datetime.now(UTC))
+    except BadQuery as exc:
+        raise SettingsError(f"Bad query: {exc}") from None
 
 
 def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -86,17 +87,17 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         last = query.last or await _enough(store, now)
         asked = _asked(query, last, now)
         where = parse(query.q, now) & Filter(since=asked.since)
-        totals = await store.statistics(where)
+        counted = await _counted(store, where, asked)
         context: dict[str, Any] = {
             "asked": asked,
             "params": query,
             "last": last,
-            "total": totals[0] if totals else None,
             "choices": _choices(query, last),
             "health": await look(),
+            **counted,
         }
-        if totals:
-            context |= await _counted(store, where, asked)
+        if counted["total"] is None:
+            context["anything"] = bool((await store.page(Filter(), limit=1)).items)
         page = await render(request, "analytics.html", context)
         page.headers["content-security-policy"] = _POLICY
         return page
@@ -128,14 +129,22 @@ def _asked(query: AnalyticsQuery, last: Last, now: datetime) -> Asked:
 
 
 async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
-    over_time = (await store.statistics(where, bucket=asked.bucket))[-_MOST_BARS:]
-    keyed = await store.statistics(where, by=asked.by)
+    """What the page shows, counted all at once; `total` is None where there is nothing."""
+    totals, over_time, keyed, by_key, dearest = await asyncio.gather(
+        store.statistics(where),
+        store.statistics(where, bucket=asked.bucket),
+        store.statistics(where, by=asked.by),
+        store.statistics(where, bucket=asked.bucket, by=asked.by),
+        store.threads(where, limit=_THREADS, sort="cost"),
+    )
+    if not totals or not over_time:
+        return {"total": None}
+    over_time = over_time[-_MOST_BARS:]
+    starts = {row["bucket"] for row in over_time}
     top = [row["key"] for row in keyed[:SHOWN_KEYS]]
-    first = over_time[0]["bucket"]
-    by_key = await store.statistics(where & Filter(since=first), bucket=asked.bucket, by=asked.by)
-    dearest = await store.threads(where, limit=_THREADS, sort="cost")
     return {
-        "plots": plots_of(asked, over_time, by_key, top),
+        "total": totals[0],
+        "plots": plots_of(asked, over_time, [row for row in by_key if row["bucket"] in starts], top),
         "end": after(bucket_start(asked.until, asked.bucket), asked.bucket),
         "rows": [_row(asked, row) for row in keyed[:_ROWS]],
         "more_keys": max(0, len(keyed) - _ROWS),

@@ -90,6 +90,11 @@ class Filter:
         return Filter(*self.terms, *other.terms)
 
 
+def asks_for_words(where: Filter) -> bool:
+    """Whether texts are asked for words."""
+    return any(term.field == TEXT for term in where.terms)
+
+
 def _conditions(wanted: dict[str, Value | None]) -> Iterator[Condition]:
     for name, value in wanted.items():
         if name not in FIELDS and name not in ("since", "until"):

@@ -19,8 +19,8 @@ from bson import ObjectId
 
 from gemtap.amounts import in_words
 from gemtap.incident import Incident, IncidentKind, now
-from gemtap.stores.base import Cursor, Filter, Space, Store
-from gemtap.stores.filter import Condition, Is
+from gemtap.stores.base import Cursor, Filter, Space, Store, StoreError
+from gemtap.stores.filter import Condition, Is, asks_for_words
 
 _LOOKED_AT: Final = 200
 """Interactions that are looked at together."""
@@ -84,6 +84,11 @@ async def prune(
     store: Store, retention: Retention, at: datetime, *, dry_run: bool = False, progress: Progress | None = None
 ) -> Pruned:
     """Delete what may not stay, as of this moment, and write down in the store that it was. Raises StoreError."""
+    if retention.keep is not None and asks_for_words(retention.keep) and await store.unsearchable(limit=1):
+        raise StoreError(
+            "Nothing was pruned: what is to be kept is told by words, and not everything is searchable yet. "
+            "`gemtap serve` makes it so in the background; try again later."
+        )
     before = await store.space(settled=True)
     done = Pruned(before=before)
     work = _Pruning(store, retention, done, dry_run=dry_run, progress=progress or (lambda *_: None))
@@ -173,6 +178,7 @@ class _Pruning:
 
     async def reclaim(self) -> None:
         """Free what was deleted, and give it back to the disk."""
+        await self._store.tidy_search()
         async for done, of in self._store.reclaim():
             self._progress(self._done, done, of)
             await asyncio.sleep(0)

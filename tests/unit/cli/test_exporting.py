@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,30 @@ def test_a_split_makes_two_files(folder: Path) -> None:
     assert train
     assert validation
     assert done.stderr.decode() == f"{len(train)} written and {len(validation)} for validation, of 40.\n"
+
+
+def test_only_what_a_query_finds(folder: Path) -> None:
+    keep(
+        replace(turn(user("One"), model("Ho"), rating="good"), text="rare words"),
+        replace(turn(user("Two"), model("Ho"), rating="good"), text="other words"),
+        replace(turn(user("Three"), model("Ho")), text="rare words"),
+    )
+    for query, count in (("rating:good words", 2), ('rating:good "rare words"', 1), ("-rare", 1), ("nowhere", 0)):
+        done = run("export", "jsonl", "--where", query)
+        assert len(done.stdout.splitlines()) == count, query
+    done = run("export", "openai-chat", "--where", "rare -rating:good")
+    assert b"Three" in done.stdout
+    assert b"One" not in done.stdout
+
+
+def test_a_query_that_is_none_is_explained() -> None:
+    (id_,) = keep(turn(*TOOL_USE))
+    done = run("export", "jsonl", "--where", "modle:x")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"Did you mean model?" in done.stderr
+    done = run("export", "html", id_, "--where", "x")
+    assert done.returncode == 2
+    assert b"--where has no meaning for html" in done.stderr
 
 
 def test_the_formats_are_listed() -> None:

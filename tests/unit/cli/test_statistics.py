@@ -59,7 +59,7 @@ def test_both_make_lines_of_buckets() -> None:
     head, first, second = lines("--bucket", "day", "--by", "model")
     assert " ".join(head[-6:]) == "requests by day, 2026-03-14 to 2026-03-16"
     assert first[0] == "gemini-2.5-pro"
-    assert shown("stats", "--bucket", "day", "--by", "model").splitlines()[1].endswith("█ ▂")
+    assert shown("stats", "--bucket", "day", "--by", "model").splitlines()[1].rstrip().endswith("█ ▂")
     assert second[-1] == "▂"
 
 

@@ -8,7 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import zstandard
 
+from gemtap.stores.base import Filter
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.stores.sqlite.migrate import migrations
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.anyio
 def database_of_version(version: int, path: Path) -> list[str]:
     """A database at that version of the schema; the columns of its interactions."""
     with closing(sqlite3.connect(path)) as connection, connection:
+        connection.create_function("unzstd", 1, lambda packed: zstandard.decompress(packed).decode())
         for migration in migrations()[:version]:
             connection.executescript(migration)
         connection.execute(f"PRAGMA user_version = {version}")
@@ -47,3 +50,37 @@ async def test_rows_from_before_a_filter_are_found_by_it(tmp_path: Path) -> None
             assert [item["_id"] for item in found.items] == [record.document["_id"]], condition
     finally:
         await store.close()
+
+
+async def test_rows_from_before_statistics_are_counted(tmp_path: Path) -> None:
+    """Their thread's index is made anew, and of where their tokens came from nothing is known."""
+    path = tmp_path / "gemtap.db"
+    before = next(number for number, sql in enumerate(migrations()) if "day_parts" in sql)
+    known = database_of_version(before, path)
+    assert "context_system" not in known
+    records = [make_record(timestamp=NOON + timedelta(days=day), request_raw=b"", answered=False) for day in range(3)]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for record in records:
+            row = {name: value for name, value in columns(record.document).items() if name in known}
+            row |= {"request_form": "parsed", "response_form": "parsed"}
+            connection.execute(
+                f"INSERT INTO interactions ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()]
+            )
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    try:
+        for _ in range(2):  # counted, and then as they are kept
+            rows = await store.statistics(Filter(), bucket="day", by="model")
+            assert [(row["requests"], row["tokens"]["total"], row["context"]["new"]) for row in rows] == [(1, 9, 0)] * 3
+        await store.put([make_record(timestamp=NOON)])
+        assert [row["requests"] for row in await store.statistics(Filter(), bucket="day")] == [2, 1, 1]
+        listed = (await store.threads(Filter(), limit=10)).items
+        assert len(listed) == 4
+        documents = {item["id"] for item in listed}
+        assert documents >= {record.document["thread"]["id"] for record in records if record.document["thread"]}
+    finally:
+        await store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        kept = {day for (day,) in connection.execute("SELECT DISTINCT day FROM day_parts")}
+    first = int(NOON.timestamp()) // 86_400
+    assert kept == {first, first + 1}, "the day of the newest is not kept"

@@ -93,6 +93,16 @@ async def test_a_deleted_interaction_is_found_no_more_and_nobody_gets_its_place(
     assert await ids(store, "word2") == []
     assert len(await ids(store, "another")) == len(await ids(store, "word1")) == 1
     assert ask(path, "SELECT count(*), count(interaction) FROM search_places") == [(4, 3)]
+    assert ask(path, "SELECT places, deleted FROM search_parts") == [(4, 1)]
+
+
+async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteStore, path: Path) -> None:
+    record = said("first")
+    await store.put([record])
+    await store.annotate(record.document["_id"], note="a note")
+    await store.make_searchable({record.document["_id"]: "second"})
+    assert ask(path, "SELECT places, deleted FROM search_parts") == [(2, 1)]
+    assert ask(path, "SELECT part = place >> 33 FROM search_parts, search_places") == [(1,), (1,)]
 
 
 async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_is(

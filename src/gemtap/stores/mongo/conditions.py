@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from gemtap.stores.filter import TEXT, Condition, Is, IsSet, Says, StartsWith, Test, Within
-from gemtap.stores.mongo.searching import says
+from gemtap.stores.mongo.searching import says, says_not
 from gemtap.stores.paging import from_milliseconds, milliseconds, milliseconds_up
 
 PATHS: Final = {
@@ -47,9 +47,9 @@ FAILED: Final = {"error": {"$type": "object"}}
 def selection_of(condition: Condition) -> dict[str, Any]:
     """A condition as a query."""
     if condition.field == TEXT:
-        tests = [says(test) for test in condition.tests if isinstance(test, Says)]
-    else:
-        tests = [_test(condition.field, test) for test in condition.tests]
+        said = [says(test) for test in condition.tests if isinstance(test, Says)]
+        return says_not(said) if condition.negated else {"$or": said}
+    tests = [_test(condition.field, test) for test in condition.tests]
     if condition.negated:
         return {"$nor": tests}
     if len(tests) > 1 and all(isinstance(test, Is) for test in condition.tests) and condition.field != "error":
@@ -74,7 +74,7 @@ def _test(field: str, test: Test) -> dict[str, Any]:
         case Within():
             return {path: _within(test)}
         case Says():
-            raise AssertionError("`says` is for these")
+            raise AssertionError("only texts are asked for words")
 
 
 def _within(test: Within) -> dict[str, Any]:

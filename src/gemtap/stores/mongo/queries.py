@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.filter import TEXT, Is, Says
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
+from gemtap.stores.mongo.hinting import Index
 from gemtap.stores.mongo.searching import FIELD, WORDS
 from gemtap.stores.statistics import CONTEXT, TOKENS
 
@@ -16,6 +19,9 @@ OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
 AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
 BY_THREAD: Final = [("thread.id", 1), *NEWEST_FIRST, ("tokens.total", 1), ("cost.usd", 1)]
 """With all that a list of threads adds up."""
+
+AT_ANY_TIME: Final = {"timestamp": {"$gte": datetime(1, 1, 1, tzinfo=UTC)}}
+"""Says nothing, and lets the planner tell other fields too from an index that begins with the time."""
 
 _INDEXED: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
@@ -47,9 +53,12 @@ SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in
 }
 """Names of indexes of earlier versions that others have taken the place of."""
 
+_STEERING: Final = frozenset({*_INDEXED, "id", "thread", "error", TEXT})
+_NEWEST_FIRST: Final = [*NEWEST_FIRST, ("thread.id", 1)]
+"""With the thread, so that lists of threads need no documents."""
+
 INDEXES: Final = [
-    # With the thread, so that lists of threads need no documents.
-    IndexModel([*NEWEST_FIRST, ("thread.id", 1)], name="newest_first"),
+    IndexModel(_NEWEST_FIRST, name="newest_first"),
     IndexModel(AS_RECORDED),
     IndexModel(BY_THREAD, name="by_thread"),
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
@@ -104,6 +113,19 @@ def _after(place: Cursor | None) -> list[dict[str, Any]]:
         {"timestamp": {"$gte": place.timestamp}},
         {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gt": place.id}}]},
     ]
+
+
+def index_for(where: Filter) -> Index | None:
+    """The index that lists are to use; None where the planner finds the best.
+
+    It takes an index of any field that is asked about, and sorts what it finds there, documents with their bodies in
+    them. That is well where one value is asked for, and its index has the order of time in it. Of comparisons and
+    exclusions the newest are looked through instead.
+    """
+    for term in where.terms:
+        if not term.negated and term.field in _STEERING and all(isinstance(test, Is | Says) for test in term.tests):
+            return None
+    return _NEWEST_FIRST
 
 
 def is_counted(where: Filter) -> bool:

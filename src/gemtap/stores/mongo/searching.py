@@ -43,3 +43,8 @@ def says(test: Says) -> dict[str, Any]:
         # Words are letters and digits: none means anything in a regular expression.
         clauses.append({_TEXT: {"$regex": f" {' '.join(test.words)}{'' if test.begins else ' '}"}})
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
+
+
+def says_not(said: list[dict[str, Any]]) -> dict[str, Any]:
+    """The query for texts of which none of these queries holds: texts that are known."""
+    return {"$nor": said, _TEXT: {"$ne": None}}

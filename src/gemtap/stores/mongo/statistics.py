@@ -9,9 +9,9 @@ from typing import Any, Final
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Filter
-from gemtap.stores.mongo.aggregating import aggregate
 from gemtap.stores.mongo.conditions import PATHS
-from gemtap.stores.mongo.queries import COUNTED, is_counted, selection
+from gemtap.stores.mongo.hinting import Index, aggregate, find
+from gemtap.stores.mongo.queries import AT_ANY_TIME, COUNTED, is_counted, selection
 from gemtap.stores.paging import milliseconds
 from gemtap.stores.statistics import CONTEXT, COUNTS, TOKENS, Bucket, By, Part, floats
 
@@ -35,9 +35,10 @@ async def read_parts(
 ) -> list[Part]:
     """The counts of what matches, by hour or day and by the field."""
     parts: list[Part] = []
-    matching = selection(where, None)
+    matching = {"$and": [selection(where, None), AT_ANY_TIME]}
+    index = COUNTED if is_counted(where) else None
     unit = "hour" if bucket == "hour" else "day"
-    day = await _day_of_first(interactions, matching, None)
+    day = await _day_of_first(interactions, matching, index)
     while day is not None:
         # Of one day at a time, for a group is a document and takes 16 MB.
         within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": day + _DAY}}]}
@@ -46,22 +47,27 @@ async def read_parts(
         found = await aggregate(
             interactions,
             [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}],
-            COUNTED if is_counted(where) else None,
+            index,
         )
-        parts += [_part(group) async for group in found]
-        day = await _day_of_first(interactions, matching, day + _DAY)
+        parts += [_part(group) for group in found]
+        day = await _day_of_first(interactions, _since(matching, day + _DAY), index)
     return parts
 
 
+def _since(matching: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
+    return {"$and": [matching, {"timestamp": {"$gte": moment}}]}
+
+
 async def _day_of_first(
-    interactions: AsyncCollection[Any], matching: Mapping[str, Any], since: datetime | None
+    interactions: AsyncCollection[Any], matching: Mapping[str, Any], index: Index | None
 ) -> datetime | None:
     """The day on which the first of what matches began; None where there is none."""
-    query = matching if since is None else {"$and": [matching, {"timestamp": {"$gte": since}}]}
-    first = await interactions.find_one(query, {"timestamp": 1, "_id": 0}, sort=[("timestamp", 1)])
-    if first is None:
+    found = await find(
+        interactions, matching, {"timestamp": 1, "_id": 0}, sort=[("timestamp", 1)], limit=1, index=index
+    )
+    if not found:
         return None
-    moment: datetime = first["timestamp"].astimezone(UTC)
+    moment: datetime = found[0]["timestamp"].astimezone(UTC)
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 

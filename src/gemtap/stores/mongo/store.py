@@ -26,6 +26,7 @@ from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
 from gemtap.stores.mongo.documents import RAW_OPTIONS, StoredRecord, exact_bytes, from_stored, to_stored
 from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.files import BUCKET_COLLECTIONS, BodyFiles
+from gemtap.stores.mongo.hinting import Index, find
 from gemtap.stores.mongo.inserting import insert_absent
 from gemtap.stores.mongo.integrity import verify
 from gemtap.stores.mongo.queries import (
@@ -36,6 +37,7 @@ from gemtap.stores.mongo.queries import (
     SUPERSEDED,
     WITHOUT_BODIES,
     WITHOUT_RAW,
+    index_for,
     oldest_selection,
     scan_selection,
     selection,
@@ -120,8 +122,15 @@ class MongoStore:
         """A page of the list, newest first."""
         after = Cursor.decode(cursor) if cursor is not None else None
         with translated(self._description):
-            found = self._interactions.find(selection(where, after), WITHOUT_BODIES, sort=NEWEST_FIRST, limit=limit + 1)
-            return page_of([from_stored(document) async for document in found], limit)
+            found = await find(
+                self._interactions,
+                selection(where, after),
+                WITHOUT_BODIES,
+                sort=NEWEST_FIRST,
+                limit=limit + 1,
+                index=index_for(where),
+            )
+            return page_of([from_stored(document) for document in found], limit)
 
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
         """Documents without bodies by (`recorded_at`, `_id`) ascending."""
@@ -138,7 +147,7 @@ class MongoStore:
         last = _place(newest.items[0]) if newest.items else None
         after: Cursor | None = None
         while last is not None:
-            batch = await self._batch(scan_selection(where, after, last))
+            batch = await self._batch(scan_selection(where, after, last), index_for(where))
             if not batch:
                 return
             while batch:
@@ -185,10 +194,15 @@ class MongoStore:
     async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
         """Documents without bodies, oldest first."""
         with translated(self._description):
-            found = self._interactions.find(
-                oldest_selection(where, after), WITHOUT_BODIES, sort=OLDEST_FIRST, limit=limit
+            found = await find(
+                self._interactions,
+                oldest_selection(where, after),
+                WITHOUT_BODIES,
+                sort=OLDEST_FIRST,
+                limit=limit,
+                index=index_for(where),
             )
-            return [from_stored(document) async for document in found]
+            return [from_stored(document) for document in found]
 
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
@@ -288,13 +302,14 @@ class MongoStore:
         with translated(self._description):
             await self._database.command("ping")
 
-    async def _batch(self, query: Mapping[str, Any]) -> deque[RawBSONDocument]:
+    async def _batch(self, query: Mapping[str, Any], index: Index | None) -> deque[RawBSONDocument]:
         """The first documents in the order of `OLDEST_FIRST`, undecoded: at most what fits into one answer of 16 MB."""
         with translated(self._description):
             # A negative limit asks for a single batch, be it shorter, and leaves no cursor behind that would time out
             # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
-            found = self._interactions.find(query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH)
-            return deque([document async for document in found])
+            return deque(
+                await find(self._interactions, query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH, index=index)
+            )
 
     async def _create(self) -> None:
         if self._created:

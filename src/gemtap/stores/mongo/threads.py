@@ -9,8 +9,8 @@ from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.mongo.aggregating import aggregate
-from gemtap.stores.mongo.queries import BY_THREAD, NEWEST_FIRST, selection
+from gemtap.stores.mongo.hinting import aggregate
+from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, NEWEST_FIRST, selection
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
 
@@ -63,13 +63,7 @@ async def _latest(
     place, found, passed = begin, dict[ObjectId, _Place](), set[ObjectId]()
     while len(found) < limit:
         others = {"thread.id": {**_IS_SET, "$nin": [*found, *passed]}}
-        walk = interactions.find(
-            {"$and": [selection(where, place), others]},
-            {"timestamp": 1, "thread.id": 1},
-            sort=NEWEST_FIRST,
-            limit=_BATCH,
-        )
-        batch = await walk.to_list()
+        batch = await _walk(interactions, {"$and": [selection(where, None), others]}, place)
         fresh = dict[ObjectId, _Place]()
         for each in batch:
             thread = each["thread"]["id"]
@@ -83,20 +77,36 @@ async def _latest(
     return list(found.values())[:limit]
 
 
+async def _walk(
+    interactions: AsyncCollection[Any], matching: Mapping[str, Any], place: Cursor | None
+) -> list[dict[str, Any]]:
+    """The next of what matches, newest first, from just after a place on."""
+    # Two questions, for of one with `$or` MongoDB reads the documents.
+    after: list[dict[str, Any]] = [AT_ANY_TIME]
+    if place is not None:
+        after = [{"timestamp": place.timestamp, "_id": {"$lt": place.id}}, {"timestamp": {"$lt": place.timestamp}}]
+    found: list[dict[str, Any]] = []
+    for each in after:
+        if len(found) < _BATCH:
+            found += await interactions.find(
+                {"$and": [matching, each]},
+                {"timestamp": 1, "thread.id": 1},
+                sort=NEWEST_FIRST,
+                limit=_BATCH - len(found),
+            ).to_list()
+    return found
+
+
 async def _before(
     interactions: AsyncCollection[Any], where: Filter, place: Cursor, threads: Sequence[ObjectId]
 ) -> set[ObjectId]:
     """Those of the threads that have an interaction at this place or before it that matches."""
-    matching = [
-        {"thread.id": {"$in": [*threads]}},
-        {"timestamp": {"$gte": place.timestamp}},
-        {"$or": [{"timestamp": {"$gt": place.timestamp}}, {"_id": {"$gte": place.id}}]},
-        selection(where, None),
-    ]
-    found = await aggregate(
-        interactions, [{"$match": {"$and": matching}}, {"$group": {"_id": "$thread.id"}}], BY_THREAD
-    )
-    return {each["_id"] async for each in found}
+    found = set[ObjectId]()
+    for newer in ({"timestamp": place.timestamp, "_id": {"$gte": place.id}}, {"timestamp": {"$gt": place.timestamp}}):
+        matching = {"$and": [{"thread.id": {"$in": [*threads]}}, newer, selection(where, None)]}
+        groups = await aggregate(interactions, [{"$match": matching}, {"$group": {"_id": "$thread.id"}}], BY_THREAD)
+        found |= {each["_id"] for each in groups}
+    return found
 
 
 async def _sorted(
@@ -123,7 +133,7 @@ async def _sorted(
         stages.append({"$match": {"$or": beyond}})
     stages += [{"$sort": {"value": -1, "_id": -1}}, {"$limit": limit}]
     found = await aggregate(interactions, stages, BY_THREAD)
-    return [(each["_id"], each["value"], each["_id"]) async for each in found]
+    return [(each["_id"], each["value"], each["_id"]) for each in found]
 
 
 async def _items(interactions: AsyncCollection[Any], threads: Sequence[ObjectId]) -> list[ThreadItem]:
@@ -136,7 +146,7 @@ async def _items(interactions: AsyncCollection[Any], threads: Sequence[ObjectId]
         ],
         BY_THREAD,
     )
-    sums = {each["_id"]: each async for each in found}
+    sums = {each["_id"]: each for each in found}
     ends = [each[end] for each in sums.values() for end in ("first", "last")]
     shown = {each["_id"]: each async for each in interactions.find({"_id": {"$in": ends}}, _SHOWN)}
     # What is deleted meanwhile is left out.

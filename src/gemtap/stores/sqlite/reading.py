@@ -13,12 +13,13 @@ from bson import ObjectId
 
 from gemtap.interaction import Interaction, Json, Side
 from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.filter import asks_for_words
 from gemtap.stores.paging import milliseconds_up
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import oldest_query, page_query, where_clause
 from gemtap.stores.sqlite.rows import chunk_times, summary
-from gemtap.stores.sqlite.searching import asks_for_words, found_rows, selection
+from gemtap.stores.sqlite.searching import found_rows, selection
 from gemtap.stores.sqlite.values import restore
 
 WHOLE: Final = "document, chunks, request_form, request_value, request_raw, response_form, response_value, response_raw"

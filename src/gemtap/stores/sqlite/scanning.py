@@ -16,12 +16,13 @@ from bson import ObjectId
 
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.filter import asks_for_words
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import last_query, scan_query
 from gemtap.stores.sqlite.reading import WHOLE, whole
-from gemtap.stores.sqlite.searching import asks_for_words, found_rows
+from gemtap.stores.sqlite.searching import found_rows
 
 _Rows = Generator[tuple[Any, ...], None, None] | sqlite3.Cursor
 

@@ -85,19 +85,28 @@ def make_due(connection: sqlite3.Connection, number: int) -> None:
 
 def index(connection: sqlite3.Connection, number: int, row: Mapping[str, Any], text: str) -> None:
     """Make a row found by the words of a text. Within a transaction of the caller's."""
-    connection.execute("UPDATE search_places SET interaction = NULL WHERE interaction = ?", (number,))
+    _leave_place(connection, number)
     place = _free_place(connection, row["timestamp"])
     if place is None:
         return
     part = place >> PART_BITS
-    if connection.execute("INSERT OR IGNORE INTO search_parts VALUES (?)", (part,)).rowcount:
+    if connection.execute("INSERT OR IGNORE INTO search_parts (part) VALUES (?)", (part,)).rowcount:
         # `ascii` splits at what is neither a letter nor a digit in ASCII: at the spaces that are put here.
         connection.execute(
             f"CREATE VIRTUAL TABLE {table_of(part)} USING fts5(text, content='', columnsize=0, tokenize='ascii')"
         )
     connection.execute("INSERT INTO search_places VALUES (?, ?)", (place, number))
+    connection.execute("UPDATE search_parts SET places = places + 1 WHERE part = ?", (part,))
     words = " ".join([*words_of(text), EVERYTHING, *_marks(row)])
     connection.execute(f"INSERT INTO {table_of(part)} (rowid, text) VALUES (?, ?)", (place, words))  # noqa: S608
+
+
+def _leave_place(connection: sqlite3.Connection, number: int) -> None:
+    left = connection.execute(
+        "UPDATE search_places SET interaction = NULL WHERE interaction = ? RETURNING place", (number,)
+    ).fetchall()
+    for (place,) in left:
+        connection.execute("UPDATE search_parts SET deleted = deleted + 1 WHERE part = ?", (place >> PART_BITS,))
 
 
 def _free_place(connection: sqlite3.Connection, milliseconds: int) -> int | None:
@@ -133,24 +142,23 @@ def index_texts(connection: sqlite3.Connection, texts: Mapping[ObjectId, str]) -
 
 def tidy(connection: sqlite3.Connection) -> None:
     """Drop the parts that are mostly of what was deleted. What is left of them is due once more."""
-    for part in read_parts(connection):
-        _tidy(connection, part)
+    mostly_deleted = connection.execute(
+        "SELECT part FROM search_parts WHERE deleted = places OR (2 * deleted > places AND deleted >= ?)",
+        (_WORTH_TIDYING,),
+    ).fetchall()
+    for (part,) in mostly_deleted:
+        _drop(connection, part)
 
 
-def _tidy(connection: sqlite3.Connection, part: int) -> None:
-    bounds = (part << PART_BITS, ((part + 1) << PART_BITS) - 1)
+def _drop(connection: sqlite3.Connection, part: int) -> None:
+    places = (part << PART_BITS, ((part + 1) << PART_BITS) - 1)
     with transaction(connection, "IMMEDIATE"):
-        places, alive = connection.execute(
-            "SELECT count(*), count(interaction) FROM search_places WHERE place BETWEEN ? AND ?", bounds
-        ).fetchone()
-        deleted = places - alive
-        if alive and (deleted < alive or deleted < _WORTH_TIDYING):
-            return
+        if not connection.execute("DELETE FROM search_parts WHERE part = ?", (part,)).rowcount:
+            return  # another process has done it
         connection.execute(
             "INSERT OR IGNORE INTO search_due SELECT interaction FROM search_places "
             "WHERE place BETWEEN ? AND ? AND interaction IS NOT NULL",
-            bounds,
+            places,
         )
-        connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", bounds)
-        connection.execute("DELETE FROM search_parts WHERE part = ?", (part,))
+        connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", places)
         connection.execute(f"DROP TABLE {table_of(part)}")

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import TEXT, Condition, Is, Says, Within
+from gemtap.stores.filter import TEXT, Condition, Is, Says, Within, asks_for_words
 from gemtap.stores.paging import milliseconds, milliseconds_up
 from gemtap.stores.sqlite.conditions import clauses_of, plain
 from gemtap.stores.sqlite.rows import SqlValue
@@ -31,11 +31,6 @@ _ENDS: Final = (-(2**63), 2**63 - 1)
 
 _Row = tuple[int, int, bytes, int]
 """Place, time, id and number."""
-
-
-def asks_for_words(where: Filter) -> bool:
-    """Whether the index of words is to be asked."""
-    return any(term.field == TEXT for term in where.terms)
 
 
 def selection(connection: sqlite3.Connection, where: Filter) -> tuple[list[str], list[SqlValue]]:

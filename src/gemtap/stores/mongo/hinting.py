@@ -1,0 +1,54 @@
+"""Questions that know best which index they want."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import OperationFailure
+
+_BAD_VALUE: Final = 2
+"""What a hint is that names no index."""
+
+Index = Sequence[tuple[str, int]]
+
+T = TypeVar("T")
+Document = TypeVar("Document", bound=Mapping[str, Any])
+
+
+async def aggregate(
+    collection: AsyncCollection[Any], stages: Sequence[Mapping[str, Any]], index: Index | None
+) -> list[Any]:
+    """What an aggregation gives, by way of the index."""
+
+    async def ask(**hint: Any) -> list[Any]:
+        return await (await collection.aggregate(stages, **hint)).to_list()
+
+    return await _by_way_of(index, ask)
+
+
+async def find(
+    collection: AsyncCollection[Document],
+    query: Mapping[str, Any],
+    *arguments: Any,
+    index: Index | None,
+    **options: Any,
+) -> list[Document]:
+    """All that `collection.find` finds, by way of the index."""
+
+    async def ask(**hint: Any) -> list[Document]:
+        return await collection.find(query, *arguments, **options, **hint).to_list()
+
+    return await _by_way_of(index, ask)
+
+
+async def _by_way_of(index: Index | None, ask: Callable[..., Awaitable[list[T]]]) -> list[T]:
+    """The answer by way of the index where there is one: until a newer Gemtap has served a database there is not."""
+    if index is not None:
+        try:
+            return await ask(hint=dict(index))
+        except OperationFailure as exc:
+            if exc.code != _BAD_VALUE:
+                raise
+    return await ask()

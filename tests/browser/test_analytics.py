@@ -1,0 +1,99 @@
+"""Statistics in a browser: charts that show the numbers that the API has, and lead to the lists behind them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visitor
+from tests.e2e.running_gemtap import RunningGemtap
+
+pytestmark = pytest.mark.browser
+
+
+FIGURE = """const figureOf = title =>
+    [...document.querySelectorAll("figure.plot")].find(it => it.querySelector("strong").textContent === title);"""
+
+
+def drawn(page: Page, title: str) -> list[dict[str, Any]]:
+    """What plotly has drawn in a chart: for each trace its name, its values and its colour."""
+    page.wait_for_function(f"title => {{ {FIGURE} return figureOf(title)?.querySelector('.canvas').data; }}", arg=title)
+    found: list[dict[str, Any]] = page.evaluate(
+        f"""title => {{
+            {FIGURE}
+            return figureOf(title).querySelector(".canvas").data.map(({{ name, y, marker }}) =>
+                ({{ name, y: [...y], colour: marker.color }}));
+        }}""",
+        title,
+    )
+    return found
+
+
+def test_the_charts_show_what_was_recorded(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    page = visitor.open("/analytics?last=24h&by=model")
+    requests = {trace["name"]: sum(trace["y"]) for trace in drawn(page, "Requests")}
+    rows = gemtap.api("stats?by=model")["rows"]
+    told = {row["key"] or "none": row["requests"] for row in rows}
+    for name, number in requests.items():
+        if name != "others":
+            assert number == told[name], name
+    assert sum(requests.values()) == sum(told.values())
+    tokens = {trace["name"]: sum(trace["y"]) for trace in drawn(page, "Tokens by kind")}
+    whole = gemtap.api("stats")["rows"]
+    assert tokens["output"] == sum(row["tokens"]["output"] for row in whole)
+    assert tokens["cached input"] == sum(row["tokens"]["cached"] for row in whole)
+    assert tokens["cached input"] + tokens["new input"] == sum(row["tokens"]["input"] for row in whole)
+    context = sum(sum(trace["y"]) for trace in drawn(page, "Where the input comes from (estimated)"))
+    assert context == sum(sum(row["context"].values()) for row in whole)
+    cost = sum(sum(trace["y"]) for trace in drawn(page, "Cost"))
+    assert cost == pytest.approx(sum(row["cost"] or 0 for row in whole))
+    errors = sum(sum(trace["y"]) for trace in drawn(page, "Errors"))
+    assert errors == sum(row["errors"] for row in whole) > 0
+
+
+def test_a_bar_leads_to_the_interactions_that_it_counts(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    page = visitor.open("/analytics?last=24h&by=outcome")
+    (trace, *_) = drawn(page, "Requests")
+    last = max(n for n, value in enumerate(trace["y"]) if value)
+    figure = page.locator("figure.plot", has_text="Requests").first
+    figure.scroll_into_view_if_needed()
+    bars = figure.locator(".barlayer .trace").first.locator(".point path")
+    box = bars.nth(last).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_timeout(200)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url("**/?q=*")
+    shown = page.locator("tbody tr").count()
+    assert shown == min(trace["y"][last], 50)
+
+
+def test_charts_follow_the_light(visitor: Visitor) -> None:
+    page = visitor.open("/analytics?last=24h")
+    light = drawn(page, "Tokens by kind")[1]["colour"]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        f"""light => {{
+            {FIGURE}
+            return figureOf("Tokens by kind").querySelector(".canvas").data[1].marker.color !== light;
+        }}""",
+        arg=light,
+    )
+    ground = page.evaluate(
+        "getComputedStyle(document.querySelector('.plot')).backgroundColor.match(/[0-9]+/g).map(Number)"
+    )
+    assert max(ground[:3]) < 60
+
+
+def test_the_numbers_stand_below_each_chart(visitor: Visitor) -> None:
+    page = visitor.open("/analytics?last=24h")
+    drawn(page, "Errors")
+    figure = page.locator("figure.plot").first
+    expect(figure.locator("table")).to_be_hidden()
+    figure.get_by_text("Numbers").click()
+    expect(figure.locator("tbody a").first).to_be_visible()
+    page.get_by_role("link", name="client", exact=True).click()
+    page.wait_for_url("**by=client*")
+    expect(page.get_by_role("heading", name="By client")).to_be_visible()

@@ -1,0 +1,140 @@
+"""Threads in a browser: the list, the conversation turn by turn, and what the client changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.asking import recorded
+from tests.browser.conftest import Visitor
+from tests.browser.test_interaction import said
+from tests.e2e.running_gemtap import RunningGemtap
+
+pytestmark = pytest.mark.browser
+
+LONG = "word " * 40_000
+
+
+def a_thread(gemtap: RunningGemtap, first: str, turns: int, *, long: str = "") -> list[str]:
+    """The ids of its turns: each sends what was said before, with the answers that really came."""
+    history: list[dict[str, Any]] = []
+    ids = []
+    for number in range(1, turns + 1):
+        history.append(said("user", {"text": f"{first if number == 1 else f'Question {number} of {first}'} {long}"}))
+        ids.append(recorded(gemtap, "", contents=history))
+        answer = gemtap.interaction(ids[-1])["response"]["body"]["candidates"][0]["content"]["parts"]
+        history.append(said("model", *[part for part in answer if not part.get("thought")]))
+    return ids
+
+
+def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    ids = a_thread(gemtap, "The thread of three turns.", 3)
+    retry = recorded(
+        gemtap, "", contents=gemtap.interaction(ids[1])["request"]["body"]["contents"], model="gemini-2.5-pro"
+    )
+    page = visitor.open("/threads")
+    row = page.locator("tbody tr", has_text="The thread of three turns.")
+    expect(row.locator(".c-number")).to_have_text("4")
+    row.locator(".open").click()
+    turns = page.locator(".turn")
+    expect(turns).to_have_count(4)
+    expect(page.locator(".turn.way")).to_have_count(3)
+    expect(page.locator(f"#turn-{retry}.retry")).to_contain_text("the same question again")
+    assert (
+        page.get_by_text("The thread of three turns.", exact=True).count() == 2
+    )  # in the title, and where it was said
+    for number, id_ in enumerate(ids, 1):
+        expect(page.locator(f"#turn-{id_} .message.user").last).to_contain_text("Question" if number > 1 else "thread")
+        expect(page.locator(f"#turn-{id_} .message.model")).not_to_be_empty()
+    # The first column of the chart is as tall, beside the tallest, as its tokens are many.
+    charts = page.locator(".chart")
+    context = charts.filter(has_text="Context by turn")
+    items = {item["id"]: item for item in gemtap.api("interactions?limit=200")["items"]}
+    sent = [items[id_]["tokens"]["input"] for id_ in (*ids, retry)]
+    heights = [
+        sum(float(str(piece.get_attribute("height")).rstrip("%")) for piece in column.locator("rect:not(.place)").all())
+        for column in context.locator("svg a").all()
+    ]
+    assert heights == pytest.approx([100 * each / max(sent) for each in sent], abs=0.05)
+    context.locator("svg a").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**#turn-{ids[1]}")
+    page.locator(f"#turn-{ids[1]} h2 a").click()
+    page.wait_for_url(f"**/interactions/{ids[1]}")
+
+
+def test_long_turns_load_when_they_are_seen(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    ids = a_thread(gemtap, "The long thread.", 6, long=LONG)
+    thread = gemtap.interaction(ids[0])["thread"]["id"]
+    page = visitor.open(f"/threads/{thread}")
+    last = page.locator(f"#turn-{ids[-1]}")
+    expect(last).to_contain_text("Question 6 of The long thread.")
+    before = len([url for url in visitor.fetched if "/added" in url])
+    last.scroll_into_view_if_needed()
+    expect(last.locator(".message.model")).not_to_be_empty()
+    assert len([url for url in visitor.fetched if "/added" in url]) >= max(before, 1)
+    last.get_by_role("link", name="All of it").click()
+    page.wait_for_function("id => document.getElementById(id).innerText.length > 150000", arg=f"turn-{ids[-1]}")
+
+
+def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    (first,) = a_thread(gemtap, "The thread that goes on.", 1)
+    page = visitor.open(f"/threads/{first}")
+    expect(page.locator(".turn")).to_have_count(1)
+    page.evaluate("window.mark = 'the same page'")
+    document = gemtap.interaction(first)
+    answer = document["response"]["body"]["candidates"][0]["content"]["parts"]
+    contents = [
+        *document["request"]["body"]["contents"],
+        said("model", *answer),
+        said("user", {"text": "Go on, then."}),
+    ]
+    second = recorded(gemtap, "", contents=contents)
+    expect(page.locator(f"#turn-{second} .message.user")).to_contain_text("Go on, then.")
+    expect(page.locator(".figures dd").first).to_have_text("2")
+    assert page.evaluate("window.mark") == "the same page"
+
+
+def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    tool = {"name": "read_file", "description": "Reads a file."}
+    contents = [
+        said("user", {"text": "Summarise all of the files for me, please."}),
+        said("model", {"functionCall": {"name": "read_file", "args": {"path": "a.txt"}}}),
+        said("user", {"functionResponse": {"name": "read_file", "response": {"output": "one\ntwo\nthree\nfour"}}}),
+        said("model", {"text": "They are four lines."}),
+        said("user", {"text": "And what do you make of them, all in all?"}),
+    ]
+    first = recorded(
+        gemtap, "", contents=contents, systemInstruction={"parts": [{"text": "Be brief.\nBe kind."}]},
+        tools=[{"functionDeclarations": [tool]}],
+    )  # fmt: skip
+    answer = gemtap.interaction(first)["response"]["body"]["candidates"][0]["content"]["parts"]
+    shorter = said("user", {"functionResponse": {"name": "read_file", "response": {"output": "one\n[cut]\nfour"}}})
+    second = recorded(
+        gemtap, "",
+        contents=[*contents[:2], shorter, *contents[3:], said("model", *answer), said("user", {"text": "Go on."})],
+        systemInstruction={"parts": [{"text": "Be brief.\nBe honest."}]},
+        tools=[{"functionDeclarations": [{**tool, "description": "Reads any file."}]}],
+        generationConfig={"temperature": 0.5},
+    )  # fmt: skip
+    page = visitor.open(f"/interactions/{second}")
+    page.get_by_role("link", name="what changed").click()
+    page.wait_for_url("**/changes")
+    expect(page.get_by_text("The client did not only add")).to_be_visible()
+    removed = page.locator(".diff .removed").all_inner_texts()
+    added = page.locator(".diff .added:visible").all_inner_texts()
+    assert any("Be kind." in line for line in removed)
+    assert any("Be honest." in line for line in added)
+    assert any("three" in line for line in removed)
+    assert any("[cut]" in line for line in added)
+    assert any("Reads any file." in line for line in added)
+    expect(page.locator(".change", has_text="temperature")).to_contain_text("0.5")
+    expect(page.locator(".kept").first).to_contain_text("2 messages as before")
+    mark = page.locator(".diff mark", has_text="honest")
+    expect(mark).to_be_visible()
+    page.get_by_text("Message 7, user").click()
+    expect(page.get_by_text("Go on.", exact=False)).to_be_visible()
+    page.get_by_role("link", name="the whole thread").click()
+    page.wait_for_url(f"**#turn-{second}")
