@@ -191,8 +191,8 @@ def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[st
         [
             f"A year of traffic: {kept}; of {TURNS} of them the bodies are whole. Each page {_TIMES} times over one "
             "connection to the desk of a running `gemtap serve`, from the request to the last byte; the first time is "
-            "told apart, for nothing is in any cache then. Sheets and scripts are not in the size: they are 12 to 30 kB, and plotly, which the page of "
-            "statistics alone loads, 4.8 MB.",
+            "told apart, for nothing is in any cache then. Sheets and scripts are not in the size: 12 to 30 kB, "
+            "and plotly, which the page of statistics alone loads, 4.8 MB.",
             table(["page", *titles, "size"], rows),
             f"Measured on {datetime.now(UTC):%Y-%m-%d}; {machine['CPU']}, {machine['Disk']}.",
         ]
