@@ -74,6 +74,7 @@ async def test_a_row_shows_what_was_asked_and_answered(site: Site) -> None:
     for shown in ("Why is the sky blue?", "Rayleigh.", "12\u202f345", "1.23 s", "cline", "gemini-2.5-pro"):
         assert shown in page.text
     assert 'aria-label="first byte after 800 ms"' in html
+    assert '<small title="physics">physics</small>' in html
     assert page.links["12:00:00"] == page.links["2026-03-14"] == f"/interactions/{id_}"
 
 
