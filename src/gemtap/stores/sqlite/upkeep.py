@@ -15,7 +15,7 @@ from typing import Final
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import ConnectionThreads
 from gemtap.stores.sqlite.deleting import give_back
-from gemtap.stores.sqlite.packing import Stopped, merge, never
+from gemtap.stores.sqlite.packing import TIERS, Stopped, Tiers, merge, never
 from gemtap.stores.sqlite.sweeping import sweep
 from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
@@ -69,13 +69,15 @@ def _yield_to_others() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-def upkeep_step(connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool] = never) -> bool:
+def upkeep_step(
+    connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool] = never, tiers: Tiers = TIERS
+) -> bool:
     """Do one thing that is to be done; False where there is nothing. Raises Stopped when `stopping` says so."""
     if stopping():
         raise Stopped
     return (
         move_whole_bodies(connection, bodies)
-        or merge(connection, stopping)
+        or merge(connection, stopping, tiers)
         or _sweep_if_worth_it(connection, bodies, stopping)
         or _give_back_if_worth_it(connection)
     )
