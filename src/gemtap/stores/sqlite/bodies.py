@@ -29,7 +29,7 @@ _LARGEST_PACK: Final = 2 * 2**20
 _KEPT_IN_LIST: Final = 16_384
 """A body without seams up to this size stands in its list: that it comes again to the letter is not expected."""
 
-_BLOB_FROM: Final = 65_536
+_BLOB_FROM: Final = 16_384
 """Pieces from this size on are tried for whether they can be compressed at all."""
 _INCOMPRESSIBLE: Final = 0.6
 
@@ -70,6 +70,8 @@ class BodyStore:
         """Let go of a body. Its pieces may be others' too: what is nobody's is freed by `sweeping.sweep`."""
         if reference < 0:
             connection.execute("DELETE FROM bodies WHERE number = ?", (-reference,))
+        else:
+            _add(connection, bodies=-1, deleted=1)
 
 
 class BodyWriter:
@@ -82,6 +84,7 @@ class BodyWriter:
         """Numbers of pieces by their keys, of those that are new."""
         self._new = {kind: _New(connection, kind) for kind in ("piece", "blob")}
         self._written: list[Pack] = []
+        self._bodies = 0
 
     def put(self, raw: bytes) -> int:
         """Keep the bytes and return the reference that gives them back."""
@@ -94,6 +97,7 @@ class BodyWriter:
             items.append(raw)
         if b"".join(pieces) != raw:
             raise AssertionError("the pieces of a body are not the body")
+        self._bodies += 1
         return self._new["piece"].add(msgpack.packb([digest_of(raw), *items]))
 
     def number(self) -> int:
@@ -107,6 +111,8 @@ class BodyWriter:
                 insert_pack(self._connection, pack, compressed, tier)
                 self._written.append(pack)
             new.save()
+        if self._bodies:
+            _add(self._connection, bodies=self._bodies)
 
     def committed(self) -> None:
         """Remember what was written. Not before it is: numbers of a transaction that fails are given again."""
@@ -150,7 +156,7 @@ class _New:
     def add(self, piece: bytes) -> int:
         """Its number."""
         if self._first is None:
-            row = self._connection.execute("SELECT next FROM numbers WHERE kind = ?", (self._kind,)).fetchone()
+            row = self._connection.execute("SELECT value FROM counters WHERE name = ?", (self._kind,)).fetchone()
             self._first = int(row[0])
         self._pieces.append(piece)
         return self._first + len(self._pieces) - 1
@@ -175,7 +181,18 @@ class _New:
         """Let the numbers be given to nobody else."""
         if self._first is not None:
             following = self._first + len(self._pieces)
-            self._connection.execute("UPDATE numbers SET next = ? WHERE kind = ?", (following, self._kind))
+            self._connection.execute("UPDATE counters SET value = ? WHERE name = ?", (following, self._kind))
+
+
+def counters(connection: sqlite3.Connection) -> dict[str, int]:
+    """The counters: see migration 0006."""
+    return dict(connection.execute("SELECT name, value FROM counters").fetchall())
+
+
+def _add(connection: sqlite3.Connection, **by: int) -> None:
+    connection.executemany(
+        "UPDATE counters SET value = value + ? WHERE name = ?", [(count, name) for name, count in by.items()]
+    )
 
 
 def digest_of(raw: bytes) -> bytes:
