@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-exports bench-crowd bench-large bench-threads docs lint format pins clean bench-pages bench-search
+.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -89,6 +89,9 @@ bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, 
 
 bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
 	$(BIN)/python -m bench.threads
+
+bench-statistics: $(VENV)/.test ## lists, threads and statistics over a year in both stores, about ten minutes; needs 5 GB of disk
+	$(BIN)/python -m bench.statistics $(STATISTICS)
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
 	$(BIN)/python -m bench.large

@@ -1,23 +1,33 @@
-"""Writes docs/screenshots from a demo's traffic: `make screenshots`."""
+"""Writes docs/screenshots from a demo's traffic, and a year that was before it: `make screenshots`."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.pages import year_until
 from gemtap.demo.traffic import Agents
+from gemtap.stores.opening import open_store
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 FOLDER: Final = Path(__file__).parent / "screenshots"
 
 SIZE: Final = {"width": 1280, "height": 800}
+
+_YEAR: Final = 12_000
+"""Interactions of the year before."""
+
+_QUALITY: Final = 0.82
+"""Of the pictures, which are WebP: a third of what they were as PNG."""
 
 
 def main() -> None:
@@ -27,6 +37,8 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     api = SimulatedApi("--pace", "0.06")
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as elsewhere, sync_playwright() as playwright:
+        (Path(folder) / "data").mkdir()
+        elsewhere.submit(asyncio.run, fill(Path(folder) / "data")).result()
         gemtap = RunningGemtap(Path(folder), api.origin)
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else []
@@ -43,27 +55,60 @@ def main() -> None:
             api.stop()
 
 
+async def fill(data: Path) -> None:
+    """What was recorded before today."""
+    store = open_store(f"sqlite:///{data / 'gemtap.db'}")
+    await store.open()
+    await store.put(list(year_until(datetime.now(UTC) - timedelta(days=1), _YEAR)))
+    await store.close()
+
+
 def work(gemtap: RunningGemtap, sessions: int) -> None:
     agents = Agents(gemtap.origin, seed=sessions, pause=0.2, on_turn=lambda turn: None)
     asyncio.run(agents.work(sessions))
 
 
 def take(browser: Browser, gemtap: RunningGemtap) -> None:
-    items = [item for item in gemtap.api("interactions?limit=200")["items"] if item["streaming"] and not item["error"]]
-    telling = max(items, key=lambda item: (item["tokens"]["cached"] or 0, item["tokens"]["output"] or 0))
-    for scheme, suffix in (("light", ""), ("dark", "-dark")):
+    for name, (path, scheme) in pages(gemtap).items():
         context = browser.new_context(viewport=SIZE, color_scheme=scheme)  # type: ignore[arg-type]
-        for name, path in pages(telling).items():
-            page = context.new_page()
-            page.goto(f"http://localhost:{gemtap.dashboard_port}{path}")
-            page.wait_for_timeout(800)
-            page.screenshot(path=FOLDER / f"{name}{suffix}.png")
-            page.close()
+        page = context.new_page()
+        page.goto(f"http://localhost:{gemtap.dashboard_port}{path}")
+        page.wait_for_timeout(1200)
+        (FOLDER / f"{name}.webp").write_bytes(as_webp(context.new_page(), page.screenshot()))
         context.close()
 
 
-def pages(telling: dict[str, Any]) -> dict[str, str]:
-    return {"list": "/", "interaction": f"/interactions/{telling['id']}", "health": "/health"}
+def pages(gemtap: RunningGemtap) -> dict[str, tuple[str, str]]:
+    """What is shown, and whether it is light or dark."""
+    items = [item for item in gemtap.api("interactions?limit=200")["items"] if item["streaming"] and not item["error"]]
+    items = [item for item in items if item["client"]["name"] == "Gemtap demo"]
+    telling = max(items, key=lambda item: (item["tokens"]["cached"] or 0, item["tokens"]["output"] or 0))
+    latest = max(items, key=lambda item: item["thread"]["turn"])
+    return {
+        "list": ("/", "light"),
+        "list-dark": ("/", "dark"),
+        "interaction": (f"/interactions/{telling['id']}", "light"),
+        "thread": (f"/threads/{latest['thread']['id']}", "dark"),
+        "changes": (f"/interactions/{telling['id']}/changes", "light"),
+        "analytics": ("/analytics?last=30d", "light"),
+        "analytics-dark": ("/analytics?last=30d", "dark"),
+    }
+
+
+def as_webp(blank: Page, png: bytes) -> bytes:
+    """The picture in a smaller format, which Chromium knows how to write."""
+    address: str = blank.evaluate(
+        """async ([png, quality]) => {
+            const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+            const canvas = document.createElement("canvas");
+            canvas.width = picture.width;
+            canvas.height = picture.height;
+            canvas.getContext("2d").drawImage(picture, 0, 0);
+            return canvas.toDataURL("image/webp", quality);
+        }""",
+        [base64.b64encode(png).decode(), _QUALITY],
+    )
+    return base64.b64decode(address.partition(",")[2])
 
 
 if __name__ == "__main__":

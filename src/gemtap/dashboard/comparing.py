@@ -16,8 +16,8 @@ from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import Interaction, Json, summary, to_json
 from gemtap.stores.base import Filter, Store
 
-_OFFERED: Final = 500
-"""Turns of the thread that can be chosen from, the last ones."""
+_OFFERED: Final = 50
+"""Turns of the thread that can be chosen from, the last ones before this. Any other can be named in the address."""
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
@@ -38,8 +38,10 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             raise unknown(str(earlier))
         others: list[dict[str, Any]] = []
         if after["thread"] is not None:
-            page = await store.page(Filter(thread=after["thread"]["id"]), limit=_OFFERED)
-            others = [to_json(item) for item in reversed(page.items) if item["_id"] != after["_id"]]
+            page = await store.page(Filter(thread=after["thread"]["id"], until=after["timestamp"]), limit=_OFFERED)
+            others = [to_json(item) for item in reversed(page.items)]
+            if all(item["id"] != str(earlier) for item in others):
+                others.insert(0, to_json(summary(before)))
         context = {
             "before": to_json(summary(before)),
             "after": to_json(summary(after)),

@@ -50,6 +50,7 @@ class Forwarder:
         body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
         exchange.release()
+        begun.check_captured()
         if destination is None:
             await _read_to_end(body)
             raise begun.refusal()

@@ -69,9 +69,11 @@ async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
 
 async def test_a_row_shows_what_was_asked_and_answered(site: Site) -> None:
     id_ = await site.keep(tokens={**make_record().document["tokens"], "input": 12345})
-    page = Elements(await site.page("/"))
-    for shown in ("Why is the sky blue?", "Rayleigh.", "12\u202f345", "1.23 s", "800 ms", "cline", "gemini-2.5-pro"):
+    html = await site.page("/")
+    page = Elements(html)
+    for shown in ("Why is the sky blue?", "Rayleigh.", "12\u202f345", "1.23 s", "cline", "gemini-2.5-pro"):
         assert shown in page.text
+    assert 'aria-label="first byte after 800 ms"' in html
     assert page.links["12:00:00"] == page.links["2026-03-14"] == f"/interactions/{id_}"
 
 
