@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-threads docs lint format pins clean bench-pages bench-search
+.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -87,8 +87,14 @@ bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a se
 bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
 	$(BIN)/python -m bench.crowd
 
+bench-storage: $(VENV)/.test ## a month of agents' traffic, and how large what is stored of it is, minutes; needs 5 GB of disk
+	$(BIN)/python -m bench.storage $(STORAGE)
+
 bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
 	$(BIN)/python -m bench.threads
+
+bench-statistics: $(VENV)/.test ## lists, threads and statistics over a year in both stores, about ten minutes; needs 5 GB of disk
+	$(BIN)/python -m bench.statistics $(STATISTICS)
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
 	$(BIN)/python -m bench.large
@@ -98,6 +104,9 @@ bench-pages: $(VENV)/.test ## the dashboard's pages over a year of traffic in bo
 
 bench-search: $(VENV)/.test ## lists and searches with a million interactions, a quarter of an hour; needs 4 GB of disk
 	$(BIN)/python -m bench.search $(SEARCH)
+
+bench-exports: $(VENV)/.test ## a million interactions exported in every format, about an hour; 4 GB of disk
+	$(BIN)/python -m bench.exports $(BENCH)
 
 docs: install ## write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate

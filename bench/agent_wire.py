@@ -30,9 +30,20 @@ class Answer:
 class Shape(Protocol):
     """One kind of client and the API that it speaks."""
 
-    path: bytes
-    headers: Sequence[tuple[bytes, bytes]]
-    thinks: bool
+    @property
+    def path(self) -> bytes:
+        """Where it calls."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """What it sends along."""
+        ...
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model's thoughts are part of its answers."""
+        ...
 
     def frame(self, rng: Random) -> tuple[bytes, bytes]:
         """What stands before and after the messages of a request."""

@@ -8,16 +8,17 @@ everything in text parts, one that speaks OpenAI's shapes. The same seed gives t
 
 from __future__ import annotations
 
-import ast
 import base64
+import re
 import sysconfig
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from bench.agent_wire import SHAPES, Answer, Shape, error_body
+from bench.agent_wire import SHAPES, Answer, GeminiCli, Shape, error_body
+from gemtap.capture.events import FORMAT, Kind, pack
 
 SEED: Final = 20260314
 TOKENS_A_MONTH: Final = 230_000_000
@@ -28,6 +29,8 @@ _FIRST_DAY: Final = 1_767_600_000.0
 """2026-01-05, a Monday, 08:00 UTC."""
 _WORKDAYS_A_MONTH: Final = 21
 _WORKDAY_S: Final = 9 * 3600.0
+
+_DOCSTRING: Final = re.compile(r'^ *"""([^"\\]+)"""$', re.MULTILINE)
 
 _CONTEXT_BYTES: Final = 800_000
 """A conversation that grows over this is compacted, or ends."""
@@ -90,16 +93,8 @@ class _Library:
         return library
 
 
-def _docstrings(text: str) -> Iterator[str]:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module):
-            said = ast.get_docstring(node)
-            if said and 120 < len(said) < 3_000:
-                yield said
+def _docstrings(text: str) -> list[str]:
+    return [said for said in _DOCSTRING.findall(text) if 120 < len(said) < 3_000]
 
 
 class _Session:
@@ -118,7 +113,7 @@ class _Session:
         self._open_file: _File | None = None
         self._say(self._task())
 
-    def turns(self, at: float) -> Iterator[Exchange]:
+    def turns(self) -> Iterator[Exchange]:
         """Its exchanges, one after the other."""
         for _ in range(self._turns):
             if sum(map(len, self._messages)) > _CONTEXT_BYTES:
@@ -126,18 +121,25 @@ class _Session:
                     return
                 self._compact()
             if self._rng.random() < 0.012:
-                yield self._exchange(at, 429, [(180_000, error_body())])
-                at += self._rng.uniform(5, 40)
+                yield self._exchange(429, [(180_000, error_body())])
             answer = self._answer()
             chunks = self._shape.stream(answer, self._request_bytes(), self._rng)
-            yield self._exchange(at, 200, chunks)
-            at += chunks[-1][0] / 1e6 + self._rng.uniform(1, 12)
+            yield self._exchange(200, chunks)
             self._messages.append(self._shape.model_message(answer))
             if answer.call is None:
-                at += self._rng.uniform(20, 400)
                 self._say(self._rng.choice(self._library.sayings)[: self._rng.randint(60, 600)])
             else:
                 self._messages.append(self._shape.result_message(answer.call, self._result(*answer.call)))
+
+    def until(self, size: int) -> Exchange:
+        """Its first exchange whose request has so many bytes."""
+        while self._request_bytes() < size:
+            answer = self._answer()
+            self._messages.append(self._shape.model_message(answer))
+            if answer.call is not None:
+                self._messages.append(self._shape.result_message(answer.call, self._result(*answer.call)))
+        answer = self._answer()
+        return self._exchange(200, self._shape.stream(answer, self._request_bytes(), self._rng))
 
     def _say(self, text: str) -> None:
         self._messages.append(self._shape.user_message(text))
@@ -155,13 +157,13 @@ class _Session:
     def _request_bytes(self) -> int:
         return len(self._head) + len(self._tail) + sum(map(len, self._messages))
 
-    def _exchange(self, at: float, status: int, chunks: Sequence[tuple[int, bytes]]) -> Exchange:
+    def _exchange(self, status: int, chunks: Sequence[tuple[int, bytes]]) -> Exchange:
         parts = [self._head, *self._messages, self._tail]
         resent = sum(len(part) for part in parts if part in self._sent)
         self._sent.update(parts)
         request = self._head + b",".join(self._messages) + self._tail
         headers = [*self._shape.headers, (b"content-length", b"%d" % len(request))]
-        return Exchange(at, self.number, self._shape.path, headers, request, status, chunks, resent)
+        return Exchange(0.0, self.number, self._shape.path, headers, request, status, chunks, resent)
 
     def _answer(self) -> Answer:
         rng = self._rng
@@ -238,7 +240,7 @@ def traffic(months: float = 1, *, tokens: int = TOKENS_A_MONTH, seed: int = SEED
     library = _Library.read()
     wanted = months * tokens * BYTES_A_TOKEN
     a_day = tokens * BYTES_A_TOKEN / _WORKDAYS_A_MONTH
-    running: list[tuple[_Session, Iterator[Exchange]]] = []
+    running: list[Iterator[Exchange]] = []
     sent, number = 0, 0
     while sent < wanted:
         # A place in time by what was sent until now: workdays of equal traffic.
@@ -247,23 +249,64 @@ def traffic(months: float = 1, *, tokens: int = TOKENS_A_MONTH, seed: int = SEED
         while len(running) < 2:
             number += 1
             session = _new_session(number, library, rng)
-            running.append((session, session.turns(now)))
+            running.append(session.turns())
         which = rng.randrange(2)
-        exchange = next(running[which][1], None)
+        exchange = next(running[which], None)
         if exchange is None:
             del running[which]
             continue
         sent += len(exchange.request) + len(exchange.response)
-        yield _moved(exchange, now)
-
-
-def _moved(exchange: Exchange, at: float) -> Exchange:
-    return Exchange(
-        at, exchange.session, exchange.path, exchange.headers, exchange.request, exchange.status, exchange.chunks,
-        exchange.resent,
-    )  # fmt: skip
+        yield replace(exchange, at=now)
 
 
 def _new_session(number: int, library: _Library, rng: Random) -> _Session:
     shape: Callable[[], Shape] = rng.choices(SHAPES, weights=(60, 25, 15))[0]
     return _Session(number, library, rng.choice(library.projects), shape(), Random(rng.random()))
+
+
+def long_request(size: int, *, seed: int = SEED) -> Exchange:
+    """One call of a conversation with so many bytes, and its answer."""
+    rng = Random(seed)
+    library = _Library.read()
+    session = _Session(0, library, max(library.projects, key=len), GeminiCli(), rng)
+    return replace(session.until(size), at=_FIRST_DAY)
+
+
+def capture_of(exchange: Exchange) -> bytes:
+    """The exchange as a tap captures it."""
+    path, _, query = exchange.path.partition(b"?")
+    last = exchange.chunks[-1][0]
+    head = {
+        "format": FORMAT,
+        "tap": "0",
+        "received": exchange.at,
+        "method": "POST",
+        "path": path,
+        "query": query,
+        "http_version": "1.1",
+        "headers": list(exchange.headers),
+        "client": "127.0.0.1",
+        "key": "8f2a11c0beef",
+        "provider": "gemini",
+        "upstream_path": path,
+        "upstream": "https://generativelanguage.googleapis.com",
+    }
+    kind = b"text/event-stream" if exchange.status == 200 else b"application/json"
+    answer = {
+        "status": exchange.status,
+        "headers": [(b"content-type", kind), (b"server", b"scaffolding on HTTPServer2")],
+        "sent": 600,
+        "made_here": False,
+        "decoded": False,
+    }
+    end = {
+        "outcome": "complete",
+        "details": None,
+        "sent": 600,
+        "request": {"bytes": len(exchange.request)},
+        "response": {"bytes": len(exchange.response)},
+    }
+    events = [pack(Kind.REQUEST, 0, head), pack(Kind.REQUEST_BODY, 300, exchange.request)]
+    events.append(pack(Kind.RESPONSE, exchange.chunks[0][0], answer))
+    events += [pack(Kind.RESPONSE_BODY, at, chunk) for at, chunk in exchange.chunks]
+    return b"".join([*events, pack(Kind.END, last + 400, end)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -162,10 +162,50 @@ def _queries_lines() -> Iterator[str]:
     yield ""
 
 
+_COMMANDS: Final = """\
+# Commands
+
+`gemtap COMMAND --help` says more of each, with every option.
+
+Exit status: 0 done; 1 it could not be done, in whole or in part, and standard error says why; 2 the command or a
+setting is wrong. `gemtap doctor`, `gemtap check` and `gemtap health` end with 1 where they find something wrong,
+`gemtap replay` where the answer is an error.
+
+`--json` prints JSON for programs, on commands that print anything a program may want; standard output has nothing else
+then. Colours are for terminals: where a program reads, or a file takes the output, there are none, and neither are
+there where `NO_COLOR` is set. On a terminal `ls` and `show` go through the pager that `PAGER` names, or `less`;
+`PAGER=cat` is none.
+
+`gemtap --install-completion` has your shell (bash, zsh, fish, PowerShell) complete commands, options, formats and the
+names of clients; `--show-completion` prints what that would add to its settings.
+
+| command | what it does |
+|---|---|
+"""
+
+
+def commands_page() -> str:
+    """Every command, with its examples."""
+    import typer.main
+
+    from gemtap.cli.app import app, register
+
+    register()
+    commands: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+    table, examples = "", ""
+    for name, command in commands.items():
+        text = command.help or ""
+        table += f"| `{name}` | {' '.join(text.partition(chr(10) * 2)[0].split())} |\n"
+        shown = [line.strip() for line in text.splitlines() if line.strip().startswith("Example: ")]
+        examples += "".join(f"{line.removeprefix('Example: ')}\n" for line in shown)
+    return f"{_COMMANDS}{table}\n## Examples\n\nThe tests run each of them.\n\n```\n{examples}```\n"
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "clients.md": clients_page,
     "settings.md": settings_page,
     "queries.md": queries_page,
+    "commands.md": commands_page,
 }
 
 if __name__ == "__main__":

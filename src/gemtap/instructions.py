@@ -86,10 +86,20 @@ CLIENTS: Final[dict[str, Instructions]] = {
         called=("gemini-cli",),
         provider="code_assist",
     ),
+    "gemini-code-assist": Instructions(
+        "Gemini Code Assist for VS Code",
+        "The extension has no setting for its API's address. With the same Google account gemini-cli goes through "
+        "Gemtap, also in VS Code's terminal",
+        ("export CODE_ASSIST_ENDPOINT={tap}", "gemini"),
+        "Without a slash at the end.",
+        called=("gemini-cli",),
+        provider="code_assist",
+    ),
     "python": Instructions(
         "google-genai for Python",
         "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('client = genai.Client(http_options={"base_url": "{tap}"})',),
+        "For the Live API it insists on TLS: `gemtap serve --tls auto`, and https in the address.",
         called=("google-genai-python", "google-genai"),
     ),
     "javascript": Instructions(
@@ -97,6 +107,12 @@ CLIENTS: Final[dict[str, Instructions]] = {
         "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('const ai = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: "{tap}" } });',),
         called=("google-genai-js", "google-genai"),
+    ),
+    "javascript-old": Instructions(
+        "@google/generative-ai for JavaScript (the old SDK)",
+        "Where the model is made, as the second argument",
+        ('const model = ai.getGenerativeModel({ model: "gemini-2.5-flash" }, { baseUrl: "{tap}" });',),
+        called=("google-generativeai-js",),
     ),
     "python-old": Instructions(
         "google-generativeai for Python (the old SDK)",

@@ -51,7 +51,8 @@ def varied(number: int, *, seed: int = 1, days: float = 40) -> list[Record]:
             cost=maybe({"usd": chance.random(), "source": "test"}),
             request_duration_ms=maybe(chance.lognormvariate(8, 2)),
             timing={**make_record().document["timing"], "first_byte_ms": maybe(chance.lognormvariate(6, 1))},
-            tags=some(["x"], []),
+            tags=some(["x"], ["x", "to read"], []),
+            rating=some("good", "bad", None),
         )
         for _ in range(number)
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 from datetime import timedelta
 from typing import Any, get_args
@@ -134,7 +136,24 @@ async def test_the_turns_of_a_thread_are_a_list(store: Store) -> None:
     assert [item["_id"] for item in items] == [records[2].document["_id"], records[0].document["_id"]]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "bnVsbA", "WyJjb3N0IiwwLCI2NmYxYzBmZmVlMDEyMzQ1Njc4OWFiY2QiXQ"])
+def cursor_of(*place: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "x",
+        cursor_of(),
+        cursor_of("cost", 0, str(ObjectId())),
+        cursor_of("latest", 2**62, str(ObjectId())),
+        cursor_of("latest", float("nan"), str(ObjectId())),
+        cursor_of("latest", -2, str(ObjectId())),
+        cursor_of("latest", 0, "none"),
+        cursor_of("latest", [], str(ObjectId())),
+    ],
+)
 async def test_a_cursor_of_another_list_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(BadCursor, match="Start again"):
         await store.threads(Filter(), limit=10, cursor=cursor)

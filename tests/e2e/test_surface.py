@@ -67,6 +67,8 @@ class Row:
     """The text of the accumulated answer."""
     arrives_at: str = ""
     """The target that the upstream sees, where it is another."""
+    sent_type: str = ""
+    """The Content-Type of what is sent, where it is not JSON."""
     expects: dict[str, Any] = field(default_factory=dict)
     """Fields of the document, by dotted path."""
 
@@ -283,6 +285,15 @@ OTHER_CALLS = [
         content_type="application/jsonl",
     ),
     Row("POST", "/upload/v1beta/files?upload_id=u", "files.upload", b"\x00\xffraw", as_json({"file": {}})),
+    Row(
+        "POST",
+        "/upload/v1beta/files?uploadType=multipart",
+        "files.upload",
+        b'--cut\r\nContent-Type: application/json\r\n\r\n{"file":{"displayName":"x"}}\r\n'
+        b"--cut\r\nContent-Type: image/png\r\n\r\n\x89PNG\xff\x00\r\n--cut--\r\n",
+        as_json({"file": {"name": "files/abc", "state": "ACTIVE"}}),
+        sent_type="multipart/related; boundary=cut",
+    ),
 ]
 
 RESOURCES = [
@@ -292,7 +303,9 @@ RESOURCES = [
     resource("POST", "/v1beta/cachedContents", "cachedContents.create"),
     resource("PATCH", "/v1beta/cachedContents/abc", "cachedContents.update"),
     resource("DELETE", "/v1beta/cachedContents/abc", "cachedContents.delete"),
+    resource("GET", "/v1beta/batches", "batches.list"),
     resource("GET", "/v1beta/batches/abc", "batches.get"),
+    resource("DELETE", "/v1beta/batches/abc", "batches.delete"),
     resource("POST", "/v1beta/batches/abc:cancel", "batches.cancel"),
     resource("GET", "/v1beta/operations/abc", "operations.get"),
     resource("GET", "/v1beta/models/veo-3/operations/o", "models.operations.get", model="veo-3"),
@@ -367,7 +380,8 @@ def carried(gemtap: RunningGemtap, upstream: ScriptedUpstream, row: Row) -> str:
     """Make the call; both sides see what the other sent. Gives the interaction's id."""
     streamed = row.content_type == EVENTS
     with Peer.to(gemtap.port) as client:
-        headers = ["Content-Type: application/json"] if row.sent.startswith(b"{") else []
+        sent_type = row.sent_type or ("application/json" if row.sent.startswith(b"{") else "")
+        headers = [f"Content-Type: {sent_type}"] if sent_type else []
         client.send(request(row.target, *headers, method=row.method, body=row.sent))
         with upstream.accept() as peer:
             head, body = peer.take_request()
@@ -384,3 +398,29 @@ def carried(gemtap: RunningGemtap, upstream: ScriptedUpstream, row: Row) -> str:
     id_ = got_head.value(b"x-gemtap-id")
     assert id_ is not None
     return id_.decode()
+
+
+@pytest.mark.parametrize("prefix", ["", "/gemini"])
+def test_a_resumable_upload_begins_with_an_address_that_leads_back(
+    gemtap: RunningGemtap, upstream: ScriptedUpstream, prefix: str
+) -> None:
+    """What the client gets is what is recorded: the answer's address names Gemtap, not the API."""
+    path = "/upload/v1beta/files"
+    with Peer.to(gemtap.port) as client:
+        begin = ("X-Goog-Upload-Protocol: resumable", "X-Goog-Upload-Command: start", "Content-Type: application/json")
+        sent = as_json({"file": {"displayName": "x"}})
+        client.send(request(prefix + path, *begin, body=sent, host=f"localhost:{gemtap.port}"))
+        with upstream.accept() as peer:
+            head, body = peer.take_request()
+            assert (head.first, body) == (f"POST {path} HTTP/1.1", sent)
+            assert head.value(b"x-goog-upload-command") == b"start"
+            address = f"X-Goog-Upload-URL: {upstream.origin}{path}?upload_id=u"
+            peer.send(response(address, "X-Goog-Upload-Status: active", "Connection: close", body=b""))
+        got, _ = client.take_response()
+    expected = f"http://localhost:{gemtap.port}{prefix}{path}?upload_id=u"
+    assert (got.value(b"x-goog-upload-url") or b"").decode() == expected
+    document = gemtap.interaction((got.value(b"x-gemtap-id") or b"").decode())
+    assert (document["operation"], document["outcome"]) == ("files.upload", "complete")
+    assert document["request"]["body"] == json.loads(sent)
+    assert document["response"]["headers"]["x-goog-upload-url"] == expected
+    assert document["response"]["headers"]["x-goog-upload-status"] == "active"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,25 @@ def test_requests_are_refused_where_a_record_is_a_must(start_tap: StartTap, upst
     assert tap.health()["requests_refused"] == 2
     tap.stop()
     assert [(each["kind"], each["count"]) for each in incidents(tap.spool)] == [("requests_refused", 2)]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [request("/v1beta/models", f"X-Long: {'x' * 2000}", body=b""), request(body=b"x" * 5000)],
+    ids=["head", "body"],
+)
+def test_a_request_that_cannot_be_written_is_refused_before_it_goes_on(
+    start_tap: StartTap, upstream: ScriptedUpstream, sent: bytes
+) -> None:
+    """The disk may fill up before anybody has looked: here no file may grow over a thousand bytes."""
+    tap = start_tap(when_full="refuse")
+    resource.prlimit(tap.process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+    with tap.connect() as client:
+        client.send(sent)
+        head, body = client.take_response()
+    assert (head.status, json.loads(body)["error"]["status"]) == (503, "RESOURCE_EXHAUSTED")
+    assert "too large" in json.loads(body)["error"]["message"]
+    assert upstream.nobody_calls(0.1)
 
 
 def test_recording_goes_on_when_there_is_room_again(start_tap: StartTap, upstream: ScriptedUpstream) -> None:

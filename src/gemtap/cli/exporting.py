@@ -23,9 +23,17 @@ if TYPE_CHECKING:
     from gemtap.stores.base import Store
 
 
+def _complete(beginning: str) -> list[str]:
+    from gemtap.exporters.registry import FORMATS
+
+    return [name for name in FORMATS if name.startswith(beginning)]
+
+
 @app.command()
 def export(
-    name: Annotated[str, typer.Argument(metavar="FORMAT", help="Without one: list the formats.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="Without one: list the formats.", autocompletion=_complete)
+    ] = "",
     id_: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Of one conversation: the thread, or an interaction of it.")
     ] = None,

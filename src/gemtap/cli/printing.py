@@ -7,6 +7,8 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn
 
 import typer
@@ -29,6 +31,19 @@ def console() -> Console:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every locale can write what models say
     return _Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+@contextmanager
+def paged() -> Iterator[Console]:
+    """Standard output through a pager, where it is a terminal: `PAGER`, or `less`; `cat` is none."""
+    out = console()
+    if not sys.stdout.isatty():
+        yield out
+        return
+    # Colours as they are, nothing cleared, and no pager for what fits: unless somebody wants it otherwise.
+    os.environ.setdefault("LESS", "-FRX")
+    with out.pager(styles=True):
+        yield out
 
 
 def harmless(text: str, style: str = "") -> Text:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.printing import as_json as json_text
-from gemtap.cli.printing import console, harmless, one_line, print_bytes, print_json
+from gemtap.cli.printing import console, harmless, one_line, paged, print_bytes, print_json
 from gemtap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -87,9 +87,10 @@ def list_interactions(
     elif not listed["items"]:
         console().print("Nothing is recorded that fits.")
     else:
-        console().print(table_of(listed["items"]))
-        if listed["next"]:
-            console().print(f"Older ones: --cursor {listed['next']}", style="dim")
+        with paged() as out:
+            out.print(table_of(listed["items"]))
+            if listed["next"]:
+                out.print(f"Older ones: --cursor {listed['next']}", style="dim")
 
 
 def table_of(items: list[dict[str, Any]]) -> Table:
@@ -163,7 +164,8 @@ def show(
     if as_json:
         print_json(shown)
     else:
-        _print_document(console(), shown)
+        with paged() as out:
+            _print_document(out, shown)
 
 
 def known_id(word: str) -> ObjectId:

@@ -20,6 +20,7 @@ from gemtap.dashboard import (
     api,
     api_annotations,
     api_events,
+    api_exports,
     api_replays,
     api_statistics,
     comparing,
@@ -74,6 +75,7 @@ def make_dashboard(
         api.make_router(store),
         api_annotations.make_router(store),
         api_events.make_router(store),
+        api_exports.make_router(store),
         api_statistics.make_router(store),
         live.make_router(store, flights, look),
     ):

@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from gemtap.dashboard.api import ListQuery
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render
+from gemtap.exporters.registry import FORMATS
 from gemtap.instructions import CLIENTS, Instructions
 from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
@@ -41,6 +42,8 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
             "chips": _chips(params),
             "query": params.get("q", ""),
             "kept": _kept(params),
+            "formats": [each for each in FORMATS.values() if not each.shows_one],
+            "exported": _query(_without(params, *_NO_FILTERS)),
             "narrowed": lambda name, value: _query({**_without(params, "cursor"), name: value}),
             "continued": query.cursor is not None,
         }

@@ -98,11 +98,24 @@ def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
         parts = list(_parts(message.parts, names))
         if not parts:
             continue
+        if role == "model":
+            parts = _joined(parts)
         if contents and contents[-1]["role"] == role:
             contents[-1]["parts"] += parts
         else:
             contents.append({"role": role, "parts": parts})
     return contents
+
+
+def _joined(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Text that the model says in a row as one part: where a stream was cut is nothing to learn."""
+    joined: list[dict[str, Any]] = []
+    for part in parts:
+        if joined and "text" in part and "text" in joined[-1]:
+            joined[-1] = {"text": joined[-1]["text"] + part["text"]}
+        else:
+            joined.append(part)
+    return joined
 
 
 def _parts(parts: Iterable[Part], names: dict[str, str]) -> Iterator[dict[str, Any]]:

@@ -21,6 +21,9 @@ from gemtap.stores.statistics import Bucket, Part
 DAY: Final = timedelta(days=1)
 _MOMENT: Final = timedelta(microseconds=1)
 
+_LONGEST: Final = 20 * 366 * DAY
+"""Of more days the clock of whoever recorded was wrong once, and nearly all of them are empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -59,7 +62,7 @@ def split(where: Filter, bucket: Bucket | None, oldest: datetime | None, newest:
     # Before the oldest and after the newest there is nothing, so that their days are whole.
     first = midnight(oldest) if since is None or since <= oldest else midnight(since + DAY - _MOMENT)
     end = midnight(newest if until is None else min(until, newest))
-    if end - first < DAY:
+    if not DAY <= end - first <= _LONGEST:
         return Split(None, (where,))
     days = Span(first, end)
     return Split(days, (Filter(*where.terms, until=first), Filter(*where.terms, since=end)))

@@ -62,8 +62,10 @@ class ThreadCursor(NamedTuple):
         """The cursor of a word that `encode` made for a list in this order; raises BadCursor for any other."""
         try:
             its_sort, value, id_ = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
-            if its_sort != sort or not isinstance(value, int | float) or not -1 <= value < 2**53:
+            if its_sort != sort or not isinstance(value, int | float) or not -1 <= value < 2**63:
                 raise ValueError(word)
+            if sort == "latest":
+                from_milliseconds(int(value))  # a time that there is
             return cls(sort, value, ObjectId(str(id_)))
-        except (binascii.Error, ValueError, TypeError, RecursionError, InvalidId) as exc:
+        except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError, InvalidId) as exc:
             raise BadCursor("The cursor is not valid for this order. Start again without one.") from exc

@@ -102,15 +102,19 @@ class Begun:
             version=__version__,
             length=length,
         )
-        keeping = self.intake.keeping
-        if keeping.refuses and not self.exchange.is_captured:
-            raise no_room(keeping.full or keeping.lost.last or "the capture cannot be written")
+        self.check_captured()
         if fault is not None:
             raise fault
         if route is None or upstream is None:
             return None
         target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
         return Destination(upstream, target.decode("latin-1"), route.prefix)
+
+    def check_captured(self) -> None:
+        """Raises ExchangeFault where the exchange is not captured, or not whole so far, and must not go on without."""
+        keeping = self.intake.keeping
+        if keeping.refuses and not self.exchange.is_captured:
+            raise no_room(keeping.full or keeping.lost.last or "the capture cannot be written")
 
     def _not_admitted(self) -> ExchangeFault | None:
         headers = self.scope["headers"]

@@ -76,6 +76,22 @@ def test_a_bad_variable_is_told_by_every_command_in_one_line(variable: str) -> N
         assert variable in done.stderr.decode()
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("gemtap doc", {"doctor"}),
+        ("gemtap setup javascript", {"javascript", "javascript-old"}),
+        ("gemtap nonse", set()),
+    ],
+)
+def test_the_shell_completes_commands_and_clients(typed: str, offered: set[str]) -> None:
+    """What the script of `gemtap --install-completion` asks for each time."""
+    program = Path(sys.executable).with_name("gemtap")
+    asked = {"_GEMTAP_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run([program], capture_output=True, env=os.environ | asked, timeout=PATIENCE, check=False)
+    assert set(done.stdout.decode().split()) == offered
+
+
 def test_the_exact_bytes_are_printed_and_nothing_else() -> None:
     (id_,) = keep(make_record(request_raw=b"", response_raw=BINARY))
     assert run("show", id_, "--raw", "response").stdout == BINARY

@@ -164,3 +164,13 @@ async def test_chats_of_other_apis_can_be_trained_on_too(store: Store) -> None:
         user({"functionResponse": {"name": "look", "response": {"result": "nothing"}}}),
         model("Nothing."),
     ]
+
+
+async def test_where_a_stream_was_cut_is_not_learnt(store: Store) -> None:
+    """Clients give an answer back as the chunks that it came in; what a person says in parts stays as it is."""
+    await store.put(
+        [turn(user("One.", "Two."), model("I will ", "read it.", call("a.py")), user(result("x")), model("Yes"))]
+    )
+    (example,) = check((await export("gemini-tuning", store))[0])
+    assert example["contents"][0]["parts"] == [{"text": "One."}, {"text": "Two."}]
+    assert [part.get("text") for part in example["contents"][1]["parts"]] == ["I will read it.", None]

@@ -74,6 +74,7 @@ def test_hours_are_counted_and_so_is_what_is_not_there() -> None:
     assert split(Filter(), "hour", OLDEST, NEWEST).days is None
     assert split(Filter(), "day", None, None).days is None
     assert split(Filter(), "day", NEWEST, NEWEST).days is None
+    assert split(Filter(), "day", datetime(1970, 1, 1, tzinfo=UTC), NEWEST).days is None, "a clock was wrong"
     above = Filter(Condition("time", (Within(above=OLDEST),)))
     assert split(above, "day", OLDEST, NEWEST).days is None
 

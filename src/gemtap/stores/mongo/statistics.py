@@ -44,13 +44,13 @@ async def read_parts(
         within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": day + _DAY}}]}
         key = f"${PATHS[by]}" if by else None
         start = {"$dateTrunc": {"date": "$timestamp", "unit": unit}}
-        found = await aggregate(
-            interactions,
-            [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}],
-            index,
+        groups = await aggregate(
+            interactions, [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}], index
         )
-        parts += [_part(group) for group in found]
-        day = await _day_of_first(interactions, _since(matching, day + _DAY), index)
+        parts += [_part(group) for group in groups]
+        day += _DAY
+        if not groups:
+            day = await _day_of_first(interactions, _since(matching, day), index)
     return parts
 
 

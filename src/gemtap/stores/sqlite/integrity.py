@@ -37,7 +37,11 @@ def verify(connection: sqlite3.Connection, bodies: BodyStore, looked_at: Callabl
     """
     yield from _file(connection)
     yield from _pieces(connection)
-    yield from _interactions(connection, bodies, looked_at)
+    number = -1
+    while (row := _next(connection, bodies, number)) is not None:
+        number, id_, faults = row
+        yield from (Fault(ObjectId(id_), fault) for fault in faults)
+        looked_at(1)
 
 
 def _file(connection: sqlite3.Connection) -> Iterator[Fault]:
@@ -59,7 +63,7 @@ def _pieces(connection: sqlite3.Connection) -> Iterator[Fault]:
             pack = read_pack(connection, number)
         except PieceMissing as exc:
             if _is_found(connection, keys[at], number):
-                yield Fault(None, str(exc))
+                yield Fault(None, exc.what)
             at += 1
             continue
         end = bisect_left(numbers, pack.first + pack.span, at)
@@ -81,30 +85,26 @@ def _is_found(connection: sqlite3.Connection, key: int, number: int) -> bool:
     return connection.execute("SELECT 1 FROM pieces WHERE key = ? AND number = ?", (key, number)).fetchone() is not None
 
 
-def _interactions(
-    connection: sqlite3.Connection, bodies: BodyStore, looked_at: Callable[[int], None]
-) -> Iterator[Fault]:
-    number = -1
-    while True:
-        # One state of the database: an interaction that is deleted takes its bodies along.
-        with transaction(connection, "DEFERRED"):
-            row = connection.execute(
-                f"SELECT number, id, document, chunks, {', '.join(_BODIES)} FROM interactions"  # noqa: S608 - our names
-                " WHERE number > ? ORDER BY number LIMIT 1",
-                (number,),
-            ).fetchone()
-            if row is None:
-                return
-            number, id_, document, chunks, *references = row
-            faults = list(_document(document, chunks))
-            for about, reference in zip(_BODIES.values(), references, strict=True):
-                try:
-                    if reference is not None:
-                        bodies.get(connection, reference)
-                except PieceMissing as exc:
-                    faults.append(f"{about} cannot be read: {exc}")
-        yield from (Fault(ObjectId(id_), fault) for fault in faults)
-        looked_at(1)
+def _next(connection: sqlite3.Connection, bodies: BodyStore, after: int) -> tuple[int, bytes, list[str]] | None:
+    """The number and id of the next interaction, and what is wrong with it; None where there is none."""
+    # One state of the database: an interaction may be deleted, and its bodies with it, at any time.
+    with transaction(connection, "DEFERRED"):
+        row = connection.execute(
+            f"SELECT number, id, document, chunks, {', '.join(_BODIES)} FROM interactions"  # noqa: S608 - our own names
+            " WHERE number > ? ORDER BY number LIMIT 1",
+            (after,),
+        ).fetchone()
+        if row is None:
+            return None
+        number, id_, document, chunks, *references = row
+        faults = list(_document(document, chunks))
+        for about, reference in zip(_BODIES.values(), references, strict=True):
+            try:
+                if reference is not None:
+                    bodies.get(connection, reference)
+            except PieceMissing as exc:
+                faults.append(f"{about} cannot be read: {exc.what}")
+    return number, id_, faults
 
 
 def _document(document: bytes, chunks: bytes | None) -> Iterator[str]:

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 import zstandard
 
+from gemtap.stores.base import StoreError
+
 FRESH: Final = 0
 """The tier of packs as they are written."""
 
@@ -26,8 +28,12 @@ FIRST_BLOB: Final = 1 << 40
 _CACHED_BYTES: Final = 48 * 2**20
 
 
-class PieceMissing(Exception):
+class PieceMissing(StoreError):
     """A piece that something refers to is not there, or cannot be read."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}. `gemtap check` tells what else is damaged")
+        self.what = what
 
 
 class PackHead(NamedTuple):
@@ -100,12 +106,9 @@ def read_pack(connection: sqlite3.Connection, number: int) -> Pack:
     return Pack(first, [0, *accumulate(lengths)], data)
 
 
-def heads(connection: sqlite3.Connection, tier: int | None = None, after: int = -1) -> list[PackHead]:
-    """The packs in the order of their numbers: all, or those of one tier."""
-    rows = connection.execute(
-        "SELECT first, span, size, tier FROM packs WHERE first > ? AND (?2 IS NULL OR tier = ?2) ORDER BY first",
-        (after, tier),
-    )
+def heads(connection: sqlite3.Connection, after: int = -1) -> list[PackHead]:
+    """The packs in the order of their numbers."""
+    rows = connection.execute("SELECT first, span, size, tier FROM packs WHERE first > ? ORDER BY first", (after,))
     return [PackHead(*row) for row in rows]
 
 

@@ -142,7 +142,7 @@ class SqliteStore:
             return await self._writer.run(partial(delete, bodies=self._bodies, ids=ids))
 
     async def space(self, *, settled: bool = False) -> Space:
-        """What the file takes up, always settled."""
+        """What the file takes up; `reclaim` settles it."""
         return await self._read(space)
 
     async def reclaim(self) -> AsyncIterator[Progress]:

@@ -13,10 +13,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-from gemtap.stores.sqlite.bodies import BodyStore, key_of
+import zstandard
+
+from gemtap.stores.sqlite.bodies import BodyStore, counters, key_of
 from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.deleting import give_back
+from gemtap.stores.sqlite.packing import compressed, never
 from gemtap.stores.sqlite.packs import FIRST_BLOB, Pack, PackHead, PieceMissing, heads, insert_pack, pack_of, read_pack
-from gemtap.stores.sqlite.upkeep import compressed, give_back, move_whole_bodies, never
+from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
 _MARKED_AT_ONCE: Final = 200
 """Interactions that are read in one transaction."""
@@ -40,12 +44,13 @@ def sweep(
     bodies: BodyStore,
     stopping: Callable[[], bool] = never,
 ) -> Iterator[Swept]:
-    """Free what no interaction refers to, a pack at each step, and give the space back to the disk.
+    """Free what no interaction refers to, a pack at each step, and let the file end earlier.
 
-    Whoever stops asking for the next step loses nothing but what was not freed yet. Raises `upkeep.Stopped`.
+    Whoever stops asking for the next step loses nothing but what was not freed yet. Raises `packing.Stopped`.
     """
     while move_whole_bodies(connection, bodies):
         pass
+    deleted = counters(connection)["deleted"]
     marks = _Marks(connection, bodies)
     for _ in marks.catch_up():
         pass
@@ -53,11 +58,12 @@ def sweep(
     freed = 0
     for done, head in enumerate(found, 1):
         freed += _sweep_pack(connection, marks, head, stopping)
-        while give_back(connection, pages=100):
+        while give_back(connection, least=512):
             pass
         yield Swept(done, len(found), freed)
-    while give_back(connection, pages=1):
+    while give_back(connection):
         pass
+    connection.execute("UPDATE counters SET value = value - ? WHERE name = 'deleted'", (deleted,))
 
 
 class _Marks:
@@ -68,13 +74,16 @@ class _Marks:
         self._bodies = bodies
         self._read_up_to = 0
         self._live = {"piece": bytearray(), "blob": bytearray()}
-        numbers = dict(connection.execute("SELECT kind, next FROM numbers").fetchall())
-        self._end = {"piece": numbers["piece"], "blob": numbers["blob"]}
+        self._end = counters(connection)
         """Pieces from these numbers on came after the sweep began: they are left to the next."""
 
     def catch_up(self) -> Iterator[None]:
-        """Read the interactions that were not read yet, in short transactions unless one is under way."""
-        while True:
+        """Read the interactions that were not read yet, in short transactions unless one is under way.
+
+        Those that are there now: whoever records without a pause is not run after for ever.
+        """
+        (newest,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM interactions").fetchone()
+        while self._read_up_to < newest:
             rows = self._connection.execute(
                 "SELECT number, request_raw, request_value, response_raw, response_value FROM interactions"
                 " WHERE number > ? ORDER BY number LIMIT ?",
@@ -130,7 +139,7 @@ def _sweep_pack(connection: sqlite3.Connection, marks: _Marks, head: PackHead, s
     if size < _WORTH_IT * len(pack.data) or (not dead and pack.data):
         return 0
     left = _without(pack, {number for number, _ in dead})
-    packed = compressed(left.data, stopping) if left.data else b""
+    packed = zstandard.compress(left.data) if head.first >= FIRST_BLOB else compressed(left.data, stopping)
     # Most of what has come meanwhile is read here, where nobody waits for it.
     for _ in marks.catch_up():
         pass

@@ -1,16 +1,17 @@
 -- Bodies are kept as pieces: each distinct piece once, many of them compressed together.
 -- See gemtap.stores.sqlite.bodies; docs/storage.md says it for people.
 
--- Numbers of pieces and of interactions come from here and are never given twice, not even after a deletion:
--- whoever has read what a number means may go on believing it. Blobs, which no compression makes smaller, are counted
--- apart, so that packs of the others stay without gaps.
-CREATE TABLE numbers (
-    kind TEXT NOT NULL PRIMARY KEY,   -- 'piece' or 'blob'
-    next INTEGER NOT NULL
+-- `piece` and `blob`: the next number. Interactions are numbered with the pieces. None is ever given twice, not even
+-- after a deletion: whoever has read what a number means may go on believing it. Blobs, which no compression makes
+-- smaller, are counted apart, so that packs of the others stay without gaps.
+-- `bodies`: how many there are; `deleted`: how many were let go of since what nobody refers to was last swept away.
+CREATE TABLE counters (
+    name TEXT NOT NULL PRIMARY KEY,
+    value INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO numbers SELECT 'piece', coalesce(max(number), 0) + 1 FROM interactions;
-INSERT INTO numbers VALUES ('blob', 1 << 40);
+INSERT INTO counters SELECT 'piece', coalesce(max(number), 0) + 1 FROM interactions;
+INSERT INTO counters VALUES ('blob', 1 << 40), ('bodies', 0), ('deleted', 0);
 
 -- Pieces with consecutive numbers, compressed as one. Packs are merged into larger ones: `tier` says how far.
 CREATE TABLE packs (

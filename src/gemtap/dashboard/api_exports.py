@@ -1,0 +1,92 @@
+"""Exports as downloads: what the list shows with its filters, in any format, streamed as it is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Query
+from fastapi.responses import StreamingResponse
+
+from gemtap.dashboard.api import Conditions, Id
+from gemtap.exporters.base import ExportError, Piece, Report, Wanted
+from gemtap.exporters.registry import FORMATS
+from gemtap.stores.base import Store
+
+_AT_ONCE: Final = 64 * 1024
+"""Bytes that are sent together: lines one by one would be a thousand writes for a megabyte."""
+
+
+class ExportQuery(Conditions):
+    """What is exported: what the list shows with these, from its first page to its last, and how."""
+
+    id: Id | None = None
+    """Of the formats that show one conversation: the thread, or an interaction of it."""
+    every_turn: bool = False
+    bodies: bool = False
+    scrub: bool = False
+    """Take out secrets and personal data."""
+
+
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+def make_router(store: Store) -> APIRouter:
+    """`/api/export/FORMAT`."""
+    router = APIRouter(tags=["exports"])
+
+    @router.get("/export/{name}", response_class=StreamingResponse, responses=_FILE)
+    async def export(name: str, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
+        """Everything that the filters of the list find, as a file: docs/export.md describes the formats.
+
+        It is streamed as it is read, and ends where the client goes away. An export that fails on the way breaks the
+        file off, and never ends it as if it were whole.
+        """
+        chosen = FORMATS.get(name)
+        if chosen is None:
+            raise HTTPException(404, f"There is no format {name[:50]}. There are {', '.join(FORMATS)}.")
+        if chosen.shows_one != (query.id is not None):
+            needs = "shows one conversation: add its id" if chosen.shows_one else "takes no id"
+            raise HTTPException(422, f"{chosen.name} {needs}.")
+        try:
+            pieces = chosen.write(store, await _wanted(query), Report())
+            # What cannot be exported at all says so before there is any of it.
+            first = await anext(pieces, None)
+        except ExportError as exc:
+            raise HTTPException(409, str(exc)) from exc
+        file = f"gemtap-{datetime.now(UTC):%Y-%m-%d}{chosen.suffix}"
+        headers = {"content-disposition": f'attachment; filename="{file}"', "cache-control": "no-store"}
+        return StreamingResponse(_joined(first, pieces), media_type=chosen.media_type, headers=headers)
+
+    return router
+
+
+async def _wanted(query: ExportQuery) -> Wanted:
+    scrub = None
+    if query.scrub:
+        # It loads rules for half a second.
+        from gemtap.exporters.scrub import make_scrub
+
+        scrub = await asyncio.to_thread(make_scrub)
+    return Wanted(query.where(), one=query.id, bodies=query.bodies, every_turn=query.every_turn, scrub=scrub)
+
+
+async def _joined(first: Piece | None, pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:
+    held = [first.content] if first is not None else []
+    size = len(held[0]) if held else 0
+    async with aclosing(pieces):  # type: ignore[type-var]  # the writers are generators
+        async for piece in pieces:
+            held.append(piece.content)
+            size += len(piece.content)
+            if size >= _AT_ONCE:
+                yield b"".join(held)
+                held, size = [], 0
+                # Whoever records in this process, or reads a page, comes in between.
+                await asyncio.sleep(0)
+    if held:
+        yield b"".join(held)

@@ -1,0 +1,130 @@
+"""Every example that a command's help gives, run as it stands there; only addresses and ids are other ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from gemtap.cli.app import app, register
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
+
+register()
+COMMANDS: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+EXAMPLES = [
+    example for command in COMMANDS.values() for example in re.findall(r"^\s*Example: (.+)$", command.help or "", re.M)
+]
+GO_ON = ("serve", "demo", "tail")
+"""Commands that go on until they are told to end."""
+
+
+@pytest.fixture(scope="module")
+def gemtap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
+    """A running Gemtap with something recorded."""
+    api = SimulatedApi("--pace", "0.01")
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
+    try:
+        yield gemtap
+    finally:
+        gemtap.close()
+        api.stop()
+
+
+@pytest.fixture(scope="module")
+def recorded(gemtap: RunningGemtap) -> str:
+    """The id of an interaction."""
+    request = urllib.request.Request(
+        gemtap.origin + "/v1beta/models/gemini-2.5-flash:generateContent",
+        json.dumps({"contents": [{"role": "user", "parts": [{"text": "connection refused"}]}]}).encode(),
+        {"content-type": "application/json", "x-goog-api-key": "a-key-for-nobody"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        id_: str = answer.headers["x-gemtap-id"]
+    gemtap.interaction(id_)
+    return id_
+
+
+@pytest.fixture
+def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
+    """A working directory with the files that examples name."""
+    exported = subprocess.run(
+        [sys.executable, "-m", "gemtap", "export", "jsonl", "-o", str(tmp_path / "all.jsonl"), *gemtap.reading],
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+    assert recorded in (tmp_path / "all.jsonl").read_text(), exported
+    return tmp_path
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Path, mongod_url: str) -> None:
+    command, _, reader = example.partition(" | ")
+    program, name, *arguments = shlex.split(
+        command.replace("66f1c0ffee0123456789abcd", recorded).replace("mongodb://localhost/gemtap", mongod_url)
+    )
+    assert program == "gemtap"
+    environment = os.environ | gemtap.environment | {"GEMINI_API_KEY": "a-key-for-nobody"}
+    if name in ("serve", "demo"):
+        # Its own ports and data: the other one has those.
+        environment = os.environ | {
+            "GEMTAP_PORT": str(free_port()),
+            "GEMTAP_DASHBOARD_PORT": str(free_port()),
+            "GEMTAP_DATA_DIR": str(folder / "data"),
+        }
+        if "--port" in arguments:
+            arguments[arguments.index("--port") + 1] = environment["GEMTAP_PORT"]
+    full = [sys.executable, "-m", "gemtap", name, *arguments]
+    if name in GO_ON:
+        goes_on(full, folder, environment)
+        return
+    done = subprocess.run(full, cwd=folder, env=environment, capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr
+    if reader.startswith("jq "):
+        for line in done.stdout.splitlines():
+            json.loads(line)
+
+
+def goes_on(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    """It says something, and ends well with Ctrl-C."""
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+    try:
+        eventually(lambda: (folder / "said").read_bytes().strip() or None)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0, (folder / "said").read_text()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(PATIENCE)
+
+
+def test_completion_knows_commands_and_formats() -> None:
+    def completed(words: str) -> list[str]:
+        done = subprocess.run(
+            [Path(sys.executable).parent / "gemtap"],
+            env=os.environ
+            | {"_GEMTAP_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        return done.stdout.split()
+
+    assert completed("gemtap ex") == ["export"]
+    assert completed("gemtap export open") == ["openai-chat"]
+    assert "cline" in completed("gemtap setup cl")
+    assert "--older-than" in completed("gemtap prune --old")
