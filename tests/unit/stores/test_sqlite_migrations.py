@@ -69,7 +69,6 @@ async def test_rows_from_before_statistics_are_counted(tmp_path: Path) -> None:
             connection.execute(
                 f"INSERT INTO interactions ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", [*row.values()]
             )
-        connection.execute("UPDATE counters SET value = 100 WHERE name = 'piece'")
     store = open_store(f"sqlite:///{path}")
     await store.open()
     try:
