@@ -118,6 +118,8 @@ class _Pruning:
         self._progress = progress
         self._looked_at = 0
         self._step = _SMALLEST
+        self._share = 1.0
+        """Bytes that the store takes up for each of what is in it."""
         self._older_than: datetime | None = None
         """What is older is gone already, or would be if this were not a dry run."""
         self._staying: OrderedDict[tuple[ObjectId, datetime | None], bool] = OrderedDict()
@@ -138,9 +140,7 @@ class _Pruning:
 
         In rounds: what an interaction alone has of the store, and others do not share, is only known once it is gone.
         """
-        if self._done.deleted and not self._dry_run:
-            await self.reclaim()
-        left = await self._size()
+        left = await self._settled_size()
         count = await self._store.count(Filter())
         if self._dry_run:
             left -= left / max(count, 1) * self._done.deleted
@@ -170,11 +170,19 @@ class _Pruning:
             left = await self._size()
         self._done.too_large = left > most
 
+    async def _settled_size(self) -> float:
+        """What the store takes up once everything that is deleted is free, and so does not count."""
+        assert self._done.before is not None
+        if not self._dry_run:
+            await self.reclaim()
+        now = await self._store.space(settled=True)
+        # Either may be too high by what was deleted and is not free yet.
+        self._share = min(each.used / max(each.content, 1) for each in (self._done.before, now))
+        return self._share * now.content
+
     async def _size(self) -> float:
         """What the store takes up. MongoDB tells a minute later what was freed; what is in it shrinks at once."""
-        assert self._done.before is not None
-        share = self._done.before.used / max(self._done.before.content, 1)
-        return share * (await self._store.space()).content
+        return self._share * (await self._store.space()).content
 
     async def reclaim(self) -> None:
         """Free what was deleted, and give it back to the disk."""

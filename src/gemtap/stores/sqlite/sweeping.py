@@ -78,8 +78,12 @@ class _Marks:
         """Pieces from these numbers on came after the sweep began: they are left to the next."""
 
     def catch_up(self) -> Iterator[None]:
-        """Read the interactions that were not read yet, in short transactions unless one is under way."""
-        while True:
+        """Read the interactions that were not read yet, in short transactions unless one is under way.
+
+        Those that are there now: whoever records without a pause is not run after for ever.
+        """
+        (newest,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM interactions").fetchone()
+        while self._read_up_to < newest:
             rows = self._connection.execute(
                 "SELECT number, request_raw, request_value, response_raw, response_value FROM interactions"
                 " WHERE number > ? ORDER BY number LIMIT ?",
