@@ -25,7 +25,8 @@ FINAL: Final = 9
 FIRST_BLOB: Final = 1 << 40
 """Pieces that no compression makes smaller are numbered from here."""
 
-_CACHED_BYTES: Final = 48 * 2**20
+_CACHED_BYTES: Final = 96 * 2**20
+"""Five large packs: what agents repeat in every turn is in other packs than what is new."""
 
 
 class PieceMissing(StoreError):
