@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from array import array
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ FINAL: Final = 9
 FIRST_BLOB: Final = 1 << 40
 """Pieces that no compression makes smaller are numbered from here."""
 
-_CACHED_BYTES: Final = 48 * 2**20
+_CACHED_BYTES: Final = 96 * 2**20
+"""Five large packs: what agents repeat in every turn is in other packs than what is new."""
 
 
 class PieceMissing(StoreError):
@@ -139,18 +140,25 @@ class PackReader:
 
     def remember(self, pack: Pack) -> None:
         """Keep a pack at hand. Nothing has to be forgotten when the database changes: a number has one meaning."""
+        end = pack.first + pack.span
         with self._lock:
-            old = self._packs.pop(pack.first, None)
-            if old is None:
-                insort(self._firsts, pack.first)
-            else:
-                self._bytes -= len(old.data)
+            before = bisect_left(self._firsts, pack.first) - 1
+            if before >= 0:
+                known = self._packs[self._firsts[before]]
+                if known.first + known.span >= end:
+                    return  # it was merged into that one since it was read
+            # None may stand within another: what comes after it in the other would not be found.
+            for first in self._firsts[before + 1 : bisect_left(self._firsts, end)]:
+                self._forget(first)
+            insort(self._firsts, pack.first)
             self._packs[pack.first] = pack
             self._bytes += len(pack.data)
             while self._bytes > _CACHED_BYTES and len(self._packs) > 1:
-                first, oldest = self._packs.popitem(last=False)
-                self._bytes -= len(oldest.data)
-                self._firsts.remove(first)
+                self._forget(next(iter(self._packs)))
+
+    def _forget(self, first: int) -> None:
+        self._bytes -= len(self._packs.pop(first).data)
+        self._firsts.remove(first)
 
     def _remembered(self, number: int) -> Pack | None:
         with self._lock:
