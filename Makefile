@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports
+.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -86,6 +86,9 @@ bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a se
 
 bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
 	$(BIN)/python -m bench.crowd
+
+bench-storage: $(VENV)/.test ## a month of agents' traffic, and how large what is stored of it is, minutes; needs 5 GB of disk
+	$(BIN)/python -m bench.storage $(STORAGE)
 
 bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
 	$(BIN)/python -m bench.threads

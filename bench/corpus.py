@@ -97,6 +97,7 @@ def _record(rng: random.Random, lines: list[str], at: datetime) -> Record:
             "tool_use": None,
             "total": tokens + tokens // 20,
         },
+        "context": None,
         "cost": {"usd": tokens / 1e6, "source": "benchmark"},
         "finish_reason": "STOP" if status == 200 else None,
         "client": {

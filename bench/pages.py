@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import http.client
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -157,6 +158,7 @@ def main() -> None:
     """Fill both stores, ask for every page, print the table and write it into the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--interactions", type=int, default=100_000, help="of a year; the long thread comes on top")
+    parser.add_argument("--store", choices=("SQLite", "MongoDB"), action="append", help="by default both")
     parser.add_argument("--folder", type=Path, help="where to keep data meanwhile")
     parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the table")
     arguments = parser.parse_args()
@@ -165,7 +167,8 @@ def main() -> None:
         folder = Path(name)
         machine = facts(folder)
         with stores(folder) as urls:
-            for kind, url in urls.items():
+            for kind in arguments.store or urls:
+                url = urls[kind]
                 (folder / kind).mkdir()
                 filled = asyncio.run(filled_store(url, arguments.interactions))
                 with running_gemtap(folder / kind, free_port(), "--store", url) as gemtap:
@@ -194,7 +197,8 @@ def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[st
             "told apart, for nothing is in any cache then. Sheets and scripts are not in the size: they are 25 to 40 "
             "kB, and plotly, which the page of statistics alone loads, 4.8 MB.",
             table(["page", *titles, "size"], rows),
-            f"Measured on {datetime.now(UTC):%Y-%m-%d}; {machine['CPU']}, {machine['Disk']}.",
+            f"Measured on {datetime.now(UTC):%Y-%m-%d}; {machine['CPU']}, {machine['Disk']}. The load average of the "
+            f"machine was {os.getloadavg()[2]:.0f} at the end: what it did besides is in the figures.",
         ]
     )
 

@@ -184,6 +184,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gemtap-bench-") as folder:
         measured.append(asyncio.run(measure_sqlite(Path(folder), options.sqlite, options.runs)))
         load = os.getloadavg()[1]
+        print(report(measured, load), flush=True)
         measured.append(asyncio.run(measure_mongodb(Path(folder), options.mongodb, options.runs)))
     text = report(measured, max(load, os.getloadavg()[1]))
     print(text)

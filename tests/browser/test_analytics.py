@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.asking import recorded
 from tests.browser.conftest import Visitor
 from tests.e2e.running_gemtap import RunningGemtap
 
@@ -97,3 +99,19 @@ def test_the_numbers_stand_below_each_chart(visitor: Visitor) -> None:
     page.get_by_role("link", name="client", exact=True).click()
     page.wait_for_url("**by=client*")
     expect(page.get_by_role("heading", name="By client")).to_be_visible()
+
+
+def test_a_hostile_name_is_but_a_name(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    hostile = "<img src=x onerror='window.pwned=1'><a href='https://evil.example'>click</a>"
+    recorded(gemtap, "Whose model is this?", model=quote(hostile, safe=""))
+    page = visitor.open(f"/analytics?{urlencode({'last': '24h', 'q': 'text:whose'})}")
+    (trace,) = drawn(page, "Requests")
+    assert "<" not in trace["name"]
+    assert "onerror" in trace["name"]
+    figure = page.locator("figure.plot").first
+    box = figure.locator(".barlayer .point path").last.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(figure.locator(".hoverlayer")).to_contain_text("onerror")
+    assert page.locator("main img, main a[href^='https:'], .hoverlayer a").count() == 0
+    assert page.evaluate("window.pwned") is None

@@ -50,8 +50,8 @@ _BUCKETS: Final[dict[Last, Bucket]] = {
 }
 _BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
 
-_MOST_BARS: Final = 400
-"""Buckets that a page shows: hours of a year would be thousands."""
+_MOST_BARS: Final = 200
+"""Buckets that a page shows, the last ones: hours of a year would be thousands."""
 
 _ROWS: Final = 50
 """Rows of the table by key."""
@@ -139,7 +139,7 @@ async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
     )
     if not totals or not over_time:
         return {"total": None}
-    over_time = over_time[-_MOST_BARS:]
+    left_out, over_time = max(0, len(over_time) - _MOST_BARS), over_time[-_MOST_BARS:]
     starts = {row["bucket"] for row in over_time}
     top = [row["key"] for row in keyed[:SHOWN_KEYS]]
     return {
@@ -147,6 +147,7 @@ async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
         "plots": plots_of(asked, over_time, [row for row in by_key if row["bucket"] in starts], top),
         "end": after(bucket_start(asked.until, asked.bucket), asked.bucket),
         "rows": [_row(asked, row) for row in keyed[:_ROWS]],
+        "left_out": left_out,
         "more_keys": max(0, len(keyed) - _ROWS),
         "threads": [to_json(dict(item)) for item in dearest.items],
     }

@@ -19,10 +19,12 @@ from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
 from gemtap.stores.fields import FIELDS
-from gemtap.stores.filter import Condition, Is
 
 _PATIENCE: Final = 2.0
 """Seconds for who has been seen: the instructions are there without it."""
+
+_LOOKED_AT: Final = 20
+"""Interactions of a client that are looked at: one that calls two providers is told apart by them."""
 
 _NO_FILTERS: Final = ("limit", "cursor")
 
@@ -107,15 +109,17 @@ def _without(params: QueryParams, *names: str) -> dict[str, str]:
 
 async def _seen(store: Store) -> dict[str, dict[str, Any]]:
     """Of each client whose requests have arrived the last one."""
+    # Name by name, each found in an index however many others there are.
+    names = sorted({name for client in CLIENTS.values() for name in client.called})
     try:
         async with asyncio.timeout(_PATIENCE):
-            found = await asyncio.gather(*(_last_of(store, each) for each in CLIENTS.values()))
+            pages = await asyncio.gather(*(store.page(Filter(client=name), limit=_LOOKED_AT) for name in names))
     except (StoreError, TimeoutError):
         return {}
-    return {name: to_json(item) for name, item in zip(CLIENTS, found, strict=True) if item is not None}
+    by_name = {name: page.items for name, page in zip(names, pages, strict=True)}
+    return {name: last for name, client in CLIENTS.items() if (last := _last_of(client, by_name)) is not None}
 
 
-async def _last_of(store: Store, client: Instructions) -> dict[str, Any] | None:
-    named = Condition("client", tuple(map(Is, client.called)))
-    page = await store.page(Filter(named, provider=client.provider), limit=1)
-    return page.items[0] if page.items else None
+def _last_of(client: Instructions, by_name: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+    sent = [item for name in client.called for item in by_name[name] if item["provider"] == client.provider]
+    return to_json(max(sent, key=lambda item: item["timestamp"])) if sent else None

@@ -27,7 +27,7 @@ _GAP: Final = re.compile(rb"[ \t\r\n,]*+")
 _SCALAR: Final = re.compile(_STRING + rb"|[^ \t\r\n,\]}\[{\"]++", re.DOTALL)
 _OPENING: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+(?=[{\[])")
 
-_TOKENS_A_BYTE: Final = 1 / 6
+_TOKENS_A_BYTE: Final = 1 / 20
 _TOKENS: Final = 10_000
 """With more tokens than this and that many a byte, a body is no conversation, and not worth the time."""
 
@@ -38,12 +38,15 @@ class _Rule:
 
     cut: bool = False
     """Cut before it and after it."""
+    elements_only: bool = False
+    """Do so with the elements of an array, and with nothing else: a text is no list of parts."""
     members: Mapping[bytes, _Rule] = field(default_factory=dict)
     """What to do with its members, by their names."""
 
 
 _WHOLE: Final = _Rule(cut=True)
-_MESSAGE: Final = _Rule(cut=True, members={b'"parts"': _WHOLE, b'"content"': _WHOLE})
+_PARTS: Final = _Rule(cut=True, elements_only=True)
+_MESSAGE: Final = _Rule(cut=True, members={b'"parts"': _PARTS, b'"content"': _PARTS})
 
 _CONVERSATION: Final[dict[bytes, _Rule]] = {
     b'"contents"': _MESSAGE,
@@ -91,13 +94,13 @@ class _Scan:
         self._budget = _TOKENS + int(len(raw) * _TOKENS_A_BYTE)
         self.cuts: set[int] = set()
 
-    def value(self, start: int, rule: _Rule) -> int:
+    def value(self, start: int, rule: _Rule, *, is_element: bool = False) -> int:
         """Cut the value that begins here as the rule says; where it ends."""
         first = self._raw[start : start + 1]
         if first == b"[":
             return self._array(start, rule)
         end = self._object(start, rule) if first == b"{" and rule.members else self._skip(start)
-        if rule.cut and end - start >= SMALLEST:
+        if rule.cut and end - start >= SMALLEST and (is_element or not rule.elements_only):
             self.cuts |= {start, end}
         return end
 
@@ -106,7 +109,7 @@ class _Scan:
         while self._raw[position : position + 1] != b"]":
             # An array in an array is no message, and following it down would be a way to exhaust the stack.
             is_array = self._raw[position : position + 1] == b"["
-            position = self._gap(self._skip(position) if is_array else self.value(position, rule))
+            position = self._gap(self._skip(position) if is_array else self.value(position, rule, is_element=True))
         return position + 1
 
     def _object(self, start: int, rule: _Rule) -> int:

@@ -27,25 +27,25 @@ class Counts(Protocol):
         """What matches, interaction by interaction: of each hour or day apart, as the bucket wants it."""
         ...
 
-    async def kept(self, span: Span, by: By | None) -> Mapping[datetime, bytes]:
+    async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> Mapping[datetime, bytes]:
         """Of the days of which anything is kept that is still right, what is: as `days.pack` made it."""
         ...
 
-    async def count_to_keep(self, span: Span, by: By | None) -> list[Part]:
+    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
         """Count these days and keep what they come to, as long as nothing changes in them."""
         ...
 
 
 async def statistics(counts: Counts, where: Filter, bucket: Bucket | None, by: By | None) -> list[StatRow]:
     """See `stores.base.Store.statistics`."""
-    asked = split(where, bucket, *await counts.times())
+    asked = split(where, *await counts.times())
     parts: list[Part] = []
     for each in asked.rest:
         parts += await counts.count(each, bucket, by)
     if asked.days is not None:
-        kept = await counts.kept(asked.days, by)
+        kept = await counts.kept(asked.days, bucket, by)
         for span in runs((day for day in asked.days if day not in kept), longest=_DAYS_AT_ONCE):
-            parts += await counts.count_to_keep(span, by)
+            parts += await counts.count_to_keep(span, bucket, by)
         parts += await asyncio.to_thread(_unpacked, kept)
     return await asyncio.to_thread(rows_of, parts, bucket)
 

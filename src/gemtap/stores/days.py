@@ -16,9 +16,10 @@ import msgpack
 
 from gemtap.stores.filter import Filter, Within
 from gemtap.stores.paging import from_milliseconds, milliseconds
-from gemtap.stores.statistics import Bucket, Part
+from gemtap.stores.statistics import Bucket, By, Part
 
 DAY: Final = timedelta(days=1)
+_DAY_MS: Final = DAY // timedelta(milliseconds=1)
 _MOMENT: Final = timedelta(microseconds=1)
 
 _LONGEST: Final = 20 * 366 * DAY
@@ -49,14 +50,14 @@ class Split:
     rest: tuple[Filter, ...]
 
 
-def split(where: Filter, bucket: Bucket | None, oldest: datetime | None, newest: datetime | None) -> Split:
+def split(where: Filter, oldest: datetime | None, newest: datetime | None) -> Split:
     """The question in two; `oldest` and `newest` are the times of the first and the last interaction that there are.
 
-    Only a question for all that began within a time is answered by days, and not by the hour. The day of the newest
-    is never kept: as long as it goes on it would only be to be thrown away again.
+    Only a question for all that began within a time is answered by days. The day of the newest is never kept: as long
+    as it goes on it would only be to be thrown away again.
     """
     bounds = _bounds(where)
-    if bounds is None or bucket == "hour" or newest is None or oldest is None:
+    if bounds is None or newest is None or oldest is None:
         return Split(None, (where,))
     since, until = bounds
     # Before the oldest and after the newest there is nothing, so that their days are whole.
@@ -111,13 +112,18 @@ def by_day(span: Span, parts: Iterable[Part]) -> Mapping[datetime, list[Part]]:
     return found
 
 
+def kept_as(by: By | None, bucket: Bucket | None) -> str:
+    """The name under which the parts of a day are kept that answer this: those by the hour apart."""
+    return f"{by or ''}{' by hour' if bucket == 'hour' else ''}"
+
+
 def pack(parts: Iterable[Part]) -> bytes:
     """The parts of one day. Compressing them would be of little use: times are nearly noise."""
-    packed: bytes = msgpack.packb([part[1:] for part in parts])
+    packed: bytes = msgpack.packb([(part.start % _DAY_MS, *part[1:]) for part in parts])
     return packed
 
 
 def unpack(day: datetime, packed: bytes) -> list[Part]:
     """The parts that `pack` was given."""
-    start = milliseconds(day)
-    return [Part(start, *part) for part in msgpack.unpackb(packed)]
+    midnight_ms = milliseconds(day)
+    return [Part(midnight_ms + start, *part) for start, *part in msgpack.unpackb(packed)]

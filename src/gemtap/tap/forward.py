@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 import aiohttp
 from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
 from gemtap.tap.bringing_back import WayBack, client_origin
 from gemtap.tap.carrying import Begun, ClientLeft, Intake
 from gemtap.tap.errors import ExchangeFault, answer
-from gemtap.tap.protocol import CONNECTION, HAS_COME, TapProtocol
+from gemtap.tap.protocol import CONNECTION, CYCLE, TapProtocol
 from gemtap.tap.upstream import RequestBody, Upstreams
 
 
@@ -113,14 +114,14 @@ class _Client:
         self._begun = begun
         self._exchange = begun.exchange
         self._connection = connection
-        self._has_come: Callable[[], bool] = begun.scope["extensions"][HAS_COME]
+        self._cycle: RequestResponseCycle = begun.scope["extensions"][CYCLE]
         self._receive = receive
         self._send = send
         self._started = False
 
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the request's body, and whether more follow."""
-        if not self._has_come():
+        if not self._cycle.message_event.is_set():
             # The client may take its time: what is known by now is written.
             self._exchange.release()
         event = await self._receive()
@@ -150,6 +151,9 @@ class _Client:
         self._connection.joining.hold()
         try:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            if status == 304:
+                # Its Content-Length is that of the answer which is not sent.
+                self._cycle.expected_content_length = 0
             if piece:
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
         finally:

@@ -27,8 +27,8 @@ HEAD_TIMEOUT: Final = 10.0
 CONNECTION: Final = "gemtap.connection"
 """The ASGI extension under which an exchange finds the connection it came over."""
 
-HAS_COME: Final = "gemtap.has_come"
-"""The ASGI extension that tells whether `receive` has something to give, and would not wait."""
+CYCLE: Final = "gemtap.cycle"
+"""The ASGI extension under which an exchange finds uvicorn's state of it."""
 
 _UNBOUNDED: Final = 2**63
 
@@ -155,9 +155,9 @@ class TapProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        cycle.scope["extensions"][HAS_COME] = cycle.message_event.is_set  # type: ignore[assignment]
+        cycle.scope["extensions"][CYCLE] = cycle  # type: ignore[assignment]
         cycle.transport = self.joining  # type: ignore[assignment]  # all of a transport that a cycle uses
-        super()._start_asgi_task(cycle, _mended(app, cycle))
+        super()._start_asgi_task(cycle, _for_http10(app, cycle) if cycle.scope["http_version"] == "1.0" else app)
 
 
 class SessionProtocol(WebSocketsSansIOProtocol):
@@ -167,28 +167,24 @@ class SessionProtocol(WebSocketsSansIOProtocol):
         """Let the session go on: it gets the same grace as any other exchange, and uvicorn gives it none."""
 
 
-def _mended(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
-    """The application, its answers framed right for HTTP/1.0 clients and for 304."""
-    http10 = cycle.scope["http_version"] == "1.0"
+def _for_http10(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
+    """The application, its answers framed right for HTTP/1.0 clients."""
 
-    async def mended(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def framed(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         close_delimited = False
 
-        async def send_mended(event: ASGISendEvent) -> None:
+        async def send_framed(event: ASGISendEvent) -> None:
             nonlocal close_delimited
             if event["type"] == "http.response.start":
                 # HTTP/1.0 knows no chunks: without a Content-Length the body ends where the connection does.
-                close_delimited = http10 and all(name != b"content-length" for name, _ in event["headers"])
+                close_delimited = all(name != b"content-length" for name, _ in event["headers"])
                 if close_delimited:
                     cycle.chunked_encoding = False
                     cycle.expected_content_length = _UNBOUNDED
             elif close_delimited and event["type"] == "http.response.body" and not event["more_body"]:
                 cycle.expected_content_length = len(event["body"])
             await send(event)
-            if event["type"] == "http.response.start" and event["status"] == 304:
-                # Its Content-Length is that of the answer which is not sent.
-                cycle.expected_content_length = 0
 
-        await app(scope, receive, send_mended)
+        await app(scope, receive, send_framed)
 
-    return mended
+    return framed

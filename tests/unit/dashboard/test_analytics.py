@@ -161,6 +161,19 @@ async def test_without_anything_it_says_where_to_begin(site: Site) -> None:
 
 
 @pytest.mark.anyio
+async def test_of_very_many_bars_the_last_are_shown_and_it_says_so(site: Site) -> None:
+    records = [make_record(timestamp=NOW - timedelta(hours=hours)) for hours in range(230)]
+    await site.store.put(records)
+    html = await site.page("/analytics?last=30d&bucket=hour")
+    assert "the last 200 of 230 hours" in html
+    rows = Plots(html).plots["Requests"]
+    assert sum(cell.value or 0 for row in rows for cell in row) == 200
+    assert f'data-since="{NOW - timedelta(hours=199):%Y-%m-%dT%H}:00:00"' in html
+    # The figures above are of all.
+    assert Elements(html).links["230"].startswith("/?q=")
+
+
+@pytest.mark.anyio
 async def test_only_here_may_a_script_write_styles(site: Site) -> None:
     await keep(site, 1, model=HOSTILE)
     answer = await site.get("/analytics")

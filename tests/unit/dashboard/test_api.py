@@ -205,6 +205,7 @@ async def test_the_description_of_the_api_names_every_path_and_no_page(site: Sit
         "/healthz",
         "/readyz",
         "/api/events",
+        "/api/export/{name}",
         "/api/live",
         "/api/interactions",
         "/api/interactions/{id_}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
@@ -74,6 +75,7 @@ async def test_a_row_shows_what_was_asked_and_answered(site: Site) -> None:
     for shown in ("Why is the sky blue?", "Rayleigh.", "12\u202f345", "1.23 s", "cline", "gemini-2.5-pro"):
         assert shown in page.text
     assert 'aria-label="first byte after 800 ms"' in html
+    assert '<small title="physics">physics</small>' in html
     assert page.links["12:00:00"] == page.links["2026-03-14"] == f"/interactions/{id_}"
 
 
@@ -342,3 +344,13 @@ async def test_nothing_that_was_recorded_is_kept_in_a_cache(site: Site) -> None:
     await site.store.put([record])
     for path in ("/", f"/interactions/{id_of(record)}", "/interactions/zzz"):
         assert (await site.get(path)).headers["cache-control"] == "no-store"
+
+
+async def test_a_search_lists_what_has_the_words(site: Site) -> None:
+    wanted, other = (replace(make_record(), text=text) for text in ("connection refused", "connection reset"))
+    await site.store.put([wanted, other])
+    page = await site.page("/?q=connection+%22connection+refused%22")
+    assert f'id="row-{id_of(wanted)}"' in page
+    assert f'id="row-{id_of(other)}"' not in page
+    assert 'value="connection &#34;connection refused&#34;"' in page
+    assert "is not closed" in await site.page("/?q=%22connection", 422)

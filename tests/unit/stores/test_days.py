@@ -36,7 +36,7 @@ def day(number: int) -> datetime:
     ],
 )
 def test_whole_days_are_split_off(query: str, first: int, end: int) -> None:
-    found = split(parse(query, NEWEST), "day", OLDEST, NEWEST)
+    found = split(parse(query, NEWEST), OLDEST, NEWEST)
     assert found.days == Span(day(first), day(end))
     # Whatever there is at any time is counted once.
     for hours in range(0, 20 * 24, 5):
@@ -66,17 +66,16 @@ def within(test: Within, moment: datetime) -> bool:
 )
 def test_what_days_cannot_answer_is_counted(query: str) -> None:
     where = parse(query, NEWEST)
-    found = split(where, "day", OLDEST, NEWEST)
+    found = split(where, OLDEST, NEWEST)
     assert (found.days, found.rest) == (None, (where,))
 
 
-def test_hours_are_counted_and_so_is_what_is_not_there() -> None:
-    assert split(Filter(), "hour", OLDEST, NEWEST).days is None
-    assert split(Filter(), "day", None, None).days is None
-    assert split(Filter(), "day", NEWEST, NEWEST).days is None
-    assert split(Filter(), "day", datetime(1970, 1, 1, tzinfo=UTC), NEWEST).days is None, "a clock was wrong"
+def test_what_is_no_day_or_too_many_is_counted() -> None:
+    assert split(Filter(), None, None).days is None
+    assert split(Filter(), NEWEST, NEWEST).days is None
+    assert split(Filter(), datetime(1970, 1, 1, tzinfo=UTC), NEWEST).days is None, "a clock was wrong"
     above = Filter(Condition("time", (Within(above=OLDEST),)))
-    assert split(above, "day", OLDEST, NEWEST).days is None
+    assert split(above, OLDEST, NEWEST).days is None
 
 
 def test_runs_are_days_that_follow_one_another() -> None:
@@ -88,7 +87,8 @@ def test_runs_are_days_that_follow_one_another() -> None:
 def test_what_is_kept_of_a_day_comes_back() -> None:
     start = int(day(3).timestamp() * 1000)
     parts = [
-        Part(start, key, list(range(len(COUNTS))), 0.25, floats([3.0, 1.0, None]), b"") for key in ("a", None, "\u2603")
+        Part(start + hour * 3_600_000, key, list(range(len(COUNTS))), 0.25, floats([3.0, 1.0, None]), b"")
+        for hour, key in ((0, "a"), (5, None), (23, "\u2603"))
     ]
     found = by_day(Span(day(2), day(4)), parts)
     assert {each: len(of_day) for each, of_day in found.items()} == {day(2): 0, day(3): 3}

@@ -88,7 +88,7 @@ async def test_any_time_has_a_place(store: SqliteStore, year: int) -> None:
 async def test_a_deleted_interaction_is_found_no_more_and_nobody_gets_its_place(store: SqliteStore, path: Path) -> None:
     records = [said(f"word{n}") for n in range(3)]
     await store.put(records)
-    ask(path, "DELETE FROM interactions WHERE number = (SELECT max(number) FROM interactions)")
+    await store.delete([records[2].document["_id"]])
     await store.put([said("another")])
     assert await ids(store, "word2") == []
     assert len(await ids(store, "another")) == len(await ids(store, "word1")) == 1
@@ -108,20 +108,18 @@ async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteS
 async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_is(
     store: SqliteStore, path: Path
 ) -> None:
-    old, new = NOON - timedelta(days=100), NOON
-    await store.put([said("gone", timestamp=old + timedelta(seconds=n)) for n in range(20)])
-    await store.put(
-        [said("kept" if n % 10 == 0 else "gone", timestamp=new + timedelta(seconds=n)) for n in range(2_000)]
-    )
-    ask(path, f"DELETE FROM interactions WHERE timestamp < {round(NOON.timestamp() * 1000)}")
+    old = [said("gone", timestamp=NOON - timedelta(days=100, seconds=n)) for n in range(20)]
+    new = [said("gone" if n % 10 else "kept", timestamp=NOON + timedelta(seconds=n)) for n in range(2_000)]
+    going = [record.document["_id"] for record in new if record.text == "gone"]
+    await store.put([*old, *new])
+    await store.delete([record.document["_id"] for record in old])
     await store.tidy_search()
     assert len(ask(path, "SELECT * FROM search_parts")) == 1
     assert len(await ids(store, "kept")) == 200
-    # numbers 21 to 2020
-    ask(path, "DELETE FROM interactions WHERE number % 10 != 1 AND number < 900")
+    await store.delete(going[:990])
     await store.tidy_search()
     assert await store.unsearchable(limit=10) == []  # not worth it yet
-    ask(path, "DELETE FROM interactions WHERE number % 10 != 1")
+    await store.delete(going[990:])
     pages = ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'")
     await store.tidy_search()
     assert ask(path, "SELECT count(*) FROM search_places") == [(0,)]

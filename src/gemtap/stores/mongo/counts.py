@@ -19,7 +19,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
 from gemtap.stores.base import Filter
-from gemtap.stores.days import Span, by_day, midnight, pack
+from gemtap.stores.days import Span, by_day, kept_as, midnight, pack
 from gemtap.stores.mongo.statistics import read_parts
 from gemtap.stores.statistics import Bucket, By, Part
 
@@ -59,10 +59,10 @@ class MongoCounts:
         """What matches, a day at a time."""
         return await read_parts(self._interactions, where, bucket, by)
 
-    async def kept(self, span: Span, by: By | None) -> dict[datetime, bytes]:
+    async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
         """What is kept of the days and was counted after the last change."""
         changes = await self._changes(span)
-        query = {"_id.field": by or "", "_id.day": {"$gte": span.first, "$lt": span.end}}
+        query = {"_id.field": kept_as(by, bucket), "_id.day": {"$gte": span.first, "$lt": span.end}}
         found = self._parts.find(query)
         return {
             _utc(each["_id"]["day"]): each["parts"]
@@ -70,16 +70,16 @@ class MongoCounts:
             if each["changes"] == changes.get(_utc(each["_id"]["day"]), 0)
         }
 
-    async def count_to_keep(self, span: Span, by: By | None) -> list[Part]:
+    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
         """Count these days and keep what they come to."""
         changes = await self._changes(span)
-        parts = await read_parts(self._interactions, span.where, "day", by)
+        parts = await read_parts(self._interactions, span.where, bucket or "day", by)
         packed = {day: pack(of_day) for day, of_day in by_day(span, parts).items()}
         try:
             await self._parts.bulk_write(
                 [
                     UpdateOne(
-                        {"_id": {"day": day, "field": by or ""}},
+                        {"_id": {"day": day, "field": kept_as(by, bucket)}},
                         {"$set": {"changes": changes.get(day, 0), "parts": content}},
                         upsert=True,
                     )

@@ -12,7 +12,8 @@ it is to stand for, byte by byte. What nobody refers to any more is found by mar
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ from gemtap.stores.sqlite.packs import FINAL, FIRST_BLOB, FRESH, Pack, PackReade
 _LARGEST_PIECE: Final = 4 * 2**20
 _LARGEST_PACK: Final = 2 * 2**20
 """A fresh pack ends with the piece that brings it over this; bytes before compression."""
+
+_REMEMBERED_PACKS: Final = 10
+"""Packs just written that are kept at hand."""
 
 _KEPT_IN_LIST: Final = 16_384
 """A body without seams up to this size stands in its list: that it comes again to the letter is not expected."""
@@ -89,16 +93,17 @@ class BodyWriter:
     def put(self, raw: bytes) -> int:
         """Keep the bytes and return the reference that gives them back."""
         cuts = seams(raw)
-        pieces = list(_slices(raw, cuts))
+        is_short = not cuts and len(raw) <= _KEPT_IN_LIST
         items: list[bytes | int] = []
-        if cuts or len(raw) > _KEPT_IN_LIST:
-            items += [piece if len(piece) < SMALLEST else self._referred(piece) for piece in pieces]
-        else:
-            items.append(raw)
-        if b"".join(pieces) != raw:
+        together = blake2b(digest_size=_DIGEST_BYTES)
+        for piece in _slices(raw, cuts):
+            together.update(piece)
+            items.append(piece if is_short or len(piece) < SMALLEST else self._referred(piece))
+        digest = digest_of(raw)
+        if together.digest() != digest:
             raise AssertionError("the pieces of a body are not the body")
         self._bodies += 1
-        return self._new["piece"].add(msgpack.packb([digest_of(raw), *items]))
+        return self._new["piece"].add(msgpack.packb([digest, *items]))
 
     def number(self) -> int:
         """A number for an interaction: larger than any that there was."""
@@ -110,7 +115,8 @@ class BodyWriter:
             for pack, compressed, tier in new.packs():
                 insert_pack(self._connection, pack, compressed, tier)
                 self._written.append(pack)
-            new.save()
+                # Of a body of hundreds of megabytes not all has to be in memory twice.
+                del self._written[:-_REMEMBERED_PACKS]
         if self._bodies:
             _add(self._connection, bodies=self._bodies)
 
@@ -151,7 +157,7 @@ class _New:
         self._connection = connection
         self._kind = kind
         self._first: int | None = None
-        self._pieces: list[bytes] = []
+        self._pieces: deque[bytes] = deque()
 
     def add(self, piece: bytes) -> int:
         """Its number."""
@@ -168,20 +174,27 @@ class _New:
 
     def packs(self) -> Iterator[tuple[Pack, bytes, int]]:
         """Packs of them, compressed, with their tiers."""
-        first = self._first or 0
-        for group in _groups(self._pieces):
-            pack = pack_of(first, group)
+        if self._first is None:
+            return
+        # Let the numbers be given to nobody else.
+        following = self._first + len(self._pieces)
+        self._connection.execute("UPDATE counters SET value = ? WHERE name = ?", (following, self._kind))
+        first = self._first
+        while self._pieces:
+            pack = pack_of(first, self._group())
             first += pack.span
             compressed = zstandard.compress(pack.data)
             if zstandard.decompress(compressed, max_output_size=len(pack.data)) != pack.data:
                 raise AssertionError("zstd does not give back what it was given")
             yield pack, compressed, FINAL if self._kind == "blob" else FRESH
 
-    def save(self) -> None:
-        """Let the numbers be given to nobody else."""
-        if self._first is not None:
-            following = self._first + len(self._pieces)
-            self._connection.execute("UPDATE counters SET value = ? WHERE name = ?", (following, self._kind))
+    def _group(self) -> Iterator[bytes]:
+        """The pieces of the next pack, which are let go of."""
+        size = 0
+        while self._pieces and size <= _LARGEST_PACK:
+            piece = self._pieces.popleft()
+            size += len(piece)
+            yield piece
 
 
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
@@ -216,19 +229,6 @@ def _kind(piece: bytes) -> str:
         return "piece"
     sample = piece[:_BLOB_FROM]
     return "blob" if len(zstandard.compress(sample)) > _INCOMPRESSIBLE * len(sample) else "piece"
-
-
-def _groups(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
-    group: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        group.append(piece)
-        size += len(piece)
-        if size > _LARGEST_PACK:
-            yield group
-            group, size = [], 0
-    if group:
-        yield group
 
 
 def _whole(connection: sqlite3.Connection, number: int) -> bytes:

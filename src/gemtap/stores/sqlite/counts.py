@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from gemtap.stores.base import Filter, StoreUnavailable
-from gemtap.stores.days import DAY, Span, by_day, pack
+from gemtap.stores.days import DAY, Span, by_day, kept_as, pack
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.statistics import read_parts
@@ -47,17 +47,17 @@ class SqliteCounts:
         """What matches, in one pass."""
         return await self._read(partial(_count, where=where, bucket=bucket, by=by))
 
-    async def kept(self, span: Span, by: By | None) -> dict[datetime, bytes]:
+    async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
         """What is kept of the days."""
-        return await self._read(partial(_kept, span=span, by=by))
+        return await self._read(partial(_kept, span=span, name=kept_as(by, bucket)))
 
-    async def count_to_keep(self, span: Span, by: By | None) -> list[Part]:
+    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
         """Count these days and keep what they come to."""
         try:
-            return await self._write(partial(_count_to_keep, span=span, by=by))
+            return await self._write(partial(_count_to_keep, span=span, bucket=bucket, by=by))
         except StoreUnavailable:
             # A full disk, a file that may only be read: it is counted all the same.
-            return await self.count(span.where, "day", by)
+            return await self.count(span.where, bucket or "day", by)
 
 
 def _times(connection: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
@@ -68,10 +68,10 @@ def _times(connection: sqlite3.Connection) -> tuple[datetime | None, datetime | 
     return (None, None) if oldest is None else (from_milliseconds(oldest), from_milliseconds(newest))
 
 
-def _kept(connection: sqlite3.Connection, span: Span, by: By | None) -> dict[datetime, bytes]:
+def _kept(connection: sqlite3.Connection, span: Span, name: str) -> dict[datetime, bytes]:
     found = connection.execute(
         "SELECT day, parts FROM day_parts WHERE day >= ? AND day < ? AND field = ?",
-        (_number(span.first), _number(span.end), by or ""),
+        (_number(span.first), _number(span.end), name),
     )
     return {_FIRST + day * DAY: parts for day, parts in found}
 
@@ -81,13 +81,13 @@ def _count(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None,
         return read_parts(connection, where, bucket, by)
 
 
-def _count_to_keep(connection: sqlite3.Connection, span: Span, by: By | None) -> list[Part]:
+def _count_to_keep(connection: sqlite3.Connection, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
     # What is written between counting and keeping would be missing for good.
     with transaction(connection, "IMMEDIATE"):
-        parts = read_parts(connection, span.where, "day", by)
+        parts = read_parts(connection, span.where, bucket or "day", by)
         connection.executemany(
             "INSERT OR REPLACE INTO day_parts (day, field, parts) VALUES (?, ?, ?)",
-            [(_number(day), by or "", pack(of_day)) for day, of_day in by_day(span, parts).items()],
+            [(_number(day), kept_as(by, bucket), pack(of_day)) for day, of_day in by_day(span, parts).items()],
         )
     return parts
 

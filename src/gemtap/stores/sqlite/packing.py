@@ -7,7 +7,7 @@ of the transactions, which are short.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import zstandard
@@ -15,7 +15,9 @@ import zstandard
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.packs import FINAL, FRESH, Pack, PackHead, heads, insert_pack, pack_of, read_pack
 
-_TIERS: Final = {FRESH: (2 * 2**20, 1), 1: (16 * 2**20, FINAL)}
+Tiers = Mapping[int, tuple[int, int]]
+
+TIERS: Final[Tiers] = {FRESH: (2 * 2**20, 1), 1: (16 * 2**20, FINAL)}
 """How many bytes of neighbouring packs of a tier, before compression, become one pack, and of which tier."""
 
 _MOST_GAPS: Final = 10_000
@@ -35,10 +37,10 @@ def never() -> bool:
     return False
 
 
-def merge(connection: sqlite3.Connection, stopping: Callable[[], bool] = never) -> bool:
+def merge(connection: sqlite3.Connection, stopping: Callable[[], bool] = never, tiers: Tiers = TIERS) -> bool:
     """Make one pack of some that are small; False where there are none. Raises Stopped when `stopping` says so."""
     there = heads(connection)
-    for tier, (wanted, next_tier) in _TIERS.items():
+    for tier, (wanted, next_tier) in tiers.items():
         run = _run(there, tier, wanted)
         if run:
             merged = _merged([read_pack(connection, head.first) for head in run])

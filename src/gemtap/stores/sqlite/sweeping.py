@@ -93,7 +93,8 @@ class _Marks:
                 return
             for number, *references in rows:
                 for reference in references:
-                    if reference is not None:
+                    # One below zero has no pieces, see `whole_bodies`.
+                    if reference is not None and reference > 0:
                         self._mark_body(reference)
                 self._read_up_to = number
             yield

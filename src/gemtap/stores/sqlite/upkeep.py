@@ -7,6 +7,7 @@ import os
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import ConnectionThreads
 from gemtap.stores.sqlite.deleting import give_back
-from gemtap.stores.sqlite.packing import Stopped, merge, never
+from gemtap.stores.sqlite.packing import TIERS, Stopped, Tiers, merge, never
 from gemtap.stores.sqlite.sweeping import sweep
 from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
@@ -26,6 +27,9 @@ _NICE: Final = 10
 _SWEPT_FROM: Final = 500
 _SWEPT_SHARE: Final = 20
 """Deleted bodies, at least, and one of so many that there are, for which it is worth it to look through all packs."""
+
+_SWEPT_EVERY: Final = 3_600.0
+"""Seconds, at least: whoever deletes much sweeps by himself, see `SqliteStore.reclaim`."""
 
 _FREE_FROM: Final = 4_000
 _FREE_SHARE: Final = 4
@@ -40,6 +44,7 @@ class Upkeep:
         self._bodies = bodies
         self._closing = threading.Event()
         self._work: Future[object] | None = None
+        self._swept_at = time.monotonic()
 
     def wake(self) -> None:
         """Look after what was written, unless that is under way."""
@@ -56,6 +61,9 @@ class Upkeep:
         try:
             while upkeep_step(connection, self._bodies, self._closing.is_set):
                 pass
+            if time.monotonic() - self._swept_at > _SWEPT_EVERY:
+                self._swept_at = time.monotonic()
+                _sweep_if_worth_it(connection, self._bodies, self._closing.is_set)
         except Stopped:
             pass
         except Exception:
@@ -69,25 +77,25 @@ def _yield_to_others() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-def upkeep_step(connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool] = never) -> bool:
+def upkeep_step(
+    connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool] = never, tiers: Tiers = TIERS
+) -> bool:
     """Do one thing that is to be done; False where there is nothing. Raises Stopped when `stopping` says so."""
     if stopping():
         raise Stopped
     return (
         move_whole_bodies(connection, bodies)
-        or merge(connection, stopping)
-        or _sweep_if_worth_it(connection, bodies, stopping)
+        or merge(connection, stopping, tiers)
         or _give_back_if_worth_it(connection)
     )
 
 
-def _sweep_if_worth_it(connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool]) -> bool:
+def _sweep_if_worth_it(connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool]) -> None:
     counted = counters(connection)
     if counted["deleted"] < max(_SWEPT_FROM, counted["bodies"] // _SWEPT_SHARE):
-        return False
+        return
     for _ in sweep(connection, bodies, stopping):
         pass
-    return True
 
 
 def _give_back_if_worth_it(connection: sqlite3.Connection) -> bool:

@@ -7,32 +7,41 @@ from typing import Final
 
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.packs import PieceMissing
 
 _MOVED_AT_ONCE: Final = 20
 
 
+_COLUMNS: Final = ("request_raw", "request_value", "response_raw", "response_value")
+
+_QUERY: Final = (
+    f"SELECT number, {', '.join(_COLUMNS)} FROM interactions"  # noqa: S608 - our own names
+    f" WHERE {' OR '.join(f'{name} < 0' for name in _COLUMNS)} LIMIT {_MOVED_AT_ONCE}"
+)
+
+
 def move_whole_bodies(connection: sqlite3.Connection, bodies: BodyStore) -> bool:
-    """Keep some bodies of earlier versions as pieces; False where there are none."""
-    columns = ("request_raw", "request_value", "response_raw", "response_value")
+    """Keep some bodies of earlier versions as pieces; False where none can be: what is damaged stays as it is."""
+    if not connection.execute(_QUERY).fetchone():
+        # Mostly so, and no reason to keep anybody who writes waiting.
+        return False
     writer = bodies.writing(connection)
+    moved = False
     with transaction(connection, "IMMEDIATE"):
-        rows = connection.execute(
-            f"SELECT number, {', '.join(columns)} FROM interactions"  # noqa: S608 - our own names
-            " WHERE request_raw < 0 OR request_value < 0 OR response_raw < 0 OR response_value < 0 LIMIT ?",
-            (_MOVED_AT_ONCE,),
-        ).fetchall()
-        for number, *references in rows:
-            moved = [
-                writer.put(bodies.get(connection, reference)) if reference is not None and reference < 0 else reference
-                for reference in references
-            ]
-            connection.execute(
-                f"UPDATE interactions SET {', '.join(f'{name} = ?' for name in columns)} WHERE number = ?",  # noqa: S608
-                (*moved, number),
-            )
-            for reference in references:
-                if reference is not None and reference < 0:
-                    bodies.delete(connection, reference)
+        for number, *references in connection.execute(_QUERY).fetchall():
+            for name, reference in zip(_COLUMNS, references, strict=True):
+                if reference is None or reference >= 0:
+                    continue
+                try:
+                    raw = bodies.get(connection, reference)
+                except PieceMissing:
+                    continue
+                connection.execute(
+                    f"UPDATE interactions SET {name} = ? WHERE number = ?",  # noqa: S608 - our own names
+                    (writer.put(raw), number),
+                )
+                bodies.delete(connection, reference)
+                moved = True
         writer.finish()
     writer.committed()
-    return bool(rows)
+    return moved

@@ -13,7 +13,7 @@ CREATE INDEX interactions_by_thread ON interactions (thread, timestamp, id, tota
 -- The parts of statistics of whole days by one field, see gemtap.stores.days. They can be counted again at any time.
 CREATE TABLE day_parts (
     day INTEGER NOT NULL,             -- days since 1970 (UTC)
-    field TEXT NOT NULL,              -- what they are told apart by; empty where by nothing
+    field TEXT NOT NULL,              -- what they are told apart by: see gemtap.stores.days.kept_as
     parts BLOB NOT NULL,              -- msgpack
     PRIMARY KEY (day, field)
 ) STRICT;
