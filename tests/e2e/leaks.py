@@ -6,6 +6,7 @@ import contextlib
 import re
 import sqlite3
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import zstandard
@@ -20,12 +21,24 @@ def files_with(secret: re.Pattern[bytes], folder: Path) -> list[str]:
 
 
 def sqlite_values(folder: Path) -> Iterator[bytes]:
-    """Every value of every table, decompressed where it is compressed."""
+    """Every value of every table, decompressed where it is compressed, and what the index of words has of texts."""
     for path in folder.rglob("*.db"):
         with contextlib.closing(sqlite3.connect(path)) as connection:
-            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            for table, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
+                if sql.startswith("CREATE VIRTUAL TABLE"):
+                    yield from indexed_texts(connection, table)
+                    continue
                 for row in connection.execute(f'SELECT * FROM "{table}"'):
                     yield from (as_bytes(value) for value in row)
+
+
+def indexed_texts(connection: sqlite3.Connection, table: str) -> Iterator[bytes]:
+    """The words of each text that a table of FTS5 has, in order: https://www.sqlite.org/fts5.html#fts5vocab"""
+    connection.execute(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, '{table}', instance)")
+    words = connection.execute('SELECT doc, term FROM temp.vocabulary ORDER BY doc, "offset"').fetchall()
+    for _, text in groupby(words, lambda row: row[0]):
+        yield " ".join(term for _, term in text).encode()
+    connection.execute("DROP TABLE temp.vocabulary")
 
 
 def mongodb_values(mongod: Mongod, database: str) -> Iterator[bytes]:

@@ -29,7 +29,8 @@ KEY = "AIzaSyCanary-0123456789_abcdefghijklmnop"
 LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
-SECRET = re.compile(rb"Canary-0123456789|6123456789abcdef-canary")
+# Also as the words that searches go by.
+SECRET = re.compile(rb"canary[- ]0123456789|6123456789abcdef[- ]canary", re.IGNORECASE)
 OTHER_KEY = "ya29.6123456789abcdef-canary"
 
 
@@ -190,7 +191,7 @@ def test_not_in_what_commands_say_of_a_wrong_store(arguments: tuple[str, ...], t
     assert not SECRET.search(ended.stdout + ended.stderr)
 
 
-BODY_SECRET = re.compile(rb"swordfish-\d+")
+BODY_SECRET = re.compile(rb"swordfish[- ]\d+", re.IGNORECASE)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
