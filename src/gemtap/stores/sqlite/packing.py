@@ -17,8 +17,11 @@ from gemtap.stores.sqlite.packs import FINAL, FRESH, Pack, PackHead, heads, inse
 
 Tiers = Mapping[int, tuple[int, int]]
 
-TIERS: Final[Tiers] = {FRESH: (2 * 2**20, 1), 1: (16 * 2**20, FINAL)}
-"""How many bytes of neighbouring packs of a tier, before compression, become one pack, and of which tier."""
+TIERS: Final[Tiers] = {FRESH: (2 * 2**20, 1), 1: (4 * 2**20, 2), 2: (8 * 2**20, 3), 3: (16 * 2**20, FINAL)}
+"""How many bytes of neighbouring packs of a tier, before compression, become one pack, and of which tier.
+
+Doubled each time, so that the end of the file, which is yet to come to its last tier, is small too.
+"""
 
 _MOST_GAPS: Final = 10_000
 """Numbers without a piece that may be between packs which are merged."""
