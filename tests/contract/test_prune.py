@@ -185,7 +185,7 @@ async def test_recording_goes_on_meanwhile_and_nothing_else_is_lost(store: Store
             stored.extend(batch)
             # As the recorder does between two looks at what has arrived. SQLite's locks know no turns: who writes
             # without any pause lets nobody else in for seconds.
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.005)
 
     async def remove() -> Pruned:
         try:

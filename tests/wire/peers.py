@@ -173,14 +173,16 @@ class ScriptedUpstream:
         self._listener.settimeout(seconds)
         try:
             self._accepted.append(Peer(self._listener.accept()[0]))
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return True
         finally:
             self._listener.settimeout(PATIENCE)
         return False
 
     def hang_up(self) -> None:
-        """Close every connection, so that the next test begins with new ones."""
+        """Close every connection, those that no test has accepted too, so that the next test begins with new ones."""
+        while not self.nobody_calls(0):
+            pass
         for peer in self._accepted:
             peer.close()
         self._accepted.clear()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from gemtap.stores.base import Filter, StoreUnavailable
 from gemtap.stores.mongo.client import client_for
@@ -92,11 +93,14 @@ async def test_nothing_that_was_stored_goes_with_the_primary_and_statistics_stay
 
 
 def _count_on(url: str) -> int:
-    """How many one member has, once it has caught up."""
+    """How many one member has, once it has caught up. One that has just been started answers nothing at first."""
+    count = 0
     with MongoClient[dict[str, Any]](url, directConnection=True, readPreference="nearest") as client:
         deadline = time.monotonic() + PATIENCE
-        while (count := client["killed"]["gemini_interactions"].count_documents({})) < 120:
-            if time.monotonic() > deadline:
-                break
+        while count < 120 and time.monotonic() < deadline:
+            try:
+                count = client["killed"]["gemini_interactions"].count_documents({})
+            except PyMongoError:
+                count = -1
             time.sleep(0.2)
-        return count
+    return count
