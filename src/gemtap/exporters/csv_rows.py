@@ -23,7 +23,7 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, columns(bodies=wanted.bodies))
     writer.writeheader()
-    async for document in matching(store, wanted, report):
+    async for document in matching(store, wanted, report, bodies=wanted.bodies):
         writer.writerow({name: _cell(value) for name, value in row_of(document, bodies=wanted.bodies).items()})
         report.written["train"] += 1
         yield Piece(_taken(written))

@@ -62,7 +62,7 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
     size = 0
 
     with pq.ParquetWriter(written, schema, compression="zstd") as writer:
-        async for document in matching(store, wanted, report):
+        async for document in matching(store, wanted, report, bodies=wanted.bodies):
             rows.append(row_of(document, bodies=wanted.bodies))
             size += sum(len(value) for value in rows[-1].values() if isinstance(value, str))
             report.written["train"] += 1

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from gemtap.conversation import conversation_of
 from gemtap.exporters.base import Part, Report, Wanted
 from gemtap.exporters.last_turns import LastTurns
 from gemtap.interaction import Interaction, Outcome
-from gemtap.stores.base import Store
+from gemtap.stores.base import Cursor, Store
 
 _WELL_ENDED: Final = frozenset(
     {
@@ -27,11 +27,19 @@ _NOT_LAST: Final = "not the last turn of its conversation"
 _DELETED: Final = "deleted meanwhile"
 
 
-async def matching(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Interaction]:
-    """The whole documents that are wanted, oldest first."""
-    async for document in store.scan(wanted.where):
+async def matching(store: Store, wanted: Wanted, report: Report, *, bodies: bool = True) -> AsyncIterator[Interaction]:
+    """The documents that are wanted, oldest first; without their bodies, which need not be read then, if so wished."""
+    async for document in store.scan(wanted.where) if bodies else _without_bodies(store, wanted):
         report.read += 1
         yield document
+
+
+async def _without_bodies(store: Store, wanted: Wanted) -> AsyncIterator[Interaction]:
+    after: Cursor | None = None
+    while items := await store.oldest(wanted.where, limit=_PAGE, after=after):
+        for item in items:
+            yield cast(Interaction, item)
+        after = Cursor(items[-1]["timestamp"], items[-1]["_id"])
 
 
 async def for_training(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Interaction]:
