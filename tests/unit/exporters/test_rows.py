@@ -74,6 +74,17 @@ async def test_parquet_is_read_by_pyarrow(store: Store, tmp_path: Path) -> None:
     assert (second["status"], second["cost_usd"], second["thread"]) == (None, None, None)
 
 
+async def test_all_of_many_rows_are_in_parquet(store: Store, tmp_path: Path) -> None:
+    """They are gathered in batches, and these in groups."""
+    records = [make_record(timestamp=NOON + timedelta(seconds=n)) for n in range(2_100)]
+    await store.put(records)
+    content, report = await export("parquet", store)
+    (tmp_path / "file.parquet").write_bytes(content)
+    read = pyarrow.parquet.read_table(tmp_path / "file.parquet")
+    assert read["id"].to_pylist() == [str(record.document["_id"]) for record in records]
+    assert report.written["train"] == 2_100
+
+
 async def test_parquet_is_read_by_duckdb(store: Store, tmp_path: Path) -> None:
     await store.put([make_record(model="a"), make_record(model="a"), make_record(model="b")])
     content, _ = await export("parquet", store)
