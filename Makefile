@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,6 +32,9 @@ $(VENV)/.demo: requirements/demo.txt $(VENV)/.run
 
 demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, agents, the dashboard
 	$(BIN)/gemtap demo
+
+extras: $(VENV)/.run ## what `gemtap export parquet` and `--scrub` need besides
+	$(PINNED) -r requirements/extras.txt
 
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser"
@@ -129,6 +132,8 @@ pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml; `make p
 		--quiet pyproject.toml --group build --extra demo -c requirements/run.txt -o requirements/demo.txt
 	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
+	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
+		--quiet pyproject.toml --group build --extra parquet --extra scrub -c requirements/test.txt -o requirements/extras.txt
 	for name in $(CLIENTS); do \
 		$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header \
 			--no-emit-index-url --quiet requirements/clients-$$name.in -o requirements/clients-$$name.txt || exit 1; done

@@ -52,7 +52,7 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as exc:
-        raise ExportError("Parquet needs pyarrow: pip install 'gemtap[parquet]'.") from exc
+        raise ExportError("Parquet needs pyarrow: `make extras`, or pip install 'gemtap[parquet]'.") from exc
 
     kinds = {
         str: pa.string(),

@@ -55,7 +55,7 @@ def make_scrub() -> Scrub:
     try:
         finders = (_find_keys, _secret_finder(), _personal_finder())
     except ImportError as exc:
-        raise ExportError("--scrub needs more libraries: pip install 'gemtap[scrub]'.") from exc
+        raise ExportError("--scrub needs more libraries: `make extras`, or pip install 'gemtap[scrub]'.") from exc
 
     @lru_cache(_REMEMBERED)
     def cleaned(text: str) -> _Cleaned:
