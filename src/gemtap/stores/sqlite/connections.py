@@ -8,8 +8,9 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -17,6 +18,21 @@ _BUSY_TIMEOUT_S: Final = 10.0
 _WAL_LEFT_BEHIND_BYTES: Final = 64 * 1024 * 1024
 
 T = TypeVar("T")
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that takes turns with the others of this process when it writes.
+
+    SQLite's own lock knows no turns: who waits for it looks now and then whether it is free, and beside somebody who
+    writes one transaction after the other never finds it so.
+    """
+
+    turns: threading.Lock
+
+
+@cache
+def _turns_of(path: Path) -> threading.Lock:
+    return threading.Lock()
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -34,7 +50,10 @@ def connect(path: Path) -> sqlite3.Connection:
     except FileExistsError:
         pass
     # The thread that closes a connection is not the one that used it.
-    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, factory=_Connection
+    )
+    connection.turns = _turns_of(path.resolve())
     try:
         if connection.execute("PRAGMA page_count").fetchone()[0] == 0:
             # Has no effect once anything is written, and switching to WAL writes the first page.
@@ -51,15 +70,19 @@ def connect(path: Path) -> sqlite3.Connection:
 @contextmanager
 def transaction(connection: sqlite3.Connection, kind: Literal["DEFERRED", "IMMEDIATE"]) -> Iterator[None]:
     """One transaction: `DEFERRED` to read one state of the database, `IMMEDIATE` to write."""
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # A full disk or an I/O error may have rolled it back already.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+    turn: AbstractContextManager[object] = nullcontext()
+    if kind == "IMMEDIATE" and isinstance(connection, _Connection):
+        turn = connection.turns
+    with turn:
+        connection.execute(f"BEGIN {kind}")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            # A full disk or an I/O error may have rolled it back already.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,9 @@ class Upkeep:
                 _sweep_if_worth_it(connection, self._bodies, self._closing.is_set)
         except Stopped:
             pass
+        except sqlite3.OperationalError as exc:
+            # Another process writes, or the disk is full: the recorder tells of what lasts.
+            _log.info("The database's upkeep is put off: %s", exc)
         except Exception:
             # Nothing is lost by it, and the next records wake it again.
             _log.exception("The database's upkeep failed")
