@@ -29,28 +29,17 @@ def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
     )
 
 
-def scan_query(where: Filter, after: Cursor | None, last: Cursor, columns: str, limit: int) -> Query:
+def oldest_query(where: Filter, after: Cursor | None, last: Cursor | None, columns: str, limit: int) -> Query:
     """These columns of what matches, oldest first, from just after one place up to and with another."""
     clauses, parameters = clauses_of(where)
     if after is not None:
         clauses.append("(timestamp, id) > (?, ?)")
         parameters += _key(after)
-    clauses.append("(timestamp, id) <= (?, ?)")
-    parameters += _key(last)
+    if last is not None:
+        clauses.append("(timestamp, id) <= (?, ?)")
+        parameters += _key(last)
     return Query(
         f"SELECT {columns} FROM interactions {where_clause(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
-        [*parameters, limit],
-    )
-
-
-def oldest_query(where: Filter, after: Cursor | None, limit: int) -> Query:
-    """The documents that match, oldest first, from just after a place on."""
-    clauses, parameters = clauses_of(where)
-    if after is not None:
-        clauses.append("(timestamp, id) > (?, ?)")
-        parameters += _key(after)
-    return Query(
-        f"SELECT document FROM interactions {where_clause(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
         [*parameters, limit],
     )
 

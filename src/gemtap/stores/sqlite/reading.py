@@ -72,7 +72,7 @@ def read_oldest(
 ) -> list[dict[str, Any]]:
     """Up to `limit` documents without bodies, oldest first."""
     if not asks_for_words(where):
-        return list(_summaries(connection.execute(*oldest_query(where, after, limit))))
+        return list(_summaries(connection.execute(*oldest_query(where, after, None, "document", limit))))
     found = found_rows(connection, where, "document", newest_first=False, after=after)
     with transaction(connection, "DEFERRED"), closing(found) as rows:
         return list(_summaries(islice(rows, limit)))

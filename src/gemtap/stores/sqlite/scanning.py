@@ -20,7 +20,7 @@ from gemtap.stores.filter import asks_for_words
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import last_query, scan_query
+from gemtap.stores.sqlite.queries import last_query, oldest_query
 from gemtap.stores.sqlite.reading import WHOLE, whole
 from gemtap.stores.sqlite.searching import found_rows
 
@@ -51,7 +51,7 @@ def read_batch(
         if asks_for_words(where):
             rows: _Rows = found_rows(connection, where, WHOLE, newest_first=False, after=after, last=last)
         else:
-            rows = connection.execute(*scan_query(where, after, last, WHOLE, _BATCH))
+            rows = connection.execute(*oldest_query(where, after, last, WHOLE, _BATCH))
         with closing(rows):
             return _batch(connection, bodies, islice(rows, _BATCH))
 
