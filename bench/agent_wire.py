@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -122,7 +123,7 @@ def _times(count: int, rng: Random) -> list[int]:
     return times
 
 
-class _Gemini:
+class _Gemini(ABC):
     """What both clients of Gemini's own API have in common."""
 
     path = b"/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse"
@@ -160,8 +161,9 @@ class _Gemini:
             frames.append(b"data: " + json.dumps(frame, ensure_ascii=False).encode() + b"\r\n\r\n")
         return list(zip(_times(len(frames), rng), frames, strict=True))
 
+    @abstractmethod
     def _said(self, answer: Answer, rng: Random) -> list[dict[str, Any]]:
-        raise NotImplementedError
+        """The parts that the answer's frames have."""
 
 
 class GeminiCli(_Gemini):
