@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from gemtap.interaction import Thread
-from gemtap.stores.base import Filter, Record, Store, StoreError
+from gemtap.stores.base import Filter, Record, Searchable, Store, StoreError
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.upkeep.prune import Pruned, Retention, prune
@@ -87,7 +87,7 @@ async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: St
     with pytest.raises(StoreError, match="not everything is searchable yet"):
         await prune(store, wanted, NOON)
     assert await ids_in(store) == ids_of(keeping, other, unknown)
-    await store.make_searchable({unknown.document["_id"]: "also worth keeping"})
+    await store.make_searchable([Searchable(unknown.document["_id"], "also worth keeping", None)])
     await prune(store, wanted, NOON)
     assert await ids_in(store) == ids_of(keeping, unknown)
 

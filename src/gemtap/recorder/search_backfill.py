@@ -10,11 +10,9 @@ import logging
 import time
 from typing import Final
 
-from bson import ObjectId
-
 from gemtap.interaction import Interaction
 from gemtap.recorder.searchable import text_of
-from gemtap.stores.base import Store
+from gemtap.stores.base import Searchable, Store
 
 _log = logging.getLogger(__name__)
 
@@ -62,5 +60,5 @@ class SearchBackfill:
         return len(documents)
 
 
-def _texts(documents: list[Interaction]) -> dict[ObjectId, str]:
-    return {document["_id"]: text_of(document) for document in documents}
+def _texts(documents: list[Interaction]) -> list[Searchable]:
+    return [Searchable(document["_id"], text_of(document), document["note"]) for document in documents]

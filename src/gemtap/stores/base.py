@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, Self
@@ -58,6 +58,15 @@ class Record:
     """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
     text: str | None = None
     """What searches for words go through, see `gemtap.recorder.searchable`; None where that is yet to be told."""
+
+
+class Searchable(NamedTuple):
+    """What searches for words are to go through of one interaction."""
+
+    id: ObjectId
+    text: str
+    note: str | None
+    """The note that the text was told with: the only part of an interaction's text that changes."""
 
 
 class Space(NamedTuple):
@@ -236,10 +245,10 @@ class Store(Protocol):
         """
         ...
 
-    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+    async def make_searchable(self, texts: Iterable[Searchable]) -> None:
         """Let searches for words find interactions by these texts.
 
-        What is deleted by now, or is not unsearchable any more, is left as it is.
+        What is deleted by now, has another note by now, or is not unsearchable any more, is left as it is.
         """
         ...
 

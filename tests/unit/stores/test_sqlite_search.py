@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from gemtap.stores.base import Record
+from gemtap.stores.base import Record, Searchable
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.stores.sqlite import SqliteStore
@@ -71,7 +71,7 @@ async def test_what_an_earlier_gemtap_recorded_is_there_to_be_made_searchable(pa
     try:
         due = await store.unsearchable(limit=10)
         assert [document["_id"] for document in due] == [record.document["_id"] for record in records[::-1]]
-        await store.make_searchable({record.document["_id"]: "found at last" for record in records})
+        await store.make_searchable(Searchable(record.document["_id"], "found at last", None) for record in records)
         assert len((await store.page(parse("found", NOON), limit=10)).items) == 3
     finally:
         await store.close()
@@ -100,7 +100,7 @@ async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteS
     record = said("first")
     await store.put([record])
     await store.annotate(record.document["_id"], note="a note")
-    await store.make_searchable({record.document["_id"]: "second"})
+    await store.make_searchable([Searchable(record.document["_id"], "second", "a note")])
     assert ask(path, "SELECT places, deleted FROM search_parts") == [(2, 1)]
     assert ask(path, "SELECT part = place >> 33 FROM search_parts, search_places") == [(1,), (1,)]
 
@@ -125,7 +125,7 @@ async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_i
     assert ask(path, "SELECT count(*) FROM search_places") == [(0,)]
     due = await store.unsearchable(limit=500)
     assert len(due) == 200
-    await store.make_searchable({document["_id"]: "kept" for document in due})
+    await store.make_searchable(Searchable(document["_id"], "kept", None) for document in due)
     assert len(await ids(store, "kept")) == 200
     assert await ids(store, "gone") == []
     assert ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'") < pages

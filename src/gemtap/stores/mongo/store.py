@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, cast
 
@@ -19,7 +19,7 @@ from pymongo.errors import OperationFailure
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Space, StoreUnavailable
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space, StoreUnavailable
 from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.counts import DAY_PARTS, DAYS, MongoCounts
@@ -264,16 +264,17 @@ class MongoStore:
             found = self._interactions.find(UNSEARCHABLE, WITHOUT_RAW, sort=NEWEST_FIRST, limit=-limit)
             return [cast(Interaction, await asyncio.to_thread(from_stored, document)) async for document in found]
 
-    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+    async def make_searchable(self, texts: Iterable[Searchable]) -> None:
         """Let searches for words find these interactions."""
-        if not texts:
-            return
-        with translated(self._description):
-            changes = [
-                UpdateOne({"_id": id_, **UNSEARCHABLE}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}})
-                for id_, text in texts.items()
-            ]
-            await self._interactions.bulk_write(changes, ordered=False)
+        changes = [
+            UpdateOne(
+                {"_id": id_, **UNSEARCHABLE, "note": note}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}}
+            )
+            for id_, text, note in texts
+        ]
+        if changes:
+            with translated(self._description):
+                await self._interactions.bulk_write(changes, ordered=False)
 
     async def tidy_search(self) -> None:
         """Nothing: the words go with their document."""

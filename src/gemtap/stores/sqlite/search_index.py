@@ -11,15 +11,14 @@ filtered by. A frequent word together with a rare value is then found by the ind
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
-from bson import ObjectId
-
+from gemtap.stores.base import Searchable
 from gemtap.stores.sqlite.conditions import COLUMNS
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.rows import SqlValue
+from gemtap.stores.sqlite.rows import SqlValue, summary
 from gemtap.stores.words import words_of
 
 _HALF_HOUR_BITS: Final = 11
@@ -46,7 +45,7 @@ _MARK: Final = "\ue000"
 EVERYTHING: Final = _MARK + "every"
 """The mark that every interaction has."""
 
-_ROW: Final = ", ".join(("number", "timestamp", *(COLUMNS[field] for field in MARKED)))
+_ROW: Final = ", ".join(("number", "timestamp", "document", *(COLUMNS[field] for field in MARKED)))
 
 
 def mark(field: str, value: SqlValue) -> str | None:
@@ -124,10 +123,10 @@ def _marks(row: Mapping[str, Any]) -> Iterator[str]:
     return filter(None, (mark(field, row[COLUMNS[field]]) for field in MARKED))
 
 
-def index_texts(connection: sqlite3.Connection, texts: Mapping[ObjectId, str]) -> None:
+def index_texts(connection: sqlite3.Connection, texts: Iterable[Searchable]) -> None:
     """Make the rows that are due found by these texts."""
     with transaction(connection, "IMMEDIATE"):
-        for id_, text in texts.items():
+        for id_, text, note in texts:
             cursor = connection.execute(
                 f"SELECT {_ROW} FROM interactions JOIN search_due ON interaction = number WHERE id = ?",  # noqa: S608
                 (id_.binary,),
@@ -136,6 +135,8 @@ def index_texts(connection: sqlite3.Connection, texts: Mapping[ObjectId, str]) -
             if values is None:
                 continue
             row = dict(zip((name for name, *_ in cursor.description), values, strict=True))
+            if summary(row["document"])["note"] != note:
+                continue  # the text was told before this note was set, and is due once more
             index(connection, row["number"], row, text)
             connection.execute("DELETE FROM search_due WHERE interaction = ?", (row["number"],))
 

@@ -7,7 +7,7 @@ for as long as records come. Other processes may read, and write, at the same ti
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Space
+from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
 from gemtap.stores.counting import statistics
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
@@ -173,7 +173,7 @@ class SqliteStore:
         """Documents that were stored without their text, the newest first."""
         return await self._read(partial(read_due, bodies=self._bodies, limit=limit))
 
-    async def make_searchable(self, texts: Mapping[ObjectId, str]) -> None:
+    async def make_searchable(self, texts: Iterable[Searchable]) -> None:
         """Let searches for words find these interactions."""
         with translated(self._path):
             await self._writer.run(partial(index_texts, texts=texts))
