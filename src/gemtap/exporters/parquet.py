@@ -12,7 +12,7 @@ from gemtap.exporters.rows import columns, row_of
 from gemtap.exporters.selecting import matching
 from gemtap.stores.base import Store
 
-_ROWS: Final = 20_000
+_ROWS: Final = 10_000
 _BYTES: Final = 16 * 1024 * 1024
 """A row group ends with the batch that brings it over either: readers and the writer hold one in memory, and of each
 that is written what the footer says of it.

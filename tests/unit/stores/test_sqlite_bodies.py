@@ -152,10 +152,37 @@ def test_a_conversation_of_200_turns_costs_what_is_new_in_each(
     assert sum(map(len, requests)) > 50 * len(requests[-1])
     assert packed + pieces < 1.35 * limit
     (rows,) = database.execute("SELECT count(*) FROM pieces").fetchone()
-    assert rows <= 2 * 200 + 1
+    assert rows <= 2 * 200 + 1 + 200 // 4  # of which groups are the least part
     for reference, request in zip(database.execute("SELECT request_raw FROM interactions"), requests, strict=True):
         assert BodyStore().get(database, reference[0]) == request
     assert everything(database) == []
+
+
+def test_lists_have_their_groups_in_common_from_soon_after_a_change_on(database: sqlite3.Connection) -> None:
+    turns = conversation(120)
+    edited = json.loads(turns[-1])
+    edited["contents"][20]["parts"][0]["text"] = prose(7_000, 150)
+    del edited["contents"][30]
+    bodies = BodyStore()
+    references = put(database, bodies, *turns[-2:], json.dumps(edited).encode())
+    before, after, other = (set(bodies.list_of(database, reference).groups) for reference in references)
+    assert len(before) >= 10
+    assert before <= after
+    assert len(after - other) <= 4
+    sizes = [len(bodies.packs.read(database, [reference])[reference]) for reference in references]
+    assert max(sizes) < 1_000
+
+
+def test_a_body_in_several_large_packs_is_read_from_all_of_them(database: sqlite3.Connection) -> None:
+    texts = [prose(seed, 3_000) * 150 for seed in range(5)]
+    raw = json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]} for text in texts]}).encode()
+    (reference,) = put(database, BodyStore(), raw)
+    packs = heads(database)
+    assert len(packs) >= 4
+    assert BodyStore().get(database, reference) == raw
+    database.execute("UPDATE packs SET zstd = zeroblob(20) WHERE first = ?", (packs[2].first,))
+    with pytest.raises(PieceMissing, match=f"the pack from piece {packs[2].first} on is damaged"):
+        BodyStore().get(database, reference)
 
 
 def test_two_pieces_with_one_key_stay_two(database: sqlite3.Connection) -> None:

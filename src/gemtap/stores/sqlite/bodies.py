@@ -3,7 +3,9 @@
 Agents send the whole conversation anew with every turn. A body is cut at the seams of its provider's shape
 (`gemtap.providers.seams`); pieces that are there already are referred to, new ones get the next numbers. The list is
 itself a piece: MessagePack of a hash of the whole body, then bytes as they are and numbers of pieces, in order. Lists
-of consecutive turns differ in their ends alone, which compresses to a few bytes when they are packed together.
+of consecutive turns differ in their ends alone. Long ones are cut in their turn, into groups of items, each a piece
+that is kept once like any other: where a group ends depends on nothing but its last item, so that a list whose
+beginning or middle changes has the same groups from soon after the change on.
 
 Nothing rests on hashes being unique: before a body is referred to, every piece that was found is compared with what
 it is to stand for, byte by byte. What nobody refers to any more is found by marking, see `sweeping`.
@@ -13,9 +15,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 import msgpack
 import zstandard
@@ -39,6 +41,25 @@ _INCOMPRESSIBLE: Final = 0.6
 
 _DIGEST_BYTES: Final = 8
 
+_GROUP_ENDS: Final = 8
+"""One number in so many ends a group, if the group is not too short to be referred to."""
+
+
+class BodyList(NamedTuple):
+    """What a body is put together from."""
+
+    digest: bytes
+    """Of the whole body."""
+    items: list[bytes | int]
+    """Bytes as they are, and numbers of pieces, in order."""
+    groups: list[int]
+    """Numbers of the pieces in which items of the list are kept."""
+
+    def numbers(self) -> Iterator[int]:
+        """Of every piece that it needs."""
+        yield from self.groups
+        yield from (item for item in self.items if isinstance(item, int))
+
 
 class BodyStore:
     """Bytes by reference. A reference is the number of a list; negative ones are of bodies stored before version 6."""
@@ -54,21 +75,29 @@ class BodyStore:
         """The bytes that were stored, checked by their hash. Raises PieceMissing where they are not there any more."""
         if reference < 0:
             return _whole(connection, -reference)
-        digest, *items = self.list_of(connection, reference)
+        digest, items, _ = self.list_of(connection, reference)
         pieces = self.packs.read(connection, (item for item in items if isinstance(item, int)))
         raw = b"".join(pieces[item] if isinstance(item, int) else item for item in items)
         if digest_of(raw) != digest:
             raise PieceMissing(f"body {reference} is damaged: its hash does not fit")
         return raw
 
-    def list_of(self, connection: sqlite3.Connection, reference: int) -> list[Any]:
-        """A body's list: its hash, then bytes, and numbers of pieces. Raises PieceMissing."""
+    def list_of(self, connection: sqlite3.Connection, reference: int) -> BodyList:
+        """A body's list. Raises PieceMissing."""
         packed = self.packs.read(connection, [reference])[reference]
         try:
-            found: list[Any] = msgpack.unpackb(packed)
+            digest, *found = msgpack.unpackb(packed)
+            groups = [item[0] for item in found if isinstance(item, list)]
+            packed_groups = self.packs.read(connection, groups)
+            items: list[bytes | int] = []
+            for item in found:
+                if isinstance(item, list):
+                    items += msgpack.unpackb(packed_groups[item[0]])
+                else:
+                    items.append(item)
         except (ValueError, msgpack.UnpackException) as exc:
             raise PieceMissing(f"the list of body {reference} is damaged: {exc}") from exc
-        return found
+        return BodyList(digest, items, groups)
 
     def delete(self, connection: sqlite3.Connection, reference: int) -> None:
         """Let go of a body. Its pieces may be others' too: what is nobody's is freed by `sweeping.sweep`."""
@@ -103,7 +132,7 @@ class BodyWriter:
         if together.digest() != digest:
             raise AssertionError("the pieces of a body are not the body")
         self._bodies += 1
-        return self._new["piece"].add(msgpack.packb([digest, *items]))
+        return self._new["piece"].add(msgpack.packb([digest, *self._grouped(items)]))
 
     def number(self) -> int:
         """A number for an interaction: larger than any that there was."""
@@ -124,6 +153,22 @@ class BodyWriter:
         """Remember what was written. Not before it is: numbers of a transaction that fails are given again."""
         for pack in self._written:
             self._store.packs.remember(pack)
+
+    def _grouped(self, items: Iterable[bytes | int]) -> Iterator[bytes | int | list[int]]:
+        """The items, those that come again together as the number of their group, in a list of its own."""
+        group: list[bytes | int] = []
+        size = 0
+        for item in items:
+            group.append(item)
+            size += 5 if isinstance(item, int) else len(item)
+            if size >= SMALLEST and isinstance(item, int) and _ends_group(item):
+                number = self._referred(msgpack.packb(group))
+                if isinstance(number, int):
+                    yield [number]
+                else:
+                    yield from group
+                group, size = [], 0
+        yield from group
 
     def _referred(self, piece: bytes) -> int | bytes:
         """The number of a piece, which is kept if it is new; or the piece itself, where it cannot have one."""
@@ -216,6 +261,11 @@ def digest_of(raw: bytes) -> bytes:
 def key_of(piece: bytes) -> int:
     """What a piece is found by."""
     return int.from_bytes(blake2b(piece, digest_size=8).digest(), "big", signed=True)
+
+
+def _ends_group(number: int) -> bool:
+    # Scattered, for the numbers of a conversation follow one another at steady distances (Knuth's multiplier).
+    return (number * 2_654_435_761 >> 16) % _GROUP_ENDS == 0
 
 
 def _slices(raw: bytes, cuts: Sequence[int]) -> Iterator[bytes]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import Final, NamedTuple
 
@@ -27,6 +30,11 @@ FIRST_BLOB: Final = 1 << 40
 
 _CACHED_BYTES: Final = 96 * 2**20
 """Five large packs: what agents repeat in every turn is in other packs than what is new."""
+
+
+_UNPACKED_AT_ONCE: Final = min(4, os.cpu_count() or 1)
+_UNPACKED_ASIDE: Final = 2**20
+"""Bytes of a pack, at least, that another thread unpacks when a body needs several."""
 
 
 class PieceMissing(StoreError):
@@ -53,9 +61,14 @@ class Pack:
     """The pieces of one pack."""
 
     first: int
-    offsets: Sequence[int]
-    """Of each piece in `data`, and at last the end of all."""
+    offsets: array[int]
+    """Of each piece in `data`, 32 bits each, and at last the end of all."""
     data: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes up in memory."""
+        return len(self.data) + len(self.offsets) * self.offsets.itemsize
 
     @property
     def span(self) -> int:
@@ -77,7 +90,11 @@ class Pack:
 def pack_of(first: int, pieces: Iterable[bytes]) -> Pack:
     """A pack of pieces with consecutive numbers from `first` on."""
     kept = list(pieces)
-    return Pack(first, [0, *accumulate(map(len, kept))], b"".join(kept))
+    return Pack(first, _offsets(map(len, kept)), b"".join(kept))
+
+
+def _offsets(lengths: Iterable[int]) -> array[int]:
+    return array("I", accumulate(lengths, initial=0))
 
 
 def insert_pack(connection: sqlite3.Connection, pack: Pack, compressed: bytes, tier: int) -> None:
@@ -91,20 +108,42 @@ def insert_pack(connection: sqlite3.Connection, pack: Pack, compressed: bytes, t
 
 def read_pack(connection: sqlite3.Connection, number: int) -> Pack:
     """The pack that has this number. Raises PieceMissing."""
+    return _read_packed(connection, number).unpacked()
+
+
+class _Packed(NamedTuple):
+    """A pack as it is stored."""
+
+    first: int
+    span: int
+    size: int
+    lengths: bytes
+    zstd: bytes
+
+    def unpacked(self) -> Pack:
+        """Raises PieceMissing."""
+        try:
+            lengths = array("I", zstandard.decompress(self.lengths))
+            data = zstandard.decompress(self.zstd, max_output_size=self.size)
+        except (zstandard.ZstdError, ValueError) as exc:
+            raise PieceMissing(f"the pack from piece {self.first} on is damaged: {exc}") from exc
+        if len(lengths) != self.span or sum(lengths) != len(data):
+            raise PieceMissing(f"the pack from piece {self.first} on is damaged: its lengths do not fit")
+        return Pack(self.first, _offsets(lengths), data)
+
+
+def _read_packed(connection: sqlite3.Connection, number: int) -> _Packed:
     row = connection.execute(
         "SELECT first, span, size, lengths, zstd FROM packs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
     ).fetchone()
     if row is None or number >= row[0] + row[1]:
         raise PieceMissing(f"piece {number} is gone")
-    first, span, size, packed_lengths, compressed = row
-    try:
-        lengths = array("I", zstandard.decompress(packed_lengths))
-        data = zstandard.decompress(compressed, max_output_size=size)
-    except (zstandard.ZstdError, ValueError) as exc:
-        raise PieceMissing(f"the pack of piece {number} is damaged: {exc}") from exc
-    if len(lengths) != span or sum(lengths) != len(data):
-        raise PieceMissing(f"the pack of piece {number} is damaged: its lengths do not fit")
-    return Pack(first, [0, *accumulate(lengths)], data)
+    return _Packed(*row)
+
+
+@cache
+def _unpackers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_UNPACKED_AT_ONCE, thread_name_prefix="sqlite-unpack")
 
 
 def heads(connection: sqlite3.Connection, after: int = -1) -> list[PackHead]:
@@ -125,18 +164,42 @@ class PackReader:
     def read(self, connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, bytes]:
         """The pieces with these numbers. Raises PieceMissing."""
         found: dict[int, bytes] = {}
-        pack: Pack | None = None
-        for number in sorted(set(numbers)):
-            if pack is None or not pack.first <= number < pack.first + pack.span:
-                pack = self._remembered(number)
-            if pack is None:
-                pack = read_pack(connection, number)
-                self.remember(pack)
-            piece = pack.piece(number)
-            if not piece:
-                raise PieceMissing(f"piece {number} is gone")
-            found[number] = piece
+        wanted = sorted(set(numbers))
+        at = 0
+        coming: deque[tuple[Callable[[], Pack], list[int]]] = deque()
+        while at < len(wanted) or coming:
+            # Large packs are unpacked side by side; of dozens no more are in memory than processors work on.
+            while at < len(wanted) and len(coming) < _UNPACKED_AT_ONCE:
+                unpacked, end = self._begin(connection, wanted[at], wanted[-1])
+                following = bisect_left(wanted, end, at)
+                coming.append((unpacked, wanted[at:following]))
+                at = following
+            unpacked, here = coming.popleft()
+            pack = unpacked()
+            for number in here:
+                piece = pack.piece(number)
+                if not piece:
+                    raise PieceMissing(f"piece {number} is gone")
+                found[number] = piece
         return found
+
+    def _begin(self, connection: sqlite3.Connection, number: int, last: int) -> tuple[Callable[[], Pack], int]:
+        """What gives the pack of a number, and where that ends; `last` is the last number that is wanted."""
+        remembered = self._remembered(number)
+        if remembered is not None:
+            return lambda: remembered, remembered.first + remembered.span
+        packed = _read_packed(connection, number)
+        end = packed.first + packed.span
+        unpacking = None
+        if packed.size > _UNPACKED_ASIDE and last >= end:
+            unpacking = _unpackers().submit(packed.unpacked)
+
+        def unpacked() -> Pack:
+            pack = packed.unpacked() if unpacking is None else unpacking.result()
+            self.remember(pack)
+            return pack
+
+        return unpacked, end
 
     def remember(self, pack: Pack) -> None:
         """Keep a pack at hand. Nothing has to be forgotten when the database changes: a number has one meaning."""
@@ -152,12 +215,12 @@ class PackReader:
                 self._forget(first)
             insort(self._firsts, pack.first)
             self._packs[pack.first] = pack
-            self._bytes += len(pack.data)
+            self._bytes += pack.size
             while self._bytes > _CACHED_BYTES and len(self._packs) > 1:
                 self._forget(next(iter(self._packs)))
 
     def _forget(self, first: int) -> None:
-        self._bytes -= len(self._packs.pop(first).data)
+        self._bytes -= self._packs.pop(first).size
         self._firsts.remove(first)
 
     def _remembered(self, number: int) -> Pack | None:

@@ -102,13 +102,12 @@ class _Marks:
     def _mark_body(self, reference: int) -> None:
         self._mark(reference)
         try:
-            items = self._bodies.list_of(self._connection, reference)
+            found = self._bodies.list_of(self._connection, reference)
         except PieceMissing:
             # It was deleted since its row was read; or it is damaged, which `integrity` tells, and refers to nothing.
             return
-        for item in items:
-            if isinstance(item, int):
-                self._mark(item)
+        for number in found.numbers():
+            self._mark(number)
 
     def _mark(self, number: int) -> None:
         live, at = self._of(number)
