@@ -53,16 +53,11 @@ class LastTurns:
     def oldest_first(self) -> Iterator[ObjectId]:
         """What was taken."""
         # One at a time: a cursor that stayed open would keep the file from being changed.
-        number = None
-        while True:
-            found = self._kept.execute(
-                "SELECT number, id FROM chosen WHERE ? IS NULL OR number < ? ORDER BY number DESC LIMIT 1",
-                (number, number),
-            ).fetchone()
-            if found is None:
-                return
-            number = found[0]
-            yield ObjectId(found[1])
+        number = 2**63 - 1
+        query = "SELECT number, id FROM chosen WHERE number < ? ORDER BY number DESC LIMIT 1"
+        while (found := self._kept.execute(query, (number,)).fetchone()) is not None:
+            number, id_ = found
+            yield ObjectId(id_)
 
 
 def _said_up_to(conversation: Conversation) -> Iterator[bytes]:
