@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -92,6 +92,9 @@ bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, 
 
 bench-storage: $(VENV)/.test ## a month of agents' traffic, and how large what is stored of it is, minutes; needs 5 GB of disk
 	$(BIN)/python -m bench.storage $(STORAGE)
+
+bench-storage-year: $(VENV)/.test ## the same of a year, about half an hour; needs 15 GB of disk
+	$(BIN)/python -m bench.storage --months 12 --part $@ $(STORAGE)
 
 bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
 	$(BIN)/python -m bench.threads

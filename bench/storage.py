@@ -1,4 +1,4 @@
-"""What is stored of a month of agents' traffic, and how large that is: `python -m bench.storage`, minutes on Linux."""
+"""What is stored of months of agents' traffic, how large it is, and how soon it is read: `python -m bench.storage`."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from gemtap.recorder.assemble import assemble
 from gemtap.recorder.drain import Recorder
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.mongo import MongoStore
+from gemtap.stores.query import parse
 from gemtap.stores.sqlite import SqliteStore
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.store import open_database
@@ -43,6 +44,8 @@ _BACKLOG: Final = 64 * 2**20
 
 _LONG_REQUEST: Final = 3_000_000
 """Bytes: 700,000 tokens."""
+
+_SEARCHES: Final = ("import", "unicodedata", '"not found"', "import model:gemini-2.5-pro", "tokens:>100k")
 
 _SIDES: Final[tuple[Side, ...]] = ("request", "response")
 _BODIES: Final = ("packs", "pieces", "counters", "bodies")
@@ -97,7 +100,7 @@ class Storage:
     faults: int = 0
     long_cold: list[float] = field(default_factory=list)
     long_warm: list[float] = field(default_factory=list)
-    page: list[float] = field(default_factory=list)
+    reads: dict[str, list[float]] = field(default_factory=dict)
     mongodb: int | None = None
     mongodb_indexes: int = 0
 
@@ -215,7 +218,13 @@ async def _read(path: Path, digests: Mapping[ObjectId, tuple[bytes, bytes]], see
     seen.faults = len([fault async for fault in store.check()])
     *_, long_id = digests
     seen.long_warm = await _times(50, lambda: store.raw(long_id, "request"))
-    seen.page = await _times(100, lambda: store.page(Filter(), limit=50))
+    now = datetime.now(UTC)
+    for query in ("", *_SEARCHES):
+        name = f"a page of `{query}`" if query else "a page of the list, 50 interactions"
+        seen.reads[name] = await _times(100, lambda query=query: store.page(parse(query, now), limit=50))  # type: ignore[misc]
+    seen.reads["a page of 50 threads"] = await _times(100, lambda: store.threads(Filter(), limit=50))
+    seen.reads["statistics of all by day and model, asked for once"] = await _times(1, lambda: _by_day(store))
+    seen.reads["the same afterwards"] = await _times(50, lambda: _by_day(store))
     await store.close()
     for _ in range(20):
         # A store that has read nothing yet has no pack at hand.
@@ -224,6 +233,10 @@ async def _read(path: Path, digests: Mapping[ObjectId, tuple[bytes, bytes]], see
         await store.page(Filter(), limit=1)
         seen.long_cold += await _times(1, lambda store=store: store.raw(long_id, "request"))  # type: ignore[misc]
         await store.close()
+
+
+async def _by_day(store: Store) -> object:
+    return await store.statistics(Filter(), bucket="day", by="model")
 
 
 async def _times(count: int, work: Callable[[], Awaitable[Any]]) -> list[float]:
@@ -288,7 +301,7 @@ def report(seen: Storage) -> str:
         rows.append(row("MongoDB 6.0, indexes", seen.mongodb_indexes))
     largest = ", ".join(f"`{name}` {size:,}" for name, size in list(seen.tables.items())[:8])
     return (
-        f"{seen.months:g} months of {TOKENS_A_MONTH / 1e6:g} million tokens ({BYTES_A_TOKEN} bytes each) by simulated "
+        f"{seen.months:g} × {TOKENS_A_MONTH / 1e6:g} million tokens ({BYTES_A_TOKEN} bytes each) by simulated "
         f"agents, seed {SEED}, Python {sys.version.split()[0]}: {seen.exchanges:,} exchanges in {len(seen.sessions)} "
         f"sessions, {seen.resent / seen.requests:.1%} of the requests' bytes re-sent from earlier in the session.\n\n"
         f"{table(['', 'bytes', 'of raw', '÷ limit'], rows)}\n\n"
@@ -300,14 +313,16 @@ def report(seen: Storage) -> str:
         f"{seen.exchanges / seen.recording_s:.0f} interactions/s; in CPU time, with the upkeep beside it, "
         f"{raw / seen.recording_cpu_s / 1e6:.1f} MB/s. Upkeep left at the end: {seen.upkeep_s:.0f} s.\n"
         f"- A request of {_LONG_REQUEST / 1e6:g} MB (700,000 tokens) is back in {_percentiles(seen.long_cold)} from a "
-        f"store that was just opened, in {_percentiles(seen.long_warm)} afterwards.\n"
-        f"- A page of the list, 50 interactions: {_percentiles(seen.page)}."
+        f"store that was just opened, in {_percentiles(seen.long_warm)} afterwards.\n\n"
+        f"{table(['read from SQLite', 'p50, p95'], [[name, _percentiles(times)] for name, times in seen.reads.items()])}"
     )
 
 
 def _percentiles(times: list[float]) -> str:
+    if len(times) == 1:
+        return f"{times[0]:.1f} ms"
     ranks = statistics.quantiles(times, n=20)
-    return f"{statistics.median(times):.1f} ms (p95 {ranks[18]:.1f} ms)"
+    return f"{statistics.median(times):.1f} ms, {ranks[18]:.1f} ms"
 
 
 def main() -> None:
@@ -315,13 +330,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.storage", description=__doc__)
     parser.add_argument("--months", type=float, default=1, help="how much traffic")
     parser.add_argument("--no-mongodb", action="store_true", help="SQLite alone")
+    parser.add_argument("--part", default="bench-storage", help="which part of the page")
     parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the tables")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="gemtap-bench-") as folder:
         seen = asyncio.run(measure(Path(folder), options.months, with_mongodb=not options.no_mongodb))
     text = report(seen)
     print(text)
-    write_between_markers(options.page, text, part="bench-storage")
+    write_between_markers(options.page, text, part=options.part)
     sys.exit(seen.faults > 0)
 
 
