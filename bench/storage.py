@@ -300,6 +300,7 @@ def report(seen: Storage) -> str:
         rows.append(row("MongoDB 6.0, documents", seen.mongodb))
         rows.append(row("MongoDB 6.0, indexes", seen.mongodb_indexes))
     largest = ", ".join(f"`{name}` {size:,}" for name, size in list(seen.tables.items())[:8])
+    reads = [[name, _percentiles(times)] for name, times in seen.reads.items()]
     return (
         f"{seen.months:g} × {TOKENS_A_MONTH / 1e6:g} million tokens ({BYTES_A_TOKEN} bytes each) by simulated "
         f"agents, seed {SEED}, Python {sys.version.split()[0]}: {seen.exchanges:,} exchanges in {len(seen.sessions)} "
@@ -314,7 +315,7 @@ def report(seen: Storage) -> str:
         f"{raw / seen.recording_cpu_s / 1e6:.1f} MB/s. Upkeep left at the end: {seen.upkeep_s:.0f} s.\n"
         f"- A request of {_LONG_REQUEST / 1e6:g} MB (700,000 tokens) is back in {_percentiles(seen.long_cold)} from a "
         f"store that was just opened, in {_percentiles(seen.long_warm)} afterwards.\n\n"
-        f"{table(['read from SQLite', 'p50, p95'], [[name, _percentiles(times)] for name, times in seen.reads.items()])}"
+        f"{table(['read from SQLite', 'p50, p95'], reads)}"
     )
 
 
