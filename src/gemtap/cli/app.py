@@ -55,7 +55,7 @@ def _common(
 
 def register() -> None:
     """Let the commands register themselves, in the order in which the help lists them."""
-    from gemtap.cli import serve, demo, setup, doctor, tail, reading, statistics, annotating, exporting  # noqa: F401, I001
+    from gemtap.cli import serve, demo, setup, doctor, tail, reading, threads, statistics, annotating, exporting  # noqa: F401, I001
     from gemtap.cli import replaying, importing, pruning, checking, copying, health  # noqa: F401
 
 

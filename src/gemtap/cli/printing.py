@@ -57,6 +57,15 @@ def one_line(text: str | None, longest: int = 60) -> Text:
     return harmless(words if len(words) <= longest else words[: longest - 1] + "…")
 
 
+def in_short(count: float) -> str:
+    """A count in few characters: `1.2M`."""
+    for unit in ("", "k", "M", "G"):
+        if count < 1000:
+            return f"{count:.1f}{unit}" if unit and count < 100 else f"{count:.0f}{unit}"
+        count /= 1000
+    return f"{count:.0f}T"
+
+
 def as_json(value: Any, *, indent: int | None = None) -> str:
     """JSON that reads back as the same value, and in which nothing that a terminal would obey stands as it is."""
     # Such characters can only be inside of strings, where an escape means the same.

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.printing import console, one_line, print_json
+from gemtap.cli.printing import console, in_short, one_line, print_json
 from gemtap.cli.reading import checked, open_for_reading
 
 if TYPE_CHECKING:
@@ -127,9 +127,9 @@ def _cells(row: StatRow) -> list[RenderableType]:
     return [
         f"{row['requests']:,}",
         Text(f"{errors:,}", "red" if errors else "dim"),
-        _short(tokens["input"]),
-        _short(tokens["cached"]),
-        _short(tokens["output"] + tokens["reasoning"]),
+        in_short(tokens["input"]),
+        in_short(tokens["cached"]),
+        in_short(tokens["output"] + tokens["reasoning"]),
         _dollars(row),
         _seconds(row["duration_ms"]["p50"]),
         _seconds(row["duration_ms"]["p95"]),
@@ -144,15 +144,6 @@ def _key(row: StatRow) -> Text:
 def _moment(moment: datetime | None, bucket: Bucket | None) -> str:
     assert moment is not None
     return moment.strftime(_FORMATS.get(bucket, "%Y-%m-%d"))
-
-
-def _short(count: float) -> str:
-    """A count in few characters: `1.2M`."""
-    for unit in ("", "k", "M", "G"):
-        if count < 1000:
-            return f"{count:.1f}{unit}" if unit and count < 100 else f"{count:.0f}{unit}"
-        count /= 1000
-    return f"{count:.0f}T"
 
 
 def _dollars(row: StatRow) -> Text:
