@@ -173,8 +173,8 @@ setting is wrong. `gemtap doctor`, `gemtap check` and `gemtap health` end with 1
 
 `--json` prints JSON for programs, on commands that print anything a program may want; standard output has nothing else
 then. Colours are for terminals: where a program reads, or a file takes the output, there are none, and neither are
-there where `NO_COLOR` is set. On a terminal `ls`, `threads` and `show` go through the pager that `PAGER` names, or `less`;
-`PAGER=cat` is none.
+there where `NO_COLOR` is set. On a terminal `ls`, `threads` and `show` go through the pager that `PAGER` names, or
+`less`; `PAGER=cat` is none.
 
 `gemtap --install-completion` has your shell (bash, zsh, fish, PowerShell) complete commands, options, formats and the
 names of clients; `--show-completion` prints what that would add to its settings.
