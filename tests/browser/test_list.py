@@ -86,6 +86,17 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
     assert len(set(page.locator(".c-model a").all_inner_texts())) > 1
 
 
+def test_a_row_leads_to_the_words_that_were_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    id_ = ask(gemtap, "\n\n".join([*(f"Paragraph {n}." for n in range(60)), "There the quixotic zebra stands."]))
+    page = visitor.open('/?q="quixotic+zebra"')
+    page.locator(f"#row-{id_} .open").click()
+    expect(page.get_by_text("There the quixotic zebra stands.", exact=True)).to_be_in_viewport()
+    assert page.evaluate("scrollY") > 500
+    visitor.open("/")
+    page.locator(f"#row-{id_} .open").click()
+    expect(page.get_by_text("Paragraph 1.", exact=True)).to_be_in_viewport()
+
+
 def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap: RunningGemtap) -> None:
     page = visitor.open("/?model=gemini-2.5-pro")
     page.keyboard.press("/")

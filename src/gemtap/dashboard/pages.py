@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Annotated, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -19,6 +19,7 @@ from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
 from gemtap.stores.fields import FIELDS
+from gemtap.stores.filter import TEXT, Says
 
 _PATIENCE: Final = 2.0
 """Seconds for who has been seen: the instructions are there without it."""
@@ -34,10 +35,12 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
-        page = await store.page(query.where(), limit=query.limit, cursor=query.cursor)
+        where = query.where()
+        page = await store.page(where, limit=query.limit, cursor=query.cursor)
         params = request.query_params
         return {
             "items": [to_json(item) for item in page.items],
+            "to_words": _to_words(where),
             "older": _query({**params, "cursor": page.next}) if page.next is not None else None,
             "chips": _chips(params),
             "query": params.get("q", ""),
@@ -83,6 +86,16 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
 
 def _query(params: dict[str, Any]) -> str:
     return "?" + urlencode(params)
+
+
+def _to_words(where: Filter) -> str:
+    """The fragment by which browsers go to the words that a search is for, and mark them; empty where it has none.
+
+    https://wicg.github.io/scroll-to-text-fragment/
+    """
+    wanted = [test for term in where.terms if term.field == TEXT and not term.negated for test in term.tests]
+    phrases = [quote(" ".join(test.words), safe="") for test in wanted if isinstance(test, Says)]
+    return "#:~:" + "&".join(f"text={phrase}" for phrase in phrases) if phrases else ""
 
 
 def _chips(params: QueryParams) -> list[dict[str, str]]:
