@@ -41,6 +41,8 @@ def test_an_outage_of_the_store_is_one_event(api: SimulatedApi, tmp_path: Path) 
     gemtap = RunningGemtap(tmp_path, api.origin, "--store", f"{mongod.url}/gemtap")
     try:
         gemtap.interaction(ask(gemtap))
+        # Who reads sees it before the recorder hears that it is on the disk: else it would be one of those that wait.
+        eventually(lambda: gemtap.ready()["backlog"] == 0 or None)
         mongod.kill()
         ids = [ask(gemtap) for _ in range(3)]
         told = eventually(
