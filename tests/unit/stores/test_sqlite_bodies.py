@@ -173,6 +173,26 @@ def test_lists_have_their_groups_in_common_from_soon_after_a_change_on(database:
     assert max(sizes) < 1_000
 
 
+def test_what_was_written_long_ago_is_kept_again(database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body is not read from packs of all times."""
+    monkeypatch.setattr("gemtap.stores.sqlite.bodies._NEAR", 300_000)
+    requests = conversation(20)
+    bodies = BodyStore()
+    first, again = put(database, bodies, requests[-1], requests[-1])
+    assert bodies.list_of(database, again) == bodies.list_of(database, first)
+    others = [make_record(request_raw=os.urandom(8_000)) for _ in range(100)]
+    for start in range(0, 100, 10):
+        write(database, bodies, others[start : start + 10])
+    settle(database)
+    (late,) = put(database, bodies, requests[-1])
+    assert min(bodies.list_of(database, late).numbers()) > late - 100
+    (soon,) = put(database, bodies, requests[-1])
+    assert bodies.list_of(database, soon) == bodies.list_of(database, late)
+    for reference in (first, again, late, soon):
+        assert BodyStore().get(database, reference) == requests[-1]
+    assert everything(database) == []
+
+
 def test_a_body_in_several_large_packs_is_read_from_all_of_them(database: sqlite3.Connection) -> None:
     texts = [prose(seed, 3_000) * 150 for seed in range(5)]
     raw = json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]} for text in texts]}).encode()

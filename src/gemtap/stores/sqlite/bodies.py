@@ -16,6 +16,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -40,6 +41,11 @@ _BLOB_FROM: Final = 16_384
 _INCOMPRESSIBLE: Final = 0.6
 
 _DIGEST_BYTES: Final = 8
+
+_NEAR: Final = 48 * 2**20
+"""Bytes, before compression, of the packs that were written last: what is in earlier ones is kept again rather than
+referred to. So a body is read from a few packs that are next to each other, however many years there are.
+"""
 
 _GROUP_ENDS: Final = 8
 """One number in so many ends a group, if the group is not too short to be referred to."""
@@ -177,13 +183,25 @@ class BodyWriter:
         if known is None:
             row = self._connection.execute("SELECT number FROM pieces WHERE key = ?", (key,)).fetchone()
             known = None if row is None else row[0]
-        if known is not None:
+        if known is not None and known >= self._nearest:
             # Another piece may have the same key, though nobody will live to see it.
             return known if self._content(known) == piece else piece
         number = self._new[_kind(piece)].add(piece)
-        self._connection.execute("INSERT INTO pieces (key, number) VALUES (?, ?)", (key, number))
+        self._connection.execute("INSERT OR REPLACE INTO pieces (key, number) VALUES (?, ?)", (key, number))
         self._keys[key] = number
         return number
+
+    @cached_property
+    def _nearest(self) -> int:
+        """The first number that may be referred to. Blobs, which have packs of their own, always may."""
+        size = 0
+        for first, pack_size in self._connection.execute(
+            "SELECT first, size FROM packs WHERE first < ? ORDER BY first DESC", (FIRST_BLOB,)
+        ):
+            size += pack_size
+            if size > _NEAR:
+                return int(first)
+        return 0
 
     def _content(self, number: int) -> bytes | None:
         new = self._new["piece" if number < FIRST_BLOB else "blob"].piece(number)
