@@ -101,7 +101,7 @@ class BodyStore:
                     items += msgpack.unpackb(packed_groups[item[0]])
                 else:
                     items.append(item)
-        except (ValueError, msgpack.UnpackException) as exc:
+        except (TypeError, ValueError, msgpack.UnpackException) as exc:
             raise PieceMissing(f"the list of body {reference} is damaged: {exc}") from exc
         return BodyList(digest, items, groups)
 
