@@ -26,7 +26,7 @@ from gemtap.stores.sqlite.bodies import BodyStore, counters, key_of
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete
 from gemtap.stores.sqlite.integrity import verify
-from gemtap.stores.sqlite.packs import FINAL, FRESH, PieceMissing, heads
+from gemtap.stores.sqlite.packs import FINAL, FRESH, PieceMissing, first_near, heads
 from gemtap.stores.sqlite.reading import read, read_raw
 from gemtap.stores.sqlite.store import open_database
 from gemtap.stores.sqlite.sweeping import sweep
@@ -175,7 +175,7 @@ def test_lists_have_their_groups_in_common_from_soon_after_a_change_on(database:
 
 def test_what_was_written_long_ago_is_kept_again(database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body is not read from packs of all times."""
-    monkeypatch.setattr("gemtap.stores.sqlite.bodies._NEAR", 300_000)
+    monkeypatch.setattr("gemtap.stores.sqlite.packs.NEAR", 300_000)
     requests = conversation(20)
     bodies = BodyStore()
     first, again = put(database, bodies, requests[-1], requests[-1])
@@ -184,6 +184,10 @@ def test_what_was_written_long_ago_is_kept_again(database: sqlite3.Connection, m
     for start in range(0, 100, 10):
         write(database, bodies, others[start : start + 10])
     settle(database)
+    (known, far) = database.execute(
+        "SELECT count(*), coalesce(sum(number < ?), 0) FROM pieces", (first_near(database),)
+    ).fetchone()
+    assert far * 2 < max(known, 1)
     (late,) = put(database, bodies, requests[-1])
     assert min(bodies.list_of(database, late).numbers()) > late - 100
     (soon,) = put(database, bodies, requests[-1])

@@ -24,7 +24,17 @@ import msgpack
 import zstandard
 
 from gemtap.providers.seams import SMALLEST, seams
-from gemtap.stores.sqlite.packs import FINAL, FIRST_BLOB, FRESH, Pack, PackReader, PieceMissing, insert_pack, pack_of
+from gemtap.stores.sqlite.packs import (
+    FINAL,
+    FIRST_BLOB,
+    FRESH,
+    Pack,
+    PackReader,
+    PieceMissing,
+    first_near,
+    insert_pack,
+    pack_of,
+)
 
 _LARGEST_PIECE: Final = 4 * 2**20
 _LARGEST_PACK: Final = 2 * 2**20
@@ -41,11 +51,6 @@ _BLOB_FROM: Final = 16_384
 _INCOMPRESSIBLE: Final = 0.6
 
 _DIGEST_BYTES: Final = 8
-
-_NEAR: Final = 48 * 2**20
-"""Bytes, before compression, of the packs that were written last: what is in earlier ones is kept again rather than
-referred to. So a body is read from a few packs that are next to each other, however many years there are.
-"""
 
 _GROUP_ENDS: Final = 8
 """One number in so many ends a group, if the group is not too short to be referred to."""
@@ -193,15 +198,7 @@ class BodyWriter:
 
     @cached_property
     def _nearest(self) -> int:
-        """The first number that may be referred to. Blobs, which have packs of their own, always may."""
-        size = 0
-        for first, pack_size in self._connection.execute(
-            "SELECT first, size FROM packs WHERE first < ? ORDER BY first DESC", (FIRST_BLOB,)
-        ):
-            size += pack_size
-            if size > _NEAR:
-                return int(first)
-        return 0
+        return first_near(self._connection)
 
     def _content(self, number: int) -> bytes | None:
         new = self._new["piece" if number < FIRST_BLOB else "blob"].piece(number)

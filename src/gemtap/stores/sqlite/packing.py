@@ -13,7 +13,7 @@ from typing import Final
 import zstandard
 
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.packs import FINAL, FRESH, Pack, PackHead, heads, insert_pack, pack_of, read_pack
+from gemtap.stores.sqlite.packs import FINAL, FRESH, Pack, PackHead, first_near, heads, insert_pack, pack_of, read_pack
 
 Tiers = Mapping[int, tuple[int, int]]
 
@@ -47,8 +47,24 @@ def merge(connection: sqlite3.Connection, stopping: Callable[[], bool] = never, 
         run = _run(there, tier, wanted)
         if run:
             merged = _merged([read_pack(connection, head.first) for head in run])
-            return _replace(connection, run, merged, compressed(merged.data, stopping), next_tier)
+            replaced = _replace(connection, run, merged, compressed(merged.data, stopping), next_tier)
+            if replaced and next_tier == FINAL:
+                forget_far(connection)
+            return replaced
     return False
+
+
+def forget_far(connection: sqlite3.Connection) -> None:
+    """Let go of the keys of pieces that nothing new may refer to any more, once they are half of all."""
+    with transaction(connection, "IMMEDIATE"):
+        near = connection.execute(
+            "SELECT key, number FROM pieces WHERE number >= ? ORDER BY key", (first_near(connection),)
+        ).fetchall()
+        (count,) = connection.execute("SELECT count(*) FROM pieces").fetchone()
+        if count >= 2 * len(near):
+            # Keys are in no order: taking out some would leave every page, a little emptier.
+            connection.execute("DELETE FROM pieces")
+            connection.executemany("INSERT INTO pieces (key, number) VALUES (?, ?)", near)
 
 
 def _run(there: Sequence[PackHead], tier: int, wanted: int) -> list[PackHead]:
