@@ -87,7 +87,7 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
 
 
 def test_a_row_leads_to_the_words_that_were_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
-    id_ = ask(gemtap, "\n\n".join([*(f"Paragraph {n}." for n in range(60)), "There the quixotic zebra stands."]))
+    id_ = recorded(gemtap, "\n\n".join([*(f"Paragraph {n}." for n in range(60)), "There the quixotic zebra stands."]))
     page = visitor.open('/?q="quixotic+zebra"')
     page.locator(f"#row-{id_} .open").click()
     expect(page.get_by_text("There the quixotic zebra stands.", exact=True)).to_be_in_viewport()
