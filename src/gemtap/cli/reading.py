@@ -26,6 +26,9 @@ Side = Literal["request", "response"]
 
 InteractionId = Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")]
 
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")]
+PageCursor = Annotated[str | None, typer.Option(help="Where the page before ended: its `next`.")]
+
 T = TypeVar("T")
 
 
@@ -38,8 +41,8 @@ def list_interactions(
         ),
     ] = None,
     *,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
-    cursor: Annotated[str | None, typer.Option(help="Where the page before ended: its `next`.")] = None,
+    limit: Limit = 20,
+    cursor: PageCursor = None,
     provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None,
     model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
     operation: Annotated[str | None, typer.Option(help="Only this operation, such as generateContent.")] = None,
@@ -76,7 +79,7 @@ def list_interactions(
         "until": until,
         "q": " ".join(query) if query else None,
     }
-    asked = checked(ListQuery, {name: value for name, value in wanted.items() if value is not None})
+    asked = checked(ListQuery, wanted)
     page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
         lambda opened: opened.page(asked.where(), limit=asked.limit, cursor=asked.cursor),
@@ -203,11 +206,11 @@ def _print_document(out: Console, document: dict[str, Any]) -> None:
 
 
 def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
-    """The question that flags and a query make. Raises SettingsError."""
+    """The question that flags and a query make; None where one was not given. Raises SettingsError."""
     from pydantic import ValidationError
 
     try:
-        return model(**values)
+        return model(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as exc:
         fault = exc.errors()[0]
         name, message = fault["loc"][-1], fault["msg"].removeprefix("Value error, ")

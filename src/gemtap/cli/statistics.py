@@ -66,7 +66,7 @@ def stats(
     if by is None and bucket is None:
         by = "model"
     wanted = {"by": by, "bucket": bucket, "q": " ".join(query) if query else None}
-    asked = checked(StatisticsQuery, {name: value for name, value in wanted.items() if value is not None})
+    asked = checked(StatisticsQuery, wanted)
 
     async def read(opened: Store) -> tuple[list[StatRow], list[StatRow]]:
         where = asked.where()

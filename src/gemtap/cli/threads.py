@@ -10,7 +10,7 @@ from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, harmless, in_short, one_line, paged, print_json
-from gemtap.cli.reading import checked, open_for_reading
+from gemtap.cli.reading import Limit, PageCursor, checked, open_for_reading
 
 if TYPE_CHECKING:
     from gemtap.stores.thread_list import ThreadItem
@@ -27,8 +27,8 @@ def threads(
     ] = None,
     *,
     sort: Annotated[_Sort, typer.Option(help="The greatest first.")] = "latest",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")] = 20,
-    cursor: Annotated[str | None, typer.Option(help="Where the page before ended: its `next`.")] = None,
+    limit: Limit = 20,
+    cursor: PageCursor = None,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
@@ -45,7 +45,7 @@ def threads(
     from gemtap.dashboard.api_statistics import ThreadsQuery, threads_as_json
 
     wanted = {"limit": limit, "cursor": cursor, "sort": sort, "q": " ".join(query) if query else None}
-    asked = checked(ThreadsQuery, {name: value for name, value in wanted.items() if value is not None})
+    asked = checked(ThreadsQuery, wanted)
     page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
         lambda opened: opened.threads(asked.where(), limit=asked.limit, sort=asked.sort, cursor=asked.cursor),
