@@ -13,14 +13,14 @@ from gemtap.exporters.rows import columns, row_of
 from gemtap.exporters.selecting import matching
 from gemtap.stores.base import Store
 
-_ROWS: Final = 10_000
+_BATCH: Final = 1_000
+"""Rows that are Python's objects at a time: as Arrow's they take a tenth."""
+
+_BATCHES: Final = 10
 _BYTES: Final = 16 * 1024 * 1024
 """A row group ends with the batch that brings it over either: readers and the writer hold one in memory, and of each
 that is written what the footer says of it.
 """
-
-_BATCH: Final = 1_000
-"""Rows that are Python's objects at a time: as Arrow's they take a tenth."""
 
 
 class _Written:
@@ -79,7 +79,7 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
             if len(rows) == _BATCH or size > _BYTES:
                 batches.append(pa.RecordBatch.from_pylist(rows, schema))
                 rows = []
-            if size > _BYTES or sum(batch.num_rows for batch in batches) >= _ROWS:
+            if size > _BYTES or len(batches) == _BATCHES:
                 await asyncio.to_thread(writer.write_table, pa.Table.from_batches(batches))
                 batches, size = [], 0
                 yield Piece(written.take())

@@ -31,7 +31,6 @@ FIRST_BLOB: Final = 1 << 40
 _CACHED_BYTES: Final = 96 * 2**20
 """Five large packs: what agents repeat in every turn is in other packs than what is new."""
 
-
 NEAR: Final = 48 * 2**20
 """Bytes, before compression, of the packs that were written last: what is in earlier ones is kept again rather than
 referred to. So a body is read from a few packs that are next to each other, however many years there are.
