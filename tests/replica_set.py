@@ -40,8 +40,10 @@ class ReplicaSet:
         self.primary()
 
     def stop(self) -> None:
+        """Kill every member. Members that are asked to stop wait for each other, up to 50 s."""
         for member in self.members:
-            member.stop()
+            if member.is_running:
+                member.kill()
 
     def primary(self) -> Mongod:
         """The member that takes writes, as soon as there is one."""
