@@ -63,7 +63,7 @@ def list_interactions(
 
     A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
     """
-    from gemtap.dashboard.api import ListQuery, page_as_json
+    from gemtap.api_schema import ListQuery, page_as_json
 
     wanted = {
         "limit": limit,

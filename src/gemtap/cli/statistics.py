@@ -61,7 +61,7 @@ def stats(
 
     Example: gemtap stats --by model --bucket month --json | jq '.rows[].cost'
     """
-    from gemtap.dashboard.api_statistics import StatisticsQuery, statistics_as_json
+    from gemtap.api_schema import StatisticsQuery, statistics_as_json
 
     if by is None and bucket is None:
         by = "model"

@@ -42,7 +42,7 @@ def threads(
 
     Example: gemtap threads client:cline '"connection refused"' --json
     """
-    from gemtap.dashboard.api_statistics import ThreadsQuery, threads_as_json
+    from gemtap.api_schema import ThreadsQuery, threads_as_json
 
     wanted = {"limit": limit, "cursor": cursor, "sort": sort, "q": " ".join(query) if query else None}
     asked = checked(ThreadsQuery, wanted)

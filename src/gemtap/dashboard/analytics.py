@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict
 
-from gemtap.dashboard.api import QueryText
+from gemtap.api_schema import QueryText
 from gemtap.dashboard.plots import SHOWN_KEYS, Asked, after, cache_share, condition, name_of, plots_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import to_json

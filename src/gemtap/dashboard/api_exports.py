@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import StreamingResponse
 
-from gemtap.dashboard.api import Conditions, Id
+from gemtap.api_schema import Conditions, Id
 from gemtap.exporters.base import ExportError, Piece, Report, Wanted
 from gemtap.exporters.registry import FORMATS
 from gemtap.stores.base import Store

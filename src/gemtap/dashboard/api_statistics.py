@@ -7,35 +7,11 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
-from pydantic import Field
 
-from gemtap.dashboard.api import Conditions, encoded, json_answer, known_id, unknown
+from gemtap.api_schema import Limit, StatisticsQuery, ThreadsQuery, encoded, statistics_as_json, threads_as_json
+from gemtap.dashboard.api import json_answer, known_id, unknown
 from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter, Store
-from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.thread_list import ThreadPage, ThreadSort
-
-_Limit = Annotated[int, Field(ge=1, le=500)]
-
-
-class StatisticsQuery(Conditions):
-    """What statistics can be asked for: a row for each bucket and key, all in one where neither is given."""
-
-    bucket: Bucket | None = None
-    """The length of time that a row is of. Of UTC; weeks begin on Mondays."""
-    by: By | None = None
-    """The field that a row has one value of."""
-
-
-class ThreadsQuery(Conditions):
-    """What a list of threads can be asked for: those of which an interaction matches."""
-
-    limit: _Limit = 50
-    cursor: str | None = None
-    """The `next` of the page before."""
-    sort: ThreadSort = "latest"
-    """The greatest comes first."""
-
 
 _PERCENTILES: Final = {"p50": 1200.0, "p95": 9000.0, "p99": 31000.0}
 _ROW: Final[Json] = {
@@ -67,16 +43,6 @@ def _example(value: Json) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {"application/json": {"example": value}}}}
 
 
-def statistics_as_json(rows: list[StatRow]) -> dict[str, Json]:
-    """Rows as the API and `stats --json` give them."""
-    return {"rows": [to_json(row) for row in rows]}
-
-
-def threads_as_json(page: ThreadPage) -> dict[str, Json]:
-    """A page of threads as the API gives it."""
-    return {"items": [to_json(item) for item in page.items], "next": page.next}
-
-
 def make_router(store: Store) -> APIRouter:
     """`/api/stats` and `/api/threads`."""
     router = APIRouter(default_response_class=Response)
@@ -94,7 +60,7 @@ def make_router(store: Store) -> APIRouter:
         return json_answer(encoded(threads_as_json(page)))
 
     @router.get("/threads/{id_}", tags=["threads"], responses=_example({**_THREAD, "items": [], "next": None}))
-    async def thread(id_: str, limit: _Limit = 50, cursor: str | None = None) -> Response:
+    async def thread(id_: str, limit: Limit = 50, cursor: str | None = None) -> Response:
         """One thread, and a page of its turns without their bodies, newest first."""
         where = Filter(thread=known_id(id_, "thread"))
         found = (await store.threads(where, limit=1)).items

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
+from gemtap.api_schema import Id
 from gemtap.conversation import conversation_of
 from gemtap.conversation.changes import Changes, changes_between
-from gemtap.dashboard.api import Id, known_id, unknown
+from gemtap.dashboard.api import known_id, unknown
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import Interaction, Json, summary, to_json
 from gemtap.stores.base import Filter, Store

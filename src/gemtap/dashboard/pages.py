@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
-from gemtap.dashboard.api import ListQuery
+from gemtap.api_schema import ListQuery
 from gemtap.dashboard.flights import Flights
 from gemtap.dashboard.render import Look, Render
 from gemtap.exporters.registry import FORMATS

@@ -12,8 +12,8 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from gemtap.api_schema import QueryText
 from gemtap.dashboard.added import Added, added_of
-from gemtap.dashboard.api import QueryText
 from gemtap.dashboard.growth import charts_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
