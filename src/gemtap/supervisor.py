@@ -16,12 +16,14 @@ import signal
 import socket
 import ssl
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from gemtap.settings import Settings
+from gemtap.data_dir_lock import DataDirInUse, data_dir_lock
+from gemtap.settings import Settings, address_of
 
 _log = logging.getLogger(__name__)
 
@@ -37,9 +39,16 @@ _MOST_FAILED_STARTS: Final = 5
 _DESK_GRACE: Final = 10.0
 """Seconds that the desk gets to record what the tap has left."""
 
+_PORT_PATIENCE: Final = 5.0
+"""Seconds to wait for the ports of a `gemtap serve` that was killed: its children notice, and close them."""
+
 
 class CannotServe(Exception):
     """Serving is not possible. One line: why, and what to do."""
+
+
+class _PortTaken(CannotServe):
+    """Somebody else listens there."""
 
 
 @dataclass
@@ -101,12 +110,15 @@ class Supervisor:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT. Raises CannotServe."""
         _check(self._settings)
-        self._settings = _with_certificate(self._settings)
-        _raise_open_file_limit()
         with ExitStack() as stack:
-            tap_listener = stack.enter_context(_listen(self._settings.host, self._settings.port, "--port"))
+            patience = _PORT_PATIENCE if stack.enter_context(_locked(self._settings)) else 0
+            self._settings = _with_certificate(self._settings)
+            _raise_open_file_limit()
+            tap_listener = stack.enter_context(
+                await _listen(self._settings.host, self._settings.port, "--port", patience)
+            )
             desk_listener = stack.enter_context(
-                _listen(self._settings.host, self._settings.dashboard_port, "--dashboard-port")
+                await _listen(self._settings.host, self._settings.dashboard_port, "--dashboard-port", patience)
             )
             self._taps = [
                 _Child(f"tap {number + 1}", "gemtap.tap.entry", tap_listener)
@@ -203,10 +215,27 @@ def _check(settings: Settings) -> None:
         probe.touch(mode=0o600)
         probe.unlink()
     except OSError as exc:
-        raise CannotServe(
-            f"The data directory {settings.data_dir} is not writable ({exc.strerror}). "
-            "Choose another with --data-dir or mend its permissions."
-        ) from exc
+        raise _not_writable(settings, exc) from exc
+
+
+def _not_writable(settings: Settings, exc: OSError) -> CannotServe:
+    return CannotServe(
+        f"The data directory {settings.data_dir} is not writable ({exc.strerror}). "
+        "Choose another with --data-dir or mend its permissions."
+    )
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[bool]:
+    """Hold the data directory. Gives whether the `gemtap serve` before this one was killed. Raises CannotServe."""
+    with ExitStack() as stack:
+        try:
+            was_killed = stack.enter_context(data_dir_lock(settings.data_dir, address_of(settings)))
+        except DataDirInUse as exc:
+            raise CannotServe(str(exc)) from exc
+        except OSError as exc:
+            raise _not_writable(settings, exc) from exc
+        yield was_killed
 
 
 def _with_certificate(settings: Settings) -> Settings:
@@ -234,7 +263,19 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _listen(host: str, port: int, flag: str) -> socket.socket:
+async def _listen(host: str, port: int, flag: str, patience: float) -> socket.socket:
+    """A listening socket; a port that is taken is tried for so many seconds. Raises CannotServe."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _bind(host, port, flag)
+        except _PortTaken:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+
+
+def _bind(host: str, port: int, flag: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as exc:
@@ -247,7 +288,7 @@ def _listen(host: str, port: int, flag: str) -> socket.socket:
     except OSError as exc:
         listener.close()
         if exc.errno == errno.EADDRINUSE:
-            raise CannotServe(
+            raise _PortTaken(
                 f"Port {port} on {host} is taken, perhaps by another Gemtap. Choose another with {flag}."
             ) from exc
         raise CannotServe(f"Cannot listen on {host} port {port}: {exc.strerror}. See --host and {flag}.") from exc

@@ -122,6 +122,35 @@ def test_nothing_is_left_of_a_supervisor_that_is_killed(start: Callable[..., Run
     assert gemtap.interaction(cut)["outcome"] == "shutdown"
 
 
+def test_a_second_serve_on_the_same_data_directory_is_refused(start: Callable[..., RunningGemtap]) -> None:
+    """One line says which process has it, since when and where; the first one goes on."""
+    gemtap = start()
+    data_dir = str(gemtap.data_dir)
+    ports = ("--port", str(free_port()), "--dashboard-port", str(free_port()))
+    ended = serve(gemtap.data_dir.parent, "--data-dir", data_dir, *ports)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"gemtap: The data directory {data_dir} is in use by another `gemtap serve`: ")
+    assert f"process {gemtap.process.pid} on {socket.gethostname()}, since 20" in ended.stderr
+    assert f"proxy at http://localhost:{gemtap.port}. " in ended.stderr
+    assert "--data-dir" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert gemtap.interaction(ask(gemtap))["outcome"] == "complete"
+    assert "in use" not in gemtap.log.read_text()
+
+
+def test_a_supervisor_that_is_killed_is_started_again_at_once(start: Callable[..., RunningGemtap]) -> None:
+    """Neither its lock nor the ports that its children still have stand in the way."""
+    gemtap = start()
+    client, cut = begin_stream(gemtap)
+    gemtap.process.kill()
+    gemtap.process.wait(PATIENCE)
+    gemtap.start()
+    assert b"STOP" in client.take_chunks()
+    client.close()
+    for id_ in (cut, ask(gemtap)):
+        assert gemtap.interaction(id_)["outcome"] == "complete"
+
+
 def test_several_workers_share_the_port(start: Callable[..., RunningGemtap]) -> None:
     """One that is killed takes nobody else's answer with it."""
     gemtap = start("--workers", "3")

@@ -26,7 +26,7 @@ LAYERS: Final = (
     {"conversation"},
     {"providers"},
     {"body", "serving", "incident"},
-    {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission"},
+    {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission", "data_dir_lock"},
     {"patterns", "amounts"},
     {"__init__"},
 )

@@ -22,6 +22,7 @@ from rich.text import Text
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.health import ask, desk_url, tap_url
 from gemtap.cli.printing import console, harmless
+from gemtap.data_dir_lock import holder_of
 from gemtap.settings import Loaded, Settings, address_of, environment_proxy, setting_names
 
 _TIMEOUT: Final = 10.0
@@ -91,7 +92,11 @@ def _data_dir(settings: Settings) -> Finding:
         return Finding("data directory", "note", f"{path} is not there yet: `gemtap serve` makes it.")
     if not os.access(path, os.W_OK | os.X_OK):
         return Finding("data directory", "fault", f"{path} is not writable. Mend its permissions, or see --data-dir.")
-    return Finding("data directory", "ok", str(path))
+    try:
+        holder = holder_of(path)
+    except OSError as exc:
+        return Finding("data directory", "note", f"{path} cannot be locked ({exc.strerror}): start one `gemtap serve`.")
+    return Finding("data directory", "ok", f"{path}, used by {holder}" if holder else str(path))
 
 
 def _disk(settings: Settings) -> Finding:
