@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
-from gemtap import amounts
+from gemtap import units
 
 ENV_PREFIX: Final = "GEMTAP_"
 
@@ -46,13 +46,13 @@ def _store(url: str) -> str:
 
 def _age(text: str) -> str:
     if text:
-        amounts.age(text)
+        units.parse_age(text)
     return text
 
 
 def _size(text: str) -> str:
     if text:
-        amounts.size(text)
+        units.parse_size(text)
     return text
 
 
@@ -74,7 +74,7 @@ def _split_lines(value: Any) -> Any:
 def _patterns(expressions: tuple[str, ...]) -> tuple[str, ...]:
     if expressions:
         # Most have none, and the tap, which starts with every `gemtap serve`, has no use for the library.
-        from gemtap.patterns import Pattern
+        from gemtap.re2_patterns import Pattern
 
         for expression in expressions:
             Pattern(expression)

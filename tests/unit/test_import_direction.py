@@ -26,8 +26,8 @@ LAYERS: Final = (
     {"conversation"},
     {"providers"},
     {"body", "serving", "incident"},
-    {"interaction", "settings", "encodings", "tls", "instructions", "visible", "admission", "data_dir_lock"},
-    {"patterns", "amounts"},
+    {"interaction", "settings", "encodings", "tls", "instructions", "control_chars", "origin_check", "data_dir_lock"},
+    {"re2_patterns", "units"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

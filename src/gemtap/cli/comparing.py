@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.printing import console
-from gemtap.visible import visible
+from gemtap.control_chars import show_control_chars
 
 if TYPE_CHECKING:
     from gemtap.interaction import Interaction
@@ -71,16 +71,16 @@ def print_side_by_side(old: Interaction, new: Interaction) -> None:
     texts = answer_text(old), answer_text(new)
     table = Table(expand=True, show_lines=False, header_style="bold")
     for name, document in (("before", old), ("now", new)):
-        table.add_column(Text(f"{name}  {visible(figures_of(document))}"), ratio=1, overflow="fold")
+        table.add_column(Text(f"{name}  {show_control_chars(figures_of(document))}"), ratio=1, overflow="fold")
     table.add_row(*_marked(*texts))
     console().print(table)
 
 
 def _marked(old: str, new: str) -> tuple[Text, Text]:
-    words = [re.findall(r"\s+|\w+|[^\w\s]", visible(text)) for text in (old, new)]
+    words = [re.findall(r"\s+|\w+|[^\w\s]", show_control_chars(text)) for text in (old, new)]
     shown = Text(), Text()
     if sum(map(len, words)) > _MOST_COMPARED:
-        return Text(visible(old)), Text(visible(new))
+        return Text(show_control_chars(old)), Text(show_control_chars(new))
     for kind, *places in SequenceMatcher(None, words[0], words[1], autojunk=False).get_opcodes():
         for side, style in ((0, "red"), (1, "green")):
             start, end = places[2 * side : 2 * side + 2]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gemtap.amounts import in_words
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, harmless, print_json
 from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_writing
 from gemtap.settings import Settings
+from gemtap.units import format_size
 
 if TYPE_CHECKING:
     from gemtap.importers.base import Imported
@@ -65,7 +65,7 @@ async def _import(store: Store, settings: Settings, files: list[Path], *, everyt
         for path in files:
 
             def tell(report: Imported, read: int, size: int, path: Path = path) -> None:
-                show(f"{path.name}: {report.stored:,} stored, {in_words(read)} read", read, size)
+                show(f"{path.name}: {report.stored:,} stored, {format_size(read)} read", read, size)
 
             done[path] = await import_file(path, store, with_, everything=everything, progress=tell)
     return done

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from gemtap.visible import UNSEEN, visible
+from gemtap.control_chars import CONTROL_CHARS, show_control_chars
 
 _WIDE: Final = 240
 """Columns where a program reads the output, or a file takes it."""
@@ -48,7 +48,7 @@ def paged() -> Iterator[Console]:
 
 def harmless(text: str, style: str = "") -> Text:
     """The text with its control characters made visible: they could move the cursor, or set the window's title."""
-    return Text(visible(text), style=style)
+    return Text(show_control_chars(text), style=style)
 
 
 def one_line(text: str | None, longest: int = 60) -> Text:
@@ -69,7 +69,7 @@ def in_short(count: float) -> str:
 def as_json(value: Any, *, indent: int | None = None) -> str:
     """JSON that reads back as the same value, and in which nothing that a terminal would obey stands as it is."""
     # Such characters can only be inside of strings, where an escape means the same.
-    return UNSEEN.sub(_escaped, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+    return CONTROL_CHARS.sub(_escaped, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def print_json(value: Any) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gemtap import amounts
-from gemtap.amounts import in_words
+from gemtap import units
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, print_json
 from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_reading
 from gemtap.settings import SettingsError
+from gemtap.units import format_size
 
 if TYPE_CHECKING:
     from gemtap.stores.base import Store
@@ -45,8 +45,8 @@ def prune(
     What a flag does not say is taken from the settings prune_older_than, prune_max_size and prune_keep, by which
     `gemtap serve` does the same once a day. --keep '' keeps nothing in particular.
     """
-    _check("--older-than", older_than, amounts.age)
-    _check("--max-size", max_size, amounts.size)
+    _check("--older-than", older_than, units.parse_age)
+    _check("--max-size", max_size, units.parse_size)
     flags = {"prune_older_than": older_than, "prune_max_size": max_size, "prune_keep": keep}
     loaded = settings_of({**flags, "data_dir": data_dir, "store": store}, config)
 
@@ -114,8 +114,8 @@ def _say(done: Pruned, *, dry_run: bool) -> None:
         out.print(f"{done.kept:,} that were old enough stay: kept, or part of a conversation that does.")
     if done.before and done.after and not dry_run:
         out.print(
-            f"The store takes up {in_words(done.after.used)}, before {in_words(done.before.used)}; "
-            f"{in_words(done.given_back)} went back to the disk, {in_words(done.after.free)} are free in its files.",
+            f"Store size: {format_size(done.after.used)} (was {format_size(done.before.used)}); "
+            f"{format_size(done.given_back)} returned to the disk, {format_size(done.after.free)} free in its files.",
             soft_wrap=True,
         )
     if done.too_large:

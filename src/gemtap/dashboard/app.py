@@ -13,7 +13,6 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemtap import __version__
-from gemtap.admission import Admission
 from gemtap.capture.spool import Spool
 from gemtap.dashboard import (
     analytics,
@@ -38,6 +37,7 @@ from gemtap.dashboard.guard import HostGuard
 from gemtap.dashboard.health import Health
 from gemtap.dashboard.render import make_render
 from gemtap.dashboard.token import TokenGuard, make_token
+from gemtap.origin_check import OriginCheck
 from gemtap.recorder.drain import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Store
@@ -92,8 +92,8 @@ def make_dashboard(
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)
     # Around the whole of it: as middleware they would miss what FastAPI answers to an error that nobody expected.
-    admission = Admission((settings.host, *settings.allowed_hosts), settings.allowed_origins)
-    return _SafeHeaders(HostGuard(TokenGuard(app, token), admission))
+    origin_check = OriginCheck((settings.host, *settings.allowed_hosts), settings.allowed_origins)
+    return _SafeHeaders(HostGuard(TokenGuard(app, token), origin_check))
 
 
 class _Static(StaticFiles):

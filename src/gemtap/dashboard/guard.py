@@ -6,19 +6,19 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gemtap.admission import Admission, is_same_origin
+from gemtap.origin_check import OriginCheck, is_same_origin
 
 
 class HostGuard:
-    """Refuses requests under a foreign name, and those of other pages: see `gemtap.admission`.
+    """Refuses requests under a foreign name, and those of other pages: see `gemtap.origin_check`.
 
     Unlike the proxy, the dashboard is called by no page but its own: another page of this machine has no business
     with what is recorded.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, origin_check: OriginCheck) -> None:
         self._app = app
-        self._admission = admission
+        self._origin_check = origin_check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -29,10 +29,10 @@ class HostGuard:
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._admission.knows_host(host):
+        if not self._origin_check.knows_host(host):
             called = f"Gemtap is not known as {host[:200]}" if host else "The request names no host"
             return _refuse(421, f"{called}. Add the name to allowed_hosts, or use localhost.")
-        if origin is not None and not is_same_origin(origin, host) and not self._admission.allows_origin(origin):
+        if origin is not None and not is_same_origin(origin, host) and not self._origin_check.allows_origin(origin):
             return _refuse(403, f"The dashboard takes no requests from pages of {origin[:200]}. See allowed_origins.")
         return None
 

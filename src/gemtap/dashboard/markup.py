@@ -21,8 +21,8 @@ from pygments.lexer import Lexer
 from pygments.lexers import find_lexer_class_for_filename, get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from gemtap.control_chars import show_control_chars
 from gemtap.interaction import Json
-from gemtap.visible import visible
 
 _HIGHLIGHTED: Final = 60_000
 """Characters of code that are highlighted: about a tenth of a second. What is longer is shown plainly."""
@@ -41,13 +41,13 @@ _SCHEMES: Final = {"http", "https", "mailto"}
 def markdown(text: str) -> Markup:
     """A text in Markdown as HTML; plain where it is very long."""
     if len(text) > _RENDERED:
-        return Markup('<pre class="plain" tabindex="0">{}</pre>').format(visible(text))
-    return _clean(_parser().render(visible(text)))
+        return Markup('<pre class="plain" tabindex="0">{}</pre>').format(show_control_chars(text))
+    return _clean(_parser().render(show_control_chars(text)))
 
 
 def code(text: str, language: str = "") -> Markup:
     """Code as HTML, highlighted where the language is known."""
-    return _clean(_highlighted(visible(text), language))
+    return _clean(_highlighted(show_control_chars(text), language))
 
 
 def json_code(value: Json) -> Markup:

@@ -16,12 +16,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gemtap import __version__
+from gemtap.control_chars import show_control_chars
 from gemtap.dashboard import dialogue, markup
 from gemtap.dashboard.health import Health
 from gemtap.interaction import Json, iso
 from gemtap.providers.gemini_preview import call_form
 from gemtap.settings import Settings, address_of
-from gemtap.visible import visible
 
 _SHOWN: Final = 200_000
 """Characters of a body that a page shows. The whole of it is a link away."""
@@ -104,7 +104,7 @@ def make_render(settings: Settings, token: str) -> Render:
 
 
 def _seen(value: Any) -> Any:
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return show_control_chars(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def count(number: int | None) -> str:

@@ -13,8 +13,8 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gemtap.admission import is_same_origin
 from gemtap.dashboard.errors import error
+from gemtap.origin_check import is_same_origin
 
 HEADER: Final = "x-gemtap-token"
 

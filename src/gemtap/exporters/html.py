@@ -12,13 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Call, Media, Result, Text, Thought
 from gemtap.exporters.base import Format, Piece, Report, Wanted
 from gemtap.exporters.markdown import SPEAKERS
 from gemtap.exporters.one import Shown, shown_of
 from gemtap.interaction import Json, iso
 from gemtap.stores.base import Store
-from gemtap.visible import visible
 
 _PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
@@ -38,7 +38,7 @@ def to_html(shown: Shown) -> str:
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: visible(value) if type(value) is str else value,
+        finalize=lambda value: show_control_chars(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -57,7 +57,7 @@ def to_html(shown: Shown) -> str:
 
 def markdown(text: str) -> Markup:
     """What was said as HTML. HTML in it is shown, not obeyed; and nh3 lets nothing through that could do anything."""
-    return Markup(nh3.clean(_PARSER.render(visible(text)), url_schemes={"http", "https", "mailto"}))  # noqa: S704
+    return Markup(nh3.clean(_PARSER.render(show_control_chars(text)), url_schemes={"http", "https", "mailto"}))  # noqa: S704
 
 
 def _value(value: Json) -> str:

@@ -10,12 +10,12 @@ from typing import Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
 from gemtap.exporters.base import Format, Piece, Report, Wanted
 from gemtap.exporters.one import Shown, shown_of
 from gemtap.interaction import Json, iso
 from gemtap.stores.base import Store
-from gemtap.visible import visible
 
 SPEAKERS: Final = {"user": "User", "model": "Model", "tool": "Tools"}
 
@@ -80,19 +80,19 @@ def code(text: str) -> str:
     """The text as code inside of a line."""
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{fence}{pad}{visible(' '.join(text.split()))}{pad}{fence}"
+    return f"{fence}{pad}{show_control_chars(' '.join(text.split()))}{pad}{fence}"
 
 
 def block(value: Json) -> str:
     """A value as a block of code: text as it is, everything else as JSON."""
-    text = visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
+    text = show_control_chars(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"
 
 
 def harmless(text: str) -> str:
     """Markdown that models and people wrote, as it is but for HTML in it: that is shown and not obeyed."""
-    text = visible(text)
+    text = show_control_chars(text)
     if not any(_is_html(token.type) for token in _flat(text)):
         return text
     # In code `<` stands for itself already; where that is cannot be told without a parser, so all of it is spelt out.

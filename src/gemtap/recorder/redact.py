@@ -8,8 +8,8 @@ from typing import Final
 
 from gemtap.body import ParsedBody, parse_body, serialise
 from gemtap.interaction import Json
-from gemtap.patterns import Pattern
 from gemtap.providers.base import Parsed
+from gemtap.re2_patterns import Pattern
 from gemtap.recorder.captured import OpenBody
 
 _MARK: Final = b"[redacted]"

@@ -14,11 +14,11 @@ from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
-from gemtap.admission import Admission
 from gemtap.capture.keeping import Keeping, SpoolLimits
 from gemtap.capture.losses import Losses
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
 from gemtap.incident import IncidentKind
+from gemtap.origin_check import OriginCheck
 from gemtap.settings import Settings, environment_proxy, reachable_host
 from gemtap.tap.carrying import Intake
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
@@ -68,7 +68,9 @@ def make_app(settings: Settings) -> TapApp:
         origins = settings.providers.upstreams()
         # There are as many origins as there are locations of Vertex AI, and clients name those.
         proxy_of = lru_cache(maxsize=256)(environment_proxy)
-        admission = Admission((settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins)
+        origin_check = OriginCheck(
+            (settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins
+        )
         async with (
             _keeping(settings, spool) as keeping,
             Upstreams(
@@ -77,7 +79,7 @@ def make_app(settings: Settings) -> TapApp:
                 proxy_of=proxy_of,
             ) as upstreams,
         ):
-            intake = Intake(keeping, admission, origins, fingerprints, settings.capture_max_body)
+            intake = Intake(keeping, origin_check, origins, fingerprints, settings.capture_max_body)
             forwarder = Forwarder(intake, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(intake, proxy_of, connect_timeout=settings.upstream_connect_timeout)
             app.forward, app.relay, app.keeping = forwarder.forward, relay.relay, keeping

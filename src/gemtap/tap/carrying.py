@@ -11,10 +11,10 @@ from typing import Final
 from starlette.types import Scope
 
 from gemtap import __version__
-from gemtap.admission import Admission, is_same_origin
 from gemtap.capture.events import Closing
 from gemtap.capture.keeping import Keeping
 from gemtap.interaction import Outcome
+from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
 from gemtap.tap.errors import (
@@ -55,7 +55,7 @@ class Intake:
     """What every exchange of this tap shares."""
 
     keeping: Keeping
-    admission: Admission
+    origin_check: OriginCheck
     origins: Mapping[str, str]
     """The upstream of each provider, see `routing.origin_of`."""
     fingerprints: Fingerprints
@@ -120,12 +120,12 @@ class Begun:
         headers = self.scope["headers"]
         host = (value_of(headers, b"host") or b"").decode("latin-1")
         # Programs may leave it out, browsers never do.
-        if host and not self.intake.admission.knows_host(host):
+        if host and not self.intake.origin_check.knows_host(host):
             return foreign_host(host)
         origin = value_of(headers, b"origin")
         if origin is not None:
             name = origin.decode("latin-1")
-            if not self.intake.admission.welcomes_origin(name) and not is_same_origin(name, host):
+            if not self.intake.origin_check.welcomes_origin(name) and not is_same_origin(name, host):
                 return foreign_origin(name)
         return None
 

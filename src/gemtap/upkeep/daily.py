@@ -7,7 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Final
 
-from gemtap import amounts
+from gemtap import units
 from gemtap.settings import Settings
 from gemtap.stores.base import Store, StoreError
 from gemtap.stores.query import parse
@@ -26,8 +26,8 @@ _AGAIN_AFTER: Final = 900.0
 def retention_of(settings: Settings, at: datetime) -> Retention:
     """What the settings let stay, as of this moment. Raises BadQuery."""
     return Retention(
-        older_than=amounts.age(settings.prune_older_than) if settings.prune_older_than else None,
-        max_size=amounts.size(settings.prune_max_size) if settings.prune_max_size else None,
+        older_than=units.parse_age(settings.prune_older_than) if settings.prune_older_than else None,
+        max_size=units.parse_size(settings.prune_max_size) if settings.prune_max_size else None,
         keep=parse(settings.prune_keep, at) if settings.prune_keep.strip() else None,
     )
 
@@ -50,6 +50,8 @@ async def prune_daily(
             pause = min(_AGAIN_AFTER, every)
             continue
         if done.deleted:
-            _log.info("Pruned %d interactions; the disk has %s again.", done.deleted, amounts.in_words(done.given_back))
+            _log.info(
+                "Pruned %d interactions; %s returned to the disk.", done.deleted, units.format_size(done.given_back)
+            )
         if done.too_large:
             _log.warning("The store takes up more than prune_max_size: prune_keep lets no more of it go.")

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.amounts import in_words
 from gemtap.incident import Incident, IncidentKind, now
 from gemtap.stores.base import Cursor, Filter, Space, Store, StoreError
 from gemtap.stores.filter import Condition, Is, asks_for_words
+from gemtap.units import format_size
 
 _LOOKED_AT: Final = 200
 """Interactions that are looked at together."""
@@ -265,6 +265,6 @@ def _incident(done: Pruned) -> Incident:
         "count": done.deleted,
         "message": f"Pruned, as asked for: {done.deleted:,} interactions from {done.oldest:%Y-%m-%d %H:%M} to "
         f"{done.newest:%Y-%m-%d %H:%M} (UTC) were deleted."
-        + (f" The store took up {in_words(done.before.used)} before." if done.before else ""),
+        + (f" The store took up {format_size(done.before.used)} before." if done.before else ""),
         "details": {"kept": done.kept},
     }

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemtap.capture.events import Kind
-from gemtap.patterns import Pattern
 from gemtap.providers.gemini import Gemini
+from gemtap.re2_patterns import Pattern
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.redact import Redactor
 from gemtap.stores.base import Record

@@ -30,7 +30,7 @@ _EDITOR_SCHEMES: Final = ("vscode-webview", "vscode-file")
 """Pages of VS Code itself and of its extensions: no web site can have such an origin."""
 
 
-class Admission:
+class OriginCheck:
     """The names under which this machine is known, and the origins of web pages that may call it."""
 
     def __init__(self, hosts: Collection[str] = (), origins: Collection[str] = ()) -> None:

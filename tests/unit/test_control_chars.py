@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.visible import visible
+from gemtap.control_chars import show_control_chars
 
 
 @pytest.mark.parametrize(
@@ -25,11 +25,11 @@ from gemtap.visible import visible
     ],
 )
 def test_what_does_something_unseen_is_seen(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert show_control_chars(text) == shown
 
 
 @given(st.text())
 def test_nothing_is_left_that_a_terminal_would_obey(text: str) -> None:
-    left = visible(text).replace("\r\n", "\n")
+    left = show_control_chars(text).replace("\r\n", "\n")
     assert not {char for char in left if unicodedata.category(char) in ("Cc", "Cs")} - {"\n", "\t"}
     left.encode("utf-8")

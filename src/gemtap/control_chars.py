@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-UNSEEN: Final = re.compile(
+CONTROL_CHARS: Final = re.compile(
     "["
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # they move a terminal's cursor, or set its window's title
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # they turn round the direction of what follows
@@ -17,9 +17,9 @@ UNSEEN: Final = re.compile(
 """Characters that do something without being seen. The joiners stay: emoji and several scripts need them."""
 
 
-def visible(text: str) -> str:
+def show_control_chars(text: str) -> str:
     """The text with each character that does something unseen made visible; tabs and ends of lines stay."""
-    return UNSEEN.sub(_shown, text)
+    return CONTROL_CHARS.sub(_shown, text)
 
 
 def _shown(match: re.Match[str]) -> str:

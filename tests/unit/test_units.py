@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from gemtap.amounts import age, in_words, size
+from gemtap.units import format_size, parse_age, parse_size
 
 
 @pytest.mark.parametrize(
@@ -14,13 +14,13 @@ from gemtap.amounts import age, in_words, size
     [("90d", timedelta(days=90)), ("12h", timedelta(hours=12)), ("2w", timedelta(days=14)), ("1y", timedelta(365))],
 )
 def test_ages(text: str, length: timedelta) -> None:
-    assert age(text) == length
+    assert parse_age(text) == length
 
 
 @pytest.mark.parametrize("text", ["", "90", "d", "1.5d", "-1d", "9999999y", "1x", "٣d"])
 def test_what_is_no_age(text: str) -> None:
     with pytest.raises(ValueError, match="must be like 90d"):
-        age(text)
+        parse_age(text)
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,16 @@ def test_what_is_no_age(text: str) -> None:
     [("5GB", 5 * 10**9), ("5gb", 5 * 10**9), ("4 GiB", 4 * 2**30), ("1.5MB", 1_500_000), ("123", 123), ("7B", 7)],
 )
 def test_sizes(text: str, count: int) -> None:
-    assert size(text) == count
+    assert parse_size(text) == count
 
 
 @pytest.mark.parametrize("text", ["", "GB", "5 apples", "-5GB", "1e9", "5PB"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="must be like 5GB"):
-        size(text)
+        parse_size(text)
 
 
-def test_in_words() -> None:
-    assert [in_words(count) for count in (0, 999, 1_500, 2_000_000, 3 * 10**9, 4 * 10**12)] == [
+def test_sizes_for_people() -> None:
+    assert [format_size(count) for count in (0, 999, 1_500, 2_000_000, 3 * 10**9, 4 * 10**12)] == [
         *("0 B", "999 B", "1.5 kB", "2.0 MB", "3.0 GB", "4.0 TB")
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gemtap.admission import Admission, is_same_origin
+from gemtap.origin_check import OriginCheck, is_same_origin
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from gemtap.admission import Admission, is_same_origin
     ],
 )
 def test_names_of_this_machine(host: str) -> None:
-    assert Admission(["tap.example:8080"]).knows_host(host)
+    assert OriginCheck(["tap.example:8080"]).knows_host(host)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_names_of_this_machine(host: str) -> None:
     ],
 )
 def test_names_of_strangers(host: str) -> None:
-    assert not Admission(["tap.example"]).knows_host(host)
+    assert not OriginCheck(["tap.example"]).knows_host(host)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_names_of_strangers(host: str) -> None:
     ],
 )
 def test_pages_of_this_machine_and_its_editor(origin: str) -> None:
-    assert Admission(origins=["https://app.example/"]).welcomes_origin(origin)
+    assert OriginCheck(origins=["https://app.example/"]).welcomes_origin(origin)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_pages_of_this_machine_and_its_editor(origin: str) -> None:
     ],
 )
 def test_pages_of_strangers(origin: str) -> None:
-    assert not Admission(origins=["https://app.example"]).welcomes_origin(origin)
+    assert not OriginCheck(origins=["https://app.example"]).welcomes_origin(origin)
 
 
 def test_a_page_is_of_the_same_origin_if_its_name_and_port_are_those_that_it_calls() -> None:

@@ -23,7 +23,7 @@ _SIZES: Final = {
 _MOST_DAYS: Final = 365_000
 
 
-def age(text: str) -> timedelta:
+def parse_age(text: str) -> timedelta:
     """How long `90d`, `12h`, `2w` or `1y` is. Raises ValueError, in words."""
     found = re.fullmatch(r"(\d{1,7})([mhdwy])", text.strip(), re.ASCII)
     try:
@@ -35,7 +35,7 @@ def age(text: str) -> timedelta:
     return length
 
 
-def size(text: str) -> int:
+def parse_size(text: str) -> int:
     """How many bytes `5GB`, `500MB` or `4GiB` are. Raises ValueError, in words."""
     found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([a-z]{0,3})", text.strip().lower(), re.ASCII)
     if found is None or found[2] not in _SIZES:
@@ -43,7 +43,7 @@ def size(text: str) -> int:
     return int(Decimal(found[1]) * _SIZES[found[2]])
 
 
-def in_words(count: int) -> str:
+def format_size(count: int) -> str:
     """So many bytes, for people: `1.2 GB`."""
     number = float(count)
     for unit in ("B", "kB", "MB", "GB"):
