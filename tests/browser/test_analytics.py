@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 FIGURE = """const figureOf = title =>
-    [...document.querySelectorAll("figure.plot")].find(it => it.querySelector("strong").textContent === title);"""
+    [...document.querySelectorAll("figure.chart")].find(it => it.querySelector("strong").textContent === title);"""
 
 
 def drawn(page: Page, title: str) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ def test_a_bar_leads_to_the_interactions_that_it_counts(visitor: Visitor, gemtap
     page = visitor.open("/analytics?last=24h&by=outcome")
     (trace, *_) = drawn(page, "Requests")
     last = max(n for n, value in enumerate(trace["y"]) if value)
-    figure = page.locator("figure.plot", has_text="Requests").first
+    figure = page.locator("figure.chart", has_text="Requests").first
     figure.scroll_into_view_if_needed()
     bars = figure.locator(".barlayer .trace").first.locator(".point path")
     box = bars.nth(last).bounding_box()
@@ -84,7 +84,7 @@ def test_charts_follow_the_light(visitor: Visitor) -> None:
         arg=light,
     )
     ground = page.evaluate(
-        "getComputedStyle(document.querySelector('.plot')).backgroundColor.match(/[0-9]+/g).map(Number)"
+        "getComputedStyle(document.querySelector('.chart')).backgroundColor.match(/[0-9]+/g).map(Number)"
     )
     assert max(ground[:3]) < 60
 
@@ -92,7 +92,7 @@ def test_charts_follow_the_light(visitor: Visitor) -> None:
 def test_the_numbers_stand_below_each_chart(visitor: Visitor) -> None:
     page = visitor.open("/analytics?last=24h")
     drawn(page, "Errors")
-    figure = page.locator("figure.plot").first
+    figure = page.locator("figure.chart").first
     expect(figure.locator("table")).to_be_hidden()
     figure.get_by_text("Numbers").click()
     expect(figure.locator("tbody a").first).to_be_visible()
@@ -108,7 +108,7 @@ def test_a_hostile_name_is_but_a_name(visitor: Visitor, gemtap: RunningGemtap) -
     (trace,) = drawn(page, "Requests")
     assert "<" not in trace["name"]
     assert "onerror" in trace["name"]
-    figure = page.locator("figure.plot").first
+    figure = page.locator("figure.chart").first
     box = figure.locator(".barlayer .point path").last.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -102,7 +102,7 @@ def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: Ru
     page.get_by_role("link", name="As text").first.click()
     expect(page.locator("pre")).to_contain_text('"text": "user 0"')
     page = visitor.open("/analytics?last=all")
-    numbers = page.locator("figure.plot", has_text="Requests").locator("tbody a")
+    numbers = page.locator("figure.chart", has_text="Requests").locator("tbody a")
     expect(numbers.first).to_be_visible()
     numbers.first.click()
     expect(page.locator("tbody tr").first).to_be_visible()

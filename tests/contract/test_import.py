@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gemtap.exporters import jsonl
-from gemtap.exporters.base import Report, Wanted
+from gemtap.exporters.base import ExportOptions, Report
 from gemtap.importers.files import import_file
 from gemtap.stores.base import Store
 from tests.contract.test_copy import other, other_url  # noqa: F401 - fixtures
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 async def export(store: Store, path: Path) -> None:
     with path.open("wb") as file:
-        async for piece in jsonl.write(store, Wanted(), Report()):
+        async for piece in jsonl.write(store, ExportOptions(), Report()):
             file.write(piece.content)
 
 

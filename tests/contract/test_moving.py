@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gemtap.exporters import jsonl
-from gemtap.exporters.base import Report, Wanted
+from gemtap.exporters.base import ExportOptions, Report
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
 from tests.exactness import exactly
@@ -68,7 +68,7 @@ async def contents(store: Store) -> list[object]:
 
 
 async def move(store: Store, other: Store) -> None:
-    async for piece in jsonl.write(store, Wanted(), Report()):
+    async for piece in jsonl.write(store, ExportOptions(), Report()):
         await other.put([jsonl.from_line(piece.content)])
 
 
@@ -82,7 +82,8 @@ async def test_exported_again_it_says_the_same(store: Store, other: Store) -> No
     await store.put(RECORDS)
     await move(store, other)
     first, second = [
-        [json.loads(piece.content) async for piece in jsonl.write(each, Wanted(), Report())] for each in (store, other)
+        [json.loads(piece.content) async for piece in jsonl.write(each, ExportOptions(), Report())]
+        for each in (store, other)
     ]
     assert first == second
 

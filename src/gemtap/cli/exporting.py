@@ -19,7 +19,7 @@ from gemtap.cli.reading import filter_of, known_id, open_for_reading
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
-    from gemtap.exporters.base import Format, Report, Wanted
+    from gemtap.exporters.base import ExportOptions, Format, Report
     from gemtap.stores.base import Store
 
 
@@ -73,9 +73,9 @@ def export(
         chosen, output, {"--split": split, "--every-turn": every_turn, "--scrub": scrub, "--bodies": bodies}, as_json
     )
 
-    from gemtap.exporters.base import ExportError, Report, Wanted
+    from gemtap.exporters.base import ExportError, ExportOptions, Report
 
-    wanted = _narrowed(Wanted(bodies=bodies, every_turn=every_turn, split=split), chosen, id_, where)
+    wanted = _narrowed(ExportOptions(bodies=bodies, every_turn=every_turn, split=split), chosen, id_, where)
     report = Report()
 
     async def work(opened: Store) -> None:
@@ -121,7 +121,7 @@ def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: 
             raise SettingsError(f"{chosen.name} is nothing that a terminal can show: add -o FILE{chosen.suffix}.")
 
 
-def _narrowed(wanted: Wanted, chosen: Format, id_: str | None, where: str | None) -> Wanted:
+def _narrowed(wanted: ExportOptions, chosen: Format, id_: str | None, where: str | None) -> ExportOptions:
     if chosen.shows_one != (id_ is not None):
         needs = "shows one conversation: add its ID" if chosen.shows_one else "takes no ID"
         raise SettingsError(f"{chosen.name} {needs}. `gemtap ls` lists them.")
@@ -132,13 +132,13 @@ def _narrowed(wanted: Wanted, chosen: Format, id_: str | None, where: str | None
     return wanted if where is None else replace(wanted, where=filter_of(where))
 
 
-def _scrubbed(wanted: Wanted) -> Wanted:
+def _scrubbed(wanted: ExportOptions) -> ExportOptions:
     from gemtap.exporters.scrub import make_scrub
 
     return replace(wanted, scrub=make_scrub())
 
 
-async def _write(store: Store, chosen: Format, wanted: Wanted, report: Report, output: Path | None) -> None:
+async def _write(store: Store, chosen: Format, wanted: ExportOptions, report: Report, output: Path | None) -> None:
     from gemtap.exporters.files import paths_of, save
 
     pieces = chosen.write(store, wanted, report)

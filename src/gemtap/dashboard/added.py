@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from gemtap.conversation.added import first_fresh
-from gemtap.dashboard.dialogue import MOST, ShownMessage, shown_messages, spoken
+from gemtap.conversation.added import first_new_for_reader
+from gemtap.dashboard.conversation_view import MOST, ShownMessage, merged, shown_messages
 from gemtap.interaction import Interaction
 
 _SHOWN: Final = 4_000
@@ -24,11 +24,11 @@ class Added:
 
 def added_of(document: Interaction) -> Added:
     """What it added; nothing where it is no conversation."""
-    conversation = spoken(document)
+    conversation = merged(document)
     if conversation is None:
         return Added([], 0)
     thread = document["thread"]
-    fresh_from = first_fresh(conversation, thread)
+    fresh_from = first_new_for_reader(conversation, thread)
     # What came with the turn that begins a thread is part of the thread too: no other turn shows it.
     start = fresh_from if thread is not None and thread["parent"] is not None else 0
     count = len(conversation.messages)

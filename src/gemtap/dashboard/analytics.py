@@ -14,7 +14,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from gemtap.api_schema import QueryText
-from gemtap.dashboard.plots import SHOWN_KEYS, Asked, after, cache_share, condition, name_of, plots_of
+from gemtap.dashboard.charts import SHOWN_KEYS, Asked, after, cache_share, charts_of, condition, name_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
@@ -144,7 +144,7 @@ async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
     top = [row["key"] for row in keyed[:SHOWN_KEYS]]
     return {
         "total": totals[0],
-        "plots": plots_of(asked, over_time, [row for row in by_key if row["bucket"] in starts], top),
+        "charts": charts_of(asked, over_time, [row for row in by_key if row["bucket"] in starts], top),
         "end": after(bucket_start(asked.until, asked.bucket), asked.bucket),
         "rows": [_row(asked, row) for row in keyed[:_ROWS]],
         "left_out": left_out,

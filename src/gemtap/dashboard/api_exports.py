@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import StreamingResponse
 
 from gemtap.api_schema import Conditions, Id
-from gemtap.exporters.base import ExportError, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportError, ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.stores.base import Store
 
@@ -66,17 +66,17 @@ def make_router(store: Store) -> APIRouter:
     return router
 
 
-async def _wanted(query: ExportQuery) -> Wanted:
+async def _wanted(query: ExportQuery) -> ExportOptions:
     scrub = None
     if query.scrub:
         # It loads rules for half a second.
         from gemtap.exporters.scrub import make_scrub
 
         scrub = await asyncio.to_thread(make_scrub)
-    return Wanted(query.where(), one=query.id, bodies=query.bodies, every_turn=query.every_turn, scrub=scrub)
+    return ExportOptions(query.where(), one=query.id, bodies=query.bodies, every_turn=query.every_turn, scrub=scrub)
 
 
-async def _joined(first: Piece | None, pieces: AsyncIterator[Piece]) -> AsyncIterator[bytes]:
+async def _joined(first: Chunk | None, pieces: AsyncIterator[Chunk]) -> AsyncIterator[bytes]:
     held = [first.content] if first is not None else []
     size = len(held[0]) if held else 0
     async with aclosing(pieces):  # type: ignore[type-var]  # the writers are generators

@@ -32,9 +32,9 @@ from gemtap.dashboard import (
 )
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.errors import add_error_handlers
-from gemtap.dashboard.flights import Flights, ReadCapture
 from gemtap.dashboard.guard import HostGuard
 from gemtap.dashboard.health import Health
+from gemtap.dashboard.in_flight import InFlight, ReadCapture
 from gemtap.dashboard.render import make_render
 from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.origin_check import OriginCheck
@@ -69,7 +69,7 @@ def make_dashboard(
 
     token = make_token()
     render = make_render(settings, token)
-    flights = Flights(spool, read_capture)
+    in_flight = InFlight(spool, read_capture)
     app = FastAPI(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     for router in (
         api.make_router(store),
@@ -77,14 +77,14 @@ def make_dashboard(
         api_events.make_router(store),
         api_exports.make_router(store),
         api_statistics.make_router(store),
-        live.make_router(store, flights, look),
+        live.make_router(store, in_flight, look),
     ):
         app.include_router(router, prefix="/api")
     if replays is not None:
         app.include_router(api_replays.make_router(replays), prefix="/api")
     app.include_router(health.make_router(store, spool, progress))
-    app.include_router(pages.make_router(render, settings, store, flights, look))
-    app.include_router(reading.make_router(render, settings, store, flights, look, replays))
+    app.include_router(pages.make_router(render, settings, store, in_flight, look))
+    app.include_router(reading.make_router(render, settings, store, in_flight, look, replays))
     app.include_router(analytics.make_router(render, store, look))
     app.include_router(comparing.make_router(render, store, look))
     app.include_router(thread_pages.make_router(render, store, look))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from gemtap.dashboard.flights import Flights
+from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look
 from gemtap.interaction import to_json
 from gemtap.stores.base import Store, StoreUnavailable
@@ -22,7 +22,7 @@ _EVERY: Final = 0.3
 _HEALTH_EVERY: Final = 3.0
 
 
-def make_router(store: Store, flights: Flights, look: Look) -> APIRouter:
+def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
     """`/api/live`."""
     router = APIRouter(tags=["interactions"])
 
@@ -46,7 +46,7 @@ def make_router(store: Store, flights: Flights, look: Look) -> APIRouter:
                     yield ServerSentEvent(event="interaction", data=to_json(item))
             except StoreUnavailable:
                 pass  # `health` tells of it
-            inflight = await flights.look()
+            inflight = await in_flight.look()
             if told.get("inflight") != inflight:
                 told["inflight"] = inflight
                 yield ServerSentEvent(event="inflight", data={"items": inflight})

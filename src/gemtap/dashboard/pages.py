@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
 from gemtap.api_schema import ListQuery
-from gemtap.dashboard.flights import Flights
+from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render
 from gemtap.exporters.registry import FORMATS
 from gemtap.instructions import CLIENTS, Instructions
@@ -30,7 +30,7 @@ _LOOKED_AT: Final = 20
 _NO_FILTERS: Final = ("limit", "cursor")
 
 
-def make_router(render: Render, settings: Settings, store: Store, flights: Flights, look: Look) -> APIRouter:
+def make_router(render: Render, settings: Settings, store: Store, in_flight: InFlight, look: Look) -> APIRouter:
     """`/`, `/rows`, `/queries` and `/setup`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -54,7 +54,7 @@ def make_router(render: Render, settings: Settings, store: Store, flights: Fligh
     @router.get("/")
     async def interactions(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
         context = await listed(request, query) | {
-            "flights": await flights.look(),
+            "in_flight": await in_flight.look(),
             "health": await look(),
         }
         return await render(request, "interactions.html", context)

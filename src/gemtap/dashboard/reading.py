@@ -11,13 +11,13 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gemtap.conversation import Conversation
-from gemtap.conversation.added import first_fresh
+from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.model import Media, Text, Thought
-from gemtap.dashboard import dialogue, picture
+from gemtap.dashboard import conversation_view, inline_charts
 from gemtap.dashboard.added import added_of
 from gemtap.dashboard.api import known_id, unknown
 from gemtap.dashboard.api_replays import Replaying
-from gemtap.dashboard.flights import Flights
+from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render, pretty
 from gemtap.dashboard.snippets import snippets_of
 from gemtap.interaction import Interaction, summary, to_json
@@ -41,7 +41,7 @@ _TURNS_SEARCHED: Final = 100
 
 
 def make_router(
-    render: Render, settings: Settings, store: Store, flights: Flights, look: Look, replays: Replaying | None
+    render: Render, settings: Settings, store: Store, in_flight: InFlight, look: Look, replays: Replaying | None
 ) -> APIRouter:
     """`/interactions/ID` and what is below it."""
     router = APIRouter(prefix="/interactions/{id_}", include_in_schema=False, default_response_class=HTMLResponse)
@@ -58,7 +58,7 @@ def make_router(
         document = await store.get(known)
         flying = document is None
         if document is None:
-            document = await flights.document(known)
+            document = await in_flight.document(known)
         if document is None:
             raise unknown(id_)
         desk = str(request.base_url).rstrip("/")
@@ -80,15 +80,15 @@ def make_router(
     async def messages(request: Request, id_: str, before: Annotated[int, Query(ge=0)]) -> HTMLResponse:
         """The messages before one of them."""
         document = await document_of(id_)
-        conversation = _spoken(document)
+        conversation = _merged(document)
         last = min(before, len(conversation.messages))
-        first = max(0, last - dialogue.MOST)
-        fresh_from = first_fresh(conversation, document["thread"])
+        first = max(0, last - conversation_view.MOST)
+        fresh_from = first_new_for_reader(conversation, document["thread"])
         context = {
             "document": {"id": id_},
             "first": first,
             "last": last,
-            "messages": dialogue.shown_messages(conversation, first, last, fresh_from),
+            "messages": conversation_view.shown_messages(conversation, first, last, fresh_from),
             "health": await look(),
         }
         return await render(request, "messages.html", context)
@@ -107,7 +107,7 @@ def make_router(
     @router.get("/parts/{number}")
     async def part(request: Request, id_: str, number: str) -> HTMLResponse:
         """All of a text that was cut."""
-        said = dialogue.part_of(_spoken(await document_of(id_)), number)
+        said = conversation_view.part_of(_merged(await document_of(id_)), number)
         if not isinstance(said, Text | Thought):
             raise HTTPException(404, "There is no such text in this interaction.")
         text, cut = said.text[:_LONGEST_PART], max(0, len(said.text) - _LONGEST_PART)
@@ -117,14 +117,14 @@ def make_router(
     @router.get("/media/{number}")
     async def media(id_: str, number: str) -> Response:
         """The bytes of an image, a sound or a document that stands in a message."""
-        found = dialogue.part_of(_spoken(await document_of(id_)), number)
+        found = conversation_view.part_of(_merged(await document_of(id_)), number)
         if not isinstance(found, Media) or found.base64 is None:
             raise HTTPException(404, "There is no such medium in this interaction.")
         try:
             content = base64.b64decode(found.base64.translate(_URL_SAFE) + "==")
         except (binascii.Error, ValueError):
             raise HTTPException(404, "What this message holds is not Base64.") from None
-        if dialogue.media_kind(found) == "file":
+        if conversation_view.media_kind(found) == "file":
             headers = _MEDIA_HEADERS | {"content-disposition": f'attachment; filename="{id_}-{number}"'}
             return Response(content, media_type="application/octet-stream", headers=headers)
         return Response(content, media_type=found.mime_type.partition(";")[0].strip().lower(), headers=_MEDIA_HEADERS)
@@ -146,8 +146,8 @@ _URL_SAFE: Final = str.maketrans("-_", "+/")
 """Both alphabets of Base64 come up."""
 
 
-def _spoken(document: Interaction) -> Conversation:
-    conversation = dialogue.spoken(document)
+def _merged(document: Interaction) -> Conversation:
+    conversation = conversation_view.merged(document)
     if conversation is None:
         raise HTTPException(404, "This interaction is no conversation.")
     return conversation
@@ -155,7 +155,7 @@ def _spoken(document: Interaction) -> Conversation:
 
 def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     """What the page shows. Of a conversation no body is: the messages are."""
-    conversation = dialogue.spoken(document)
+    conversation = conversation_view.merged(document)
     shown = to_json(summary(document) if conversation is not None else document)
     response = document["response"]
     if conversation is not None:
@@ -166,9 +166,9 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         "document": shown,
         "conversation": conversation,
         "binary": _binary_sides(document),
-        "bands": picture.token_bands(document["tokens"]),
-        "sources": picture.context_bands(document.get("context")),
-        "fall": picture.waterfall(
+        "bands": inline_charts.token_bands(document["tokens"]),
+        "sources": inline_charts.context_bands(document.get("context")),
+        "fall": inline_charts.waterfall(
             document["request_duration_ms"], dict(document["timing"]), response.get("chunks") if response else None
         ),
         "snippets": snippets_of(document, tap, desk),
@@ -176,13 +176,13 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     }
     if conversation is not None:
         count = len(conversation.messages)
-        fresh_from = first_fresh(conversation, document["thread"])
+        fresh_from = first_new_for_reader(conversation, document["thread"])
         # What this turn added, and before it a little of what it is about.
-        first = max(0, min(fresh_from, count - 1) - 2, count - dialogue.MOST)
+        first = max(0, min(fresh_from, count - 1) - 2, count - conversation_view.MOST)
         context |= {
             "first": first,
             "fresh_from": fresh_from,
-            "messages": dialogue.shown_messages(conversation, first, count, fresh_from, resent=_REMINDER),
+            "messages": conversation_view.shown_messages(conversation, first, count, fresh_from, resent=_REMINDER),
         }
     return context
 

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from gemtap import __version__
 from gemtap.control_chars import show_control_chars
-from gemtap.dashboard import dialogue, markup
+from gemtap.dashboard import conversation_view, markup
 from gemtap.dashboard.health import Health
 from gemtap.interaction import Json, iso
 from gemtap.providers.gemini_preview import call_form
@@ -85,9 +85,9 @@ def make_render(settings: Settings, token: str) -> Render:
         "markdown": markup.markdown,
         "code": markup.code,
         "json_code": markup.json_code,
-        "fields": dialogue.fields_of,
+        "fields": conversation_view.fields_of,
         "call_form": lambda call: call_form(call.name, call.arguments),
-        "media_kind": dialogue.media_kind,
+        "media_kind": conversation_view.media_kind,
     }
     environment.filters |= filters
     environment.globals |= {"version": __version__, "tap": address_of(settings), "token": token}

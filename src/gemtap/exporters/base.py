@@ -19,7 +19,7 @@ class ExportError(Exception):
     """The export cannot be done. One line: why, and what to do."""
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """A piece of the file; of the second file where a training set is split."""
 
     content: bytes
@@ -65,7 +65,7 @@ Scrub = Callable[[Conversation, Report], Conversation]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportOptions:
     """What is to be exported, and how."""
 
     where: Filter = field(default_factory=Filter)
@@ -90,7 +90,7 @@ class Format:
     """In a line, for people."""
     suffix: str
     media_type: str
-    write: Callable[[Store, Wanted, Report], AsyncIterator[Piece]]
+    write: Callable[[Store, ExportOptions, Report], AsyncIterator[Chunk]]
     """The file, piece by piece. Raises ExportError and StoreError."""
     trains: bool = False
     """Whether it is made for training: one line a conversation, only whole ones."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.rows import columns, row_of
 from gemtap.exporters.selecting import matching
 from gemtap.interaction import iso
@@ -18,7 +18,7 @@ from gemtap.stores.base import Store
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """A line with the names, then one row an interaction, oldest first."""
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, columns(bodies=wanted.bodies))
@@ -26,9 +26,9 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
     async for document in matching(store, wanted, report, bodies=wanted.bodies):
         writer.writerow({name: _cell(value) for name, value in row_of(document, bodies=wanted.bodies).items()})
         report.written["train"] += 1
-        yield Piece(_taken(written))
+        yield Chunk(_taken(written))
     if written.tell():
-        yield Piece(_taken(written))
+        yield Chunk(_taken(written))
 
 
 def _taken(written: io.StringIO) -> bytes:

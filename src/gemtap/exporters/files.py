@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self, get_args
 
-from gemtap.exporters.base import ExportError, Part, Piece
+from gemtap.exporters.base import Chunk, ExportError, Part
 
 _PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
@@ -22,7 +22,7 @@ def paths_of(path: Path, *, split: bool) -> dict[Part, Path]:
     return paths
 
 
-async def save(pieces: AsyncIterator[Piece], paths: dict[Part, Path], progress: Callable[[], None]) -> None:
+async def save(pieces: AsyncIterator[Chunk], paths: dict[Part, Path], progress: Callable[[], None]) -> None:
     """Write the pieces; nothing is at the paths before all of it is. Raises ExportError where that cannot be."""
     try:
         with _Files(paths) as files:
@@ -56,7 +56,7 @@ class _Files:
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         self._discard()
 
-    def write(self, piece: Piece) -> None:
+    def write(self, piece: Chunk) -> None:
         self._open[piece.part].write(piece.content)
 
     def keep(self) -> None:

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought, Tool
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.schemas import to_google
 from gemtap.exporters.training import Example, Unfit, lines
 from gemtap.interaction import Json
@@ -29,7 +29,7 @@ MAX_FILE: Final = 1_000_000_000
 _PARTS: Final = frozenset({"text", "fileData", "functionCall", "functionResponse"})
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """One example a line."""
     size = 0
     async for piece in lines(store, wanted, report, to_example):

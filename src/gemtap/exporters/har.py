@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import msgpack
 
 from gemtap import __version__
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.jsonl import record_of
 from gemtap.exporters.selecting import matching
 from gemtap.interaction import Headers, Response, iso
@@ -26,7 +26,7 @@ from gemtap.stores.base import Record, Store
 _CREATOR: Final = {"name": "Gemtap", "version": __version__}
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """One object, an entry an interaction."""
     head = json.dumps({"log": {"version": "1.2", "creator": _CREATOR, "entries": []}})
     end = "]}}"
@@ -37,9 +37,9 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
             report.left_out["deleted meanwhile"] += 1
             continue
         report.written["train"] += 1
-        yield Piece(f"{between}\n{json.dumps(to_entry(record), ensure_ascii=False)}".encode())
+        yield Chunk(f"{between}\n{json.dumps(to_entry(record), ensure_ascii=False)}".encode())
         between = ","
-    yield Piece((head if between != "," else f"\n{end}").encode() + b"\n")
+    yield Chunk((head if between != "," else f"\n{end}").encode() + b"\n")
 
 
 def to_entry(record: Record) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from markupsafe import Markup
 
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Call, Media, Result, Text, Thought
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.markdown import SPEAKERS
-from gemtap.exporters.one import Shown, shown_of
+from gemtap.exporters.single import Shown, shown_of
 from gemtap.interaction import Json, iso
 from gemtap.stores.base import Store
 
@@ -26,10 +26,10 @@ _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"
 """What may stand in the file as a picture. SVG can hold scripts."""
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """The whole of it."""
     shown = await shown_of(store, wanted, report)
-    yield Piece(to_html(shown).encode("utf-8"))
+    yield Chunk(to_html(shown).encode("utf-8"))
 
 
 def to_html(shown: Shown) -> str:

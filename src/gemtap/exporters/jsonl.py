@@ -17,7 +17,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 
 from gemtap.body import gives_back, parse_body, serialise
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.selecting import matching
 from gemtap.interaction import SCHEMA_VERSION, Interaction, Outcome, Side, to_json
 from gemtap.stores.base import Record, Store
@@ -33,7 +33,7 @@ class BadLine(ValueError):
     """Not a line of such an export. The message says why."""
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """One interaction a line."""
     async for document in matching(store, wanted, report):
         record = await record_of(store, document)
@@ -41,7 +41,7 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
             report.left_out["deleted meanwhile"] += 1
         else:
             report.written["train"] += 1
-            yield Piece(to_line(record))
+            yield Chunk(to_line(record))
 
 
 async def record_of(store: Store, document: Interaction) -> Record | None:

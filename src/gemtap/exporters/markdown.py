@@ -12,8 +12,8 @@ from markdown_it.token import Token
 
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
-from gemtap.exporters.base import Format, Piece, Report, Wanted
-from gemtap.exporters.one import Shown, shown_of
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
+from gemtap.exporters.single import Shown, shown_of
 from gemtap.interaction import Json, iso
 from gemtap.stores.base import Store
 
@@ -22,10 +22,10 @@ SPEAKERS: Final = {"user": "User", "model": "Model", "tool": "Tools"}
 _PARSER: Final = MarkdownIt("commonmark")
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """The whole of it."""
     shown = await shown_of(store, wanted, report)
-    yield Piece(to_markdown(shown).encode("utf-8"))
+    yield Chunk(to_markdown(shown).encode("utf-8"))
 
 
 def to_markdown(shown: Shown) -> str:

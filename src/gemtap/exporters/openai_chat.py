@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Tool
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.schemas import to_json_schema
 from gemtap.exporters.training import Example, Unfit, lines
 from gemtap.interaction import Json
@@ -25,7 +25,7 @@ _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """One example a line."""
     async for piece in lines(store, wanted, report, to_example):
         yield piece

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, Final
 
-from gemtap.exporters.base import ExportError, Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportError, ExportOptions, Format, Report
 from gemtap.exporters.rows import columns, row_of
 from gemtap.exporters.selecting import matching
 from gemtap.stores.base import Store
@@ -47,7 +47,7 @@ class _Written:
         return taken
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """Row groups as they fill, then the footer."""
     # Arrow's own allocator is made for speed, and keeps tens of megabytes more:
     # https://arrow.apache.org/docs/cpp/env_vars.html
@@ -82,12 +82,12 @@ async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[P
             if size > _BYTES or len(batches) == _BATCHES:
                 await asyncio.to_thread(writer.write_table, pa.Table.from_batches(batches))
                 batches, size = [], 0
-                yield Piece(written.take())
+                yield Chunk(written.take())
         if rows:
             batches.append(pa.RecordBatch.from_pylist(rows, schema))
         if batches:
             await asyncio.to_thread(writer.write_table, pa.Table.from_batches(batches))
-    yield Piece(written.take())
+    yield Chunk(written.take())
 
 
 FORMAT: Final = Format(

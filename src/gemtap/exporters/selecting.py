@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, cast
 
 from gemtap.conversation import conversation_of
-from gemtap.exporters.base import Part, Report, Wanted
+from gemtap.exporters.base import ExportOptions, Part, Report
 from gemtap.exporters.last_turns import LastTurns
 from gemtap.interaction import Interaction, Outcome
 from gemtap.stores.base import Cursor, Store
@@ -27,14 +27,16 @@ _NOT_LAST: Final = "not the last turn of its conversation"
 _DELETED: Final = "deleted meanwhile"
 
 
-async def matching(store: Store, wanted: Wanted, report: Report, *, bodies: bool = True) -> AsyncIterator[Interaction]:
+async def matching(
+    store: Store, wanted: ExportOptions, report: Report, *, bodies: bool = True
+) -> AsyncIterator[Interaction]:
     """The documents that are wanted, oldest first; without their bodies, which need not be read then, if so wished."""
     async for document in store.scan(wanted.where) if bodies else _without_bodies(store, wanted):
         report.read += 1
         yield document
 
 
-async def _without_bodies(store: Store, wanted: Wanted) -> AsyncIterator[Interaction]:
+async def _without_bodies(store: Store, wanted: ExportOptions) -> AsyncIterator[Interaction]:
     after: Cursor | None = None
     while items := await store.oldest(wanted.where, limit=_PAGE, after=after):
         for item in items:
@@ -42,7 +44,7 @@ async def _without_bodies(store: Store, wanted: Wanted) -> AsyncIterator[Interac
         after = Cursor(items[-1]["timestamp"], items[-1]["_id"])
 
 
-async def for_training(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Interaction]:
+async def for_training(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Interaction]:
     """The whole documents that are wanted and that a model can be trained on, oldest first.
 
     Unless every turn is wanted, of each conversation the last turn that came to a good end.
@@ -85,7 +87,7 @@ async def _not_last(store: Store, turns: LastTurns, summary: Mapping[str, Any]) 
 NO_CONVERSATION: Final = "no conversation"
 
 
-async def _newest_first(store: Store, wanted: Wanted) -> AsyncIterator[dict[str, Any]]:
+async def _newest_first(store: Store, wanted: ExportOptions) -> AsyncIterator[dict[str, Any]]:
     cursor = None
     while True:
         page = await store.page(wanted.where, limit=_PAGE, cursor=cursor)

@@ -11,14 +11,14 @@ from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.exporters import openai_chat
-from gemtap.exporters.base import Format, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.training import Example, lines
 from gemtap.stores.base import Store
 
 _FROM: Final = {"system": "system", "user": "human", "assistant": "gpt", "tool": "observation"}
 
 
-async def write(store: Store, wanted: Wanted, report: Report) -> AsyncIterator[Piece]:
+async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """One example a line."""
     async for piece in lines(store, wanted, report, to_example):
         yield piece

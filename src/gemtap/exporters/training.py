@@ -10,9 +10,9 @@ from contextlib import closing
 from typing import Any
 
 from gemtap.conversation import Conversation
-from gemtap.exporters.base import Part, Piece, Report, Wanted
+from gemtap.exporters.base import Chunk, ExportOptions, Part, Report
 from gemtap.exporters.selecting import NO_CONVERSATION, for_training, part_of
-from gemtap.exporters.whole import BeginningMissing, whole_conversation
+from gemtap.exporters.stitching import BeginningMissing, whole_conversation
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Store
 
@@ -28,7 +28,7 @@ Convert = Callable[[Conversation, int | None], Example]
 """Makes the line of a conversation and of its tokens, as far as the API counted them. Raises Unfit."""
 
 
-async def lines(store: Store, wanted: Wanted, report: Report, convert: Convert) -> AsyncIterator[Piece]:
+async def lines(store: Store, wanted: ExportOptions, report: Report, convert: Convert) -> AsyncIterator[Chunk]:
     """The lines of a training file."""
     with closing(sqlite3.connect("")) as seen:  # a file of SQLite's own: there may be millions
         seen.execute("CREATE TABLE lines (hash BLOB PRIMARY KEY) WITHOUT ROWID")
@@ -43,10 +43,10 @@ async def lines(store: Store, wanted: Wanted, report: Report, convert: Convert) 
                 continue
             part: Part = part_of(_key(document, conversation), wanted.split)
             report.written[part] += 1
-            yield Piece(line, part)
+            yield Chunk(line, part)
 
 
-async def _conversation(store: Store, document: Interaction, wanted: Wanted, report: Report) -> Conversation:
+async def _conversation(store: Store, document: Interaction, wanted: ExportOptions, report: Report) -> Conversation:
     if any(side and ("body_truncated" in side or "body_incomplete" in side) for side in _sides(document)):
         raise Unfit("a body is not here whole")
     try:

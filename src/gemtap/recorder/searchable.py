@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gemtap.conversation import Conversation, conversation_of
-from gemtap.conversation.added import first_unseen
+from gemtap.conversation.added import first_unrecorded
 from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
 
@@ -89,7 +89,7 @@ def _texts(document: Interaction) -> Iterator[str]:
 
 def _said(document: Interaction, conversation: Conversation) -> Iterator[str]:
     thread = document["thread"]
-    added = list(conversation.prompt[first_unseen(conversation, thread) :])
+    added = list(conversation.prompt[first_unrecorded(conversation, thread) :])
     for message in ([conversation.answer] if conversation.answer is not None else []) + added[::-1]:
         yield from _message_texts(message)
     if conversation.system is not None and (thread is None or thread["turn"] == 1):

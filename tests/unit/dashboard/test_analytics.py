@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gemtap.dashboard.plots import Asked, after, condition
+from gemtap.dashboard.charts import Asked, after, condition
 from gemtap.stores.query import parse
 from tests.records import make_record
 from tests.unit.dashboard.conftest import Site
@@ -26,12 +26,12 @@ class Cell:
     shown: str = ""
 
 
-class Plots(HTMLParser):
+class Charts(HTMLParser):
     """The tables of the charts, by title: for each row the cells, as the page's script reads them."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.plots: dict[str, list[list[Cell]]] = {}
+        self.charts: dict[str, list[list[Cell]]] = {}
         self.columns: dict[str, list[str]] = {}
         self._title = ""
         self._into = ""
@@ -45,12 +45,12 @@ class Plots(HTMLParser):
         elif tag in ("strong", "td") or (tag == "th" and "data-colour" in given):
             self._into = tag
         if tag == "tr" and "data-start" in given:
-            self.plots.setdefault(self._title, []).append([])
-        elif tag == "td" and self.plots.get(self._title):
+            self.charts.setdefault(self._title, []).append([])
+        elif tag == "td" and self.charts.get(self._title):
             value = given.get("data-value")
-            self.plots[self._title][-1].append(Cell(None if value is None else float(value)))
-        elif tag == "a" and self._into == "td" and self.plots.get(self._title):
-            self.plots[self._title][-1][-1].href = given["href"]
+            self.charts[self._title][-1].append(Cell(None if value is None else float(value)))
+        elif tag == "a" and self._into == "td" and self.charts.get(self._title):
+            self.charts[self._title][-1][-1].href = given["href"]
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._into:
@@ -63,8 +63,8 @@ class Plots(HTMLParser):
             self._title = data
         elif self._into == "th":
             self.columns.setdefault(self._title, []).append(data)
-        elif self._into == "td" and self.plots.get(self._title):
-            self.plots[self._title][-1][-1].shown += data
+        elif self._into == "td" and self.charts.get(self._title):
+            self.charts[self._title][-1][-1].shown += data
 
 
 async def keep(site: Site, hours: float, **fields: Any) -> str:
@@ -84,10 +84,10 @@ async def some(site: Site) -> None:
 @pytest.mark.parametrize("by", ["model", "client", "outcome"])
 async def test_behind_every_mark_is_the_list_that_it_counts(site: Site, by: str) -> None:
     await some(site)
-    plots = Plots(await site.page(f"/analytics?last=7d&by={by}")).plots
+    charts = Charts(await site.page(f"/analytics?last=7d&by={by}")).charts
     found = 0
     for title in ("Requests", "Errors"):
-        for row in plots[title]:
+        for row in charts[title]:
             for cell in row:
                 if not cell.value:
                     assert cell.href is None
@@ -114,8 +114,8 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
             timing=timing,
             cost={"usd": 0.25, "source": "x"},
         )
-    page = Plots(await site.page("/analytics?last=24h"))
-    figures = {title: [cell.value for cell in rows[0]] for title, rows in page.plots.items()}
+    page = Charts(await site.page("/analytics?last=24h"))
+    figures = {title: [cell.value for cell in rows[0]] for title, rows in page.charts.items()}
     assert page.columns["Tokens by kind"] == ["cached input", "new input", "tool use", "thoughts", "output"]
     assert figures["Tokens by kind"] == [180, 120, 3, 9, 21]
     assert figures["Where the input comes from (estimated)"] == [30, 60, 0, 90, 105, 15]
@@ -124,7 +124,7 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
     assert figures["Time to the end of the answer"] == [2000, 4000, 4000]
     assert figures["Time to the first byte"] == [1000, 2000, 2000]
     assert figures["Share of input from the cache"] == [60]
-    slow = page.plots["Time to the end of the answer"][0][1].href
+    slow = page.charts["Time to the end of the answer"][0][1].href
     assert slow is not None
     assert len(Elements(await site.page(slow)).rows) == 1
 
@@ -166,7 +166,7 @@ async def test_of_very_many_bars_the_last_are_shown_and_it_says_so(site: Site) -
     await site.store.put(records)
     html = await site.page("/analytics?last=30d&bucket=hour")
     assert "the last 200 of 230 hours" in html
-    rows = Plots(html).plots["Requests"]
+    rows = Charts(html).charts["Requests"]
     assert sum(cell.value or 0 for row in rows for cell in row) == 200
     assert f'data-since="{NOW - timedelta(hours=199):%Y-%m-%dT%H}:00:00"' in html
     # The figures above are of all.

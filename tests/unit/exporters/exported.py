@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.exporters.base import Part, Report, Wanted
+from gemtap.exporters.base import ExportOptions, Part, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.interaction import Json
 from gemtap.stores.base import Record, Store
@@ -83,7 +83,7 @@ async def export_parts(name: str, store: Store, **wanted: Any) -> tuple[dict[Par
     """Both files."""
     report = Report()
     files: dict[Part, bytes] = {"train": b"", "validation": b""}
-    async for piece in FORMATS[name].write(store, Wanted(**wanted), report):
+    async for piece in FORMATS[name].write(store, ExportOptions(**wanted), report):
         files[piece.part] += piece.content
     return files, report
 

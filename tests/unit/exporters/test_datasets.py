@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from bson import ObjectId
 
-from gemtap.exporters.base import Report, Wanted
+from gemtap.exporters.base import ExportOptions, Report
 from gemtap.exporters.files import paths_of, save
 from gemtap.exporters.registry import FORMATS
 from gemtap.stores.base import Store
@@ -52,7 +52,7 @@ async def test_both_parts_of_a_split_load_and_say_what_was_said(store: Store, tm
     await store.put([*talks, turn(*TOOL_USE), tools])
     files = paths_of(tmp_path / "set.jsonl", split=True)
     report = Report()
-    await save(FORMATS[name].write(store, Wanted(split=0.8), report), files, lambda: None)
+    await save(FORMATS[name].write(store, ExportOptions(split=0.8), report), files, lambda: None)
     assert report.written.total() == 32
     rows = loaded({str(part): path for part, path in files.items()}, tmp_path / "cache")
     for part, path in files.items():

@@ -67,7 +67,7 @@ function layoutOf(figure) {
   const { unit } = figure.dataset;
   const quiet = colourOf("--quiet");
   const line = colourOf("--line");
-  const { since, until } = figure.closest(".plots").dataset;
+  const { since, until } = figure.closest(".charts").dataset;
   const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, fixedrange: true };
   return {
     barmode: "stack",
@@ -103,7 +103,7 @@ async function draw(figure) {
   });
 }
 
-const drawAll = () => Promise.all([...document.querySelectorAll("figure.plot")].map(draw));
+const drawAll = () => Promise.all([...document.querySelectorAll("figure.chart")].map(draw));
 
 if (window.Plotly) {
   drawAll();

@@ -81,7 +81,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
+class Chart:
     """A chart."""
 
     title: str
@@ -112,21 +112,25 @@ CONTEXT_SERIES: Final[tuple[tuple[Literal["system", "tools", "media", "results",
 )
 
 
-def plots_of(
+def charts_of(
     asked: Asked, over_time: Sequence[StatRow], by_key: Sequence[StatRow], keys: Sequence[str | None]
-) -> list[Plot]:
-    """All plots of a page: `over_time` has a row a bucket, `by_key` a row for each key in it, `keys` the most used."""
+) -> list[Chart]:
+    """All charts of a page: `over_time` has a row a bucket, `by_key` a row for each key in it, `keys` the most used."""
     starts = tuple(row["bucket"] for row in over_time if row["bucket"] is not None)
     return [
-        Plot("Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, lambda row: row["requests"])),
-        Plot("Cost", "bars", "dollars", starts, _by_key(asked, starts, by_key, keys, lambda row: row["cost"] or 0)),
-        Plot("Tokens by kind", "bars", "tokens", starts, _tokens(asked, over_time)),
-        Plot("Where the input comes from (estimated)", "bars", "tokens", starts, _context(asked, over_time)),
-        Plot("Time to the end of the answer", "lines", "milliseconds", starts, _latency(asked, over_time, "duration")),
-        Plot("Time to the first byte", "lines", "milliseconds", starts, _latency(asked, over_time, "first_byte")),
-        Plot("Share of input from the cache", "lines", "percent", starts, _cache_share(asked, over_time)),
-        Plot("Errors", "bars", "requests", starts, _errors(asked, over_time)),
+        Chart("Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, _requests)),
+        Chart("Cost", "bars", "dollars", starts, _by_key(asked, starts, by_key, keys, lambda row: row["cost"] or 0)),
+        Chart("Tokens by kind", "bars", "tokens", starts, _tokens(asked, over_time)),
+        Chart("Where the input comes from (estimated)", "bars", "tokens", starts, _context(asked, over_time)),
+        Chart("Time to the end of the answer", "lines", "milliseconds", starts, _latency(asked, over_time, "duration")),
+        Chart("Time to the first byte", "lines", "milliseconds", starts, _latency(asked, over_time, "first_byte")),
+        Chart("Share of input from the cache", "lines", "percent", starts, _cache_share(asked, over_time)),
+        Chart("Errors", "bars", "requests", starts, _errors(asked, over_time)),
     ]
+
+
+def _requests(row: StatRow) -> float:
+    return row["requests"]
 
 
 def _by_key(

@@ -13,7 +13,7 @@ from bson import ObjectId
 from gemtap.capture.events import Event, Kind, read_events
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Capture, Spool, TapFolder
-from gemtap.dashboard.flights import Flights
+from gemtap.dashboard.in_flight import InFlight
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.drain import Recorder
 from gemtap.stores.opening import open_store
@@ -43,9 +43,9 @@ def tap(spool: Spool) -> Iterator[TapFolder]:
 
 
 @pytest.fixture
-def flights(spool: Spool, tmp_path: Path) -> Flights:
+def flights(spool: Spool, tmp_path: Path) -> InFlight:
     recorder = Recorder(spool, open_store(f"sqlite:///{tmp_path}/g.db"), PROVIDERS, SpoolLimits(2**40, 0))
-    return Flights(spool, recorder.read_capture, every=0)
+    return InFlight(spool, recorder.read_capture, every=0)
 
 
 TEXTS = ("One, ", "two, ", "three")
@@ -73,7 +73,7 @@ def begin(tap: TapFolder, id_: ObjectId) -> Capture:
     return capture
 
 
-async def test_an_exchange_is_seen_from_its_request_to_its_end(flights: Flights, tap: TapFolder) -> None:
+async def test_an_exchange_is_seen_from_its_request_to_its_end(flights: InFlight, tap: TapFolder) -> None:
     id_ = ObjectId()
     assert await flights.look() == []
     capture = begin(tap, id_)
@@ -100,7 +100,7 @@ async def test_an_exchange_is_seen_from_its_request_to_its_end(flights: Flights,
 
 
 async def test_events_that_are_torn_are_taken_in_once_they_are_whole(
-    flights: Flights, tap: TapFolder, spool: Spool
+    flights: InFlight, tap: TapFolder, spool: Spool
 ) -> None:
     whole = ObjectId()
     begin(tap, whole)
@@ -113,14 +113,14 @@ async def test_events_that_are_torn_are_taken_in_once_they_are_whole(
     assert [each["prompt"] for each in await flights.look()] == ["Count.", "Count."]
 
 
-async def test_what_is_no_capture_is_passed_over(flights: Flights, tap: TapFolder) -> None:
+async def test_what_is_no_capture_is_passed_over(flights: InFlight, tap: TapFolder) -> None:
     (tap.path / f"{ObjectId()}.capture").write_bytes(b"no capture")
     (tap.path / "notes.txt").write_text("hello")
     begin(tap, ObjectId())
     assert len(await flights.look()) == 1
 
 
-async def test_of_very_many_the_newest_are_followed(flights: Flights, tap: TapFolder) -> None:
+async def test_of_very_many_the_newest_are_followed(flights: InFlight, tap: TapFolder) -> None:
     ids = [ObjectId() for _ in range(40)]
     captures = [begin(tap, id_) for id_ in ids]
     assert [each["id"] for each in await flights.look()] == [str(id_) for id_ in ids[:-31:-1]]

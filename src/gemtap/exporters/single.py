@@ -9,8 +9,8 @@ from bson import ObjectId
 
 from gemtap.conversation import Conversation, conversation_of
 from gemtap.conversation.model import Text
-from gemtap.exporters.base import ExportError, Report, Wanted
-from gemtap.exporters.whole import BeginningMissing, whole_conversation
+from gemtap.exporters.base import ExportError, ExportOptions, Report
+from gemtap.exporters.stitching import BeginningMissing, whole_conversation
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Filter, Store
 
@@ -34,7 +34,7 @@ class Shown:
         return words if len(words) <= _LONGEST_TITLE else words[: _LONGEST_TITLE - 1] + "…"
 
 
-async def shown_of(store: Store, wanted: Wanted, report: Report) -> Shown:
+async def shown_of(store: Store, wanted: ExportOptions, report: Report) -> Shown:
     """The conversation that is asked for. Raises ExportError."""
     if wanted.one is None:
         raise ExportError("Which conversation? Name a thread or an interaction: gemtap export markdown ID.")

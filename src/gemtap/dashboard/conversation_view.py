@@ -44,7 +44,7 @@ class ShownMessage:
     parts: tuple[ShownPart, ...]
 
 
-def spoken(document: Interaction) -> Conversation | None:
+def merged(document: Interaction) -> Conversation | None:
     """The conversation as it is read: what the model says or thinks in a row is one, however the stream was cut.
 
     Clients that send an answer again often send it in the pieces in which it came.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.dashboard.picture import context_bands, token_bands, waterfall
+from gemtap.dashboard.inline_charts import context_bands, token_bands, waterfall
 from gemtap.interaction import NO_TOKENS, Context
 
 CONTEXT: Context = {"system": 10, "tools": 0, "media": 0, "results": 30, "history": 50, "new": 10}

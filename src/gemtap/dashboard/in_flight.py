@@ -34,7 +34,7 @@ _TAIL: Final = 400
 _log = logging.getLogger(__name__)
 
 
-class Flights:
+class InFlight:
     """The exchanges under way, each read on from where it was left at the last look."""
 
     def __init__(self, spool: Spool, read: ReadCapture, every: float = _EVERY) -> None:

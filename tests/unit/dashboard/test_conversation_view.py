@@ -7,16 +7,16 @@ import json
 import pytest
 from bson import ObjectId
 
-from gemtap.conversation.added import first_fresh
+from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought
-from gemtap.dashboard.dialogue import (
+from gemtap.dashboard.conversation_view import (
     SHOWN,
     fields_of,
     media_kind,
+    merged,
     paired,
     part_of,
     shown_messages,
-    spoken,
 )
 from gemtap.interaction import Thread
 from tests.records import make_record
@@ -61,7 +61,7 @@ def test_an_answer_that_is_sent_again_in_pieces_is_one() -> None:
     pieces = [{"text": "Hm", "thought": True}, {"text": ".", "thought": True}, {"text": "Here\n"}, {"text": "it is."}]
     contents = [{"role": "user", "parts": [{"text": "A"}, {"text": "B"}]}, {"role": "model", "parts": pieces}]
     record = make_record(request_raw=json.dumps({"contents": contents}).encode(), answered=False)
-    conversation = spoken(record.document)
+    conversation = merged(record.document)
     assert conversation is not None
     assert [message.parts for message in conversation.prompt] == [
         (Text("A"), Text("B")),
@@ -97,7 +97,7 @@ def thread(new_messages: int, *, begins: bool = False) -> Thread:
 def test_what_this_turn_added_is_told_by_the_thread_else_by_the_last_words_of_the_model(
     prompt: list[Message], of: Thread | None, first: int
 ) -> None:
-    assert first_fresh(conversation(*prompt), of) == first
+    assert first_new_for_reader(conversation(*prompt), of) == first
 
 
 @pytest.mark.parametrize("number", ["0", "0-9", "9-0", "-1-0", "a-b", "", "0--1", "0-0-0"])
