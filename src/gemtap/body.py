@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -17,6 +18,14 @@ MAX_NESTING: Final = 100
 
 _MAX_READ_NESTING: Final = 500
 """Deeper JSON stays text. How deep Python itself can read depends on its version and on who calls."""
+
+MAX_CONTAINERS: Final = 2**20
+MAX_VALUES: Final = 2**23
+"""Objects and arrays, and values, of JSON that is read. 20 MB of tiny arrays would take 500 MB and whoever waits for
+them; a request of a million tokens has some ten thousand, and an answer with 2,048 embeddings six million numbers."""
+
+_CONTAINER: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+[{\[]")
+_NEXT_LINE: Final = re.compile(rb"[}\]][ \t\r]*+\n[ \t\r\n]*+[{\[]")
 
 _BSON_INTEGERS: Final = range(-(2**63), 2**63)
 
@@ -53,6 +62,8 @@ def parse_body(raw: bytes) -> ParsedBody:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return ParsedBody(raw)
+    if (too_many := _too_many(raw)) is not None:
+        return ParsedBody(text, incomplete=too_many)
     try:
         # A byte order mark is no part of JSON, and yet some clients send one.
         value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_constant=_refuse_constant)
@@ -67,6 +78,26 @@ def parse_body(raw: bytes) -> ParsedBody:
         return ParsedBody(text, incomplete=_TOO_DEEP)
     reasons += duplicates[:1]
     return ParsedBody(kept, is_json=True, incomplete="; ".join(reasons) or None)
+
+
+def _too_many(raw: bytes) -> str | None:
+    """Why the bytes are not read as JSON: they have too many of the signs between which its values stand.
+
+    Those within strings count too: finding out which are would take as long as reading.
+    """
+    if len(raw) <= MAX_CONTAINERS or _CONTAINER.match(raw) is None:
+        return None
+    if raw.count(b"[") + raw.count(b"{") > MAX_CONTAINERS:
+        return None if _is_lines(raw) else f"more than {MAX_CONTAINERS:,} objects and arrays"
+    if raw.count(b",") > MAX_VALUES:
+        return None if _is_lines(raw) else f"more than {MAX_VALUES:,} values"
+    return None
+
+
+def _is_lines(raw: bytes) -> bool:
+    """Whether it is one JSON value a line: reading it as one value fails at the second, after no time."""
+    end = raw.find(b"\n")
+    return _NEXT_LINE.search(raw, max(0, end - 100), end + 100) is not None
 
 
 def _deeper_than(levels: int, value: Json) -> bool:

@@ -11,11 +11,23 @@ from typing import Final, Protocol
 import brotli
 import zstandard
 
-DEFAULT_LIMIT: Final = 2**30
-"""Decoded bytes after which a body counts as a bomb."""
+DEFAULT_LIMIT: Final = 2**29
+"""Decoded bytes of the largest body that is decoded."""
+
+ALWAYS_DECODED: Final = 2**26
+"""Decoded bytes up to which no ratio is too high: a log that repeats one line may shrink to a thousandth."""
+
+MAX_RATIO: Final = 100
+"""Decoded bytes for each encoded one, above `ALWAYS_DECODED`. JSON, code and text shrink to a third or a thirtieth."""
+
+MAX_ENCODINGS: Final = 5
+"""Content-encodings on top of each other. Servers send one, and curl takes as many as this."""
 
 _SLICE: Final = 256
 """Encoded bytes that a decoder is given at once: it bounds what one step can make of them (8 MiB, with zstd)."""
+
+_UNDECIDED: Final = 2**12
+"""Encoded bytes after which a deflate stream that has brought nothing yet counts as what it began as."""
 
 _FINE_STEPS: Final = 4096
 """A step that fails loses all that it would have brought. A broken body is decoded again in so many steps."""
@@ -25,6 +37,10 @@ _BROTLI_OUTPUT: Final = 2**16
 
 class _Broken(Exception):
     """The bytes are not what the encoding says. The message says how."""
+
+
+class _TooLarge(Exception):
+    """A small body unpacks to a large one. The message says to how much."""
 
 
 class _Decoder(Protocol):
@@ -82,6 +98,8 @@ class _Deflate:
         except _Broken:
             self._inner = zlib.decompressobj(-zlib.MAX_WBITS)
             decoded = _inflate(self._inner, self._undecided)
+            self._undecided = None
+        if self._undecided is not None and len(self._undecided) > _UNDECIDED:
             self._undecided = None
         if decoded:
             self._undecided = None
@@ -163,20 +181,27 @@ class Decoded:
 def decode(pieces: Sequence[tuple[int, bytes]], encoding: str, *, limit: int = DEFAULT_LIMIT) -> Decoded:
     """The decoded body of `(microseconds, bytes)` pieces under a `content-encoding` header (RFC 9110, section 8.4).
 
-    Of a broken or torn stream, and of one that grows over the limit, there is what could be decoded before. Where
-    nothing could be, or where an encoding is not known, the bytes stay as they came.
+    A broken or torn stream gives what could be decoded before. The bytes stay as they came where nothing could be,
+    where an encoding is unknown, and where they would grow over `limit` bytes, or over both `ALWAYS_DECODED` and
+    `MAX_RATIO` times their size: such a body is a bomb, and its beginning is worth no memory.
     """
     # Encodings are listed in the order in which they were applied.
     names = [name for part in reversed(encoding.lower().split(",")) if (name := part.strip()) not in ("", "identity")]
     unknown = [name for name in names if name not in _DECODERS]
     if unknown:
-        return _as_it_came(pieces, f"content-encoding {unknown[0]} is not known")
+        return _as_it_came(pieces, f"content-encoding {unknown[0][:100]} is not known")
+    if len(names) > MAX_ENCODINGS:
+        return _as_it_came(pieces, f"it has {len(names)} content-encodings, and at most {MAX_ENCODINGS} are undone")
     size = sum(len(piece) for _, piece in pieces)
     if not names or not size:
         return _as_it_came(pieces, None)
-    decoded, broken = _run(names, pieces, limit, _SLICE)
-    if broken:
-        decoded, _ = _run(names, pieces, limit, min(max(size // _FINE_STEPS, 1), _SLICE))
+    limit = min(limit, max(ALWAYS_DECODED, MAX_RATIO * size))
+    try:
+        decoded, broken = _run(names, pieces, limit, _SLICE)
+        if broken:
+            decoded, _ = _run(names, pieces, limit, min(max(size // _FINE_STEPS, 1), _SLICE))
+    except _TooLarge as exc:
+        return _as_it_came(pieces, f"{exc}, and so it is kept as it came")
     return decoded if decoded.body or decoded.fault is None else _as_it_came(pieces, decoded.fault)
 
 
@@ -232,9 +257,9 @@ class _Stage:
             for start in range(0, len(run), self._step):
                 try:
                     for decoded in self._decoder.feed(run[start : start + self._step]):
-                        yield decoded[: self._room]
                         self._room -= len(decoded)
                         if self._room < 0:
-                            raise _Broken(f"it grows over {self._limit} bytes")
+                            raise _TooLarge(f"the {self.name} stream grows over {self._limit} bytes")
+                        yield decoded
                 except _Broken as exc:
                     raise _Broken(f"the {self.name} stream is broken: {exc}") from exc

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.body import MAX_NESTING, ParsedBody, gives_back, parse_body, serialise, storable
+from gemtap.body import MAX_CONTAINERS, MAX_NESTING, MAX_VALUES, ParsedBody, gives_back, parse_body, serialise, storable
 from tests.exactness import exactly
 
 TOO_DEEP = "nested deeper than 100 levels"
@@ -109,6 +109,31 @@ def test_json_that_is_nested_without_measure_stays_text(raw: bytes) -> None:
 def test_an_integer_too_long_to_be_read_leaves_the_body_text() -> None:
     raw = b'{"a": ' + b"1" * 5_000 + b"}"
     assert parse_body(raw) == ParsedBody(raw.decode(), incomplete="integers over 64 bits")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"[" + b"[]," * MAX_CONTAINERS + b"0]", "more than 1,048,576 objects and arrays"),
+        (b" " * 5_000 + b'{"a":' * (MAX_CONTAINERS + 1), "more than 1,048,576 objects and arrays"),
+        (b"[" + b"0," * (MAX_VALUES + 1) + b"0]", "more than 8,388,608 values"),
+    ],
+)
+def test_json_of_more_values_than_anybody_sends_stays_text(raw: bytes, reason: str) -> None:
+    """Twenty megabytes of tiny arrays would take half a gigabyte, in the desk, for each page that shows them."""
+    assert parse_body(raw) == ParsedBody(raw.decode(), incomplete=reason)
+
+
+def test_many_lines_of_json_are_text_that_lacks_nothing() -> None:
+    """A file of one value a line is no JSON, however long it is."""
+    raw = b'{"key":"1","request":{}}\n' * MAX_CONTAINERS
+    assert parse_body(raw) == ParsedBody(raw.decode())
+
+
+def test_a_large_body_of_few_values_is_json() -> None:
+    """Media in Base64, and texts with as many signs as code has."""
+    value = {"contents": [{"parts": [{"text": "if (a[0]) { f(a, b); }\n" * 200_000}, {"data": "QUJD" * 10_000_000}]}]}
+    assert parse_body(json.dumps(value).encode()) == ParsedBody(value, is_json=True)
 
 
 def test_what_is_no_json_value_cannot_be_stored() -> None:

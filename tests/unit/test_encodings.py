@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import random
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import zstandard
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gemtap.encodings import decode
+from gemtap.encodings import ALWAYS_DECODED, MAX_ENCODINGS, decode
 
 
 def raw_deflate(body: bytes) -> bytes:
@@ -96,8 +97,8 @@ def test_an_encoding_that_is_not_known_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "brotli", "zstd", "two, one on the other"])
-def test_a_bomb_ends_at_the_limit(name: str) -> None:
-    """It takes no more memory than the limit allows, give or take a decoder's window."""
+def test_a_bomb_stays_as_it_came(name: str) -> None:
+    """Decoding a bomb takes no more memory than the limit allows, give or take a decoder's window."""
     encoding, encode = ENCODERS[name]
     encoded = encode(bytes(48 * 2**20))
     tracemalloc.start()
@@ -107,9 +108,45 @@ def test_a_bomb_ends_at_the_limit(name: str) -> None:
     finally:
         tracemalloc.stop()
     assert decoded.fault is not None
-    assert "grows over 1048576 bytes" in decoded.fault
-    assert decoded.body == bytes(2**20)
+    assert "stream grows over 1048576 bytes, and so it is kept as it came" in decoded.fault
+    assert decoded.body == encoded
+    assert decoded.ends == [(len(encoded), 0)]
     assert peak < 24 * 2**20
+
+
+def test_what_grows_too_much_for_its_size_is_a_bomb() -> None:
+    """Above 64 MiB a body may be a hundred times as large as it was sent, whatever the limit."""
+    assert decode([(0, zstandard.compress(bytes(ALWAYS_DECODED)))], "zstd").body == bytes(ALWAYS_DECODED)
+    bomb = zstandard.compress(bytes(ALWAYS_DECODED + 1))
+    assert decode([(0, bomb)], "zstd").body == bomb
+    # The same zeros with bytes that do not shrink: this is how a large upload looks.
+    upload = random.Random(1).randbytes(2**20) + bytes(ALWAYS_DECODED)
+    assert decode([(0, zstandard.compress(upload))], "zstd").body == upload
+
+
+def test_a_bomb_inside_another_encoding_is_found() -> None:
+    """Each of the stacked encodings is bounded, not only the last."""
+    bomb = gzip.compress(gzip.compress(gzip.compress(bytes(2 * ALWAYS_DECODED))))
+    assert decode([(0, bomb)], "gzip, gzip, gzip").body == bomb
+
+
+def test_more_encodings_than_anybody_sends_are_left_alone() -> None:
+    """Each stacked encoding takes a decoder and a level of the stack: a header may name thousands."""
+    body = gzip.compress(TEXT)
+    for _ in range(MAX_ENCODINGS):
+        body = gzip.compress(body)
+    decoded = decode([(0, body)], ",".join(["gzip"] * (MAX_ENCODINGS + 1)))
+    assert decoded.body == body
+    assert decoded.fault == f"it has {MAX_ENCODINGS + 1} content-encodings, and at most {MAX_ENCODINGS} are undone"
+    assert decode([(0, TEXT)], "gzip," * 100_000).body == TEXT
+
+
+def test_a_deflate_stream_that_brings_nothing_for_long_is_not_read_over_and_over() -> None:
+    """It may be of either form until something comes out: the time for that does not grow with its square."""
+    nothing = b"\x78\x9c" + b"\x00\x00\x00\xff\xff" * 2_000_000  # stored blocks without content
+    squeezer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    body = nothing + squeezer.compress(TEXT) + squeezer.flush() + zlib.adler32(TEXT).to_bytes(4, "big")
+    assert decode([(0, body)], "deflate").body == TEXT
 
 
 def test_it_stays_known_when_each_byte_was_here() -> None:

@@ -54,6 +54,8 @@ def restore(form: str, kept: bytes | None, raw: bytes) -> Json | str | bytes:
 def _is_same(value: Json | str | bytes, parsed: Json | str | bytes) -> bool:
     if isinstance(value, bytes) or isinstance(parsed, bytes):
         return isinstance(value, bytes) and value == parsed
+    if isinstance(value, str) and isinstance(parsed, str):
+        return value == parsed  # without a copy of each: a text may have hundreds of megabytes
     # To Python 1, 1.0 and True are equal, and so are 0.0 and -0.0; their JSON differs. So do these bytes, which are
     # made several times as fast; later versions of marshal's format would also tell whether strings are interned.
     return marshal.dumps(value, 0) == marshal.dumps(parsed, 0)
