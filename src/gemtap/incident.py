@@ -21,6 +21,8 @@ class IncidentKind(StrEnum):
 
     CAPTURES_LOST = "captures_lost"
     """Exchanges of which no capture could be written, or not a whole one. Traffic went on."""
+    CAPTURES_UNSYNCED = "captures_unsynced"
+    """Captures that the disk failed to write. They are recorded all the same unless the machine loses power first."""
     REQUESTS_REFUSED = "requests_refused"
     """Requests that were refused, as `when_full = refuse` asks, because they could not be captured."""
     STORE_OUTAGE = "store_outage"

@@ -173,6 +173,11 @@ class Settings(BaseSettings):
     disk_min_free_bytes: Annotated[int, Field(ge=0)] = Field(
         512 * 2**20, description="Bytes of the disk that captures leave free."
     )
+    capture_sync: Literal["second", "none", "always"] = Field(
+        "second",
+        description="When captures are synced to the disk, which says what a power cut takes: once a second; when the "
+        "system likes (none); before each chunk is passed on (always, which costs each chunk a write to the disk).",
+    )
     when_full: Literal["forward", "refuse"] = Field(
         "forward",
         description="At either limit: forward without a record (each counted), or refuse requests (503).",

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from gemtap.durable_files import sync_folder, write_draft
+
 _CA_DAYS: Final = 3650
 _DAYS: Final = 397
 """Browsers and Apple's libraries take no longer one for a server."""
@@ -137,6 +139,6 @@ def _write(where: Certificate, certificate: x509.Certificate, key: ec.EllipticCu
     for path, content in ((where.key, secret), (where.certificate, certificate.public_bytes(pem))):
         draft = path.with_suffix(".new")
         draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
+        write_draft(draft, content)
         draft.replace(path)
+        sync_folder(path.parent)

@@ -96,6 +96,17 @@ class Peer:
         self.received += data
         return not data
 
+    def is_silent(self, seconds: float = 0.5) -> bool:
+        """Whether the other side sends nothing within the time."""
+        self.socket.settimeout(seconds)
+        try:
+            self.received += self.socket.recv(65536)
+        except TimeoutError:
+            return True
+        finally:
+            self.socket.settimeout(PATIENCE)
+        return False
+
     def close(self) -> None:
         self.socket.close()
 

@@ -13,6 +13,7 @@ from bson import ObjectId
 
 from gemtap.capture.losses import Losses
 from gemtap.capture.spool import Capture, Spool, TapFolder
+from gemtap.capture.syncing import CaptureSync
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class Keeping:
         lost: Losses,
         refused: Losses,
         when_full: WhenFull = "forward",
+        sync: CaptureSync | None = None,
     ) -> None:
+        """Without `sync`, the kernel decides when captures get to the disk."""
         self.lost = lost
         """Exchanges that went on without a capture, or without a whole one."""
         self.refused = refused
@@ -64,6 +67,7 @@ class Keeping:
         self._folder = folder
         self._limits = limits
         self._when_full = when_full
+        self.sync = sync
 
     def begin(self, id_: ObjectId) -> Capture | None:
         """The capture of an exchange, or None where there can be none. That is counted."""
@@ -75,6 +79,11 @@ class Keeping:
                 cause = str(exc)
         (self.refused if self.refuses else self.lost).add(cause)
         return None
+
+    async def durable(self, capture: Capture) -> None:
+        """Return when what was captured may be passed on: see `CaptureSync.durable`. Raises OSError."""
+        if self.sync is not None:
+            await self.sync.durable(capture)
 
     @property
     def refuses(self) -> bool:

@@ -34,6 +34,10 @@ _SAID: Final = {
         "NOT RECORDING, traffic goes on",
         "Exchanges went through the proxy and could not be recorded, or not whole.",
     ),
+    IncidentKind.CAPTURES_UNSYNCED: (
+        "THE DISK FAILS TO WRITE CAPTURES, traffic and recording go on",
+        "The disk failed to write captures. Those that were not recorded before a power cut are lost by it.",
+    ),
     IncidentKind.REQUESTS_REFUSED: (
         "REFUSING REQUESTS",
         "Requests were refused because they could not be recorded (when_full = refuse).",
@@ -57,23 +61,24 @@ class Losses:
         self._logged_at = float("-inf")
         self._start()
 
-    def add(self, cause: str) -> None:
-        """Count one, on the disk, and say so in the log, at most once in ten seconds."""
-        self.count += 1
+    def add(self, cause: str, exchanges: int = 1) -> None:
+        """Count some, on the disk, and say so in the log, at most once in ten seconds."""
+        self.count += exchanges
         self.last = cause
         self._last_at = time.monotonic()
         incident = self._incident
         if not incident["count"]:
             self._first_at, incident["at"] = self._last_at, now()
         incident["until"] = now()
-        incident["count"] += 1
+        incident["count"] += exchanges
         name = cause.encode("ascii", "replace").decode()[:_LONGEST_CAUSE]
         if name not in self._causes and len(self._causes) >= _MOST_CAUSES:
             name = "other causes"
-        self._causes[name] = self._causes.get(name, 0) + 1
+        self._causes[name] = self._causes.get(name, 0) + exchanges
         incident["details"] = {"causes": [{"cause": name, "count": count} for name, count in self._causes.items()]}
         try:
             os.pwrite(self._file, to_line(incident).ljust(_ROOM), 0)
+            self._folder.note_unsynced()
         except OSError as exc:
             _log.error("Not even the number of exchanges that are not recorded can be written: %s", exc)
         if self._last_at - self._logged_at > _LOG_EVERY:

@@ -168,6 +168,10 @@ class TapFolder:
         self._spare = os.open(spool.spare, _FOLDER)
         self._spares: list[str] = []
         self._looked_at = float("-inf")
+        self.sync_round = 0
+        """Goes up with each sync: a capture that has been written to in this round is counted already."""
+        # What taps before this one left may be unsynced, and so is this folder.
+        self._unsynced = 1
 
     def capture(self, id_: ObjectId) -> Capture:
         """Begin the capture of an exchange. Raises OSError."""
@@ -189,6 +193,16 @@ class TapFolder:
             return True
         return False
 
+    def note_unsynced(self) -> None:
+        """Something was written that the next sync has to bring to the disk."""
+        self._unsynced += 1
+
+    def take_unsynced(self) -> int:
+        """How many captures were written to since the last call. What follows belongs to the next one."""
+        self.sync_round += 1
+        unsynced, self._unsynced = self._unsynced, 0
+        return unsynced
+
     def hand_on_losses(self, name: str) -> None:
         """Move a file of this folder that counts losses to `incidents/`. Raises OSError."""
         os.rename(name, self._spool.incidents / f"{ObjectId()}{INCIDENT_SUFFIX}", src_dir_fd=self.folder)
@@ -209,8 +223,11 @@ class Capture:
     def __init__(self, tap: TapFolder, name: str, file: int) -> None:
         self._tap = tap
         self._name = name
-        self._file = file
+        self.file = file
+        """The open descriptor."""
         self._held: list[bytes] | None = None
+        self._sync_round = -1
+        self._name_synced = False
 
     def write(self, kind: Kind, at: int, value: Any) -> None:
         """Append one event; `at` is in microseconds since the start. Raises OSError, as on a full disk."""
@@ -231,15 +248,24 @@ class Capture:
         if held:
             self._append(b"".join(held))
 
+    def folder_to_sync(self) -> int | None:
+        """The descriptor of the folder that holds the capture's name, unless it was asked for before."""
+        folder = None if self._name_synced else self._tap.folder
+        self._name_synced = True
+        return folder
+
     def _append(self, events: bytes) -> None:
-        written = os.write(self._file, events)
+        if self._sync_round != self._tap.sync_round:
+            self._sync_round = self._tap.sync_round
+            self._tap.note_unsynced()
+        written = os.write(self.file, events)
         while written < len(events):
             events = events[written:]
-            written = os.write(self._file, events)
+            written = os.write(self.file, events)
 
     def close(self) -> None:
         """Hand the capture on to the recorder. Raises OSError."""
-        os.close(self._file)
+        os.close(self.file)
         os.rename(self._name, self._name, src_dir_fd=self._tap.folder, dst_dir_fd=self._tap.ready)
 
 

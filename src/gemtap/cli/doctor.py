@@ -167,6 +167,11 @@ def _serving(settings: Settings) -> Iterator[Finding]:
     elif lost or refused:
         text = f"{lost} exchanges went unrecorded and {refused} were refused since its start: {tap.get('last_loss')}"
         yield Finding("proxy", "fault", text)
+    elif unsynced := tap.get("captures_unsynced"):
+        text = (
+            f"the disk failed to write {unsynced} captures since its start. A power cut may take them: check the disk."
+        )
+        yield Finding("proxy", "fault", text)
     else:
         yield Finding("proxy", "ok", f"answers at {address_of(settings)}")
     desk = ask(desk_url(settings, "/readyz"))

@@ -15,6 +15,8 @@ from gemtap.stores.base import Store
 
 _log = logging.getLogger(__name__)
 
+DAMAGED_SUFFIX: Final = ".damaged"
+
 _AT_ONCE: Final = 500
 """Incidents that are stored in one go."""
 
@@ -101,7 +103,10 @@ def _read(path: Path) -> list[Incident]:
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError) as exc:
-        _log.warning("%s is no incident, and is left where it is: %s", path, exc)
+        # Not synced when it was written: a power cut may leave it empty.
+        damaged = path.with_suffix(DAMAGED_SUFFIX)
+        _log.warning("%s is no incident (%s), and is kept as %s.", path, exc, damaged.name)
+        path.rename(damaged)
         return []
 
 

@@ -17,6 +17,7 @@ from gemtap import __version__
 from gemtap.capture.keeping import Keeping, SpoolLimits
 from gemtap.capture.losses import Losses
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
+from gemtap.capture.syncing import CaptureSync
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck
 from gemtap.settings import Settings, environment_proxy, reachable_host
@@ -99,6 +100,7 @@ def make_app(settings: Settings) -> TapApp:
             "requests_refused": keeping.refused.count,
             "last_loss": keeping.lost.last or keeping.refused.last,
             "full": keeping.full,
+            "captures_unsynced": keeping.sync.failed.count if keeping.sync else 0,
         }
 
     @app.get("/", response_class=HTMLResponse)
@@ -118,13 +120,20 @@ async def _keeping(settings: Settings, spool: Spool) -> AsyncIterator[Keeping]:
     folder = TapFolder(spool)
     try:
         lost, refused = Losses(folder, IncidentKind.CAPTURES_LOST), Losses(folder, IncidentKind.REQUESTS_REFUSED)
+        unsynced = Losses(folder, IncidentKind.CAPTURES_UNSYNCED)
         limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
-        keeping = Keeping(spool, folder, limits, lost=lost, refused=refused, when_full=settings.when_full)
+        sync = CaptureSync(folder, settings.capture_sync, unsynced)
+        keeping = Keeping(spool, folder, limits, lost=lost, refused=refused, when_full=settings.when_full, sync=sync)
+        if sync.mode == "always":
+            # Nothing in the folder of this tap is on the disk before the folder itself is.
+            await sync.sync()
         async with asyncio.TaskGroup() as tasks:
-            watching = tasks.create_task(keeping.watch())
+            beside = [tasks.create_task(keeping.watch()), tasks.create_task(sync.run())]
             yield keeping
-            watching.cancel()
-        lost.close()
-        refused.close()
+            for task in beside:
+                task.cancel()
+        for losses in (lost, refused, unsynced):
+            losses.close()
+        await sync.close()
     finally:
         folder.close()

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gemtap.capture.events import RawHeaders
+from gemtap.durable_files import sync_folder, write_draft
 
 _HEADERS: Final = {
     b"x-goog-api-key",
@@ -62,14 +63,15 @@ def load_fingerprint_secret(path: Path) -> bytes:
 def _create(path: Path, secret: bytes) -> None:
     """Write the file whole or not at all: several workers may start at the same time."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_bytes(secret)
+    draft.unlink(missing_ok=True)  # of a process that died here and had the same number
+    write_draft(draft, secret)
     try:
         os.link(draft, path)
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+    sync_folder(path.parent)
 
 
 @dataclass(frozen=True, slots=True)

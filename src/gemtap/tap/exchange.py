@@ -56,6 +56,16 @@ class Exchange:
         if self._capture is not None:
             self._written(self._capture.release)
 
+    async def durable(self) -> None:
+        """Return when what was written so far may be passed on: at once, unless `capture_sync` is `always`."""
+        if self._capture is not None:
+            try:
+                await self._keeping.durable(self._capture)
+            except OSError as exc:
+                # What the disk has of it now nobody can say: hand on what there is, as interrupted.
+                self._keeping.lost.add(f"the sync failed: {exc.strerror}")
+                self._close()
+
     def request(
         self,
         *,

@@ -51,6 +51,7 @@ class Forwarder:
         body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
         exchange.release()
+        await exchange.durable()
         begun.check_captured()
         if destination is None:
             await _read_to_end(body)
@@ -130,6 +131,7 @@ class _Client:
         piece: bytes = event.get("body", b"")
         if piece:
             self._exchange.request_body(piece)
+            await self._exchange.durable()
         return piece, event.get("more_body", False)
 
     async def start(self, status: int, headers: RawHeaders, piece: bytes, *, made_here: bool = False) -> None:
@@ -147,6 +149,7 @@ class _Client:
         if piece:
             self._exchange.response_body(piece)
         self._exchange.release()
+        await self._exchange.durable()
         headers = [*headers, (b"x-gemtap-id", str(self._exchange.id).encode("ascii"))]
         self._connection.joining.hold()
         try:
@@ -162,6 +165,7 @@ class _Client:
     async def write(self, piece: bytes) -> None:
         """Send a piece of the answer's body."""
         self._exchange.response_body(piece)
+        await self._exchange.durable()
         await self._send({"type": "http.response.body", "body": piece, "more_body": True})
 
     async def finish(self) -> None:

@@ -63,6 +63,7 @@ class Relay:
         destination = begun.capture_head("GET", None)
         if destination is None:
             raise begun.refusal()
+        await exchange.durable()
         exchange.sent = exchange.now()
         try:
             server = await self._connect(destination, scope["headers"], scope["subprotocols"])
@@ -147,6 +148,7 @@ class _Session:
         )
         headers = header_rules.to_client_websocket(raw)
         self._response(101, headers, made_here=False)
+        await self._exchange.durable()
         self._accepted = True
         await self._send(
             {
@@ -179,6 +181,7 @@ class _Session:
                 case "websocket.receive":
                     message: str | bytes = event["text"] if event.get("text") is not None else event["bytes"]
                     self._exchange.message(Kind.WS_CLIENT, message, self._begun.redacted)
+                    await self._exchange.durable()
                     try:
                         await server.send(message)
                     except ConnectionClosed:
@@ -196,6 +199,7 @@ class _Session:
                 code, reason = (exc.rcvd.code, exc.rcvd.reason) if exc.rcvd else (ABNORMAL, "")
                 raise _Closed({"by": "upstream", "code": code, "reason": reason}) from exc
             self._exchange.message(Kind.WS_SERVER, message, self._begun.redacted)
+            await self._exchange.durable()
             try:
                 await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
             except OSError:
@@ -206,6 +210,7 @@ class _Session:
         self._refused = True
         self._response(status, headers, made_here=made_here)
         self._exchange.response_body(body)
+        await self._exchange.durable()
         await self._send(
             {
                 "type": "websocket.http.response.start",

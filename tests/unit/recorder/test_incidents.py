@@ -83,3 +83,17 @@ async def test_a_file_that_is_no_incident_stays_and_is_in_nobodys_way(spool: Spo
     await log.hand_over(store)
     assert len(await store.incidents(limit=10)) == 1
     assert len(list(spool.incidents.iterdir())) == 2
+
+
+async def test_an_incident_that_a_power_cut_has_emptied_is_put_aside(
+    spool: Spool, store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, not at each look, and those beside it are stored."""
+    (spool.incidents / f"{ObjectId()}.json").touch()
+    log = IncidentLog(spool)
+    log.note(IncidentKind.CAPTURE_FAILED, None, "no head")
+    for _ in range(2):
+        await log.hand_over(store)
+    assert [each["message"] for each in await store.incidents(limit=10)] == ["no head"]
+    assert [path.suffix for path in spool.incidents.iterdir()] == [".damaged"]
+    assert caplog.text.count("is no incident") == 1

@@ -1,0 +1,181 @@
+"""When captures are synced, what a sync covers, and what becomes of one that fails or takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from gemtap.capture.events import Kind
+from gemtap.capture.losses import Losses
+from gemtap.capture.spool import Spool, TapFolder
+from gemtap.capture.syncing import CaptureSync, SyncMode, sync_file_system
+from gemtap.incident import IncidentKind
+
+PATIENCE = 10.0
+
+MakeSync = Callable[..., CaptureSync]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[TapFolder]:
+    spool = Spool(tmp_path / "spool")
+    spool.create()
+    folder = TapFolder(spool)
+    yield folder
+    folder.close()
+
+
+class Disk:
+    """Stands for the disk: counts syncs, and may be slow or fail."""
+
+    def __init__(self) -> None:
+        self.syncs = 0
+        self.at_work = 0
+        self.most_at_work = 0
+        self.error: int | None = None
+        self.free = threading.Event()
+        self.free.set()
+
+    def sync(self, descriptor: int) -> None:
+        os.fstat(descriptor)
+        self.syncs += 1
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        assert self.free.wait(PATIENCE)
+        self.at_work -= 1
+        if self.error is not None:
+            raise OSError(self.error, os.strerror(self.error))
+
+
+def syncing(folder: TapFolder, disk: Disk, mode: SyncMode = "second") -> CaptureSync:
+    return CaptureSync(folder, mode, Losses(folder, IncidentKind.CAPTURES_UNSYNCED), sync_all=disk.sync)
+
+
+def write(folder: TapFolder, count: int = 1) -> None:
+    """Captures of whole exchanges."""
+    for _ in range(count):
+        capture = folder.capture(ObjectId())
+        capture.write(Kind.REQUEST_BODY, 0, b"x")
+        capture.write(Kind.END, 1, {})
+        capture.close()
+
+
+def run(work: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(PATIENCE):
+            await work()
+
+    asyncio.run(bounded())
+
+
+def test_nothing_is_synced_where_nothing_was_written(folder: TapFolder) -> None:
+    """An idle Gemtap leaves the disk alone; what the tap before it left is synced once."""
+    disk = Disk()
+    sync = syncing(folder, disk)
+
+    async def work() -> None:
+        for expected in (1, 1, 1):
+            await sync.sync()
+            assert disk.syncs == expected
+        write(folder, 3)
+        for expected in (2, 2):
+            await sync.sync()
+            assert disk.syncs == expected
+        await sync.close()
+
+    run(work)
+
+
+def test_what_is_written_during_a_sync_is_left_to_the_next(folder: TapFolder) -> None:
+    """The kernel may have passed the file already. A capture that goes on counts again."""
+    disk = Disk()
+    sync = syncing(folder, disk)
+
+    async def work() -> None:
+        capture = folder.capture(ObjectId())
+        capture.write(Kind.REQUEST_BODY, 0, b"x")
+        disk.free.clear()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sync.sync())
+            while not disk.at_work:
+                await asyncio.sleep(0.001)
+            capture.write(Kind.REQUEST_BODY, 1, b"y")
+            disk.free.set()
+        await sync.sync()
+        assert disk.syncs == 2
+        capture.close()
+        await sync.close()
+
+    run(work)
+
+
+def test_a_slow_disk_has_no_queue(folder: TapFolder) -> None:
+    """One sync at a time, whatever is written meanwhile, and the event loop goes on."""
+    disk = Disk()
+    disk.free.clear()
+    sync = syncing(folder, disk)
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(sync.run())
+            for _ in range(25):
+                write(folder)
+                await asyncio.sleep(0.1)
+            assert (disk.syncs, disk.most_at_work) == (1, 1)
+            disk.free.set()
+            while disk.syncs < 2:
+                await asyncio.sleep(0.01)
+            assert disk.most_at_work == 1
+            running.cancel()
+        await sync.close()
+
+    run(work)
+
+
+def test_a_sync_that_fails_is_counted_and_not_tried_again(folder: TapFolder) -> None:
+    """The kernel calls the pages clean after an error: a second sync would succeed and mean nothing."""
+    disk = Disk()
+    sync = syncing(folder, disk)
+
+    async def work() -> None:
+        await sync.sync()
+        write(folder, 3)
+        disk.error = errno.EIO
+        await sync.sync()
+        assert sync.failed.count == 3
+        assert "Input/output error" in str(sync.failed.last)
+        assert disk.syncs == 2
+        disk.error = None
+        # The count itself stands in a file that has to reach the disk.
+        await sync.sync()
+        await sync.sync()
+        assert (disk.syncs, sync.failed.count) == (3, 3)
+        await sync.close()
+
+    run(work)
+
+
+def test_with_none_nothing_is_ever_synced(folder: TapFolder) -> None:
+    disk = Disk()
+    sync = syncing(folder, disk, "none")
+
+    async def work() -> None:
+        write(folder)
+        await sync.run()
+        await sync.close()
+        assert disk.syncs == 0
+
+    run(work)
+
+
+def test_the_real_sync_takes_any_descriptor_and_says_what_is_wrong(folder: TapFolder) -> None:
+    sync_file_system(folder.folder)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        sync_file_system(10**6)
