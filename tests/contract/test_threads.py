@@ -146,12 +146,12 @@ def cursor_of(*place: Any) -> str:
         "",
         "x",
         cursor_of(),
-        cursor_of("cost", 0, str(ObjectId())),
-        cursor_of("latest", 2**62, str(ObjectId())),
-        cursor_of("latest", float("nan"), str(ObjectId())),
-        cursor_of("latest", -2, str(ObjectId())),
+        cursor_of("cost", 0, "66f1c0ffee0123456789abcd"),
+        cursor_of("latest", 2**62, "66f1c0ffee0123456789abcd"),
+        cursor_of("latest", float("nan"), "66f1c0ffee0123456789abcd"),
+        cursor_of("latest", -2, "66f1c0ffee0123456789abcd"),
         cursor_of("latest", 0, "none"),
-        cursor_of("latest", [], str(ObjectId())),
+        cursor_of("latest", [], "66f1c0ffee0123456789abcd"),
     ],
 )
 async def test_a_cursor_of_another_list_is_refused(store: Store, cursor: str) -> None:

@@ -1,1 +1,1 @@
-"""From what was recorded to files that other programs open: a file a format."""
+"""Exports of recorded interactions to files that other programs read. One module per format."""

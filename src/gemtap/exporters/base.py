@@ -1,4 +1,4 @@
-"""What an export is asked for, what it gives, and what it tells at its end."""
+"""The options of an export, the chunks that it yields, and its report."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ExportError(Exception):
 
 
 class Chunk(NamedTuple):
-    """A piece of the file; of the second file where a training set is split."""
+    """Bytes of the output file, or of the validation file if a training set is split."""
 
     content: bytes
     part: Part = "train"
@@ -28,18 +28,18 @@ class Chunk(NamedTuple):
 
 @dataclass(slots=True)
 class Report:
-    """What became of what was read. It fills while the export goes on."""
+    """Counts of an export. They grow while the export runs."""
 
     read: int = 0
     written: Counter[Part] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
-    """By reason."""
+    """Count by reason."""
     removed: Counter[str] = field(default_factory=Counter)
-    """Secrets and personal data, by kind."""
+    """Count of removed secrets and personal data, by kind."""
     warnings: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The report as a JSON object."""
         return {
             "read": self.read,
             "written": {part: self.written[part] for part in get_args(Part)},
@@ -49,7 +49,7 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """For people."""
+        """The report as lines of text."""
         validation = self.written["validation"]
         also = f" and {validation:,} for validation" if validation else ""
         yield f"{self.written['train']:,} written{also}, of {self.read:,}."
@@ -61,39 +61,39 @@ class Report:
 
 
 Scrub = Callable[[Conversation, Report], Conversation]
-"""Takes secrets and personal data out of a conversation, and counts them."""
+"""Removes secrets and personal data from a conversation, and counts them."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportOptions:
-    """What is to be exported, and how."""
+    """Which interactions to export, and how."""
 
     where: Filter = field(default_factory=Filter)
     one: ObjectId | None = None
-    """Of the formats that show one conversation: the interaction, or the thread whose last turn it is."""
+    """Id of an interaction or a thread, for the formats that show one conversation."""
     bodies: bool = False
-    """Of the formats with a row an interaction: the bodies as well, as text."""
+    """Whether formats with one row per interaction include the bodies, as text."""
     every_turn: bool = False
-    """Of training formats: not only the last turn of each thread, which holds the whole conversation."""
+    """Whether training formats include every turn of a thread, not only the last one, which holds them all."""
     split: float | None = None
-    """Of training formats: the share of threads that go into the training file, the others into the second one."""
+    """Share of threads that go into the training file, from 0 to 1. The others go into the validation file."""
     scrub: Scrub | None = None
-    """Of training formats, and of those that show one conversation."""
+    """The scrubber of training formats and of formats that show one conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format by its name."""
+    """An export format."""
 
     name: str
     what: str
-    """In a line, for people."""
+    """One line that describes the format."""
     suffix: str
     media_type: str
     write: Callable[[Store, ExportOptions, Report], AsyncIterator[Chunk]]
-    """The file, piece by piece. Raises ExportError and StoreError."""
+    """Yields the file in chunks. Raises ExportError and StoreError."""
     trains: bool = False
-    """Whether it is made for training: one line a conversation, only whole ones."""
+    """Whether it is a training format: one line per complete conversation."""
     shows_one: bool = False
-    """Whether it shows one conversation."""
+    """Whether it shows a single conversation."""
     is_binary: bool = False

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180), one row an interaction, as spreadsheets open it."""
+"""CSV (RFC 4180) with one row per interaction, for spreadsheets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """A line with the names, then one row an interaction, oldest first."""
+    """A header line, then one row per interaction, oldest first."""
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, columns(bodies=wanted.bodies))
     writer.writeheader()

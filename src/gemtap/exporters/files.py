@@ -1,4 +1,4 @@
-"""An export as a file: written under a temporary name, and renamed when it is whole."""
+"""Writes an export to a temporary file, and renames it when it is complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PARTS: Final[tuple[Part, ...]] = get_args(Part)
 
 
 def paths_of(path: Path, *, split: bool) -> dict[Part, Path]:
-    """Where each part goes: the second one beside the first, `set.jsonl` and `set.validation.jsonl`."""
+    """The path of each part: `set.jsonl`, and beside it `set.validation.jsonl` if the set is split."""
     paths: dict[Part, Path] = {"train": path}
     if split:
         paths["validation"] = path.with_name(f"{path.stem}.validation{path.suffix}")
@@ -23,7 +23,7 @@ def paths_of(path: Path, *, split: bool) -> dict[Part, Path]:
 
 
 async def save(pieces: AsyncIterator[Chunk], paths: dict[Part, Path], progress: Callable[[], None]) -> None:
-    """Write the pieces; nothing is at the paths before all of it is. Raises ExportError where that cannot be."""
+    """Write the chunks. The paths exist only once all chunks are written. Raises ExportError if writing fails."""
     try:
         with _Files(paths) as files:
             async for piece in pieces:
@@ -35,7 +35,7 @@ async def save(pieces: AsyncIterator[Chunk], paths: dict[Part, Path], progress: 
 
 
 class _Files:
-    """Files that are there when they are kept, and gone without a trace when they are not."""
+    """Temporary files, one per part, which either move into place together or are removed."""
 
     def __init__(self, paths: dict[Part, Path]) -> None:
         self._paths = paths
@@ -44,7 +44,7 @@ class _Files:
     def __enter__(self) -> Self:
         try:
             for part, path in self._paths.items():
-                # In the same folder: to rename is to do it at once only within one file system.
+                # In the target's folder: a rename is atomic only within one file system.
                 self._open[part] = tempfile.NamedTemporaryFile(  # closed below
                     dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
                 )
@@ -60,7 +60,7 @@ class _Files:
         self._open[piece.part].write(piece.content)
 
     def keep(self) -> None:
-        """Put each in its place, durably."""
+        """Rename each file to its path, and sync it."""
         for file in self._open.values():
             file.flush()
             os.fsync(file.fileno())
@@ -78,7 +78,7 @@ class _Files:
 
 
 def _umask() -> int:
-    """What a file made in the ordinary way would have; temporary ones are for their owner alone."""
+    """The mode that open() would give a new file. Temporary files are readable by their owner only."""
     mask = os.umask(0o077)
     os.umask(mask)
     return mask

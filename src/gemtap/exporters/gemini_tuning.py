@@ -19,18 +19,18 @@ from gemtap.interaction import Json
 from gemtap.stores.base import Store
 
 MAX_TOKENS: Final = 131_072
-"""Of an example, input and output together: Gemini 2.5 Flash and Flash-Lite."""
+"""Limit of one example, input and output together, for Gemini 2.5 Flash and Flash-Lite."""
 
 MAX_EXAMPLES: Final = 1_000_000
 MAX_VALIDATION_EXAMPLES: Final = 5_000
 MAX_FILE: Final = 1_000_000_000
-"""Bytes of a JSONL file."""
+"""Limit of a JSONL file, in bytes."""
 
 _PARTS: Final = frozenset({"text", "fileData", "functionCall", "functionResponse"})
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """One example a line."""
+    """One example per line."""
     size = 0
     async for piece in lines(store, wanted, report, to_example):
         size += len(piece.content)
@@ -39,7 +39,7 @@ async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIte
 
 
 def warn_of_limits(report: Report, size: int) -> None:
-    """Say what of the files is more than Vertex AI takes; `size` in bytes."""
+    """Warn about files that exceed the limits of Vertex AI. `size` is in bytes."""
     for much, limit, what in (
         (report.written["train"], MAX_EXAMPLES, "examples in the training file"),
         (report.written["validation"], MAX_VALIDATION_EXAMPLES, "examples in the validation file"),
@@ -50,7 +50,7 @@ def warn_of_limits(report: Report, size: int) -> None:
 
 
 def to_example(conversation: Conversation, tokens: int | None) -> Example:
-    """The line of a conversation. Thoughts are left out: tuning is done without them. Raises Unfit."""
+    """The line of a conversation, without thoughts, which tuning does not use. Raises Unfit."""
     if tokens is not None and tokens > MAX_TOKENS:
         raise Unfit(f"over {MAX_TOKENS:,} tokens")
     example: Example = {}
@@ -66,7 +66,7 @@ def to_example(conversation: Conversation, tokens: int | None) -> Example:
 
 
 def fault_of(example: Mapping[str, Any]) -> str | None:
-    """What Vertex AI would refuse in an example; None where it is well."""
+    """Why Vertex AI would reject an example, or None if it is valid."""
     contents = example["contents"]
     roles = [content["role"] for content in contents]
     if roles[:1] != ["user"]:
@@ -90,7 +90,7 @@ def fault_of(example: Mapping[str, Any]) -> str | None:
 
 
 def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
-    """Messages as they alternate: what one side says in several goes is one content."""
+    """Contents with alternating roles: consecutive messages of one side are joined."""
     contents: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for message in messages:
@@ -108,7 +108,7 @@ def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def _joined(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Text that the model says in a row as one part: where a stream was cut is nothing to learn."""
+    """Consecutive texts joined into one part, since a model must not learn where a stream was cut."""
     joined: list[dict[str, Any]] = []
     for part in parts:
         if joined and "text" in part and "text" in joined[-1]:
@@ -119,7 +119,7 @@ def _joined(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _parts(parts: Iterable[Part], names: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The parts that tuning takes. `names` tells the function of each call by its id."""
+    """The parts that tuning accepts. `names` maps call ids to function names."""
     for part in parts:
         match part:
             case Text():
@@ -148,9 +148,9 @@ def _object(content: Json) -> dict[str, Json]:
 
 
 def _public(media: Media) -> str:
-    """Where the tuning job finds it: in Cloud Storage, or on the web."""
+    """Whether a tuning job can read the URI: Cloud Storage, or the web."""
     uri = media.uri or ""
-    # Files of the Gemini API can be read by their owner alone, and for two days.
+    # Files of the Gemini API are readable only by their owner, for two days.
     if uri.startswith("gs://") or (uri.startswith("https://") and "generativelanguage.googleapis.com" not in uri):
         return uri
     raise Unfit("media that are neither in Cloud Storage nor on the web")

@@ -27,7 +27,7 @@ _CREATOR: Final = {"name": "Gemtap", "version": __version__}
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """One object, an entry an interaction."""
+    """One JSON object with one entry per interaction."""
     head = json.dumps({"log": {"version": "1.2", "creator": _CREATOR, "entries": []}})
     end = "]}}"
     between = head.removesuffix(end)
@@ -87,7 +87,7 @@ def _request(record: Record) -> dict[str, Any]:
 
 
 def _origin(path: str) -> str:
-    """Where requests of this path go: an interaction does not say which upstream was set."""
+    """The provider's default origin for a path: an interaction does not record its upstream."""
     return routing.origin_of(routing.match(path.encode()), Providers().upstreams()) or "http://localhost:4360"
 
 
@@ -102,7 +102,7 @@ _NO_RESPONSE: Final[dict[str, Any]] = {
     "headersSize": -1,
     "bodySize": -1,
 }
-"""As browsers write it where no answer came."""
+"""The response that browsers write if no answer arrived."""
 
 
 def _response(response: Response, record: Record) -> dict[str, Any]:

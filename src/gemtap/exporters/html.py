@@ -1,4 +1,4 @@
-"""HTML of one conversation in one file, for sharing: without scripts, and without anything from elsewhere."""
+"""One conversation as one HTML file for sharing, without scripts and without external resources."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from gemtap.stores.base import Store
 _PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-"""What may stand in the file as a picture. SVG can hold scripts."""
+"""Image types that are embedded. SVG is excluded, since it can hold scripts."""
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """The whole of it."""
+    """The HTML file."""
     shown = await shown_of(store, wanted, report)
     yield Chunk(to_html(shown).encode("utf-8"))
 
@@ -56,7 +56,7 @@ def to_html(shown: Shown) -> str:
 
 
 def markdown(text: str) -> Markup:
-    """What was said as HTML. HTML in it is shown, not obeyed; and nh3 lets nothing through that could do anything."""
+    """Markdown rendered as HTML. Embedded HTML is escaped, and nh3 removes everything active."""
     return Markup(nh3.clean(_PARSER.render(show_control_chars(text)), url_schemes={"http", "https", "mailto"}))  # noqa: S704
 
 

@@ -26,15 +26,15 @@ _SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 
 _NOT_IN_ALL: Final = frozenset({"context", "replay_of"})
-"""Fields that not every document has: documents of earlier versions, or of what they say nothing of."""
+"""Fields that are optional: documents of earlier versions lack some, and others do not apply to every document."""
 
 
 class BadLine(ValueError):
-    """Not a line of such an export. The message says why."""
+    """The line is not part of a JSON lines export. The message says why."""
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """One interaction a line."""
+    """One interaction per line."""
     async for document in matching(store, wanted, report):
         record = await record_of(store, document)
         if record is None:
@@ -45,14 +45,14 @@ async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIte
 
 
 async def record_of(store: Store, document: Interaction) -> Record | None:
-    """The document with its exact bytes; None where it was deleted meanwhile."""
+    """The document with its exact bytes, or None if it was deleted meanwhile."""
     while True:
         raws = [await _raw(store, document, side) for side in _SIDES]
         if None in raws:
             return None
         if document["outcome"] != Outcome.INTERRUPTED:
             break
-        # A whole one may have taken its place after it was read: then the bytes are of that one.
+        # A complete interaction may have replaced the interrupted one meanwhile: the bytes are then the new one's.
         now = await store.get(document["_id"])
         if now is None:
             return None

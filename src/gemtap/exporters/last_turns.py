@@ -1,4 +1,4 @@
-"""Which interactions are the last turns of their conversations: each holds all that was said before it.
+"""Finds the interactions that are the last turns of their conversations: each holds all earlier messages.
 
 Where the recorder has found the thread, that tells it. Of the others an interaction is no last turn if a later one was
 given all that was said in it. What is known of each is kept in a file of SQLite's own, for there may be millions.
@@ -20,7 +20,7 @@ from gemtap.interaction import Json
 
 
 class LastTurns:
-    """The last turns of what is offered, newest first."""
+    """Collects the last turns of the interactions that it is offered, newest first."""
 
     def __init__(self) -> None:
         self._kept = sqlite3.connect("")
@@ -34,11 +34,11 @@ class LastTurns:
         self._kept.close()
 
     def offer_turn(self, summary: Mapping[str, Any]) -> bool:
-        """Take an interaction that has a thread, unless a later one of it was taken."""
+        """Accept an interaction of a thread, unless a later turn of the thread was accepted."""
         return self._take(summary["_id"], summary["thread"]["id"].binary, ())
 
     def offer(self, id_: ObjectId, conversation: Conversation) -> bool:
-        """Take an interaction without a thread, unless a later one that was taken goes on from where it ends."""
+        """Accept an interaction without a thread, unless an accepted one continues it."""
         *before, whole = list(_said_up_to(conversation))
         return self._take(id_, whole, before)
 
@@ -51,8 +51,8 @@ class LastTurns:
         return True
 
     def oldest_first(self) -> Iterator[ObjectId]:
-        """What was taken."""
-        # One at a time: a cursor that stayed open would keep the file from being changed.
+        """The accepted interactions."""
+        # One at a time: an open cursor would lock the file.
         number = 2**63 - 1
         query = "SELECT number, id FROM chosen WHERE number < ? ORDER BY number DESC LIMIT 1"
         while (found := self._kept.execute(query, (number,)).fetchone()) is not None:
@@ -61,7 +61,7 @@ class LastTurns:
 
 
 def _said_up_to(conversation: Conversation) -> Iterator[bytes]:
-    """A hash of all that was said up to each change of speaker, the last one of the whole."""
+    """A hash of the conversation up to each change of speaker. The last hash covers the whole conversation."""
     said = hashlib.blake2b(digest_size=16)
     speaker: str | None = None
     for message in conversation.messages:
@@ -76,7 +76,7 @@ def _said_up_to(conversation: Conversation) -> Iterator[bytes]:
 
 
 def _words(message: Message) -> Iterator[str]:
-    """What clients give back as they got it: not the thoughts, not the ids, not the cut between two pieces of text."""
+    """What clients send back unchanged: no thoughts, no ids, and no borders between chunks of text."""
     for part in message.parts:
         match part:
             case Text():

@@ -1,4 +1,4 @@
-"""Markdown of one conversation, for sharing."""
+"""One conversation as Markdown, for sharing."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _PARSER: Final = MarkdownIt("commonmark")
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """The whole of it."""
+    """The Markdown file."""
     shown = await shown_of(store, wanted, report)
     yield Chunk(to_markdown(shown).encode("utf-8"))
 
 
 def to_markdown(shown: Shown) -> str:
-    """The conversation with a heading a message."""
+    """The conversation with a heading for each message."""
     sections = [f"# {harmless(shown.title)}", _facts(shown)]
     conversation = shown.conversation
     if conversation.system is not None:
@@ -77,25 +77,25 @@ def _first_line(text: str | None) -> str:
 
 
 def code(text: str) -> str:
-    """The text as code inside of a line."""
+    """The text as inline code."""
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     pad = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{pad}{show_control_chars(' '.join(text.split()))}{pad}{fence}"
 
 
 def block(value: Json) -> str:
-    """A value as a block of code: text as it is, everything else as JSON."""
+    """A value as a code block: text unchanged, everything else as JSON."""
     text = show_control_chars(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
     return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"
 
 
 def harmless(text: str) -> str:
-    """Markdown that models and people wrote, as it is but for HTML in it: that is shown and not obeyed."""
+    """Recorded Markdown with its HTML escaped."""
     text = show_control_chars(text)
     if not any(_is_html(token.type) for token in _flat(text)):
         return text
-    # In code `<` stands for itself already; where that is cannot be told without a parser, so all of it is spelt out.
+    # Inside code `<` needs no escape, but only a parser could find code, so every `<` is escaped.
     return text.replace("&", "&amp;").replace("<", "&lt;")
 
 

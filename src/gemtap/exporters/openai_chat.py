@@ -26,13 +26,13 @@ _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """One example a line."""
+    """One example per line."""
     async for piece in lines(store, wanted, report, to_example):
         yield piece
 
 
 def to_example(conversation: Conversation, tokens: int | None) -> Example:
-    """The line of a conversation. Thoughts are left out, for the format has no place for them. Raises Unfit."""
+    """The line of a conversation, without thoughts, which the format cannot hold. Raises Unfit."""
     messages = to_messages(conversation)
     example: Example = {"messages": messages}
     if conversation.tools:
@@ -44,7 +44,7 @@ def to_example(conversation: Conversation, tokens: int | None) -> Example:
 
 
 def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
-    """The messages, each with a text or null as its content. Raises Unfit."""
+    """The messages, each with text or null as its content. Raises Unfit."""
     messages: list[dict[str, Any]] = []
     if conversation.system is not None:
         messages.append({"role": "system", "content": conversation.system})
@@ -63,7 +63,7 @@ def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
 
 
 def fault_of(example: Mapping[str, Any]) -> str | None:
-    """What a reader would refuse in an example; None where it is well."""
+    """Why a reader would reject an example, or None if it is valid."""
     messages, tools = example["messages"], example.get("tools", [])
     if messages[-1]["role"] != "assistant":
         return "it does not end with the model"
@@ -89,7 +89,7 @@ def fault_of(example: Mapping[str, Any]) -> str | None:
 
 
 class _Calls:
-    """The calls so far: each result refers to one by its id, which not every API gives."""
+    """The calls so far. Each result refers to its call by an id, which not every API provides."""
 
     def __init__(self) -> None:
         self._number = 0
@@ -121,7 +121,7 @@ def _assistant(message: Message, calls: _Calls) -> dict[str, Any] | None:
         if isinstance(part, Call)
     ]
     if not text and not made:
-        return None  # thoughts alone
+        return None  # only thoughts
     said: dict[str, Any] = {"role": "assistant", "content": text or None}
     if made:
         said["tool_calls"] = made

@@ -1,4 +1,4 @@
-"""Parquet, one row an interaction, for DuckDB, pandas, Polars and Spark. Needs pyarrow, the extra `parquet`."""
+"""Parquet with one row per interaction, for DuckDB, pandas, Polars and Spark. Needs pyarrow (extra `parquet`)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from gemtap.exporters.selecting import matching
 from gemtap.stores.base import Store
 
 _BATCH: Final = 1_000
-"""Rows that are Python's objects at a time: as Arrow's they take a tenth."""
+"""Rows held as Python objects at a time. As Arrow arrays they take a tenth of the memory."""
 
 _BATCHES: Final = 10
 _BYTES: Final = 16 * 1024 * 1024
-"""A row group ends with the batch that brings it over either: readers and the writer hold one in memory, and of each
-that is written what the footer says of it.
+"""Limits of a row group, in batches and bytes. Readers and the writer hold one group in memory, and each group
+adds to the footer.
 """
 
 
 class _Written:
-    """The file that pyarrow writes to: what has come since it was last taken."""
+    """A file object for pyarrow that keeps what was written since the last read."""
 
     closed = False
 
@@ -49,7 +49,7 @@ class _Written:
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """Row groups as they fill, then the footer."""
-    # Arrow's own allocator is made for speed, and keeps tens of megabytes more:
+    # Arrow's own allocator favours speed and retains tens of megabytes more:
     # https://arrow.apache.org/docs/cpp/env_vars.html
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:

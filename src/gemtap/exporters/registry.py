@@ -1,4 +1,4 @@
-"""The formats there are."""
+"""The export formats."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ from gemtap.exporters.base import Format
 _ALL: Final = (jsonl, openai_chat, gemini_tuning, sharegpt, csv_rows, parquet, har, markdown, html)
 
 FORMATS: Final[Mapping[str, Format]] = {module.FORMAT.name: module.FORMAT for module in _ALL}
-"""By name, in the order in which they are listed."""
+"""The formats by name, in the order of lists."""

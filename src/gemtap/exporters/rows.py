@@ -1,4 +1,4 @@
-"""One flat row an interaction: what CSV and Parquet have in common."""
+"""One flat row per interaction, shared by CSV and Parquet."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ COLUMNS: Final[dict[str, type]] = {
     "rating": str,
     "note": str,
 }
-"""The columns and what stands in them; any of them may be empty."""
+"""The columns and their types. Every column is nullable."""
 
 BODIES: Final[dict[str, type]] = {"request_body": str, "response_body": str}
-"""Further columns, if they are asked for: the bodies as JSON, or as the text that they are."""
+"""Optional columns: the bodies, as JSON or as plain text."""
 
 
 def columns(*, bodies: bool) -> dict[str, type]:
-    """The columns of a file."""
+    """The columns of an export."""
     return {**COLUMNS, **BODIES} if bodies else COLUMNS
 
 

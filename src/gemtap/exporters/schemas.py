@@ -1,4 +1,4 @@
-"""The parameters of tools: JSON Schema, and Google's dialect of it."""
+"""Parameters of tools, in JSON Schema and in Google's dialect of it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NUMBERS: Final = frozenset(
 
 
 def to_google(schema: Json) -> Json:
-    """A schema in Google's dialect: types in capitals, and none of the words that it does not know."""
+    """A schema in Google's dialect: upper-case types, and only the keywords that it supports."""
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {}
     for name, value in schema.items():
         match name:
             case "type" if isinstance(value, list):
-                # ["string", "null"] is how JSON Schema says nullable.
+                # JSON Schema writes nullable as ["string", "null"].
                 kinds = [kind for kind in value if kind != "null"]
                 if len(kinds) < len(value):
                     kept["nullable"] = True
@@ -52,7 +52,7 @@ def to_google(schema: Json) -> Json:
 
 
 def to_json_schema(schema: Json) -> Json:
-    """A schema as JSON Schema, whichever of the two it was."""
+    """A schema of either dialect as JSON Schema."""
     if not isinstance(schema, dict):
         return schema
     kept: dict[str, Any] = {}
@@ -70,7 +70,7 @@ def to_json_schema(schema: Json) -> Json:
             case "nullable" | "propertyOrdering":
                 pass
             case _ if name in _NUMBERS and isinstance(value, str):
-                # Google's JSON has integers of 64 bits as strings.
+                # Google's JSON writes 64-bit integers as strings.
                 kept[name] = int(value) if value.isdecimal() else value
             case _:
                 kept[name] = value

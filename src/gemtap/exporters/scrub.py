@@ -20,19 +20,19 @@ from gemtap.exporters.base import ExportError, Report, Scrub
 from gemtap.interaction import Json
 
 _PRIVATE_KEY: Final = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
-"""RFC 7468. The detector finds its first line alone."""
+"""A PEM block (RFC 7468). The library's detector finds only its first line."""
 
 _GOOGLE_KEY: Final = re.compile(r"AIza[0-9A-Za-z_-]{35,}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{28}")
-"""API keys, access tokens and client secrets of Google, which detect-secrets has no detector for.
+"""Google's API keys, access tokens and client secrets, for which detect-secrets has no detector.
 
 https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns
 """
 
 _SURE: Final = 0.5
-"""Presidio's score from which a find counts. Below it are patterns that any long number fits."""
+"""Minimum Presidio score. Patterns below it match any long number."""
 
 _REMEMBERED: Final = 200
-"""Texts: agents say the same system instruction and tools in every conversation."""
+"""Number of texts. Agents send the same system instruction and tools in every conversation."""
 
 
 class _Find(NamedTuple):
@@ -44,14 +44,14 @@ class _Find(NamedTuple):
 class _Cleaned(NamedTuple):
     text: str
     removed: list[str]
-    """What was taken out, by its kind."""
+    """The kind of a removed text."""
 
 
 Finder = Callable[[str], Iterator[_Find]]
 
 
 def make_scrub() -> Scrub:
-    """What takes them out. Raises ExportError where the libraries are not installed."""
+    """A scrubber. Raises ExportError if the libraries are not installed."""
     try:
         finders = (_find_keys, _secret_finder(), _personal_finder())
     except ImportError as exc:
@@ -81,7 +81,7 @@ def make_scrub() -> Scrub:
 
 
 def _without(text: str, finders: tuple[Finder, ...]) -> _Cleaned:
-    """The text without what is found. Of finds that overlap, the first one says what it was, the longer of two."""
+    """The text without the findings. Of overlapping findings the first one names the kind, or the longer of two."""
     finds = sorted((find for finder in finders for find in finder(text)), key=lambda find: (find.start, -find.end))
     kept: list[str] = []
     removed: list[str] = []
@@ -143,8 +143,8 @@ def _secret_finder() -> Finder:
     from detect_secrets.plugins.private_key import PrivateKeyDetector
 
     detectors: dict[str, Any] = get_mapping_from_secret_type_to_class()
-    # Their patterns, for what the detectors themselves give back is not always the whole of a secret. And not the
-    # detectors that measure entropy: code is full of hashes that are no secrets.
+    # The detectors' patterns are used, since detectors return only part of some secrets. Detectors that measure
+    # entropy are left out: code is full of hashes that are not secrets.
     patterns: list[tuple[re.Pattern[str], int, str]] = [
         (pattern, 1 if issubclass(detector, BasicAuthDetector) else 0, str(detector.secret_type))
         for detector in detectors.values()
@@ -174,7 +174,7 @@ def _personal_finder() -> Finder:
     from presidio_analyzer import predefined_recognizers as rules
     from tldextract import TLDExtract
 
-    domains = TLDExtract(suffix_list_urls=())  # with the list that it brings along: it would fetch one from the web
+    domains = TLDExtract(suffix_list_urls=())  # the bundled list: by default the library downloads one
 
     class Emails(rules.EmailRecognizer):
         def validate_result(self, pattern_text: str) -> bool:
@@ -188,7 +188,7 @@ def _personal_finder() -> Finder:
         "US social security number": rules.UsSsnRecognizer(),
         "cryptocurrency address": rules.CryptoRecognizer(),
     }
-    # Numbers in code look like telephone numbers, unless they are grouped as those are: STRICT_GROUPING.
+    # Numbers in code look like telephone numbers, so digits must be grouped like one: STRICT_GROUPING.
     phones: Any = rules.PhoneRecognizer(leniency=2)
 
     def find(text: str) -> Iterator[_Find]:
@@ -204,7 +204,7 @@ def _personal_finder() -> Finder:
 
 
 def _is_nobodys(address: str) -> bool:
-    """Whether it is an address or a network such as 10.0.0.0/8, which says nothing of anybody."""
+    """Whether it is an address or a network, such as 10.0.0.0/8, that identifies nobody."""
     try:
         return not ipaddress.ip_network(address, strict=False).is_global
     except ValueError:

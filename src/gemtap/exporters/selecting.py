@@ -1,4 +1,4 @@
-"""Which interactions are exported."""
+"""Selects the interactions to export."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WELL_ENDED: Final = frozenset(
         *("end_turn", "stop_sequence", "tool_use"),  # Anthropic
     }
 )
-"""Finish reasons that say the answer is all that the model had to say."""
+"""Finish reasons of complete answers."""
 
 _PAGE: Final = 500
 
@@ -30,7 +30,7 @@ _DELETED: Final = "deleted meanwhile"
 async def matching(
     store: Store, wanted: ExportOptions, report: Report, *, bodies: bool = True
 ) -> AsyncIterator[Interaction]:
-    """The documents that are wanted, oldest first; without their bodies, which need not be read then, if so wished."""
+    """The matching documents, oldest first. Without `bodies`, bodies are not read."""
     async for document in store.scan(wanted.where) if bodies else _without_bodies(store, wanted):
         report.read += 1
         yield document
@@ -45,9 +45,9 @@ async def _without_bodies(store: Store, wanted: ExportOptions) -> AsyncIterator[
 
 
 async def for_training(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Interaction]:
-    """The whole documents that are wanted and that a model can be trained on, oldest first.
+    """The matching documents that are fit for training, whole, oldest first.
 
-    Unless every turn is wanted, of each conversation the last turn that came to a good end.
+    Only the last turn of each conversation that ended well is included, unless `every_turn` is set.
     """
     if wanted.every_turn:
         async for document in matching(store, wanted, report):
@@ -72,7 +72,7 @@ async def for_training(store: Store, wanted: ExportOptions, report: Report) -> A
 
 
 async def _not_last(store: Store, turns: LastTurns, summary: Mapping[str, Any]) -> str | None:
-    """Offer it, and say why it was not taken."""
+    """Offer an interaction, and count the reason if it is rejected."""
     if summary["thread"]:
         return None if turns.offer_turn(summary) else _NOT_LAST
     whole = await store.get(summary["_id"])
@@ -99,7 +99,7 @@ async def _newest_first(store: Store, wanted: ExportOptions) -> AsyncIterator[di
 
 
 def not_trainable(document: Mapping[str, Any]) -> str | None:
-    """Why nobody would train on it; None where one might."""
+    """Why an interaction is unfit for training, or None."""
     response = document["response"]
     if document["outcome"] != Outcome.COMPLETE or response is None:
         return "the answer broke off"
@@ -111,7 +111,7 @@ def not_trainable(document: Mapping[str, Any]) -> str | None:
 
 
 def part_of(conversation: bytes, split: float | None) -> Part:
-    """The file into which a conversation goes, by its key: the same one in every export."""
+    """The part of a split set that a conversation belongs to: the same for its key in every export."""
     if split is None:
         return "train"
     place = int.from_bytes(hashlib.blake2b(conversation, digest_size=8).digest()) / 2**64

@@ -19,13 +19,13 @@ _FROM: Final = {"system": "system", "user": "human", "assistant": "gpt", "tool":
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
-    """One example a line."""
+    """One example per line."""
     async for piece in lines(store, wanted, report, to_example):
         yield piece
 
 
 def to_example(conversation: Conversation, tokens: int | None) -> Example:
-    """The line of a conversation: its chat messages, the calls in turns of their own. Raises Unfit."""
+    """The line of a conversation: its chat messages, with calls as separate turns. Raises Unfit."""
     chat = openai_chat.to_example(conversation, tokens)
     turns: list[dict[str, str]] = []
     for message in chat["messages"]:
@@ -46,7 +46,7 @@ def _call(function: dict[str, str]) -> dict[str, object]:
     try:
         arguments: object = json.loads(function["arguments"])
     except ValueError:
-        arguments = function["arguments"]  # what a model wrote that is no JSON
+        arguments = function["arguments"]  # model output that is not valid JSON
     return {"name": function["name"], "arguments": arguments}
 
 

@@ -1,4 +1,4 @@
-"""One conversation, for the formats that show it: of a thread, or of a single interaction."""
+"""The conversation of one thread or interaction, for the formats that show one."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _PAGE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A conversation, and the interaction that has the whole of it."""
+    """A conversation, and the interaction that holds all of it."""
 
     document: Interaction
     conversation: Conversation
 
     @property
     def title(self) -> str:
-        """How it begins, in one line."""
+        """The beginning of the conversation, in one line."""
         said = (part.text for message in self.conversation.prompt for part in message.parts if isinstance(part, Text))
         words = " ".join(next(said, "Conversation").split())
         return words if len(words) <= _LONGEST_TITLE else words[: _LONGEST_TITLE - 1] + "…"
 
 
 async def shown_of(store: Store, wanted: ExportOptions, report: Report) -> Shown:
-    """The conversation that is asked for. Raises ExportError."""
+    """The conversation of `wanted.one`. Raises ExportError."""
     if wanted.one is None:
         raise ExportError("Which conversation? Name a thread or an interaction: gemtap export markdown ID.")
     shown = await _found(store, wanted.one)
@@ -54,7 +54,7 @@ async def _found(store: Store, id_: ObjectId) -> Shown:
             raise ExportError(f"Interaction {id_} is no conversation: it is {document['operation']}.")
         return Shown(document, conversation)
     newest: Shown | None = None
-    # From the newest turn back, for the last one that was answered has all that was said before.
+    # Newest first: the last answered turn holds the whole conversation.
     page = await store.page(Filter(thread=id_), limit=_PAGE)
     for item in page.items:
         document = await store.get(item["_id"])
@@ -73,5 +73,5 @@ async def _conversation(store: Store, document: Interaction) -> Conversation | N
     try:
         return await whole_conversation(store, document)
     except BeginningMissing:
-        # What there is of it is better than nothing to somebody who reads it.
+        # A reader prefers a partial conversation to none.
         return conversation_of(document)

@@ -1,4 +1,4 @@
-"""The whole of a conversation, also where the API keeps what was said before and the client no longer sends it."""
+"""Joins the turns of a conversation whose earlier messages the API keeps, so that clients do not resend them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _MOST_TURNS: Final = 10_000
 
 
 class BeginningMissing(Exception):
-    """The conversation goes on from one that is not recorded."""
+    """The conversation continues one that was not recorded."""
 
 
 async def whole_conversation(store: Store, document: Interaction) -> Conversation | None:
-    """What was said up to the end of this interaction; None where it is no conversation. Raises BeginningMissing."""
+    """The conversation up to the end of this interaction, or None if it is none. Raises BeginningMissing."""
     conversation = conversation_of(document)
     if conversation is None or conversation.previous is None:
         return conversation

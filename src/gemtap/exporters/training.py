@@ -1,4 +1,4 @@
-"""What the training formats have in common: from the conversations that are wanted to lines, each once."""
+"""The common part of training formats: selected conversations become lines, without duplicates."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from gemtap.stores.base import Store
 
 
 class Unfit(Exception):
-    """The conversation has no place in the format. The message says why, in words that are the same for all alike."""
+    """The format cannot hold the conversation. The message is a reason that reports count by."""
 
 
 Example = dict[str, Any]
-"""One line of the file."""
+"""One line of the file, as a JSON object."""
 
 Convert = Callable[[Conversation, int | None], Example]
-"""Makes the line of a conversation and of its tokens, as far as the API counted them. Raises Unfit."""
+"""Makes the line of a conversation, given the API's token counts. Raises Unfit."""
 
 
 async def lines(store: Store, wanted: ExportOptions, report: Report, convert: Convert) -> AsyncIterator[Chunk]:
     """The lines of a training file."""
-    with closing(sqlite3.connect("")) as seen:  # a file of SQLite's own: there may be millions
+    with closing(sqlite3.connect("")) as seen:  # a temporary SQLite file, since there may be millions
         seen.execute("CREATE TABLE lines (hash BLOB PRIMARY KEY) WITHOUT ROWID")
         async for document in for_training(store, wanted, report):
             try:
@@ -67,7 +67,7 @@ def _sides(document: Interaction) -> tuple[Any, ...]:
 
 
 def _key(document: Interaction, conversation: Conversation) -> bytes:
-    """By what a conversation goes to one side of a split: its thread, else how it begins."""
+    """The key that decides the part of a split: the thread, or else the beginning of the conversation."""
     if document["thread"] is not None:
         return document["thread"]["id"].binary
     return repr((conversation.system, conversation.prompt[0])).encode("utf-8", "replace")
