@@ -1,7 +1,7 @@
-"""The incident: what happened to recording itself, as one document of `gemtap_events`.
+"""The incident: a failure of recording, as one document of `gemtap_events`.
 
-Traffic goes on whatever becomes of its record. What could not be kept, when and why, is kept in its stead: counted on
-the disk where it happens, and stored like the interactions as soon as the store can take it.
+Traffic never waits for its record. An incident says what could not be recorded, when and why. It is counted on the
+disk at first, and stored like an interaction as soon as the store accepts it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from gemtap.interaction import iso, to_milliseconds
 
 
 class IncidentKind(StrEnum):
-    """What can happen to recording."""
+    """Kinds of incidents."""
 
     CAPTURES_LOST = "captures_lost"
-    """Exchanges of which no capture could be written, or not a whole one. Traffic went on."""
+    """Exchanges whose capture could not be written, or not completely. Traffic continued."""
     CAPTURES_UNSYNCED = "captures_unsynced"
     """Captures that the disk failed to write. They are recorded all the same unless the machine loses power first."""
     REQUESTS_REFUSED = "requests_refused"
-    """Requests that were refused, as `when_full = refuse` asks, because they could not be captured."""
+    """Requests refused because they could not be captured (`when_full = refuse`)."""
     STORE_OUTAGE = "store_outage"
-    """The store took nothing. Captures waited in the spool."""
+    """The store accepted nothing. Captures waited in the spool."""
     CAPTURE_FAILED = "capture_failed"
-    """A capture that can never be stored. It is kept in `failed/`."""
+    """A capture that can never be stored. It was moved to `failed/`."""
     PARSE_FAILED = "parse_failed"
-    """An exchange that its provider's parser failed on. It is stored, with its exact bytes."""
+    """An exchange that its provider could not parse. Its exact bytes are stored."""
     PRUNED = "pruned"
-    """Interactions that were deleted because somebody has asked for it, see `gemtap.upkeep.prune`."""
+    """Interactions that pruning deleted (see `gemtap.upkeep.prune`)."""
 
 
 class Incident(TypedDict):
@@ -40,31 +40,31 @@ class Incident(TypedDict):
 
     _id: ObjectId
     at: datetime
-    """When it began."""
+    """Start of the incident."""
     until: datetime | None
-    """When it was over, or happened last; None where that is not known."""
+    """End of the incident, or its last occurrence. None if unknown."""
     kind: str
     count: int
-    """How many exchanges it concerns."""
+    """Number of exchanges that it affects."""
     message: str
-    """What happened, in words."""
+    """What happened, for people."""
     details: dict[str, Any]
-    """Of what was lost `causes`, each with its `count`; of one exchange its id as `interaction`."""
+    """`causes` with the `count` of each, if exchanges were lost; `interaction`, the id, if it affects one exchange."""
 
 
 def now() -> datetime:
-    """This moment, as an incident holds one."""
+    """The current time, in the precision of an incident."""
     return to_milliseconds(datetime.now(UTC))
 
 
 def to_line(incident: Incident) -> bytes:
-    """The incident as a line of JSON, without its id: the file that it stands in is named by that."""
+    """The incident as a line of JSON, without its id, which names the file."""
     plain = {name: value for name, value in incident.items() if name != "_id"}
     return json.dumps(plain, default=_plain).encode("ascii") + b"\n"
 
 
 def from_line(id_: ObjectId, line: bytes) -> Incident:
-    """The incident that `to_line` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+    """Parse a line of `to_line`. Raises ValueError, KeyError or TypeError for any other line."""
     read = json.loads(line)
     until = read["until"]
     return {

@@ -1,7 +1,7 @@
 """The interaction: the stored document of one exchange, schema version 1.
 
-The same document is what MongoDB holds, what the JSON API, the CLI and the exporters show, and what the
-SQLite store gives back. The first block of :class:`Interaction` keeps the names of the project's
+MongoDB holds this document, the SQLite store returns it, and the JSON API, the command line and the exporters show it.
+The first block of :class:`Interaction` keeps the names of the project's
 specification; `docs/schema.md` describes every field.
 """
 
@@ -21,14 +21,14 @@ Json = Any
 """A JSON value: dict, list, str, int, float, bool or None."""
 
 Headers = dict[str, str | list[str]]
-"""Lower-case header names; the value is a string, or the list of the values where the header was repeated."""
+"""Header names in lower case. The value is a string, or a list of strings if the header was repeated."""
 
 Side = Literal["request", "response"]
 """The two bodies of an exchange."""
 
 
 class Outcome(StrEnum):
-    """How an exchange ended. `COMPLETE` says nothing of the HTTP status: a whole answer with status 500 is complete."""
+    """How an exchange ended. A complete answer is `COMPLETE` whatever its HTTP status."""
 
     COMPLETE = "complete"
     CLIENT_DISCONNECTED = "client_disconnected"
@@ -43,76 +43,76 @@ class Outcome(StrEnum):
 
 
 class Body(TypedDict):
-    """One body. `body` is the JSON value, else text, else bytes; None where there was no body."""
+    """One body. `body` is a JSON value, else text, else bytes, or None if there was no body."""
 
     body: Json | str | bytes
     body_bytes: int
-    """Size on the wire, in bytes, before any content-encoding is undone."""
+    """Size on the wire in bytes, with content-encoding applied."""
     body_incomplete: NotRequired[str]
-    """Why `body` lacks something that the exact bytes have."""
+    """Why `body` differs from the exact bytes."""
     body_redacted: NotRequired[bool]
     """What `redact_patterns` name was taken out of it: neither `body` nor the exact bytes have that."""
     body_truncated: NotRequired[bool]
-    """The body was longer than `capture_max_body`: only its beginning was kept."""
+    """Whether the body exceeded `capture_max_body`, so that only its beginning was stored."""
     body_sha256: NotRequired[str]
-    """Of a truncated body: the SHA-256 of the whole of it, in hexadecimal."""
+    """SHA-256 of the complete body in hexadecimal, if it was truncated."""
 
 
 class Request(Body):
-    """The request as the client sent it, its credentials replaced by `[redacted:FINGERPRINT]`."""
+    """The request as the client sent it, with credentials replaced by `[redacted:FINGERPRINT]`."""
 
     method: str
     path: str
     """The raw path, without the query."""
     query: str
-    """The raw query without `?`; empty where there was none."""
+    """The raw query without `?`. Empty if there was none."""
     http_version: str
     headers: Headers
 
 
 class ChunkTimes(TypedDict):
-    """When each piece of a streamed answer arrived: two lists of equal length."""
+    """Arrival time and size of each chunk of a streamed answer, as two lists of equal length."""
 
     at_ms: list[float]
     """Milliseconds since the request was sent upstream."""
     bytes: list[int]
-    """The piece's size on the wire."""
+    """Size of the chunk on the wire, in bytes."""
 
 
 class Closing(TypedDict):
-    """Which side closed a WebSocket session, and what it said."""
+    """How a WebSocket session was closed."""
 
     by: str
-    """`client`, `upstream` or `gemtap`."""
+    """The side that closed it: `client`, `upstream` or `gemtap`."""
     code: int
-    """RFC 6455, section 7.4; 1005 where none was said, 1006 where the connection just broke."""
+    """Close code (RFC 6455, section 7.4): 1005 if none was sent, 1006 if the connection broke."""
     reason: str
 
 
 class Response(Body):
-    """The response as the client got it. Of a streamed answer `body` is the accumulated whole.
+    """The response as the client received it. For a stream, `body` is the accumulated response.
 
-    Of a WebSocket session the bodies are `{"messages": [{"at_ms", "data"}, ...]}`, those of the client in the request,
-    those of the upstream in the response, there beside the `turns` that the session amounts to. `at_ms` is in
-    milliseconds since the request was sent upstream; `data` is JSON, else text, else `{"base64": "..."}`.
+    The bodies of a WebSocket session are `{"messages": [{"at_ms", "data"}, ...]}`: the client's messages in the
+    request, the upstream's in the response, which also has the `turns` of the session. `at_ms` is in milliseconds
+    since the request was sent upstream; `data` is JSON, else text, else `{"base64": "..."}`.
     """
 
     status: int
     headers: Headers
     chunks: NotRequired[ChunkTimes]
     closing: NotRequired[Closing]
-    """Of a WebSocket session."""
+    """Only of WebSocket sessions."""
 
 
 class Error(TypedDict):
-    """What went wrong, as one line and, where there is more, what the API or the proxy said."""
+    """What went wrong: one line, and the details that the API or the proxy gave."""
 
     message: str
     details: Json
 
 
 class Timing(TypedDict):
-    """Times in milliseconds since the request was sent upstream; None where it never came to that."""
+    """Times in milliseconds since the request was sent upstream, or None if that point was not reached."""
 
     first_byte_ms: float | None
     first_token_ms: float | None
@@ -122,7 +122,7 @@ class Timing(TypedDict):
 
 
 class Tokens(TypedDict):
-    """Token counts, the same for every provider; None where the API did not say.
+    """Token counts in the same form for every provider, or None if the API reported none.
 
     `input` includes `cached`; `output` excludes `reasoning`; `total` = input + output + reasoning + tool_use.
     """
@@ -136,43 +136,43 @@ class Tokens(TypedDict):
 
 
 class Context(TypedDict):
-    """Where the input tokens come from: estimates that add up to `tokens.input`, see `gemtap.recorder.context`."""
+    """Sources of the input tokens, as estimates that add up to `tokens.input` (see `gemtap.recorder.context`)."""
 
     system: int
     """The system instruction."""
     tools: int
     """The declarations of the tools that the model may call."""
     media: int
-    """Images, sounds, videos and documents, inline or by reference."""
+    """Images, audio, video and documents, inline or by reference."""
     results: int
-    """What tools answered, in this turn and in all before: among it the files that an agent reads."""
+    """Results of tools in this turn and all earlier ones, including the files that an agent reads."""
     history: int
-    """Everything else up to the model's last words: what was said and thought, and the calls of tools."""
+    """Everything else up to the model's last message: text, thinking and tool calls."""
     new: int
-    """What was said after these."""
+    """Messages after the model's last message."""
 
 
 class Cost(TypedDict):
-    """What the exchange cost in US dollars, and which price list says so."""
+    """Cost of the exchange in US dollars, and the price list that it was computed from."""
 
     usd: float
     source: str
 
 
 class Client(TypedDict):
-    """The program that called."""
+    """The program that sent the request."""
 
     name: str | None
     version: str | None
     user_agent: str | None
     address: str | None
     key: str | None
-    """Fingerprint of the credential that was used: the same key gives the same fingerprint, and no way back."""
+    """Keyed hash of the credential: equal for the same key, and not reversible."""
     user: str | None
 
 
 class Thread(TypedDict):
-    """Where the interaction stands in its conversation."""
+    """Position of the interaction in its conversation."""
 
     id: ObjectId
     turn: int
@@ -181,48 +181,48 @@ class Thread(TypedDict):
 
 
 class Preview(TypedDict):
-    """What was asked last and how the answer begins, shortened for lists."""
+    """The last prompt and the beginning of the answer, shortened for lists."""
 
     prompt: str | None
     answer: str | None
 
 
 class Interaction(TypedDict):
-    """The document."""
+    """The stored document of one exchange."""
 
     _id: ObjectId
     timestamp: datetime
-    """When the request was received (UTC, to the millisecond)."""
+    """Time when the request was received (UTC, in milliseconds)."""
     request: Request
     response: Response | None
-    """None where the client got no answer."""
+    """None if the client received no answer."""
     request_duration_ms: float | None
-    """From sending upstream to the last byte; None where nothing was sent."""
+    """Milliseconds from sending upstream to the last byte, or None if nothing was sent."""
     generation_settings: Json
-    """`generationConfig` as it was sent."""
+    """`generationConfig` as the client sent it."""
     usage_metadata: Json
-    """Verbatim; of a stream the last one."""
+    """Verbatim. For a stream, the last one."""
     error: Error | None
 
     schema_version: int
     provider: str
     operation: str
     model: str | None
-    """The model that was asked for."""
+    """The requested model."""
     model_version: str | None
-    """The model that answered."""
+    """The model that served the request."""
     streaming: bool
     outcome: str
     timing: Timing
     tokens: Tokens
     context: Context | None
-    """None where the input tokens are not known, and of what is no conversation."""
+    """None if the input tokens are unknown or the exchange is no conversation."""
     cost: Cost | None
     finish_reason: str | None
     client: Client
     thread: Thread | None
     replay_of: NotRequired[ObjectId]
-    """The interaction whose request was sent again, with changes perhaps: see `gemtap.replay`."""
+    """Id of the original interaction if this one is a replay (see `gemtap.replay`)."""
     preview: Preview
     tags: list[str]
     rating: str | None
@@ -241,13 +241,13 @@ NO_TOKENS: Final[Tokens] = {
 
 
 def to_milliseconds(moment: datetime) -> datetime:
-    """The moment in UTC, cut to the milliseconds that a BSON date can hold."""
+    """The moment in UTC, truncated to milliseconds, the precision of a BSON date."""
     moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC, with milliseconds and `Z`: how dates are shown wherever the document is JSON."""
+    """ISO 8601 in UTC with milliseconds and `Z`, as in all JSON output."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -276,7 +276,7 @@ def _plain(value: Any) -> Json:
 
 
 def summary(document: Interaction) -> dict[str, Any]:
-    """The document without its bodies and chunk times: what lists show."""
+    """The document without bodies and chunk times, as lists return it."""
     slim: dict[str, Any] = dict(document)
     slim["request"] = {key: item for key, item in document["request"].items() if key != "body"}
     response = document["response"]

@@ -1,7 +1,7 @@
 """Finds the interactions that are the last turns of their conversations: each holds all earlier messages.
 
-Where the recorder has found the thread, that tells it. Of the others an interaction is no last turn if a later one was
-given all that was said in it. What is known of each is kept in a file of SQLite's own, for there may be millions.
+The thread decides, if the recorder found one. Without a thread, an interaction is not a last turn if the prompt of a
+later one contains it. A temporary SQLite file holds the state, since there may be millions of interactions.
 """
 
 from __future__ import annotations

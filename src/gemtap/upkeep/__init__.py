@@ -1,1 +1,1 @@
-"""What is done to a store beside recording and reading: pruning it, checking it, copying it."""
+"""Maintenance of a store: pruning and copying."""

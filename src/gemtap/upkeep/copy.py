@@ -1,6 +1,6 @@
-"""Copying a store into another one, of the other kind or of the same: whole, and from where it was interrupted.
+"""Copies a store into another one, of either kind.
 
-What is there already is left as it is, so that running it again copies the rest, and nothing twice.
+Interactions that the target already has are skipped, so that a second run completes an interrupted copy.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
 from gemtap.stores.presence import absent
 
 _LOOKED_AT: Final = 200
-"""Interactions that are compared together."""
+"""Number of interactions that are compared at a time."""
 
 _AT_ONCE: Final = 20
 _BYTES_AT_ONCE: Final = 16 * 2**20
-"""What is carried over together: so many interactions, unless their bodies come to so much before."""
+"""Limits of a batch: number of interactions, and bytes of bodies."""
 
 _ALL: Final = 2**31 - 1
 _INCIDENTS_AT_ONCE: Final = 500
@@ -30,25 +30,25 @@ _INCIDENTS_AT_ONCE: Final = 500
 
 @dataclass(slots=True)
 class Copied:
-    """What has been done. It fills while it goes on."""
+    """Progress and result of a copy. Counts grow while it runs."""
 
     looked_at: int = 0
     copied: int = 0
     present: int = 0
-    """Were there already."""
+    """Already in the target."""
     gone: int = 0
-    """Were deleted from the source meanwhile."""
+    """Deleted from the source meanwhile."""
     incidents: int = 0
     rejected: dict[ObjectId, str] = field(default_factory=dict)
-    """What the target can never hold, or the source has damaged, and why."""
+    """Interactions that the target rejects or that are damaged in the source, with the reason."""
 
 
 Progress = Callable[[Copied, int], None]
-"""Told after each step: how it goes, and how many interactions there are in all."""
+"""Called after each step with the progress and the total number of interactions."""
 
 
 async def copy(source: Store, target: Store, *, progress: Progress | None = None) -> Copied:
-    """Copy every interaction that is there now, and what happened to recording. Raises StoreError."""
+    """Copy every interaction that exists now, and all incidents. Raises StoreError."""
     done = Copied()
     total = await source.count(Filter())
     async for batch in _everything(source):
@@ -71,7 +71,7 @@ async def copy(source: Store, target: Store, *, progress: Progress | None = None
 
 
 async def _everything(source: Store) -> AsyncIterator[list[dict[str, Any]]]:
-    """Documents without bodies, oldest first, up to the one that is the newest now."""
+    """Documents without bodies, oldest first, up to the newest one at the start."""
     newest = (await source.page(Filter(), limit=1)).items
     after: Cursor | None = None
     while newest and (batch := await source.oldest(Filter(), limit=_LOOKED_AT, after=after)):
@@ -102,7 +102,7 @@ async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], 
         await target.put(records)
         done.copied += len(records)
     except RecordRejected:
-        # One of them is the cause: one by one, the others get in.
+        # One record is at fault. The others are stored one by one.
         for record in records:
             try:
                 await target.put([record])
@@ -112,7 +112,7 @@ async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], 
 
 
 def _with_all(records: Sequence[Record], links: Mapping[ObjectId, tuple[bytes, ...]]) -> list[Record]:
-    """The records with their links and with what searches go through."""
+    """The records with their links and search text."""
     return [replace(each, links=links.get(each.document["_id"], ()), text=text_of(each.document)) for each in records]
 
 
@@ -121,7 +121,7 @@ async def _record(source: Store, id_: ObjectId, done: Copied) -> Record | None:
         document = await source.get(id_)
         record = None if document is None else await record_of(source, document)
     except Exception as exc:
-        # If the store itself is away this raises: else it is this one that is damaged, and the others are not.
+        # Raises if the store itself is unavailable. Otherwise only this interaction is damaged.
         await source.ping()
         done.rejected[id_] = f"it cannot be read: {type(exc).__name__}: {exc}"
         return None

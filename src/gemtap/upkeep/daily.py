@@ -1,4 +1,4 @@
-"""Pruning as the settings ask for it, once a day, by the desk."""
+"""Daily pruning by the desk, according to the settings."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from gemtap.upkeep.prune import Retention, prune
 _log = logging.getLogger(__name__)
 
 _FIRST_AFTER: Final = 60.0
-"""Seconds after the start: what waits in the spool is recorded first."""
+"""Seconds after the start, so that the recorder first empties the spool."""
 
 _EVERY: Final = 86_400.0
 _AGAIN_AFTER: Final = 900.0
-"""Seconds, where the store was away."""
+"""Seconds to wait if the store was unavailable."""
 
 
 def retention_of(settings: Settings, at: datetime) -> Retention:
-    """What the settings let stay, as of this moment. Raises BadQuery."""
+    """The retention rules of the settings at the current time. Raises BadQuery."""
     return Retention(
         older_than=units.parse_age(settings.prune_older_than) if settings.prune_older_than else None,
         max_size=units.parse_size(settings.prune_max_size) if settings.prune_max_size else None,
@@ -35,7 +35,7 @@ def retention_of(settings: Settings, at: datetime) -> Retention:
 async def prune_daily(
     settings: Settings, store: Store, *, first_after: float = _FIRST_AFTER, every: float = _EVERY
 ) -> None:
-    """Prune soon after the start and then once a day, until cancelled. Returns where nothing is asked for."""
+    """Prune soon after the start and then daily, until cancelled. Returns if the settings ask for no pruning."""
     if retention_of(settings, datetime.now(UTC)).asks_for_nothing:
         return
     pause = first_after

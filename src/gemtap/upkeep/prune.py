@@ -1,8 +1,8 @@
-"""Pruning: what is old, or too much, is deleted, in steps so small that recording goes on beside it.
+"""Pruning: deletes old interactions, or the oldest ones of a store that is too large, in small batches.
 
-By age a conversation goes as a whole, some time after its last turn: none that is read is ever without its beginning.
-What matches `keep` stays, with the whole of its conversation. By size the oldest interactions go first, turn by turn:
-each holds what was said before it anyway. docs/operations.md says so for people.
+Pruning by age deletes a whole conversation once its last turn is old enough, so that no conversation loses its
+beginning. Conversations that match `keep` stay whole. Pruning by size deletes the oldest interactions turn by turn:
+later turns hold the earlier messages anyway. docs/operations.md describes the rules.
 """
 
 from __future__ import annotations
@@ -23,53 +23,53 @@ from gemtap.stores.filter import Condition, Is, asks_for_words
 from gemtap.units import format_size
 
 _LOOKED_AT: Final = 200
-"""Interactions that are looked at together."""
+"""Number of interactions examined at a time."""
 
 _STEP: Final = 0.03
-"""Seconds that deleting a batch should take: nobody who records notices to wait for so long."""
+"""Target duration of deleting one batch, in seconds: short enough for the recorder not to notice."""
 
 _SMALLEST, _LARGEST = 5, 200
-"""Interactions in a batch."""
+"""Limits of the number of interactions in a batch."""
 
 _THREADS_REMEMBERED: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What may stay."""
+    """Retention rules."""
 
     older_than: timedelta | None = None
-    """What is older goes."""
+    """Interactions before this time are deleted."""
     max_size: int | None = None
-    """Bytes that the store may take up; the oldest goes until it does not take more."""
+    """Size limit of the store in bytes. The oldest interactions are deleted until it is met."""
     keep: Filter | None = None
-    """What matches stays, whatever its age, and if the store is too large then."""
+    """Interactions that match are never deleted, even if the store stays too large."""
 
     @property
     def asks_for_nothing(self) -> bool:
-        """Whether nothing would ever be deleted."""
+        """Whether the rules never delete anything."""
         return self.older_than is None and self.max_size is None
 
 
 @dataclass(slots=True)
 class Pruned:
-    """What has been done, or in a dry run would be. It fills while it goes on."""
+    """Result of pruning, or of a dry run. Counts grow while it runs."""
 
     deleted: int = 0
     kept: int = 0
-    """Looked at, and spared by `keep` or as part of a conversation that goes on."""
+    """Interactions kept because of `keep`, or because their conversation continues."""
     oldest: datetime | None = None
     newest: datetime | None = None
-    """Of what was deleted."""
+    """Times of the oldest and newest deleted interaction."""
     before: Space | None = None
     after: Space | None = None
     given_back: int = 0
-    """Bytes that the disk has again."""
+    """Bytes returned to the file system."""
     too_large: bool = False
-    """More stays than `max_size` allows, for `keep` wants it."""
+    """Whether the store exceeds `max_size` because of `keep`."""
 
     def note(self, items: Sequence[dict[str, Any]]) -> None:
-        """These are deleted."""
+        """Count interactions as deleted."""
         for item in items:
             self.deleted += 1
             self.oldest = min(self.oldest or item["timestamp"], item["timestamp"])
@@ -77,13 +77,13 @@ class Pruned:
 
 
 Progress = Callable[[Pruned, int, int | None], None]
-"""Told after each step: how it goes, how many were looked at, and of how many."""
+"""Called after each step with the progress, the number examined and the total."""
 
 
 async def prune(
     store: Store, retention: Retention, at: datetime, *, dry_run: bool = False, progress: Progress | None = None
 ) -> Pruned:
-    """Delete what may not stay, as of this moment, and write down in the store that it was. Raises StoreError."""
+    """Delete what the rules do not keep, and store an incident about it. Raises StoreError."""
     if retention.keep is not None and asks_for_words(retention.keep) and await store.unsearchable(limit=1):
         raise StoreError(
             "Nothing was pruned: what is to be kept is told by words, and not everything is searchable yet. "
@@ -99,12 +99,12 @@ async def prune(
             await work.by_size(retention.max_size)
     finally:
         if done.deleted and not dry_run:
-            # Also of what was deleted before it was interrupted.
+            # Also for what was deleted before an interruption.
             await store.put_incidents([_incident(done)])
     if done.deleted and not dry_run:
         await work.reclaim()
     done.after = await store.space(settled=True)
-    # Who records meanwhile takes some of it at once.
+    # The recorder may reuse some of the space at once.
     done.given_back = max(0, (before.used + before.free) - (done.after.used + done.after.free))
     return done
 
@@ -119,14 +119,14 @@ class _Pruning:
         self._looked_at = 0
         self._step = _SMALLEST
         self._share = 1.0
-        """Bytes that the store takes up for each of what is in it."""
+        """Average bytes per interaction."""
         self._older_than: datetime | None = None
-        """What is older is gone already, or would be if this were not a dry run."""
+        """Interactions before this time are already deleted, or counted as deleted in a dry run."""
         self._staying: OrderedDict[tuple[ObjectId, datetime | None], bool] = OrderedDict()
-        """By thread, and since when it must have gone on for that: whether it stays."""
+        """Cached decisions by thread and time limit: whether the thread is kept."""
 
     async def by_age(self, before: datetime) -> None:
-        """Delete the conversations whose last turn was before then."""
+        """Delete conversations whose last turn was before the limit."""
         where = Filter(until=before)
         total = await self._store.count(where)
         self._older_than = before
@@ -136,9 +136,10 @@ class _Pruning:
             await self._delete(goes, total)
 
     async def by_size(self, most: int) -> None:
-        """Delete the oldest interactions until the store takes up no more than so many bytes.
+        """Delete the oldest interactions until the store is at most `most` bytes large.
 
-        In rounds: what an interaction alone has of the store, and others do not share, is only known once it is gone.
+        This takes several rounds: how much an interaction frees is known only after its deletion, since interactions
+        share most of their content.
         """
         left = await self._settled_size()
         count = await self._store.count(Filter())
@@ -171,21 +172,21 @@ class _Pruning:
         self._done.too_large = left > most
 
     async def _settled_size(self) -> float:
-        """What the store takes up once everything that is deleted is free, and so does not count."""
+        """Size of the store without the space of deleted interactions."""
         assert self._done.before is not None
         if not self._dry_run:
             await self.reclaim()
         now = await self._store.space(settled=True)
-        # Either may be too high by what was deleted and is not free yet.
+        # Either may still include deleted interactions that are not freed yet.
         self._share = min(each.used / max(each.content, 1) for each in (self._done.before, now))
         return self._share * now.content
 
     async def _size(self) -> float:
-        """What the store takes up. MongoDB tells a minute later what was freed; what is in it shrinks at once."""
+        """Size of the store. MongoDB reports freed space a minute late, but the content size at once."""
         return self._share * (await self._store.space()).content
 
     async def reclaim(self) -> None:
-        """Free what was deleted, and give it back to the disk."""
+        """Free the space of deleted interactions and return it to the file system."""
         await self._store.tidy_search()
         async for done, of in self._store.reclaim():
             self._progress(self._done, done, of)
@@ -199,7 +200,7 @@ class _Pruning:
             self._looked_at += len(batch)
 
     async def _stays(self, item: dict[str, Any], since: datetime | None) -> bool:
-        """Whether it is to be kept itself, or is part of a conversation that is, or that has gone on since then."""
+        """Whether an interaction is kept: it or its conversation matches `keep`, or the conversation continued."""
         if item["thread"] is None:
             return self._keep is not None and await self._any(self._keep & _one_of("id", [item["_id"]]))
         thread: ObjectId = item["thread"]["id"]
@@ -215,7 +216,7 @@ class _Pruning:
         return known
 
     async def _would_be_gone(self, item: dict[str, Any]) -> bool:
-        """Whether it has been counted as deleted by its age, in a dry run."""
+        """Whether a dry run already counted it as deleted by age."""
         before = self._older_than
         if not self._dry_run or before is None or item["timestamp"] >= before:
             return False
@@ -232,7 +233,7 @@ class _Pruning:
                 await self._store.delete([item["_id"] for item in some])
                 took = time.monotonic() - started
                 self._step = _next_step(len(some), took)
-                # As long as it took: whoever waits for the store meanwhile gets half of its time at least.
+                # Pause as long as the batch took: others get at least half of the store's time.
                 await asyncio.sleep(took)
             self._done.note(some)
             self._progress(self._done, self._looked_at + len(some), total)
@@ -240,12 +241,12 @@ class _Pruning:
 
 
 def _round(left: float, most: int, count: int) -> int:
-    """How many to delete before looking again: less than the average says, for the oldest may be the largest."""
+    """Number to delete before measuring again: less than the average suggests, since the oldest may be the largest."""
     return max(_SMALLEST, count // 100, int(0.7 * (left - most) / left * count))
 
 
 def _next_step(size: int, took: float) -> int:
-    """How many to delete next, so that it takes as long as it should."""
+    """Size of the next batch, so that it meets the target duration."""
     return max(_SMALLEST, min(_LARGEST, 2 * size, int(size * _STEP / max(took, 1e-6))))
 
 
