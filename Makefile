@@ -36,8 +36,11 @@ demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, a
 extras: $(VENV)/.run ## what `gemtap export parquet` and `--scrub` need besides
 	$(PINNED) -r requirements/extras.txt
 
+# The tests of a file stay in one process, since many share a server. Files keep their order: the slow ones come first.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
-	$(BIN)/python -m pytest -m "not clients and not containers and not browser"
+	$(BIN)/python -m pytest -m "not clients and not containers and not browser" $(PARALLEL)
 
 CLIENTS := google-genai-2 google-genai-3 google-generativeai langchain mitmproxy openai
 JS := tests/clients/js/node_modules
