@@ -1,1 +1,1 @@
-"""The dashboard: the JSON API and the pages that show what the store holds."""
+"""The dashboard: the JSON API and the pages over a store."""

@@ -1,4 +1,4 @@
-"""What one turn added to its thread."""
+"""The messages that one turn added to its thread, for the thread's page."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from gemtap.dashboard.conversation_view import MOST, ShownMessage, merged, shown
 from gemtap.interaction import Interaction
 
 _SHOWN: Final = 4_000
-"""Characters of a text: a thread is long, and whoever wants all of one text opens it."""
+"""Characters of a text that a thread's page shows. The interaction's page has the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """New messages of the prompt, and the answer."""
+    """The new messages of the prompt, and the answer."""
 
     messages: list[ShownMessage]
     earlier: int
-    """Messages that are left out before these, for they are many."""
+    """Number of omitted messages before the shown ones."""
 
 
 def added_of(document: Interaction) -> Added:
-    """What it added; nothing where it is no conversation."""
+    """The messages that a turn added. Empty if it is no conversation."""
     conversation = merged(document)
     if conversation is None:
         return Added([], 0)
     thread = document["thread"]
     fresh_from = first_new_for_reader(conversation, thread)
-    # What came with the turn that begins a thread is part of the thread too: no other turn shows it.
+    # The first turn of a thread shows its whole prompt, since no other turn does.
     start = fresh_from if thread is not None and thread["parent"] is not None else 0
     count = len(conversation.messages)
     first = max(start, count - MOST)

@@ -1,4 +1,4 @@
-"""The page of statistics. The range, what is counted and by what it is told apart are in the address."""
+"""The page of statistics. Its URL holds the time range, the query and the grouping."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ _BUCKETS: Final[dict[Last, Bucket]] = {
 _BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
 
 _MOST_BARS: Final = 200
-"""Buckets that a page shows, the last ones: hours of a year would be thousands."""
+"""Maximum number of buckets on a page, the latest ones: a year has thousands of hours."""
 
 _ROWS: Final = 50
-"""Rows of the table by key."""
+"""Maximum number of rows of the table by key."""
 
 _THREADS: Final = 10
 
@@ -62,23 +62,23 @@ _POLICY: Final = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
-"""plotly writes styles and pictures into the page. Nothing here shows what was recorded as HTML."""
+"""plotly inserts styles and images. This page shows no recorded content as HTML."""
 
 
 class AnalyticsQuery(BaseModel):
-    """What the page can be asked for."""
+    """Parameters of the page."""
 
     model_config = ConfigDict(extra="forbid")
 
     last: Last | None = None
-    """By default seven days, or one as long as no more is recorded."""
+    """The default is seven days, or one day while nothing older is recorded."""
     bucket: Bucket | None = None
     by: By = "model"
     q: QueryText = ""
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """`/analytics`, and plotly for it."""
+    """The routes `/analytics` and its plotly script."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/analytics")
@@ -108,14 +108,14 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         path = Path(found.origin).parent / "package_data" / "plotly.min.js" if found and found.origin else None
         if path is None or not path.is_file():
             raise HTTPException(404, "The package plotly is not installed: there are tables, but no charts.")
-        # Its address on the page has Gemtap's version, whose pins say which plotly this is.
+        # The page's URL of the script has Gemtap's version, and a version of Gemtap pins one version of plotly.
         return FileResponse(path, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     return router
 
 
 async def _enough(store: Store, now: datetime) -> Last:
-    """The range that a person wants to see who asks for none."""
+    """The range if none is given."""
     older = await store.page(Filter(until=now - timedelta(days=1)), limit=1)
     return "7d" if older.items else "24h"
 
@@ -123,13 +123,13 @@ async def _enough(store: Store, now: datetime) -> Last:
 def _asked(query: AnalyticsQuery, last: Last, now: datetime) -> Asked:
     bucket = query.bucket or _BUCKETS[last]
     length = _LENGTHS[last]
-    # Whole buckets: half of one would look like a quiet one.
+    # Whole buckets only: a partial bucket would look like a quiet one.
     since = bucket_start(now - length, bucket) if length is not None else None
     return Asked(query.q.strip(), since, now, bucket, query.by)
 
 
 async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
-    """What the page shows, counted all at once; `total` is None where there is nothing."""
+    """The template's values, counted concurrently. `total` is None if nothing matches."""
     totals, over_time, keyed, by_key, dearest = await asyncio.gather(
         store.statistics(where),
         store.statistics(where, bucket=asked.bucket),
@@ -166,7 +166,7 @@ def _row(asked: Asked, row: StatRow) -> dict[str, Any]:
 
 
 def _choices(query: AnalyticsQuery, last: Last) -> dict[str, list[dict[str, Any]]]:
-    """Links to the same page with one thing chosen otherwise."""
+    """Links to the same page with one parameter changed."""
     params = {name: value for name, value in {**query.model_dump(), "last": last}.items() if value}
 
     def links(name: str, values: dict[str, str], chosen: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
@@ -178,7 +178,7 @@ def _choices(query: AnalyticsQuery, last: Last) -> dict[str, list[dict[str, Any]
 
     bucket = query.bucket or _BUCKETS[last]
     return {
-        # Another range has another bucket that suits it.
+        # Another range has another default bucket.
         "last": links("last", _NAMES, last, ("bucket",)),
         "bucket": links("bucket", {each: each for each in get_args(Bucket)}, bucket),
         "by": links("by", {each: each.replace("_", " ") for each in _BYS}, query.by),

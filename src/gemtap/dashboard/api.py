@@ -1,4 +1,4 @@
-"""The JSON API: lists and documents as `gemtap.interaction` describes them, and the exact bytes of bodies."""
+"""The JSON API of interactions: lists, documents (see `gemtap.interaction`) and the exact bytes of bodies."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def make_router(store: Store) -> APIRouter:
         document = await store.get(known_id(id_))
         if document is None:
             raise unknown(id_)
-        # A document of 100 MB takes seconds.
+        # Encoding a document of 100 MB takes seconds.
         return json_answer(await asyncio.to_thread(lambda: encoded(to_json(document))))
 
     @router.get("/interactions/{id_}/request", responses=_OCTETS)
@@ -61,17 +61,17 @@ def make_router(store: Store) -> APIRouter:
 
 
 def known_id(word: str, what: str = "interaction") -> ObjectId:
-    """The id of a path; one that is none can be nobody's."""
+    """Parse an id from a path. Raises HTTPException (404) if it is malformed."""
     if not ObjectId.is_valid(word):
         raise unknown(word, what)
     return ObjectId(word)
 
 
 def unknown(id_: str, what: str = "interaction") -> HTTPException:
-    """There is no such interaction, or thread."""
+    """The 404 for an unknown interaction or thread."""
     return HTTPException(404, f"There is no {what} {id_[:100]}.")
 
 
 def json_answer(body: bytes) -> Response:
-    """JSON that is encoded already. Nothing that was logged is left in caches."""
+    """A response of encoded JSON that no cache may keep."""
     return Response(body, media_type="application/json", headers={"cache-control": "no-store"})

@@ -1,4 +1,4 @@
-"""What people add to an interaction: its tags, rating and note, changed from the dashboard's pages."""
+"""Tags, rating and note of an interaction, as people set them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gemtap.stores.base import Store
 
 
 class Annotations(BaseModel):
-    """What to set; what is left out stays as it is. No tags, an empty rating and an empty note take away."""
+    """The fields to set. Omitted fields stay unchanged; an empty list or text removes a value."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -22,12 +22,12 @@ class Annotations(BaseModel):
 
 
 def make_router(store: Store) -> APIRouter:
-    """`PATCH /api/interactions/ID`."""
+    """The route `PATCH /api/interactions/ID`."""
     router = APIRouter(tags=["interactions"])
 
     @router.patch("/interactions/{id_}")
     async def annotate(id_: str, given: Annotations) -> dict[str, Any]:
-        """Set tags, rating and note, and answer with what they are now."""
+        """Set tags, rating and note, and return their new values."""
         known = known_id(id_)
         if not await store.annotate(known, tags=given.tags, rating=given.rating, note=given.note):
             raise unknown(id_)

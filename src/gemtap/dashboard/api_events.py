@@ -1,4 +1,4 @@
-"""What happened to recording itself, as JSON."""
+"""Incidents of recording, as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gemtap.stores.base import Store
 
 
 def make_router(store: Store) -> APIRouter:
-    """`/api/events`."""
+    """The route `/api/events`."""
     router = APIRouter(tags=["health"])
 
     @router.get("/events")

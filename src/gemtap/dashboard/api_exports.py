@@ -1,4 +1,4 @@
-"""Exports as downloads: what the list shows with its filters, in any format, streamed as it is read."""
+"""Exports as streamed downloads, filtered like the list."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from gemtap.exporters.registry import FORMATS
 from gemtap.stores.base import Store
 
 _AT_ONCE: Final = 64 * 1024
-"""Bytes that are sent together: lines one by one would be a thousand writes for a megabyte."""
+"""Minimum bytes of one write, since single lines would need thousands of writes."""
 
 
 class ExportQuery(Conditions):
-    """What is exported: what the list shows with these, from its first page to its last, and how."""
+    """Parameters of an export: the list's conditions, and options of the format."""
 
     id: Id | None = None
-    """Of the formats that show one conversation: the thread, or an interaction of it."""
+    """Id of a thread or an interaction, for the formats that show one conversation."""
     every_turn: bool = False
     bodies: bool = False
     scrub: bool = False
-    """Take out secrets and personal data."""
+    """Whether to remove secrets and personal data."""
 
 
 _FILE: Final[dict[int | str, dict[str, Any]]] = {
@@ -37,7 +37,7 @@ _FILE: Final[dict[int | str, dict[str, Any]]] = {
 
 
 def make_router(store: Store) -> APIRouter:
-    """`/api/export/FORMAT`."""
+    """The route `/api/export/FORMAT`."""
     router = APIRouter(tags=["exports"])
 
     @router.get("/export/{name}", response_class=StreamingResponse, responses=_FILE)
@@ -55,7 +55,7 @@ def make_router(store: Store) -> APIRouter:
             raise HTTPException(422, f"{chosen.name} {needs}.")
         try:
             pieces = chosen.write(store, await _wanted(query), Report())
-            # What cannot be exported at all says so before there is any of it.
+            # A failure before the first chunk becomes an error response.
             first = await anext(pieces, None)
         except ExportError as exc:
             raise HTTPException(409, str(exc)) from exc
@@ -69,7 +69,7 @@ def make_router(store: Store) -> APIRouter:
 async def _wanted(query: ExportQuery) -> ExportOptions:
     scrub = None
     if query.scrub:
-        # It loads rules for half a second.
+        # Loading its rules takes half a second.
         from gemtap.exporters.scrub import make_scrub
 
         scrub = await asyncio.to_thread(make_scrub)
@@ -86,7 +86,7 @@ async def _joined(first: Chunk | None, pieces: AsyncIterator[Chunk]) -> AsyncIte
             if size >= _AT_ONCE:
                 yield b"".join(held)
                 held, size = [], 0
-                # Whoever records in this process, or reads a page, comes in between.
+                # Let the recorder and other requests of this process run.
                 await asyncio.sleep(0)
     if held:
         yield b"".join(held)

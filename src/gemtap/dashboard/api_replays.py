@@ -1,4 +1,4 @@
-"""A recorded request sent again, from the dashboard's pages."""
+"""Replay of a recorded request from the dashboard."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from gemtap.interaction import Json
 
 
 class Replaying(Protocol):
-    """What sends requests again, see `gemtap.replay.desk.Replays`."""
+    """Sends recorded requests again (see `gemtap.replay.desk.Replays`)."""
 
     def has_key(self, provider: str) -> bool:
-        """Whether requests to a provider can be sent at all."""
+        """Whether there is a credential for requests to this provider."""
         ...
 
     async def begin(self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any]) -> ObjectId | None:
-        """The id of the new interaction, which is under way; None where there is none to send again.
+        """Start a replay and return the id of the new interaction, or None if the original does not exist.
 
         Raises ValueError, in a sentence, where it cannot be sent.
         """
@@ -29,7 +29,7 @@ class Replaying(Protocol):
 
 
 class Changes(BaseModel):
-    """What is to be different: the model, and members of the body by their paths (`generationConfig.temperature`)."""
+    """Changes: the model, and values of the body by path (`generationConfig.temperature`)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class Changes(BaseModel):
 
 
 def make_router(replays: Replaying) -> APIRouter:
-    """`POST /api/interactions/ID/replay`."""
+    """The route `POST /api/interactions/ID/replay`."""
     router = APIRouter(tags=["interactions"])
 
     @router.post("/interactions/{id_}/replay", status_code=202)

@@ -1,4 +1,4 @@
-"""Statistics and threads as JSON."""
+"""The JSON API of statistics and threads."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _example(value: Json) -> dict[int | str, dict[str, Any]]:
 
 
 def make_router(store: Store) -> APIRouter:
-    """`/api/stats` and `/api/threads`."""
+    """The routes `/api/stats` and `/api/threads`."""
     router = APIRouter(default_response_class=Response)
 
     @router.get("/stats", tags=["statistics"], responses=_example({"rows": [_ROW]}))

@@ -1,4 +1,4 @@
-"""The dashboard as an ASGI application: pages, the JSON API and how recording goes."""
+"""The dashboard as an ASGI application: pages, JSON API and health."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from gemtap.settings import Settings
 from gemtap.stores.base import Store
 
 _SAFE_HEADERS = (
-    # What is shown was written by models and by strangers: nothing of it may run.
+    # Pages show content that models and strangers wrote. Nothing of it may run.
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -91,13 +91,13 @@ def make_dashboard(
     app.include_router(health_page.make_router(render, store, look))
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)
-    # Around the whole of it: as middleware they would miss what FastAPI answers to an error that nobody expected.
+    # They wrap the application: as middleware they would miss FastAPI's answers to unexpected errors.
     origin_check = OriginCheck((settings.host, *settings.allowed_hosts), settings.allowed_origins)
     return _SafeHeaders(HostGuard(TokenGuard(app, token), origin_check))
 
 
 class _Static(StaticFiles):
-    """Files that a browser asks about each time, for a newer Gemtap has others under the same names."""
+    """Static files that browsers revalidate, since each version of Gemtap serves other files under the same names."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         response = super().file_response(*args, **kwargs)
@@ -106,7 +106,7 @@ class _Static(StaticFiles):
 
 
 class _SafeHeaders:
-    """Adds the headers that keep what is shown from doing anything; an answer may have its own in their place."""
+    """Adds security headers to every response that does not set its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Charts of statistics: as numbers, each of which is a link to the interactions that it was counted from.
+"""Charts of statistics, as numbers that each link to the interactions behind them.
 
 A page shows them as tables; its script draws what stands in the tables, and nothing else.
 """
@@ -16,43 +16,43 @@ from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.tallying import bucket_start
 
 SHOWN_KEYS: Final = 7
-"""Keys with a colour of their own; all others are one."""
+"""Number of keys with a colour of their own. All other keys share one series."""
 
 Unit = Literal["requests", "tokens", "dollars", "milliseconds", "percent"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a page of statistics shows, and how its links say so."""
+    """The selection that a page of statistics shows, and the links into the list."""
 
     query: str
-    """In the query language, as it was asked; without the time."""
+    """The query without its time range."""
     since: datetime | None
     until: datetime
     bucket: Bucket
     by: By
 
     def listed(self, *conditions: str, since: datetime | None = None, until: datetime | None = None) -> str:
-        """Where the interactions are listed: those that were asked for, and of them those to which this applies."""
+        """Link to the list of the selected interactions that match further conditions."""
         start = since or self.since
         times = [f"since:{iso(start)}"] if start is not None else []
         times += [f"until:{iso(until)}"] if until is not None else []
         return "/?" + urlencode({"q": " ".join(filter(None, [self.query, *conditions, *times]))})
 
     def in_bucket(self, start: datetime, *conditions: str) -> str:
-        """The same, of one bucket."""
+        """Link to the list of one bucket."""
         return self.listed(*conditions, since=start, until=after(start, self.bucket))
 
 
 def after(start: datetime, bucket: Bucket) -> datetime:
-    """Where the next bucket begins."""
+    """The start of the next bucket."""
     length = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-    # The next month begins within 31 days of the first.
+    # A month has at most 31 days.
     return bucket_start(start + length.get(bucket, timedelta(days=31)), bucket)
 
 
 def condition(field: str, value: str | None) -> str:
-    """The value, in the query language; having none, where it is None."""
+    """A condition of the query language: the field has this value, or no value if it is None."""
     if value is None:
         return f"-{field}:*"
     return f"{field}:{_quoted(value)}"
@@ -64,7 +64,7 @@ def _quoted(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A number and the list behind it."""
+    """A number, and the link to the interactions behind it."""
 
     value: float | None
     href: str
@@ -72,23 +72,23 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The marks of one kind, in the order of the plot's buckets."""
+    """The marks of one series, in the order of the chart's buckets."""
 
     name: str
     colour: str
-    """Of the sheet's classes: `t-cached`, `k-1`."""
+    """A class of the style sheet, such as `t-cached` or `k-1`."""
     marks: tuple[Mark, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart."""
+    """One chart."""
 
     title: str
     kind: Literal["bars", "lines"]
     unit: Unit
     starts: tuple[datetime, ...]
-    """Of the buckets in which there was anything."""
+    """Start of each bucket that has data."""
     series: tuple[Series, ...]
 
 
@@ -115,7 +115,7 @@ CONTEXT_SERIES: Final[tuple[tuple[Literal["system", "tools", "media", "results",
 def charts_of(
     asked: Asked, over_time: Sequence[StatRow], by_key: Sequence[StatRow], keys: Sequence[str | None]
 ) -> list[Chart]:
-    """All charts of a page: `over_time` has a row a bucket, `by_key` a row for each key in it, `keys` the most used."""
+    """All charts of a page. `over_time` has a row per bucket, `by_key` a row per bucket and key; `keys`: the top ones."""
     starts = tuple(row["bucket"] for row in over_time if row["bucket"] is not None)
     return [
         Chart("Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, _requests)),
@@ -158,7 +158,7 @@ def _by_key(
         for number, key in enumerate(keys, 1)
     ]
     if others:
-        # Who has none of these values: without a value at all there is nothing to be told apart by.
+        # The condition excludes the other keys. A missing value needs its own condition.
         none_of_these = [f"-{condition(asked.by, key)}" if key is not None else f"{asked.by}:*" for key in keys]
         marks = tuple(Mark(others.get(start, 0), asked.in_bucket(start, *none_of_these)) for start in starts)
         series.append(Series("others", "k-others", marks))
@@ -166,7 +166,7 @@ def _by_key(
 
 
 def name_of(key: str | None) -> str:
-    """A key for people."""
+    """The key as it is shown."""
     return "none" if key is None else key
 
 
@@ -201,7 +201,7 @@ def _latency(asked: Asked, rows: Sequence[StatRow], field: Literal["duration", "
         for at, row in _bucketed(rows):
             values = row["duration_ms"] if field == "duration" else row["first_byte_ms"]
             value = {"p50": values["p50"], "p95": values["p95"], "p99": values["p99"]}[name]
-            # Behind a percentile are those that took as long, or longer.
+            # A percentile links to the interactions that took at least as long.
             slow = () if value is None else (f"{field}:>={int(value)}ms",)
             marks.append(Mark(value, asked.in_bucket(at, *slow)))
         series.append(Series(name, colour, tuple(marks)))
@@ -214,7 +214,7 @@ def _cache_share(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
 
 
 def cache_share(row: StatRow) -> float | None:
-    """Percent of the input tokens."""
+    """Share of cached input tokens, in percent."""
     tokens = row["tokens"]
     return round(100 * tokens["cached"] / tokens["input"], 1) if tokens["input"] else None
 

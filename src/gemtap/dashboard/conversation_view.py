@@ -1,4 +1,4 @@
-"""A conversation as a page shows it: what this turn added, calls with their results, and how much there is of it."""
+"""A conversation as pages show it: new messages marked, calls beside their results, long texts shortened."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
 
 SHOWN: Final = 12_000
-"""Characters of a part that a page shows at first. The rest is loaded when it is asked for."""
+"""Characters of a part that a page shows at first. The rest is loaded on request."""
 
 MOST: Final = 40
-"""Messages that a page shows at first."""
+"""Number of messages that a page shows at first."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPart:
-    """One part in its place, `number` being `MESSAGE-PART`: how the page and its links call it."""
+    """One part of a message. `number` is `MESSAGE-PART`, its name in links."""
 
     kind: str
     number: str
     part: Part
     cut: int
-    """Characters that are left out."""
+    """Number of omitted characters."""
     call: Call | None = None
-    """Of a result that does not stand with its call: the call."""
+    """The call of a result that is not shown beside it."""
     result: ShownPart | None = None
-    """Of a call whose result follows: the result."""
+    """The result of a call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownMessage:
-    """One message in its place."""
+    """One message with its number."""
 
     number: int
     role: str
@@ -45,7 +45,7 @@ class ShownMessage:
 
 
 def merged(document: Interaction) -> Conversation | None:
-    """The conversation as it is read: what the model says or thinks in a row is one, however the stream was cut.
+    """The conversation with consecutive texts and thoughts of the model joined, however the stream was cut.
 
     Clients that send an answer again often send it in the pieces in which it came.
     """
@@ -78,12 +78,12 @@ def _joined(message: Message) -> Message:
 def shown_messages(
     conversation: Conversation, first: int, last: int, fresh_from: int, *, fresh: int = SHOWN, resent: int = SHOWN
 ) -> list[ShownMessage]:
-    """The messages from one number up to another, each result with its call where both are among them.
+    """The messages from `first` up to `last`, with results beside their calls if both are in this range.
 
     `fresh` and `resent`: characters that are shown of a text that is new, and of one that was sent again.
     """
     pairs = paired(conversation.messages)
-    # A result that this turn brought stands as new, not with the call of a turn before.
+    # A new result is shown as new, not beside a call of an earlier turn.
     nested = {
         result: call for result, call in pairs.items() if call[0] >= first and not call[0] < fresh_from <= result[0]
     }
@@ -95,7 +95,7 @@ def shown_messages(
             place = number, index
             call = pairs.get(place)
             if place in nested:
-                continue  # it stands with its call
+                continue  # shown beside its call
             shown = shorten(part, place, longest)
             asked = _part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
@@ -110,7 +110,7 @@ def shown_messages(
 
 
 def shorten(part: Part, place: tuple[int, int], longest: int = SHOWN) -> ShownPart:
-    """The part as far as it is shown at first."""
+    """The part, shortened to `longest` characters."""
     cut = 0
     match part:
         case Text(text) | Thought(text) if len(text) > longest:
@@ -120,7 +120,7 @@ def shorten(part: Part, place: tuple[int, int], longest: int = SHOWN) -> ShownPa
 
 
 def paired(messages: Sequence[Message]) -> dict[tuple[int, int], tuple[int, int]]:
-    """The place of each result's call: by the id they share, else the first of that name that is still open."""
+    """The call of each result: the one with its id, else the first unanswered call of its name."""
     pairs: dict[tuple[int, int], tuple[int, int]] = {}
     waiting: list[tuple[tuple[int, int], Call]] = []
     for place, part in _parts(messages):
@@ -151,7 +151,7 @@ def _part_at(conversation: Conversation, place: tuple[int, int]) -> Part:
 
 
 def part_of(conversation: Conversation, number: str) -> Part | None:
-    """The part that `MESSAGE-PART` names."""
+    """The part with the number `MESSAGE-PART`, or None."""
     message, _, index = number.partition("-")
     try:
         return _part_at(conversation, (int(message), int(index))) if int(message) >= 0 <= int(index) else None
@@ -166,13 +166,13 @@ class Field:
     name: str
     value: Json
     text: bool
-    """Whether it is a text of its own, which would read badly in JSON."""
+    """Whether the value is a long text, which reads badly as JSON."""
     language: str
-    """Of the text, where a path beside it tells."""
+    """Language of the text, if a file name beside it reveals it."""
 
 
 def fields_of(value: Json, call: Call | None = None) -> list[Field]:
-    """The members of a value that has long texts in it; none of any other, which is best read as JSON.
+    """The members of an object with long texts. Empty for any other value, which is shown as JSON.
 
     Of a result the `call` tells which file its text came from.
     """
@@ -185,7 +185,7 @@ def fields_of(value: Json, call: Call | None = None) -> list[Field]:
 
 
 _PATHS: Final = ("path", "file_path", "filePath", "filename", "file", "absolute_path", "target_file")
-"""What agents' tools call the file that a text goes into or comes from."""
+"""Names that agents' tools use for the path of a file."""
 
 _MOST_FIELDS: Final = 30
 
@@ -197,11 +197,11 @@ INLINE_TYPES: Final = frozenset(
         *("audio/webm", "video/mp4", "video/webm", "video/ogg", "application/pdf"),
     }
 )
-"""What a browser shows and never runs. SVG is not among them: it can hold scripts."""
+"""Types that a browser shows without running anything. SVG is excluded, since it can hold scripts."""
 
 
 def media_kind(media: Media) -> str:
-    """How a medium is shown: `image`, `audio`, `video`, `pdf`, or `file`, which is only told of."""
+    """How a medium is shown: `image`, `audio`, `video`, `pdf`, or `file` if it is only mentioned."""
     kind = media.mime_type.lower().partition(";")[0].strip()
     if media.base64 is None:
         return "file"

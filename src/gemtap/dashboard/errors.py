@@ -1,4 +1,4 @@
-"""What goes wrong, in one sentence: as JSON to programs, as a page to people."""
+"""Errors in one sentence: JSON for programs, a page for people."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from gemtap.stores.annotations import BadAnnotation
 from gemtap.stores.base import BadCursor, StoreError
 
 _FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
-"""What answers in JSON. People come to everything else."""
+"""Paths that answer in JSON. All others answer with pages."""
 
 
 def error(status: int, message: str) -> JSONResponse:
-    """An error as the API words it: `{"error": {"message": ...}}`."""
+    """An error of the JSON API: `{"error": {"message": ...}}`."""
     return JSONResponse({"error": {"message": message}}, status, headers={"cache-control": "no-store"})
 
 
 def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
-    """Let the application answer every error so."""
+    """Install the error handlers."""
 
     async def answer(request: Request, exc: Exception) -> Response:
         status, message = _describe(exc)
         if request.url.path.startswith(_FOR_PROGRAMS):
             return error(status, message)
-        # Whoever made a mistake in a query mends it where it was made.
+        # A mistake in a query is shown on the page with its search field, where it can be corrected.
         context: dict[str, Any] = {"message": message, "query": request.query_params.get("q", ""), "kept": {}}
-        # Whatever is wrong with it is perhaps what this page is about.
+        # The store may be the cause of the error.
         with contextlib.suppress(Exception):
             context["health"] = await look()
         return await render(request, "error.html", context, status=status)

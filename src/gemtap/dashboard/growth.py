@@ -1,4 +1,4 @@
-"""How a thread grew, turn by turn: context, cost and time, as small columns that the server draws."""
+"""Context, cost and duration of a thread by turn, as column charts that the server draws."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Final
 from gemtap.dashboard.turns import Turn
 
 _WIDEST: Final = 3.0
-"""Percent: a thread of three turns has no need of columns like doors."""
+"""Maximum width of a column in percent, for threads of few turns."""
 
 _GAP: Final = 0.15
-"""Of a column's place."""
+"""Width of a column as a share of its slot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a column, in percent of the chart's height, from its top."""
+    """A segment of a column, in percent of the chart's height from its top."""
 
     kind: str
     y: float
@@ -26,7 +26,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What one turn took."""
+    """The column of one turn."""
 
     turn: Turn
     x: float
@@ -37,19 +37,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Columns for all turns, and the value that a column as tall as the chart has."""
+    """The columns of all turns, and the value at the chart's full height."""
 
     title: str
     unit: str
-    """`tokens`, `dollars` or `milliseconds`."""
+    """The unit: `tokens`, `dollars` or `milliseconds`."""
     top: float
     columns: tuple[Column, ...]
     kinds: tuple[tuple[str, str], ...]
-    """What the pieces' kinds are called."""
+    """Labels of the segments' kinds."""
 
 
 def charts_of(turns: Sequence[Turn]) -> list[Chart]:
-    """The charts that have something to show."""
+    """The charts that have data."""
     charts = [
         _chart("Context", "tokens", turns, _context, (("cached", "cached"), ("input", "new input"))),
         _chart("Cost", "dollars", turns, _cost, (("cost", "cost"),)),

@@ -1,4 +1,4 @@
-"""Who may speak to the dashboard: browsers that were led here by a name of this machine, and pages of its own."""
+"""Access to the dashboard: requests for a name of this machine, and from pages of its own origin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gemtap.origin_check import OriginCheck, is_same_origin
 
 
 class HostGuard:
-    """Refuses requests under a foreign name, and those of other pages: see `gemtap.origin_check`.
+    """Refuses requests for a foreign host name and from foreign pages (see `gemtap.origin_check`).
 
     Unlike the proxy, the dashboard is called by no page but its own: another page of this machine has no business
     with what is recorded.

@@ -1,4 +1,4 @@
-"""How recording goes, for people and for those who watch over processes."""
+"""Health of recording, for pages and for process supervisors."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ _PING_TIMEOUT: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of recording."""
+    """State of recording."""
 
     store: str
     """The store's address, without its password."""
     store_error: str | None
-    """Why it cannot be reached."""
+    """Why the store is unavailable, or None."""
     backlog: int
-    """Captures that wait in the spool."""
+    """Number of captures that wait in the spool."""
     oldest: datetime | None
-    """When the exchange of the oldest began."""
+    """Start time of the oldest waiting exchange."""
     failed: int
-    """Captures that can never be stored."""
+    """Number of captures that can never be stored."""
     recording_error: str | None
     recorded: int
-    """Since the desk started."""
+    """Number since the desk started."""
     full: str | None
-    """Why the proxy captures nothing now: a limit of the spool is reached."""
+    """Why the proxy captures nothing now, such as a limit of the spool, or None."""
     lost: int
-    """Exchanges that went unrecorded of late."""
+    """Number of exchanges that were recently not recorded."""
 
     @property
     def ok(self) -> bool:
-        """Whether what is forwarded is captured, and what is captured is recorded."""
+        """Whether exchanges are captured and captures are recorded."""
         return self.error is None
 
     @property
     def error(self) -> str | None:
-        """Why not."""
+        """Why recording fails."""
         full = f"The proxy captures nothing: {self.full}." if self.full is not None else None
         return full or self.recording_error or self.store_error
 
     def as_json(self) -> dict[str, Any]:
-        """As `/readyz` gives it."""
+        """The JSON of `/readyz`."""
         return {
             "status": "ok" if self.ok else "degraded",
             "backlog": self.backlog,
@@ -69,7 +69,7 @@ class Health:
 
 
 async def look(store: Store, spool: Spool, progress: Progress) -> Health:
-    """The state now."""
+    """The current state."""
     store_error = None
     try:
         async with asyncio.timeout(_PING_TIMEOUT):
@@ -93,7 +93,7 @@ async def look(store: Store, spool: Spool, progress: Progress) -> Health:
 
 
 def make_router(store: Store, spool: Spool, progress: Progress) -> APIRouter:
-    """`/healthz`: the process answers. `/readyz`: what is captured is recorded."""
+    """The routes `/healthz` (the process answers) and `/readyz` (captures are recorded)."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz")

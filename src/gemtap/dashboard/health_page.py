@@ -1,4 +1,4 @@
-"""The page of how recording goes: loud where something is not recorded, with what happened to it before."""
+"""The health page: current problems of recording, earlier incidents, sizes and versions."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from gemtap.stores.base import Filter, Space, Store, StoreError
 _INCIDENTS: Final = 100
 
 _ERRORS: Final = 5
-"""Exchanges that went wrong, the last ones."""
+"""Number of recent failures on the page."""
 
 _DAYS: Final = 14
-"""Over which growth is shown."""
+"""Number of days in the chart of growth."""
 
 _PATIENCE: Final = 3.0
-"""Seconds for what a store that is away will not tell."""
+"""Seconds to wait for a store that may be unavailable."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What was recorded on one day, beside the busiest."""
+    """Interactions of one day, relative to the busiest day."""
 
     date: datetime
     requests: int
@@ -43,27 +43,27 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How large the store is, and how fast it gets larger."""
+    """Size and growth of the store."""
 
     space: Space
     interactions: int
     days: list[Day]
-    """The last days, today at the end."""
+    """The latest days, ending today."""
 
     @property
     def each(self) -> float:
-        """Bytes that an interaction takes up, on average."""
+        """Average bytes per interaction."""
         return self.space.used / self.interactions if self.interactions else 0.0
 
     @property
     def a_day(self) -> float:
-        """Bytes a day: the mean of the whole days on which anything was recorded, at the size of all until now."""
+        """Bytes per day: the mean over complete days with recordings, at the average size of an interaction."""
         busy = [day.requests for day in self.days[:-1] if day.requests] or [self.days[-1].requests]
         return self.each * sum(busy) / len(busy)
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """`/health`."""
+    """The route `/health`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/health")
@@ -104,7 +104,7 @@ async def _growth(store: Store) -> Growth:
 
 
 def _versions(store: Store) -> dict[str, str]:
-    """What runs, beside Gemtap itself."""
+    """Versions of the main libraries."""
     versions = {"Python": platform.python_version()}
     if store.description.startswith("sqlite"):
         versions["SQLite"] = sqlite3.sqlite_version

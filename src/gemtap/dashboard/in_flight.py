@@ -1,4 +1,4 @@
-"""Exchanges in flight: what the open captures in the spool hold so far. They are only read, never touched."""
+"""Exchanges in flight, read from the open captures in the spool, which are never modified."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from gemtap.conversation.model import Text, Thought
 from gemtap.interaction import Interaction, Json, iso
 
 ReadCapture = Callable[[bytes, ObjectId], Interaction]
-"""The document of a capture, whole or not. Raises an exception where there is none in it."""
+"""Reads the document of a complete or partial capture. Raises an exception if it holds none."""
 
 _MOST: Final = 30
-"""Exchanges that are followed, the newest: with more of them nobody reads along."""
+"""Number of exchanges that are followed, the newest ones."""
 
 _LARGEST: Final = 8 * 1024 * 1024
-"""Bytes of a capture after which its text no longer grows on the page: it would be read over and over."""
+"""Bytes of a capture that are read. The text of a larger one stops growing, since each look parses it again."""
 
 _EVERY: Final = 0.25
 
 _TAIL: Final = 400
-"""Characters of the answer that a list shows: its end, which is where it grows."""
+"""Characters of the end of the answer that a list shows."""
 
 _log = logging.getLogger(__name__)
 
 
 class InFlight:
-    """The exchanges under way, each read on from where it was left at the last look."""
+    """The exchanges in flight. Each look reads what was appended since the last one."""
 
     def __init__(self, spool: Spool, read: ReadCapture, every: float = _EVERY) -> None:
-        """`every`: seconds for which a look is good, however many pages are open."""
+        """`every`: seconds between two looks, however many pages are open."""
         self._every = every
         self._spool = spool
         self._read = read
@@ -47,7 +47,7 @@ class InFlight:
         self._lock = asyncio.Lock()
 
     async def look(self) -> list[dict[str, Json]]:
-        """What lists show of each, newest first."""
+        """A summary of each exchange for lists, newest first."""
         async with self._lock:
             if time.monotonic() - self._looked_at > self._every:
                 await asyncio.to_thread(self._look)
@@ -55,7 +55,7 @@ class InFlight:
             return [each.summary for each in self._open.values() if each.summary]
 
     async def document(self, id_: ObjectId) -> Interaction | None:
-        """The document as far as it has come; None where no such exchange is under way."""
+        """The partial document of an exchange, or None if it is not in flight."""
         await self.look()
         async with self._lock:
             found = self._open.get(id_)
@@ -64,7 +64,7 @@ class InFlight:
     def _look(self) -> None:
         try:
             paths = {id_: path for path in self._spool.open.glob(f"*/*{SUFFIX}") if (id_ := capture_id(path))}
-        except FileNotFoundError:  # a tap has just ended, and its folder with it
+        except FileNotFoundError:  # a tap ended and removed its folder
             paths = {}
         newest = sorted(paths, reverse=True)[:_MOST]
         self._open = {id_: self._open.get(id_) or _OpenCapture(paths[id_], id_) for id_ in newest}
@@ -72,9 +72,9 @@ class InFlight:
             try:
                 each.follow(self._read)
             except FileNotFoundError:
-                continue  # it has ended
+                continue  # the exchange ended
             except Exception:
-                # What cannot be read while it is under way is told of when it is recorded.
+                # The recorder reports a capture that cannot be read.
                 _log.debug("%s cannot be read yet", each.path, exc_info=True)
 
 
@@ -96,7 +96,7 @@ class _OpenCapture:
         self._bytes = 0
 
     def follow(self, read: ReadCapture) -> None:
-        """Read what has been added, and sum it up. Raises FileNotFoundError."""
+        """Read appended events and update the summary. Raises FileNotFoundError."""
         asked = len(self._asked)
         self._take_in()
         if self._head and (not self.summary or len(self._asked) > asked):
@@ -104,7 +104,7 @@ class _OpenCapture:
         if self._answered:
             answer = read(self._head + self._answered, self._id)
             assert answer["response"] is not None
-            # A new one: who has been given the last one compares the two.
+            # A new dictionary, since callers compare it with the previous one.
             self.summary = self.summary | {
                 "status": answer["response"]["status"],
                 "text": _end_of_answer(answer),
@@ -112,11 +112,11 @@ class _OpenCapture:
             }
 
     def document(self, read: ReadCapture) -> Interaction:
-        """The whole of it, so far."""
+        """The partial document."""
         return read(self._head + self._asked + self._answered, self._id)
 
     def _take_in(self) -> None:
-        """Sort the events that are new."""
+        """Read the appended events."""
         with self.path.open("rb") as file:
             file.seek(self._offset)
             added = file.read(_LARGEST - self._offset)
@@ -160,5 +160,5 @@ def _end_of_answer(document: Interaction) -> str:
     if said is None or said.role != "model":
         return ""
     text = "".join(part.text for part in said.parts if isinstance(part, Text | Thought))
-    # Paragraphs would leave nothing but their gap in two lines.
+    # A blank line would fill the two lines of the row.
     return " ".join(text[-2 * _TAIL :].split())[-_TAIL:]

@@ -1,4 +1,4 @@
-"""Small pictures drawn by the server, as the numbers that an SVG element takes: bars of tokens, a waterfall of time."""
+"""Inline charts as numbers for SVG elements: bars of tokens, and a waterfall of time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any, Final
 from gemtap.interaction import ChunkTimes, Context, Tokens
 
 _COLUMNS: Final = 160
-"""Columns in which the chunks of an answer are drawn: of thousands each would be thinner than a pixel."""
+"""Number of columns for the chunks of an answer, since thousands of chunks would be thinner than a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A piece of a bar: where it begins and how wide it is, in percent."""
+    """A segment of a bar: its start and width in percent."""
 
     kind: str
-    """A class of the sheet, which gives it its colour."""
+    """A class of the style sheet, which sets the colour."""
     label: str
     x: float
     width: float
@@ -25,7 +25,7 @@ class Band:
 
 
 def token_bands(tokens: Tokens) -> list[Band]:
-    """What was read from the cache, sent anew, thought and answered, as one bar."""
+    """Cached input, new input, tool use, reasoning and output tokens as one bar."""
     given, cached = tokens["input"] or 0, tokens["cached"] or 0
     parts = [
         ("t-cached", "cached", min(cached, given)),
@@ -38,7 +38,7 @@ def token_bands(tokens: Tokens) -> list[Band]:
 
 
 def context_bands(context: Context | None) -> list[Band]:
-    """Where the input tokens come from, as one bar."""
+    """The sources of the input tokens as one bar."""
     if context is None:
         return []
     return _bands(
@@ -66,7 +66,7 @@ def _bands(parts: Sequence[tuple[str, str, int]]) -> list[Band]:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What of an answer arrived in one slice of time; in percent."""
+    """Bytes that arrived in one slice of time, in percent."""
 
     x: float
     width: float
@@ -75,7 +75,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """The time of an exchange, in percent of its whole."""
+    """The phases of an exchange, in percent of its duration."""
 
     first_byte: float
     first_token: float
@@ -84,7 +84,7 @@ class Waterfall:
 
 
 def waterfall(duration: float | None, timing: dict[str, Any], chunks: ChunkTimes | None) -> Waterfall | None:
-    """The picture of its time; None where nothing was sent or nothing came back."""
+    """The waterfall of an exchange, or None if nothing was sent or nothing arrived."""
     if not duration or timing["first_byte_ms"] is None:
         return None
 
@@ -106,7 +106,7 @@ def _columns(chunks: ChunkTimes | None, duration: float) -> list[Column]:
     tallest = max(sums.values()) or 1
     width = 100 / _COLUMNS
     return [
-        # However small a chunk is, that it came must be seen.
+        # Even the smallest chunk must be visible.
         Column(round(slot * width, 2), round(width * 0.7, 2), round(max(100 * size / tallest, 12), 1))
         for slot, size in sorted(sums.items())
     ]

@@ -1,4 +1,4 @@
-"""`/api/live`: what is recorded, what is under way and how recording goes, as server-sent events."""
+"""Server-sent events of `/api/live`: new interactions, exchanges in flight and health."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from gemtap.stores.base import Store, StoreUnavailable
 from gemtap.stores.following import Follower
 
 _EVERY: Final = 0.3
-"""Seconds between two looks."""
+"""Seconds between two polls of the store and the spool."""
 
 _HEALTH_EVERY: Final = 3.0
 
 
 def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
-    """`/api/live`."""
+    """The route `/api/live`."""
     router = APIRouter(tags=["interactions"])
 
     @router.get("/live", response_class=EventSourceResponse)
     async def live() -> AsyncIterator[ServerSentEvent]:
-        """Events until the reader leaves.
+        """Yields events until the reader disconnects.
 
         `interaction`: a list item, as soon as it is recorded. `inflight`: every exchange under way, whenever one of
         them has changed. `health`: what `/readyz` says, whenever that has changed.
@@ -45,7 +45,7 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
                 async for item in follower.look():
                     yield ServerSentEvent(event="interaction", data=to_json(item))
             except StoreUnavailable:
-                pass  # `health` tells of it
+                pass  # the `health` event reports it
             inflight = await in_flight.look()
             if told.get("inflight") != inflight:
                 told["inflight"] = inflight
@@ -62,7 +62,7 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
 
 
 def _lasting(state: dict[str, Any]) -> dict[str, Any]:
-    """What is worth telling: the clock goes on by itself, and what is recorded is told of anyhow."""
+    """The fields that trigger an event, without times and counters that change all the time."""
     return {name: value for name, value in state.items() if name not in ("oldest_age_s", "recorded", "backlog")} | {
         "behind": state.get("backlog", 0) > 0
     }

@@ -1,4 +1,4 @@
-"""The pages: the list of interactions, and how to point a client here. Readable without JavaScript."""
+"""The pages of the list, the search syntax and client setup. They work without JavaScript."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from gemtap.stores.fields import FIELDS
 from gemtap.stores.filter import TEXT, Says
 
 _PATIENCE: Final = 2.0
-"""Seconds for who has been seen: the instructions are there without it."""
+"""Seconds to wait for the last request of each client. The setup page works without it."""
 
 _LOOKED_AT: Final = 20
-"""Interactions of a client that are looked at: one that calls two providers is told apart by them."""
+"""Number of interactions of a client that are examined, since a client may call two providers."""
 
 _NO_FILTERS: Final = ("limit", "cursor")
 
 
 def make_router(render: Render, settings: Settings, store: Store, in_flight: InFlight, look: Look) -> APIRouter:
-    """`/`, `/rows`, `/queries` and `/setup`."""
+    """The routes `/`, `/rows`, `/queries` and `/setup`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
@@ -61,12 +61,12 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
 
     @router.get("/rows")
     async def rows(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
-        """The list alone, for a page that is open already."""
+        """The rows alone, for an open page."""
         return await render(request, "list.html", await listed(request, query))
 
     @router.get("/queries")
     async def queries(request: Request) -> HTMLResponse:
-        """What can be written into the search."""
+        """The search syntax."""
         return await render(
             request, "queries.html", {"fields": FIELDS, "query": "", "kept": {}, "health": await look()}
         )
@@ -89,7 +89,7 @@ def _query(params: dict[str, Any]) -> str:
 
 
 def _to_words(where: Filter) -> str:
-    """The fragment by which browsers go to the words that a search is for, and mark them; empty where it has none.
+    """The URL fragment by which browsers scroll to the search words and highlight them. Empty without words.
 
     https://wicg.github.io/scroll-to-text-fragment/
     """
@@ -99,7 +99,7 @@ def _to_words(where: Filter) -> str:
 
 
 def _chips(params: QueryParams) -> list[dict[str, str]]:
-    """The filters in force, each with the list that is shown without it."""
+    """The active filters, each with a link to the list without it."""
     return [
         {
             "name": name,
@@ -112,7 +112,7 @@ def _chips(params: QueryParams) -> list[dict[str, str]]:
 
 
 def _kept(params: QueryParams) -> dict[str, str]:
-    """What a search leaves as it is."""
+    """Parameters that a new search keeps."""
     return _without(params, "q", "cursor")
 
 
@@ -121,8 +121,8 @@ def _without(params: QueryParams, *names: str) -> dict[str, str]:
 
 
 async def _seen(store: Store) -> dict[str, dict[str, Any]]:
-    """Of each client whose requests have arrived the last one."""
-    # Name by name, each found in an index however many others there are.
+    """The last interaction of each known client."""
+    # One indexed query per client, whatever the size of the store.
     names = sorted({name for client in CLIENTS.values() for name in client.called})
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -1,4 +1,4 @@
-"""The page of one interaction, and what it loads when something on it is opened."""
+"""The page of one interaction, and the fragments that it loads on demand."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store
 
 _LONGEST_PART: Final = 2_000_000
-"""Characters of one message that a page shows when asked for all of it."""
+"""Maximum characters of a message that a page shows."""
 
 _MEDIA_HEADERS: Final = {
     "cache-control": "no-store",
-    # A page of this origin may show a PDF in itself; nobody else may.
+    # Only pages of this origin may embed a PDF.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
 }
 
 _REMINDER: Final = 1_200
-"""Characters of a text that was sent again, of which the page shows a little: what the new ones are about."""
+"""Characters of a resent text, shown as context for the new messages."""
 
 _TURNS_SEARCHED: Final = 100
-"""Turns of the thread among which the next one is looked for."""
+"""Number of turns that are searched for the next one."""
 
 
 def make_router(
     render: Render, settings: Settings, store: Store, in_flight: InFlight, look: Look, replays: Replaying | None
 ) -> APIRouter:
-    """`/interactions/ID` and what is below it."""
+    """The routes under `/interactions/ID`."""
     router = APIRouter(prefix="/interactions/{id_}", include_in_schema=False, default_response_class=HTMLResponse)
 
     async def document_of(id_: str) -> Interaction:
@@ -68,7 +68,7 @@ def make_router(
         return await render(request, "interaction.html", context)
 
     async def following(document: Interaction) -> str | None:
-        """The turn after this one."""
+        """Redirect to the next turn of the thread."""
         thread = document["thread"]
         if thread is None:
             return None
@@ -78,7 +78,7 @@ def make_router(
 
     @router.get("/messages")
     async def messages(request: Request, id_: str, before: Annotated[int, Query(ge=0)]) -> HTMLResponse:
-        """The messages before one of them."""
+        """The messages before a given one."""
         document = await document_of(id_)
         conversation = _merged(document)
         last = min(before, len(conversation.messages))
@@ -95,7 +95,7 @@ def make_router(
 
     @router.get("/added")
     async def added(request: Request, id_: str) -> HTMLResponse:
-        """What this turn added to its thread."""
+        """The messages that this turn added to its thread."""
         document = await document_of(id_)
         context = {
             "document": to_json(summary(document)),
@@ -106,7 +106,7 @@ def make_router(
 
     @router.get("/parts/{number}")
     async def part(request: Request, id_: str, number: str) -> HTMLResponse:
-        """All of a text that was cut."""
+        """The whole text of a shortened part."""
         said = conversation_view.part_of(_merged(await document_of(id_)), number)
         if not isinstance(said, Text | Thought):
             raise HTTPException(404, "There is no such text in this interaction.")
@@ -116,7 +116,7 @@ def make_router(
 
     @router.get("/media/{number}")
     async def media(id_: str, number: str) -> Response:
-        """The bytes of an image, a sound or a document that stands in a message."""
+        """The bytes of an image, a sound or a document in a message."""
         found = conversation_view.part_of(_merged(await document_of(id_)), number)
         if not isinstance(found, Media) or found.base64 is None:
             raise HTTPException(404, "There is no such medium in this interaction.")
@@ -143,7 +143,7 @@ def make_router(
 
 
 _URL_SAFE: Final = str.maketrans("-_", "+/")
-"""Both alphabets of Base64 come up."""
+"""APIs use both alphabets of Base64."""
 
 
 def _merged(document: Interaction) -> Conversation:
@@ -154,7 +154,7 @@ def _merged(document: Interaction) -> Conversation:
 
 
 def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
-    """What the page shows. Of a conversation no body is: the messages are."""
+    """The values of the page's template: the messages of a conversation, or the bodies of any other exchange."""
     conversation = conversation_view.merged(document)
     shown = to_json(summary(document) if conversation is not None else document)
     response = document["response"]
@@ -177,7 +177,7 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
     if conversation is not None:
         count = len(conversation.messages)
         fresh_from = first_new_for_reader(conversation, document["thread"])
-        # What this turn added, and before it a little of what it is about.
+        # The new messages, after a few earlier ones for context.
         first = max(0, min(fresh_from, count - 1) - 2, count - conversation_view.MOST)
         context |= {
             "first": first,
@@ -188,6 +188,6 @@ def _context(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
 
 
 def _binary_sides(document: Interaction) -> list[str]:
-    """The sides whose body is bytes: `to_json` turns these into base64, which nobody can read."""
+    """The sides whose body is binary, which `to_json` encodes as base64."""
     bodies = {"request": document["request"], "response": document["response"]}
     return [side for side, part in bodies.items() if part is not None and isinstance(part["body"], bytes)]

@@ -1,4 +1,4 @@
-"""A recorded request as a program that sends it again, through the proxy, with a key of one's own."""
+"""A recorded request as code that sends it again through the proxy, with the reader's own key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from gemtap.interaction import Interaction
 
 _LONGEST: Final = 6_000
-"""Characters of a body that stand in the snippet itself; a longer one is fetched from the dashboard first."""
+"""Maximum characters of a body inside the snippet. Longer bodies are downloaded from the dashboard first."""
 
 _KEPT_HEADERS: Final[tuple[str, ...]] = ("content-type", "x-goog-user-project", "openai-beta", "anthropic-version")
 
@@ -19,7 +19,7 @@ _REDACTED: Final = "[redacted:"
 
 
 def snippets_of(document: Interaction, tap: str, desk: str) -> dict[str, str]:
-    """By language; none for what is more than a request with a text, such as a WebSocket or an upload of a file."""
+    """Snippets by language. Empty for WebSocket sessions and file uploads."""
     request = document["request"]
     body = request["body"]
     if "upgrade" in request["headers"] or isinstance(body, bytes) or "body_truncated" in request:
@@ -41,10 +41,10 @@ class _Asked:
     url: str
     headers: dict[str, str]
     key: str
-    """The header that the key belongs in."""
+    """The header that holds the key."""
     text: str | None
     source: str
-    """Where the dashboard has the body."""
+    """The dashboard's URL of the body."""
 
     @property
     def is_long(self) -> bool:
@@ -65,7 +65,7 @@ def _curl(asked: _Asked) -> str:
         first = f"curl -s {shlex.quote(asked.source)} -o request.body\n"
         lines.append("--data-binary @request.body")
     elif asked.text is not None:
-        # Whatever it begins with: `@` would name a file after --data.
+        # --data would read a body that begins with `@` as a file name.
         lines.append(f"--data-raw {shlex.quote(asked.text)}")
     return first + " \\\n  ".join(lines)
 

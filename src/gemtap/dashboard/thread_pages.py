@@ -1,4 +1,4 @@
-"""A thread: the whole conversation once, turn by turn, with what it took."""
+"""The pages of threads: the list, and one conversation turn by turn."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from gemtap.stores.query import parse
 from gemtap.stores.thread_list import ThreadSort
 
 _MOST_TURNS: Final = 2_000
-"""Turns that a page shows, the last ones."""
+"""Maximum number of turns on a page, the latest ones."""
 
 _AT_ONCE: Final = 500
 
 _READ_AT_ONCE: Final = 400_000
-"""Bytes of bodies that are read while the page is made. The turns after them load when they are scrolled to."""
+"""Bytes of bodies that are read to render the page. Later turns load when they are scrolled to."""
 
 
 class ThreadsQuery(BaseModel):
-    """What the list of threads can be asked for."""
+    """Parameters of the list of threads."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,11 +40,11 @@ class ThreadsQuery(BaseModel):
     cursor: str | None = None
     sort: ThreadSort = "latest"
     q: QueryText = ""
-    """Threads of which an interaction fits."""
+    """The list of threads of which an interaction matches."""
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """`/threads` and `/threads/ID`."""
+    """The routes `/threads` and `/threads/ID`."""
     router = APIRouter(prefix="/threads", include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("")
@@ -83,7 +83,7 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
 
 
 async def _items(store: Store, word: str) -> list[dict[str, Any]]:
-    """The thread's interactions, newest first; one more than a page shows if there are more."""
+    """The thread's interactions, newest first. One more than a page shows if there are more."""
     if not ObjectId.is_valid(word):
         return []
     items: list[dict[str, Any]] = []
@@ -98,7 +98,7 @@ async def _items(store: Store, word: str) -> list[dict[str, Any]]:
 
 
 async def _said(store: Store, turns: list[Turn]) -> dict[str, Added]:
-    """What the first turns added, as long as that is read in no time."""
+    """The messages of the first turns, within the limit of bytes."""
     found: dict[str, Added] = {}
     size = 0
     for turn in turns:

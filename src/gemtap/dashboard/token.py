@@ -1,4 +1,4 @@
-"""What changes something needs more than a browser that happens to be open: the token that this desk's pages carry.
+"""Protection against forged requests: requests that change something need the token of this desk's pages.
 
 Every page of the dashboard has it in `<meta name="gemtap-token">`. Pages of others cannot read it: they are of another
 origin. It is new with every start.
@@ -22,12 +22,12 @@ _READING: Final = ("GET", "HEAD", "OPTIONS")
 
 
 def make_token() -> str:
-    """A token for one life of the desk."""
+    """A token for the lifetime of the desk's process."""
     return secrets.token_urlsafe(24)
 
 
 class TokenGuard:
-    """Refuses every request that may change something and is not from a page of this desk."""
+    """Refuses requests that may change something unless they carry the token."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The turns of a thread as a page shows them: the way that led to its end, and beside it retries and other ways."""
+"""The turns of a thread as a page shows them: the main line, with failed attempts and branches beside it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from typing import Any, Final, Literal
 from gemtap.interaction import Outcome
 
 _SHRANK: Final = 0.9
-"""Of the tokens of the turn before: with less than that the client has cut the conversation short."""
+"""Share of the previous turn's input tokens below which the client has shortened the conversation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn. Its interaction is as the API lists it, without bodies."""
+    """One turn. `item` is its interaction as the API lists it, without bodies."""
 
     item: dict[str, Any]
     kind: Literal["way", "retry", "branch"]
-    """On the way to the thread's end; the same question as another turn's; or another way from where it began."""
+    """`way`: on the main line; `retry`: the same prompt as a turn of the main line; `branch`: another continuation."""
     shrank_by: int
-    """Tokens that were sent less than the turn before; 0 where the context grew or stayed."""
+    """By how many tokens the context shrank since the previous turn. 0 if it grew or stayed."""
     lost_cache: bool
-    """Whether the turn before it was read from the cache, and this one was not."""
+    """Whether the previous turn had cached input tokens and this one has none."""
 
     @property
     def number(self) -> int:
-        """Which turn it is, counted along its own way."""
+        """The number of the turn along its own line."""
         return int(self.item["thread"]["turn"])
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """What all turns come to, those beside the way among them."""
+    """Totals over all turns, including failed attempts and branches."""
 
     tokens: dict[str, int | None]
     usd: float | None
@@ -41,7 +41,7 @@ class Sums:
 
 
 def turns_of(items: Sequence[dict[str, Any]]) -> list[Turn]:
-    """The turns of one thread, oldest first, whatever order the items have."""
+    """The turns of one thread, oldest first. The items may have any order."""
     ordered = sorted(items, key=lambda item: (item["timestamp"], item["id"]))
     by_id = {item["id"]: item for item in ordered}
     way = _way(ordered, by_id)
@@ -55,7 +55,7 @@ def turns_of(items: Sequence[dict[str, Any]]) -> list[Turn]:
 
 
 def _way(ordered: Sequence[dict[str, Any]], by_id: dict[Any, dict[str, Any]]) -> set[Any]:
-    """The turns of the longest way; of two that are as long the one that was answered, then the later one."""
+    """The turns of the longest line. Of equally long lines an answered one wins, then the later one."""
     if not ordered:
         return set()
     best = max(_rank(item) for item in ordered)
@@ -72,7 +72,7 @@ def _rank(item: dict[str, Any]) -> tuple[int, bool]:
 
 
 def _question(item: dict[str, Any]) -> tuple[Any, ...]:
-    """Two turns with the same are the same question, asked again."""
+    """A key that is equal for repetitions of the same prompt."""
     return item["thread"]["parent"], item["thread"]["new_messages"], item["preview"]["prompt"]
 
 
@@ -86,7 +86,7 @@ def _compared(before: dict[str, Any] | None, item: dict[str, Any]) -> tuple[int,
 
 
 def sums_of(turns: Sequence[Turn]) -> Sums:
-    """What the turns come to."""
+    """The totals of the turns."""
     kinds = ("input", "cached", "output", "reasoning", "tool_use", "total")
     told = {kind: [n for turn in turns if (n := turn.item["tokens"][kind]) is not None] for kind in kinds}
     costs = [turn.item["cost"]["usd"] for turn in turns if turn.item["cost"] is not None]
