@@ -50,6 +50,9 @@ class ChildServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, *, grace: float) -> None:
         super().__init__(config)
         self._grace = grace
+        # Kept from this process's own children: the parent takes the end of this pipe for the end of this process.
+        self._to_parent = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -67,7 +70,7 @@ class ChildServer(uvicorn.Server):
 
     def _tell_the_parent(self) -> None:
         try:
-            os.write(sys.stdout.fileno(), b"ready\n")
+            os.write(self._to_parent, b"ready\n")
         except BrokenPipeError:
             # It died meanwhile. Connections are taken already, so this ends as any serving ends: in order.
             self.should_exit = True

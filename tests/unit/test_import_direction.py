@@ -27,7 +27,7 @@ LAYERS: Final = (
     {"providers"},
     {"body", "serving", "incident"},
     {"interaction", "settings", "encodings", "tls", "instructions", "control_chars", "origin_check", "data_dir_lock"},
-    {"re2_patterns", "units", "durable_files"},
+    {"re2_patterns", "units", "durable_files", "workers"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

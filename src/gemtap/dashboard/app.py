@@ -31,16 +31,18 @@ from gemtap.dashboard import (
     thread_pages,
 )
 from gemtap.dashboard.api_replays import Replaying
+from gemtap.dashboard.environment import Site
 from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.guard import HostGuard
-from gemtap.dashboard.health import Health
+from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.in_flight import InFlight, ReadCapture
-from gemtap.dashboard.render import make_render
+from gemtap.dashboard.render import Render
 from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.origin_check import OriginCheck
 from gemtap.recorder.drain import Progress
-from gemtap.settings import Settings
+from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Store
+from gemtap.workers import Workers
 
 _SAFE_HEADERS = (
     # Pages show content that models and strangers wrote. Nothing of it may run.
@@ -58,17 +60,18 @@ def make_dashboard(
     progress: Progress,
     *,
     read_capture: ReadCapture,
+    workers: Workers,
     replays: Replaying | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
-    """The dashboard over a store, and over the recorder that fills it; `read_capture` is how that reads one, and
-    `replays` what sends requests again."""
+    """The dashboard over a store, and over the recorder that fills it: `read_capture` is how that reads a capture,
+    `workers` make the pages of recorded content, and `replays` sends requests again."""
 
     async def look() -> Health:
         return await health.look(store, spool, progress)
 
     token = make_token()
-    render = make_render(settings, token)
+    render = Render(Site(address_of(settings), token), workers)
     in_flight = InFlight(spool, read_capture)
     app = FastAPI(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     for router in (

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
 from gemtap.api_schema import Id
-from gemtap.conversation import conversation_of
-from gemtap.conversation.changes import Changes, changes_between
+from gemtap.dashboard import page_contexts
 from gemtap.dashboard.api import known_id, unknown
 from gemtap.dashboard.render import Look, Render
-from gemtap.interaction import Interaction, Json, summary, to_json
+from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
 
 _OFFERED: Final = 50
@@ -41,27 +38,8 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         if after["thread"] is not None:
             page = await store.page(Filter(thread=after["thread"]["id"], until=after["timestamp"]), limit=_OFFERED)
             others = [to_json(item) for item in reversed(page.items)]
-            if all(item["id"] != str(earlier) for item in others):
-                others.insert(0, to_json(summary(before)))
-        context = {
-            "before": to_json(summary(before)),
-            "after": to_json(summary(after)),
-            "others": others,
-            "changes": await asyncio.to_thread(_compared, before, after),
-            "health": await look(),
-        }
-        return await render(request, "changes.html", context)
+        return await render.recorded(
+            request, "changes.html", page_contexts.changes, before, after, others, health=await look()
+        )
 
     return router
-
-
-def _compared(before: Interaction, after: Interaction) -> Changes:
-    first, second = conversation_of(before), conversation_of(after)
-    if first is None or second is None:
-        raise HTTPException(404, "One of the two is no conversation.")
-    return changes_between(first, second, _settings(before), _settings(after))
-
-
-def _settings(document: Interaction) -> Mapping[str, Json]:
-    settings = document["generation_settings"]
-    return {"model": document["model"], **(settings if isinstance(settings, dict) else {"settings": settings})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -13,11 +12,11 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from gemtap.api_schema import QueryText
-from gemtap.dashboard.added import Added, added_of
+from gemtap.dashboard import page_contexts
 from gemtap.dashboard.growth import charts_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
-from gemtap.interaction import to_json
+from gemtap.interaction import Interaction, to_json
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.query import parse
 from gemtap.stores.thread_list import ThreadSort
@@ -68,16 +67,18 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         if not items:
             raise HTTPException(404, f"There is no thread {id_[:100]}.")
         turns = turns_of(items[:_MOST_TURNS])
-        context = {
-            "id": id_,
-            "turns": turns,
-            "left_out": len(items) > _MOST_TURNS,
-            "sums": sums_of(turns),
-            "charts": charts_of(turns),
-            "said": await _said(store, turns),
-            "health": await look(),
-        }
-        return await render(request, "thread.html", context)
+        return await render.recorded(
+            request,
+            "thread.html",
+            page_contexts.said,
+            await _first_documents(store, turns),
+            id=id_,
+            turns=turns,
+            left_out=len(items) > _MOST_TURNS,
+            sums=sums_of(turns),
+            charts=charts_of(turns),
+            health=await look(),
+        )
 
     return router
 
@@ -97,9 +98,9 @@ async def _items(store: Store, word: str) -> list[dict[str, Any]]:
     return items
 
 
-async def _said(store: Store, turns: list[Turn]) -> dict[str, Added]:
-    """The messages of the first turns, within the limit of bytes."""
-    found: dict[str, Added] = {}
+async def _first_documents(store: Store, turns: list[Turn]) -> list[Interaction]:
+    """The documents of the first turns, within the limit of bytes."""
+    found: list[Interaction] = []
     size = 0
     for turn in turns:
         size += turn.item["request"]["body_bytes"]
@@ -108,5 +109,5 @@ async def _said(store: Store, turns: list[Turn]) -> dict[str, Added]:
             break
         document = await store.get(ObjectId(turn.item["id"]))
         if document is not None:
-            found[turn.item["id"]] = await asyncio.to_thread(added_of, document)
+            found.append(document)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,18 @@ from gemtap.recorder.drain import Progress, Recorder
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
 from gemtap.stores.opening import open_store
+from gemtap.workers import Workers, preload
 from tests.records import make_record
+
+WORKERS = Workers(1, memory=2**30)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def workers() -> Iterator[Workers]:
+    """One worker for all tests: starting it takes most of a second."""
+    preload(["gemtap.desk.preloaded"])
+    yield WORKERS
+    WORKERS.close()
 
 
 @dataclass
@@ -93,6 +104,7 @@ async def site_over(store: Store, folder: Path, **settings: Any) -> AsyncIterato
         spool,
         progress,
         read_capture=recorder.read_capture,
+        workers=WORKERS,
         lifespan=lifespan,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from gemtap import __version__
 from gemtap.capture.spool import SUFFIX
-from gemtap.dashboard.render import size
+from gemtap.dashboard.filters import size
 from tests.captures import make_capture
 from tests.unit.dashboard.conftest import Site
 

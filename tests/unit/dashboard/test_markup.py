@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from markupsafe import Markup
 
 from gemtap.dashboard.markup import code, language_of, markdown
 
@@ -74,3 +77,55 @@ def test_very_long_text_is_shown_plainly() -> None:
 )
 def test_a_path_tells_the_language(path: object, language: str) -> None:
     assert language_of(path) == language
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("autoit", " " * 11_990 + "x"),
+        ("arduino", "\n" * 11_990),
+        ("agda", " \n" * 5_990),
+        ("applescript", '"\\' * 5_990),
+        ("ng2", "(" * 11_990),
+    ],
+)
+def test_code_that_keeps_a_lexer_busy_is_shown_plainly(language: str, text: str) -> None:
+    """The regular expressions of some lexers take minutes or hours for 12 KB; what stands around it is formatted."""
+    started = time.process_time()
+    html = markdown(f"*before*\n\n```{language}\n{text}\n```\n\n*after*")
+    assert time.process_time() - started < 3
+    assert "<em>before</em>" in html
+    assert "<em>after</em>" in html
+    assert "Shown without formatting" in html
+    assert "<span" not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*" * 50_000,
+        "*a **a " * 7_000,
+        "[" * 50_000,
+        "[a](" * 12_000,
+        "[a][b" * 10_000,
+        "![" * 25_000,
+        "<" * 50_000,
+        "`" + "`a" * 25_000,
+        "> " * 25_000,
+        "- " * 25_000,
+        "  - a\n" * 8_000,
+        "|a" * 25_000 + "\n" + "|-" * 5,
+        "a\n" * 10 + "&#" * 24_000,
+        "\\" * 50_000,
+        "[a]: b\n" * 7_000,
+        "\0" * 50_000,
+        "~~" * 25_000,
+        "```\n" * 12_000,
+    ],
+    ids=lambda text: repr(text[:8]),
+)
+def test_markdown_of_any_kind_is_shown_in_bounded_time(text: str) -> None:
+    """Nested and unfinished constructs, by the ten thousand."""
+    started = time.process_time()
+    assert isinstance(markdown(text), Markup)
+    assert time.process_time() - started < 10

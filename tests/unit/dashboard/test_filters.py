@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.dashboard.render import count, duration, pretty
+from gemtap.dashboard.filters import count, duration, pretty
 
 
 @pytest.mark.parametrize(("number", "shown"), [(None, ""), (0, "0"), (999, "999"), (1234567, "1\u202f234\u202f567")])

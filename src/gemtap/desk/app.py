@@ -1,7 +1,4 @@
-"""The desk as a process: `python -m gemtap.desk DESCRIPTOR`, started by the supervisor.
-
-It holds the recorder and the dashboard. It may be away for as long as it likes: captures wait in the spool.
-"""
+"""The dashboard, and the recorder that runs for as long as the dashboard does."""
 
 from __future__ import annotations
 
@@ -22,18 +19,20 @@ from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.drain import Recorder
 from gemtap.recorder.redact import Redactor
 from gemtap.replay.desk import Replays
-from gemtap.serving import child_settings, log_to_stderr, run_child
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
 from gemtap.upkeep.daily import prune_daily
+from gemtap.workers import Workers, preload
 
 _log = logging.getLogger(__name__)
 
-_GRACE: Final = 2.0
-"""Seconds that readers of the dashboard get at shutdown."""
-
 _LAST_BATCHES: Final = 7.0
 """Seconds that the recorder gets after them; the supervisor waits for ten."""
+
+
+_PAGE_WORKERS: Final = 2
+_PAGE_MEMORY: Final = 2**30
+"""Bytes of memory for the page of one document, and the document."""
 
 
 def make_desk(settings: Settings) -> ASGIApp:
@@ -44,6 +43,8 @@ def make_desk(settings: Settings) -> ASGIApp:
     redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
     recorder = Recorder(spool, store, PROVIDERS, limits, redactor)
 
+    preload(["gemtap.desk.preloaded"])
+    page_workers = Workers(_PAGE_WORKERS, memory=_PAGE_MEMORY)
     replays = Replays(settings, store, os.environ)
 
     @asynccontextmanager
@@ -52,15 +53,17 @@ def make_desk(settings: Settings) -> ASGIApp:
         try:
             async with replays.open(), asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
-                pruning = tasks.create_task(prune_daily(settings, store))
+                beside = [tasks.create_task(each) for each in (prune_daily(settings, store), page_workers.start())]
                 yield
-                pruning.cancel()
+                for task in beside:
+                    task.cancel()
                 recorder.stop()
                 _, late = await asyncio.wait([recording], timeout=_LAST_BATCHES)
                 for task in late:
                     _log.warning("Some captures are not recorded yet. They wait in the spool for the next start.")
                     task.cancel()
         finally:
+            await asyncio.to_thread(page_workers.close)
             await store.close()
 
     return make_dashboard(
@@ -69,20 +72,7 @@ def make_desk(settings: Settings) -> ASGIApp:
         spool,
         recorder.progress,
         read_capture=recorder.read_capture,
+        workers=page_workers,
         replays=replays,
         lifespan=lifespan,
     )
-
-
-def main() -> None:
-    """Serve until told to end."""
-    settings = child_settings()
-    log_to_stderr(settings, "desk")
-    # What they tell of starts, ends and changes says nothing to those who read this log.
-    for name in ("uvicorn", "watchfiles"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    run_child(make_desk(settings), settings, grace=_GRACE)
-
-
-if __name__ == "__main__":
-    main()

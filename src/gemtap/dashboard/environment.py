@@ -1,0 +1,88 @@
+"""The templates of this package, for the desk and for its workers: no web framework is needed to fill one in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from gemtap import __version__
+from gemtap.control_chars import show_control_chars
+from gemtap.dashboard import conversation_view, filters, markup
+from gemtap.interaction import iso
+from gemtap.providers.gemini_preview import call_form
+
+PAGES: Final = (
+    ("/", "Interactions"),
+    ("/threads", "Threads"),
+    ("/analytics", "Analytics"),
+    ("/health", "Health"),
+    ("/setup", "Setup"),
+)
+"""Where the links at the top of each page lead."""
+
+_SHORTCUTS: Final = {
+    "failed": "error:yes",
+    "cut off": "finish_reason:MAX_TOKENS",
+    "slow": "duration:>30s",
+    "dear": "cost:>0.10",
+    "large": "input:>100k",
+    "rated bad": "rating:bad",
+    "today": "since:today",
+}
+"""Questions that come up every day, as they are written into the search."""
+
+_PROVIDERS: Final = ("gemini", "vertex", "code_assist", "openai")
+"""Those with a colour of their own."""
+
+
+class Site(NamedTuple):
+    """What is the same on every page of one desk."""
+
+    tap: str
+    """The proxy's address."""
+    token: str
+    """What a page shows to change something, see `gemtap.dashboard.token`."""
+
+
+def fill_in(site: Site, template: str, context: dict[str, Any]) -> str:
+    """A page. Whatever it shows is escaped, and its control characters are made visible."""
+    return _environment(site).get_template(template).render(context)
+
+
+@cache
+def _environment(site: Site) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_seen,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    own: dict[str, Callable[..., Any]] = {
+        "moment": iso,
+        "count": filters.count,
+        "duration": filters.duration,
+        "dollars": filters.dollars,
+        "size": filters.size,
+        "along": filters.along,
+        "pretty": filters.pretty,
+        "markdown": markup.markdown,
+        "code": markup.code,
+        "fields": conversation_view.fields_of,
+        "call_form": lambda call: call_form(call.name, call.arguments),
+        "media_kind": conversation_view.media_kind,
+    }
+    environment.filters |= own
+    environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}
+    environment.globals |= {"pages": PAGES, "providers": _PROVIDERS, "shortcuts": _SHORTCUTS}
+    return environment
+
+
+def _seen(value: Any) -> Any:
+    return show_control_chars(value) if isinstance(value, str) and not isinstance(value, Markup) else value

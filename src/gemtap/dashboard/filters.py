@@ -1,0 +1,80 @@
+"""The filters by which templates show numbers, durations, amounts of money and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Final, NamedTuple
+
+from gemtap.interaction import Json
+
+_SHOWN: Final = 200_000
+"""Characters of a body that a page shows. The whole of it is a link away."""
+
+
+def count(number: int | None) -> str:
+    """`1 234 567`; empty for None."""
+    return "" if number is None else f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def duration(milliseconds: float | None) -> str:
+    """`3 ms`, `1.35 s`, `12.4 s`, `2 min 05 s`; empty for None."""
+    if milliseconds is None:
+        return ""
+    if round(milliseconds) < 1000:
+        return f"{milliseconds:.0f} ms"
+    seconds = milliseconds / 1000
+    if round(seconds, 2) < 10:
+        return f"{seconds:.2f} s"
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    return f"{round(seconds) // 60} min {round(seconds) % 60:02} s"
+
+
+def dollars(usd: float | None) -> str:
+    """`$12.34`, `$0.0123`, `$0.000012`: so many digits that something is seen. Empty for None."""
+    if usd is None:
+        return ""
+    if usd >= 1 or usd == 0:
+        return f"${usd:,.2f}"
+    return f"${usd:.{min(8, 1 - math.floor(math.log10(usd)))}f}"
+
+
+def size(number: float | None) -> str:
+    """Bytes as a person reads them: `900 B`, `12.3 kB`, `4.0 MB`; empty for None."""
+    if number is None:
+        return ""
+    value, unit = float(number), "B"
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5 or unit == "GB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def along(milliseconds: float | None) -> float:
+    """Where a duration stands between 10 ms and 2 minutes, in percent of a logarithmic scale."""
+    if not milliseconds or milliseconds <= 10:
+        return 1.0
+    return round(min(100 * math.log10(milliseconds / 10) / math.log10(12_000), 100), 1)
+
+
+class Shown(NamedTuple):
+    """A value as a page shows it."""
+
+    text: str
+    cut: bool
+    """Whether the text is only the beginning."""
+
+
+def pretty(value: Json, longest: int = _SHOWN) -> Shown:
+    """A value as indented text, cut to what a page can show. Of a long one no more is made than is shown."""
+    if isinstance(value, str):
+        return Shown(value[:longest], len(value) > longest)
+    pieces, length = [], 0
+    for piece in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > longest:
+            break
+    return Shown("".join(pieces)[:longest], length > longest)

@@ -1,0 +1,172 @@
+"""The values that templates show of recorded documents, made in workers."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation.added import first_new_for_reader
+from gemtap.conversation.changes import changes_between
+from gemtap.conversation.model import Media, Text, Thought
+from gemtap.dashboard import conversation_view, inline_charts
+from gemtap.dashboard.added import added_of
+from gemtap.dashboard.environment import Site, fill_in
+from gemtap.dashboard.filters import pretty
+from gemtap.dashboard.snippets import snippets_of
+from gemtap.interaction import Interaction, Json, Side, summary, to_json
+
+_LONGEST_PART: Final = 2_000_000
+"""Maximum characters of a message that a page shows."""
+
+_REMINDER: Final = 1_200
+"""Characters of a resent text, shown as context for the new messages."""
+
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+"""APIs use both alphabets of Base64."""
+
+
+class NotThere(Exception):
+    """The document has no such thing. The message says so in a sentence."""
+
+
+def fill_in_recorded(
+    site: Site,
+    template: str,
+    make_context: Callable[..., dict[str, Any]],
+    args: tuple[Any, ...],
+    shared: dict[str, Any],
+) -> str:
+    """A page of recorded content: `make_context` is one of the functions below. Raises NotThere."""
+    return fill_in(site, template, make_context(*args) | shared)
+
+
+def interaction(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
+    """The page of an interaction: the messages of a conversation, or the bodies of any other exchange."""
+    conversation = conversation_view.merged(document)
+    shown = to_json(summary(document) if conversation is not None else document)
+    response = document["response"]
+    if conversation is not None:
+        for side, part in (("request", document["request"]), ("response", response)):
+            if part is not None:
+                shown[side]["body"] = None if part["body"] is None else ""
+    context: dict[str, Any] = {
+        "document": shown,
+        "conversation": conversation,
+        "binary": _binary_sides(document),
+        "bands": inline_charts.token_bands(document["tokens"]),
+        "sources": inline_charts.context_bands(document.get("context")),
+        "fall": inline_charts.waterfall(
+            document["request_duration_ms"], dict(document["timing"]), response.get("chunks") if response else None
+        ),
+        "snippets": snippets_of(document, tap, desk),
+        "session": response is not None and response["status"] == 101,
+    }
+    if conversation is not None:
+        count = len(conversation.messages)
+        fresh_from = first_new_for_reader(conversation, document["thread"])
+        # The new messages, after a few earlier ones for context.
+        first = max(0, min(fresh_from, count - 1) - 2, count - conversation_view.MOST)
+        context |= {
+            "first": first,
+            "fresh_from": fresh_from,
+            "messages": conversation_view.shown_messages(conversation, first, count, fresh_from, resent=_REMINDER),
+        }
+    return context
+
+
+def _binary_sides(document: Interaction) -> list[str]:
+    """The sides whose body is binary, which `to_json` encodes as base64."""
+    bodies = {"request": document["request"], "response": document["response"]}
+    return [side for side, part in bodies.items() if part is not None and isinstance(part["body"], bytes)]
+
+
+def messages(document: Interaction, before: int) -> dict[str, Any]:
+    """The messages before a given one."""
+    conversation = _merged(document)
+    last = min(before, len(conversation.messages))
+    first = max(0, last - conversation_view.MOST)
+    fresh_from = first_new_for_reader(conversation, document["thread"])
+    return {
+        "document": {"id": str(document["_id"])},
+        "first": first,
+        "last": last,
+        "messages": conversation_view.shown_messages(conversation, first, last, fresh_from),
+    }
+
+
+def added(document: Interaction) -> dict[str, Any]:
+    """The messages that a turn added to its thread."""
+    return {"document": to_json(summary(document)), "added": added_of(document)}
+
+
+def said(documents: Iterable[Interaction]) -> dict[str, Any]:
+    """The messages that each of these turns added to its thread."""
+    return {"said": {str(document["_id"]): added_of(document) for document in documents}}
+
+
+def part(document: Interaction, number: str) -> dict[str, Any]:
+    """The whole text of a shortened part."""
+    found = conversation_view.part_of(_merged(document), number)
+    if not isinstance(found, Text | Thought):
+        raise NotThere("There is no such text in this interaction.")
+    text, cut = found.text[:_LONGEST_PART], max(0, len(found.text) - _LONGEST_PART)
+    return {"document": {"id": str(document["_id"])}, "text": text, "cut": cut}
+
+
+def raw(document: Interaction, side: Side) -> dict[str, Any]:
+    """A body as text."""
+    found = document[side]
+    if found is None or found["body"] is None or isinstance(found["body"], bytes):
+        raise NotThere(f"The {side} of this interaction has no text.")
+    return {"document": {"id": str(document["_id"])}, "side": side, "shown": pretty(found["body"])}
+
+
+def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the client changed between two turns; `others` are the turns to choose from."""
+    first, second = conversation_of(before), conversation_of(after)
+    if first is None or second is None:
+        raise NotThere("One of the two is no conversation.")
+    if after["thread"] is not None and all(item["id"] != str(before["_id"]) for item in others):
+        others = [to_json(summary(before)), *others]
+    return {
+        "before": to_json(summary(before)),
+        "after": to_json(summary(after)),
+        "others": others,
+        "changes": changes_between(first, second, _settings(before), _settings(after)),
+    }
+
+
+def _settings(document: Interaction) -> Mapping[str, Json]:
+    settings = document["generation_settings"]
+    return {"model": document["model"], **(settings if isinstance(settings, dict) else {"settings": settings})}
+
+
+class Medium(NamedTuple):
+    """The bytes of an image, a sound or a document that stands in a message."""
+
+    kind: str
+    """As `conversation_view.media_kind` says."""
+    mime_type: str
+    content: bytes
+
+
+def medium(document: Interaction, number: str) -> Medium:
+    """The medium that `MESSAGE-PART` names."""
+    found = conversation_view.part_of(_merged(document), number)
+    if not isinstance(found, Media) or found.base64 is None:
+        raise NotThere("There is no such medium in this interaction.")
+    try:
+        content = base64.b64decode(found.base64.translate(_URL_SAFE) + "==")
+    except (binascii.Error, ValueError):
+        raise NotThere("What this message holds is not Base64.") from None
+    return Medium(conversation_view.media_kind(found), found.mime_type, content)
+
+
+def _merged(document: Interaction) -> Conversation:
+    conversation = conversation_view.merged(document)
+    if conversation is None:
+        raise NotThere("This interaction is no conversation.")
+    return conversation
