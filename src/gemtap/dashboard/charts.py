@@ -115,7 +115,7 @@ CONTEXT_SERIES: Final[tuple[tuple[Literal["system", "tools", "media", "results",
 def charts_of(
     asked: Asked, over_time: Sequence[StatRow], by_key: Sequence[StatRow], keys: Sequence[str | None]
 ) -> list[Chart]:
-    """All charts of a page. `over_time` has a row per bucket, `by_key` a row per bucket and key; `keys`: the top ones."""
+    """All charts of a page. `over_time` has a row per bucket, `by_key` a row per bucket and key of `keys`."""
     starts = tuple(row["bucket"] for row in over_time if row["bucket"] is not None)
     return [
         Chart("Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, _requests)),
