@@ -18,8 +18,9 @@ from gemtap.importers import har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
 from gemtap.recorder.captured import CaptureUnreadable
+from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
 from gemtap.recorder.searchable import text_of
-from gemtap.recorder.threads import Threads, Trail, trail_of
+from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Record, RecordRejected, Store
 from gemtap.stores.presence import absent
 
@@ -163,9 +164,11 @@ class _Work:
 
     async def _placed(self, record: Record, *, is_own: bool) -> Record:
         """The record with its links and words; what Gemtap has not recorded itself gets its place in a thread too."""
-        trail = await asyncio.to_thread(_trail, record)
-        if trail is not None:
-            record = replace(record, links=trail.links) if is_own else await self._threads.place(record, trail)
+        fingerprint = await asyncio.to_thread(_fingerprint, record)
+        if fingerprint is not None:
+            record = (
+                replace(record, links=fingerprint.links) if is_own else await self._threads.place(record, fingerprint)
+            )
         # What a turn added is known once its place is.
         return replace(record, text=await asyncio.to_thread(text_of, record.document))
 
@@ -186,8 +189,8 @@ class _Work:
                 await self._put({place: record})
 
 
-def _trail(record: Record) -> Trail | None:
+def _fingerprint(record: Record) -> Fingerprint | None:
     try:
-        return trail_of(record.document)
+        return fingerprint_of(record.document)
     except Exception:
         return None  # a conversation that cannot be followed is stored all the same

@@ -27,11 +27,12 @@ from gemtap.interaction import Interaction
 from gemtap.providers.base import Provider
 from gemtap.recorder.assemble import UNPARSED, assemble
 from gemtap.recorder.captured import CaptureUnreadable
+from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.recorder.searchable import text_of
-from gemtap.recorder.threads import Threads, Trail, trail_of
+from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 
 _log = logging.getLogger(__name__)
@@ -169,14 +170,14 @@ class Recorder:
     async def _record_batch(self, paths: list[Path]) -> int:
         assembled = await asyncio.to_thread(self._assemble, paths)
         records = [
-            (path, record if trail is None else await self._threads.place(record, trail))
-            for path, record, trail in assembled
+            (path, record if fingerprint is None else await self._threads.place(record, fingerprint))
+            for path, record, fingerprint in assembled
         ]
         # What a turn added is known once its place is.
         await self._put(await asyncio.to_thread(_with_texts, records))
         return len(records)
 
-    def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record, Trail | None]]:
+    def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record, Fingerprint | None]]:
         records = []
         for path in paths:
             try:
@@ -191,7 +192,7 @@ class Recorder:
                 now = datetime.now(UTC)
                 record = assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor)
                 self._note_unparsed(record)
-                records.append((path, record, _trail(record)))
+                records.append((path, record, _fingerprint(record)))
             except FileNotFoundError:
                 continue
             except (OSError, MemoryError):
@@ -306,10 +307,10 @@ def _with_texts(records: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]
     return [(path, replace(record, text=text_of(record.document))) for path, record in records]
 
 
-def _trail(record: Record) -> Trail | None:
-    """The trail of its conversation; none where that cannot be read: it is recorded all the same."""
+def _fingerprint(record: Record) -> Fingerprint | None:
+    """The fingerprint of its conversation; none where that cannot be read: it is recorded all the same."""
     try:
-        return trail_of(record.document)
+        return fingerprint_of(record.document)
     except Exception:
         _log.exception("The conversation of %s cannot be followed", record.document["_id"])
         return None

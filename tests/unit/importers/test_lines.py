@@ -12,7 +12,7 @@ import pytest
 from gemtap.exporters import jsonl
 from gemtap.importers.base import ImportFailed
 from gemtap.interaction import to_json
-from gemtap.recorder.threads import trail_of
+from gemtap.recorder.fingerprint import fingerprint_of
 from gemtap.stores.base import Store
 from tests.exactness import exactly
 from tests.records import make_record
@@ -160,9 +160,9 @@ async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: 
         request_raw=b'{"contents":[{"role":"user","parts":[{"text":"Why is the sky blue, and not green or red?"}]}]}'
     )
     await imported(store, tmp_path / "a.jsonl", jsonl.to_line(record))
-    trail = trail_of(record.document)
-    assert trail is not None
-    assert set((await store.linked(trail.links)).values()) == {record.document["_id"]}
+    fingerprint = fingerprint_of(record.document)
+    assert fingerprint is not None
+    assert set((await store.linked(fingerprint.links)).values()) == {record.document["_id"]}
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"[1, 2]", b"\x00\x01", b"<html>"])

@@ -13,7 +13,8 @@ import pytest
 from bson import ObjectId
 
 from gemtap.interaction import Thread
-from gemtap.recorder.threads import Threads, trail_of
+from gemtap.recorder.fingerprint import fingerprint_of
+from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
 from tests.records import NOON, make_record
@@ -44,9 +45,9 @@ class Recorded:
         body = json.dumps({"contents": messages}).encode()
         answered = json.dumps({"candidates": [{"content": answer}] if answer else []}).encode()
         record = make_record(request_raw=body, response_raw=answered, timestamp=self._at, thread=None, **fields)
-        trail = trail_of(record.document)
-        assert trail is not None
-        placed = await Threads(self._store).place(record, trail)
+        fingerprint = fingerprint_of(record.document)
+        assert fingerprint is not None
+        placed = await Threads(self._store).place(record, fingerprint)
         await self._store.put([placed])
         thread = placed.document["thread"]
         assert thread is not None
@@ -224,9 +225,9 @@ async def test_openai_shapes_too(store: Store) -> None:
             response_raw=json.dumps({"choices": [{"message": said}]}).encode(),
             operation="openai.chat.completions",
         )
-        trail = trail_of(record.document)
-        assert trail is not None
-        placed.append((await threads.place(record, trail)).document)
+        fingerprint = fingerprint_of(record.document)
+        assert fingerprint is not None
+        placed.append((await threads.place(record, fingerprint)).document)
     assert placed[1]["thread"] is not None
     assert placed[1]["thread"]["parent"] == placed[0]["_id"]
 
@@ -243,9 +244,9 @@ async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
             response_raw=json.dumps(answer).encode(),
             operation="interactions.create",
         )
-        trail = trail_of(record.document)
-        assert trail is not None
-        document = (await threads.place(record, trail)).document
+        fingerprint = fingerprint_of(record.document)
+        assert fingerprint is not None
+        document = (await threads.place(record, fingerprint)).document
         assert document["thread"] is not None
         return document["_id"], document["thread"]
 
@@ -262,9 +263,9 @@ async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
 
 
 async def test_what_is_no_conversation_has_no_thread() -> None:
-    assert trail_of(make_record(operation="models.list", request_raw=b"").document) is None
-    assert trail_of(make_record(request_raw=b"{}").document) is None
-    assert trail_of(make_record(request_raw=b"no JSON").document) is None
+    assert fingerprint_of(make_record(operation="models.list", request_raw=b"").document) is None
+    assert fingerprint_of(make_record(request_raw=b"{}").document) is None
+    assert fingerprint_of(make_record(request_raw=b"no JSON").document) is None
 
 
 RECORDINGS = os.environ.get("GEMTAP_TEST_RECORDINGS")
