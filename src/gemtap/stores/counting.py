@@ -28,11 +28,11 @@ class Counts(Protocol):
         ...
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> Mapping[datetime, bytes]:
-        """Of the days of which anything is kept that is still right, what is: as `days.pack` made it."""
+        """What `days.pack` made of each day that is kept, by this `days.VERSION`, and has not changed since."""
         ...
 
     async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """Count these days and keep what they come to, as long as nothing changes in them."""
+        """Count these days and keep what they come to, by this `days.VERSION`, until something changes in them."""
         ...
 
 

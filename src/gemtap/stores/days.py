@@ -3,6 +3,9 @@
 For a day that is over a store keeps the parts of its statistics by one field, once they have been asked for. They are
 good for as long as nothing changes among the interactions of that day: a store sees to it that then they no longer
 count. Nothing else refers to them, and nothing is lost with them.
+
+A store keeps the version of what counted them with them, and uses only those of `VERSION`. So a newer and an older
+Gemtap can use one store at the same time: each keeps its own, and neither reads nor replaces the other's.
 """
 
 from __future__ import annotations
@@ -18,12 +21,18 @@ from gemtap.stores.filter import Filter, Within
 from gemtap.stores.paging import from_milliseconds, milliseconds
 from gemtap.stores.statistics import Bucket, By, Part
 
+VERSION: Final = 1
+"""The version of the parts that are kept: of what is counted, of how it is counted, and of what `pack` makes of it.
+
+Raise it with every change of these, and with every new statistic: days kept by other versions are counted anew then.
+"""
+
 DAY: Final = timedelta(days=1)
 _DAY_MS: Final = DAY // timedelta(milliseconds=1)
 _MOMENT: Final = timedelta(microseconds=1)
 
 _LONGEST: Final = 20 * 366 * DAY
-"""Of more days the clock of whoever recorded was wrong once, and nearly all of them are empty."""
+"""A longer time means that the clock of a recorder was wrong once: nearly all of its days are empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gemtap.stores.days import DAY, Span, by_day, midnight, pack, runs, split, unpack
+from gemtap.stores.days import DAY, VERSION, Span, by_day, midnight, pack, runs, split, unpack
 from gemtap.stores.filter import Condition, Filter, Within
 from gemtap.stores.query import parse
 from gemtap.stores.statistics import COUNTS, Part, floats
@@ -100,3 +100,16 @@ def test_midnight_is_of_utc() -> None:
     moment = datetime.fromisoformat("2026-03-02T00:30:00+02:00")
     assert midnight(moment) == day(1)
     assert timedelta(days=1) == DAY
+
+
+def test_the_version_changes_with_what_is_counted() -> None:
+    """Whoever adds a statistic to `COUNTS`, a field to `Part` or changes `pack` raises `VERSION`, and adds a line."""
+    part = Part(1_772_323_200_000 + 7_200_000, "a", [*range(len(COUNTS))], 0.5, floats([1.0]), b"")
+    layouts = {
+        1: (
+            "requests errors priced input cached output reasoning tool_use total "
+            "system tools media results history new, start key counts cost durations first_bytes",
+            "9196ce006ddd00a1619f000102030405060708090a0b0c0d0ecb3fe0000000000000c4040000803fc400",
+        )
+    }
+    assert layouts[VERSION] == (f"{' '.join(COUNTS)}, {' '.join(Part._fields)}", pack([part]).hex())

@@ -4,6 +4,9 @@
 `gemtap_day_parts` keeps of a day is right if it was counted at the number that the day has now. So it needs no
 transactions, which a server alone does not have: what was counted while somebody wrote counts no longer when they are
 done, and whoever dies in between has not said yet that it is stored, and comes again.
+
+The `_id` of a kept part is `{"version", "by", "day"}`, so that each version of Gemtap keeps its own. Before there were
+versions it was `{"day", "field"}`.
 """
 
 from __future__ import annotations
@@ -19,12 +22,15 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
 from gemtap.stores.base import Filter
-from gemtap.stores.days import Span, by_day, kept_as, midnight, pack
+from gemtap.stores.days import VERSION, Span, by_day, kept_as, midnight, pack
 from gemtap.stores.mongo.statistics import read_parts
 from gemtap.stores.statistics import Bucket, By, Part
 
 DAYS: Final = "gemtap_days"
 DAY_PARTS: Final = "gemtap_day_parts"
+
+_UNVERSIONED: Final = "by_field"
+"""The name of an index from before there were versions."""
 
 _LARGEST: Final = 15 * 1024 * 1024
 """Bytes of a day that can be kept: a document takes 16 MB. A larger one is counted each time."""
@@ -39,8 +45,12 @@ class MongoCounts:
         self._parts = database[DAY_PARTS]
 
     async def create(self) -> None:
-        """Make the index that the kept parts are found by."""
-        await self._parts.create_index([("_id.field", 1), ("_id.day", 1)], name="by_field")
+        """Make the index that the kept parts are found by, and delete what earlier versions have kept."""
+        await self._parts.create_index([("_id.version", 1), ("_id.by", 1), ("_id.day", 1)], name="by_version")
+        if _UNVERSIONED in await self._parts.index_information():
+            await self._parts.drop_index(_UNVERSIONED)
+        # An earlier version that runs beside this one counts once more what it needs.
+        await self._parts.delete_many({"_id.version": {"$not": {"$gte": VERSION}}})
 
     @asynccontextmanager
     async def changing(self, moments: Iterable[datetime]) -> AsyncIterator[None]:
@@ -60,10 +70,10 @@ class MongoCounts:
         return await read_parts(self._interactions, where, bucket, by)
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
-        """What is kept of the days and was counted after the last change."""
+        """What this version has kept of the days since the last change."""
         changes = await self._changes(span)
-        query = {"_id.field": kept_as(by, bucket), "_id.day": {"$gte": span.first, "$lt": span.end}}
-        found = self._parts.find(query)
+        days = {"$gte": span.first, "$lt": span.end}
+        found = self._parts.find({"_id.version": VERSION, "_id.by": kept_as(by, bucket), "_id.day": days})
         return {
             _utc(each["_id"]["day"]): each["parts"]
             async for each in found
@@ -79,7 +89,7 @@ class MongoCounts:
             await self._parts.bulk_write(
                 [
                     UpdateOne(
-                        {"_id": {"day": day, "field": kept_as(by, bucket)}},
+                        {"_id": {"version": VERSION, "by": kept_as(by, bucket), "day": day}},
                         {"$set": {"changes": changes.get(day, 0), "parts": content}},
                         upsert=True,
                     )
