@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-lists bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -104,6 +104,9 @@ bench-threads: install ## how often threads are told right, a minute; writes doc
 
 bench-statistics: $(VENV)/.test ## lists, threads and statistics over a year in both stores, about ten minutes; needs 5 GB of disk
 	$(BIN)/python -m bench.statistics $(STATISTICS)
+
+bench-lists: $(VENV)/.test ## lists of large interactions beside small ones in both stores, two minutes; needs 1 GB of disk
+	$(BIN)/python -m bench.lists
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
 	$(BIN)/python -m bench.large

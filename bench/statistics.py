@@ -21,6 +21,7 @@ from pymongo import MongoClient
 from bench.page import table, write_between_markers
 from bench.year import BEGIN, DAYS, interactions
 from gemtap.stores.base import Filter, Store
+from gemtap.stores.mongo.documents import row_of
 from gemtap.stores.opening import open_store
 from gemtap.stores.sqlite.rows import columns
 from gemtap.stores.sqlite.store import open_database
@@ -78,10 +79,11 @@ def load_mongodb(url: str, count: int) -> int:
     """A year in the collection of an opened store, with short bodies."""
     loaded = 0
     with MongoClient[Any](url, w=1) as client:
-        collection = client.get_default_database()["gemini_interactions"]
+        database = client.get_default_database()
         documents = interactions(count, body_bytes=_MONGODB_BODY)
         while batch := list(islice(documents, _BATCH)):
-            collection.insert_many(batch, ordered=False)
+            database["gemini_interactions"].insert_many(batch, ordered=False)
+            database["gemtap_rows"].insert_many([row_of(each) for each in batch], ordered=False)
             loaded += len(batch)
     return loaded
 

@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 import pytest
 from pymongo import MongoClient, monitoring
 
-from gemtap.stores.base import Filter, Store
+from gemtap.stores.base import Cursor, Filter, Store
 from gemtap.stores.fields import FIELDS
 from gemtap.stores.following import Follower
 from gemtap.stores.mongo import MongoStore
@@ -116,6 +116,47 @@ async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mong
             assert "SORT" not in used, query
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("", "since:2026-03-01", "model:gemini-2.5-pro", "client:cline,roo-code", "error:yes", "-error:yes"),
+        *("tokens:>100k", "model:gemini-* cost:>0.1", "-model:gpt-5 duration:>1s", "thread:* status:200"),
+    ],
+)
+async def test_lists_read_no_documents(store: Store, mongod_url: str, query: str) -> None:
+    """Documents have their bodies in them: pages come from indexes and rows, but for what is annotated."""
+    where = parse(query, NOW)
+    await set_annotations_aside(mongod_url)
+    with overheard() as commands:
+        page = await store.page(where, limit=5)
+        await store.page(where, limit=5, cursor=page.next)
+        await store.oldest(where, limit=5, after=Cursor(page.items[-1]["timestamp"], page.items[-1]["_id"]))
+        await store.recorded_since(NOON, limit=5)
+        for sort in get_args(ThreadSort):
+            await store.threads(where, limit=2, sort=sort)
+    assert read_documents(commands, mongod_url) == 0
+
+
+async def set_annotations_aside(url: str) -> None:
+    """Take all tags and ratings away, by hand."""
+    with MongoClient[dict[str, Any]](url) as client:
+        client.get_default_database()["gemini_interactions"].update_many({}, {"$set": {"tags": [], "rating": None}})
+
+
+def read_documents(commands: list[dict[str, Any]], url: str) -> int:
+    """How many documents of interactions the commands have the server read."""
+    read = 0
+    with MongoClient[dict[str, Any]](url) as client:
+        database = client.get_default_database()
+        for command in commands:
+            if "gemini_interactions" in command.values():
+                asked = {name: value for name, value in command.items() if name not in _SESSION}
+                told = database.command({"explain": asked, "verbosity": "executionStats"})
+                figures = told.get("executionStats") or told["stages"][0]["$cursor"]["executionStats"]
+                read += figures["totalDocsExamined"]
+    return read
+
+
 @pytest.mark.parametrize("query", ["rayleigh", "rayl*", '"sky blue"', "rayleigh since:2026-03-01", "-rayleigh"])
 async def test_searches_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
     with overheard() as commands:
@@ -217,6 +258,7 @@ async def test_every_collection_is_compressed_with_zstd(store: Store, mongod_url
             "gemini_bodies.files",
             "gemini_bodies.chunks",
             "gemtap_events",
+            "gemtap_rows",
             "gemtap_days",
             "gemtap_day_parts",
         }
@@ -230,13 +272,16 @@ async def test_indexes_of_earlier_versions_go(mongod_url: str) -> None:
         collection = client.get_default_database()["gemini_interactions"]
         collection.create_index([("model", 1), ("timestamp", -1), ("_id", -1)])
         collection.create_index([("timestamp", -1), ("_id", -1)])
+        collection.create_index([("timestamp", -1), ("_id", -1), ("error.message", -1)], name="failed")
+        collection.create_index([("timestamp", 1), ("provider", 1)], name="counted")
         mine = collection.create_index("note")
         store = open_store(mongod_url)
         assert isinstance(store, MongoStore)
         await store.open()
         await store.close()
         names = set(collection.index_information())
-        assert names >= {"newest_first", "by_model", "by_thread", "counted", mine}
+        assert names >= {"newest_first", "by_model", "by_thread", "listed", "by_error", mine}
+        assert not names & {"counted", "failed"}
         assert not {name for name in names if name.endswith("timestamp_-1__id_-1")}
 
 

@@ -71,7 +71,7 @@ def stages(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_a_page_reads_the_documents_that_it_shows(
     store: Store, mongod_url: str, query: str, documents: int, limit: int
 ) -> None:
-    told = explained(mongod_url, selection(parse(query, NOON), None), limit)
+    told = explained(mongod_url, selection(parse(query, NOON)), limit)
     found = list(stages(told["queryPlanner"]["winningPlan"]))
     assert [each["indexName"] for each in found if each["stage"] == "IXSCAN"] == ["search"]
     assert "SORT" not in {each["stage"] for each in found}

@@ -19,7 +19,7 @@ PATHS: Final = {
     "model_version": "model_version",
     "outcome": "outcome",
     "status": "response.status",
-    "error": "error",
+    "error": "error.message",
     "finish_reason": "finish_reason",
     "streaming": "streaming",
     "client": "client.name",
@@ -40,8 +40,11 @@ PATHS: Final = {
 }
 """Where a filter's field is in the document."""
 
-FAILED: Final = {"error": {"$type": "object"}}
-"""Of documents with an error. A partial index can be asked for in the very same words alone."""
+FAILED: Final = {"error.message": {"$gte": ""}}
+"""The query for documents with an error. A partial index can be asked for in the very same words alone.
+
+An index can tell this of its keys. It cannot tell `{"error": null}`: a key is null too where the field is missing.
+"""
 
 
 def selection_of(condition: Condition) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def _test(field: str, test: Test) -> dict[str, Any]:
     path = PATHS[field]
     match test:
         case Is(value) if field == "error":
-            return FAILED if value else {"error": None}
+            return FAILED if value else {"$nor": [FAILED]}
         case Is(value):
             return {path: from_milliseconds(milliseconds(value)) if isinstance(value, datetime) else value}
         case IsSet() if field == "tag":

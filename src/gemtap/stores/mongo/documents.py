@@ -38,8 +38,24 @@ _LONG_TEXT: Final = 65_536
 
 CUT: Final = f"{TOO_LARGE}: texts over {_LONG_TEXT:,} characters are cut"
 
+WITHOUT_RAW: Final = {
+    "links": 0,
+    FIELD: 0,
+    **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file", "raw_hash")},
+}
+"""The projection for the document as it was put: without what only the store knows."""
+
+WITHOUT_BODIES: Final = {**WITHOUT_RAW, "request.body": 0, "response.body": 0, "response.chunks": 0}
+"""The projection for lists."""
+
 FileId = dict[str, Any]
 """`{"interaction": ObjectId, "side": str, "sha256": str}`: the same bytes of the same body have the same file."""
+
+
+Row = dict[str, Any]
+"""A document without bodies and chunk times, as `interaction.summary` has it, and as if nobody had annotated it."""
+
+_NOT_ANNOTATED: Final[Mapping[str, Any]] = {"tags": [], "rating": None, "note": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +67,8 @@ class StoredRecord:
     document: RawBSONDocument
     files: dict[Side, tuple[FileId, bytes]]
     """The files that the document refers to."""
+    row: dict[str, Any]
+    """What lists show of it, see `gemtap.stores.mongo.rows`."""
 
 
 def to_stored(record: Record) -> StoredRecord:
@@ -73,7 +91,16 @@ def to_stored(record: Record) -> StoredRecord:
 
     if len(encoded) > MAX_DOCUMENT:
         encoded = _fitted(document, raws, files)
-    return StoredRecord(document["_id"], document["outcome"], RawBSONDocument(encoded), files)
+    return StoredRecord(document["_id"], document["outcome"], RawBSONDocument(encoded), files, row_of(document))
+
+
+def row_of(document: Mapping[str, Any]) -> Row:
+    """The row of a document, be it whole or without its bodies, with or without what only the store knows."""
+    row = {name: value for name, value in document.items() if name not in WITHOUT_BODIES}
+    for side in get_args(Side):
+        if isinstance(part := row.get(side), Mapping):
+            row[side] = {name: value for name, value in part.items() if f"{side}.{name}" not in WITHOUT_BODIES}
+    return {**row, **_NOT_ANNOTATED}
 
 
 def hash_of(raw: bytes) -> bytes:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from bson import MaxKey, ObjectId
 from gridfs import DEFAULT_CHUNK_SIZE, AsyncGridFSBucket
+from pymongo import UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import BulkWriteError
 
 from gemtap.stores.mongo.documents import FileId
-from gemtap.stores.mongo.inserting import insert_absent
+from gemtap.stores.mongo.errors import DUPLICATE_KEY
 
 BUCKET: Final = "gemini_bodies"
 BUCKET_COLLECTIONS: Final = (f"{BUCKET}.files", f"{BUCKET}.chunks")
+
+
+_UNDER_WAY: Final = timedelta(hours=1)
+"""Longer than any put takes from writing a file to writing the document that refers to it."""
+
+_BATCH: Final = 1_000
 
 
 class BodyFiles:
     """The bucket. Files are written before the document that refers to them and deleted after it is gone."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._database = database
         self._bucket = AsyncGridFSBucket(database, BUCKET)
         self._files = database[f"{BUCKET}.files"]
         self._chunks = database[f"{BUCKET}.chunks"]
@@ -34,22 +45,22 @@ class BodyFiles:
 
         The bucket's own upload begins by clashing with what such an attempt left, and ends by deleting it: fatal to
         another recorder that is writing the same file. Here every piece is the same whoever writes it, for the id
-        holds the content's hash, and is written if it is not there. The format is GridFS:
+        holds the content's hash, and is written if it is not there. What is there gets the time of the server: so
+        `free` spares it. The format is GridFS:
         https://github.com/mongodb/specifications/blob/master/source/gridfs/gridfs-spec.md
         """
         pieces = [content[start : start + DEFAULT_CHUNK_SIZE] for start in range(0, len(content), DEFAULT_CHUNK_SIZE)]
-        await insert_absent(
+        await _keep(
             self._chunks,
-            [{"_id": ObjectId(), "files_id": file_id, "n": n, "data": piece} for n, piece in enumerate(pieces)],
+            [({"files_id": file_id, "n": n}, {"_id": ObjectId(), "data": piece}) for n, piece in enumerate(pieces)],
+            at="kept_at",
         )
         file = {
-            "_id": file_id,
             "length": len(content),
             "chunkSize": DEFAULT_CHUNK_SIZE,
-            "uploadDate": datetime.now(UTC),
             "filename": f"{file_id['interaction']}.{file_id['side']}.zst",
         }
-        await insert_absent(self._files, [file])
+        await _keep(self._files, [({"_id": file_id}, file)], at="uploadDate")
 
     async def read(self, file_id: Mapping[str, Any]) -> bytes:
         """A file's content. Raises NoFile or CorruptGridFile where it is gone."""
@@ -67,6 +78,75 @@ class BodyFiles:
         ranges = [_all_of(interaction) for interaction in interactions]
         await self._files.delete_many({"$or": [{"_id": each} for each in ranges]})
         await self._chunks.delete_many({"$or": [{"files_id": each} for each in ranges]})
+
+    async def estimated(self) -> int:
+        """About how many times `ids` gives one."""
+        return 2 * await self._files.estimated_document_count()
+
+    async def ids(self) -> AsyncIterator[list[FileId]]:
+        """The ids of all files, those too of which there is only a part: in batches, some of them twice."""
+        for collection, field in ((self._files, "_id"), (self._chunks, "files_id")):
+            # Only objects: what others may have put into the bucket has ids of other types.
+            beyond: dict[str, Any] = {"$gte": {}}
+            while True:
+                found = collection.find({field: beyond}, {"_id": 0, field: 1}, sort=[(field, 1)], limit=_BATCH)
+                batch = [document[field] async for document in found]
+                if not batch:
+                    break
+                beyond = {"$gt": batch[-1]}
+                yield [id_ for id_, _ in groupby(batch) if isinstance(id_.get("interaction"), ObjectId)]
+
+    async def settled_at(self) -> datetime:
+        """Whatever was kept before this time, by the server's clock, no put under way is about to refer to."""
+        now: datetime = (await self._database.command("hello"))["localTime"]
+        return now.replace(tzinfo=UTC) - _UNDER_WAY
+
+    async def kept_before(self, ids: Sequence[FileId], moment: datetime) -> list[FileId]:
+        """Those of the files of which something was kept before a time and not again since."""
+        found = [
+            *await self._files.distinct("_id", _files_before(ids, moment)),
+            *await self._chunks.distinct("files_id", _chunks_before(ids, moment)),
+        ]
+        return [id_ for id_ in ids if id_ in found]
+
+    async def free(self, ids: Sequence[FileId], before: datetime) -> None:
+        """Delete what was kept of these files before a time and not again since.
+
+        If a put keeps one of them again at this moment, nothing of it is missing afterwards: what it finds is spared
+        from then on, and what is deleted before it writes anew.
+        """
+        await self._files.delete_many(_files_before(ids, before))
+        await self._chunks.delete_many(_chunks_before(ids, before))
+
+
+def _files_before(ids: Sequence[FileId], moment: datetime) -> dict[str, Any]:
+    return {"_id": {"$in": [*ids]}, "uploadDate": {"$lt": moment}}
+
+
+def _chunks_before(ids: Sequence[FileId], moment: datetime) -> dict[str, Any]:
+    # Earlier versions have not written `kept_at`.
+    return {
+        "files_id": {"$in": [*ids]},
+        "kept_at": {"$not": {"$gte": moment}},
+        "_id": {"$lt": ObjectId.from_datetime(moment)},
+    }
+
+
+async def _keep(
+    collection: AsyncCollection[Any], documents: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], *, at: str
+) -> None:
+    """Insert documents, each a key and the rest of it, that are not there; set the field `at` to now in all of them."""
+    changes = [
+        UpdateOne(key, {"$setOnInsert": rest, "$currentDate": {at: True}}, upsert=True) for key, rest in documents
+    ]
+    try:
+        await collection.bulk_write(changes, ordered=False)
+    except BulkWriteError as exc:
+        # Somebody else has inserted the same at this moment.
+        if exc.details["writeConcernErrors"] or any(
+            each["code"] != DUPLICATE_KEY for each in exc.details["writeErrors"]
+        ):
+            raise
 
 
 def _all_of(interaction: ObjectId) -> dict[str, Any]:

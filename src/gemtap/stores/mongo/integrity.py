@@ -16,36 +16,39 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.interaction import Side
 from gemtap.stores.base import Fault
-from gemtap.stores.mongo.documents import exact_bytes, from_stored, hash_of
+from gemtap.stores.mongo.documents import Row, exact_bytes, from_stored, hash_of
 from gemtap.stores.mongo.files import BodyFiles
+from gemtap.stores.mongo.rows import Rows, misleads
+from gemtap.stores.mongo.searching import FIELD
 
 _BATCH: Final = 100
-_FIELDS: Final = ["request", "response"]
+_WITHOUT_WORDS: Final = {"links": 0, FIELD: 0}
 
 
 async def verify(
-    interactions: AsyncCollection[RawBSONDocument], files: BodyFiles, looked_at: Callable[[int], None]
+    interactions: AsyncCollection[RawBSONDocument], files: BodyFiles, rows: Rows, looked_at: Callable[[int], None]
 ) -> AsyncIterator[Fault]:
     """Everything that is wrong; `looked_at` is told of how many documents were read. Raises PyMongoError."""
     last: ObjectId | None = None
     while True:
         query = {} if last is None else {"_id": {"$gt": last}}
         # At most one answer of the server's, 16 MB: no cursor stays open while bodies are read.
-        found = interactions.find(query, _FIELDS, sort=[("_id", 1)], limit=-_BATCH)
+        found = interactions.find(query, _WITHOUT_WORDS, sort=[("_id", 1)], limit=-_BATCH)
         batch = [document async for document in found]
         if not batch:
             return
+        stored = await rows.stored([encoded["_id"] for encoded in batch])
         for encoded in batch:
             last = encoded["_id"]
-            for what in await _faults(encoded, files):
+            for what in await _faults(encoded, stored.get(last), files):
                 # What was replaced or deleted since it was read takes its files along.
-                now = await interactions.find_one({"_id": last}, _FIELDS)
+                now = await interactions.find_one({"_id": last}, _WITHOUT_WORDS)
                 if now is not None and now.raw == encoded.raw:
                     yield Fault(last, what)
         looked_at(len(batch))
 
 
-async def _faults(encoded: RawBSONDocument, files: BodyFiles) -> list[str]:
+async def _faults(encoded: RawBSONDocument, row: Row | None, files: BodyFiles) -> list[str]:
     try:
         document = await asyncio.to_thread(from_stored, encoded)
     except (BSONError, ValueError) as exc:
@@ -56,6 +59,11 @@ async def _faults(encoded: RawBSONDocument, files: BodyFiles) -> list[str]:
         fault = await _fault(part, files) if isinstance(part, dict) else None
         if fault is not None:
             found.append(_named(side, fault))
+    if row is not None and misleads(row, document):
+        found.append(
+            "lists show it as it was before it was changed by hand: `db.gemtap_rows.drop()` in mongosh has all rows "
+            "made anew"
+        )
     return found
 
 

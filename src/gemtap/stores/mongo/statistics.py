@@ -11,7 +11,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from gemtap.stores.base import Filter
 from gemtap.stores.mongo.conditions import PATHS
 from gemtap.stores.mongo.hinting import Index, aggregate, find
-from gemtap.stores.mongo.queries import AT_ANY_TIME, COUNTED, is_counted, selection
+from gemtap.stores.mongo.queries import AT_ANY_TIME, LISTED, is_listed, selection
 from gemtap.stores.paging import milliseconds
 from gemtap.stores.statistics import CONTEXT, COUNTS, TOKENS, Bucket, By, Part, floats
 
@@ -35,8 +35,8 @@ async def read_parts(
 ) -> list[Part]:
     """The counts of what matches, by hour or day and by the field."""
     parts: list[Part] = []
-    matching = {"$and": [selection(where, None), AT_ANY_TIME]}
-    index = COUNTED if is_counted(where) else None
+    matching = {"$and": [selection(where), AT_ANY_TIME]}
+    index = LISTED if is_listed(where) else None
     unit = "hour" if bucket == "hour" else "day"
     day = await _day_of_first(interactions, matching, index)
     while day is not None:

@@ -9,8 +9,9 @@ from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.mongo.hinting import aggregate
-from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, NEWEST_FIRST, selection
+from gemtap.stores.mongo.hinting import Index, aggregate, find
+from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, NEWEST_FIRST, selection, thread_index_for, times_after
+from gemtap.stores.mongo.rows import Rows
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
 
@@ -30,21 +31,24 @@ _SUMS: Final[Mapping[str, Any]] = {
     "priced": {"$sum": {"$cond": [{"$gt": ["$cost.usd", None]}, 1, 0]}},
 }
 
-_SHOWN: Final = {"model": 1, "client.name": 1, "preview": 1}
-
 _Place = tuple[ObjectId, float, ObjectId]
 """A thread, what it is sorted by, and the id that decides where that is the same."""
 
 
 async def read_threads(
-    interactions: AsyncCollection[Any], where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int
+    interactions: AsyncCollection[Any],
+    rows: Rows,
+    where: Filter,
+    after: ThreadCursor | None,
+    sort: ThreadSort,
+    limit: int,
 ) -> ThreadPage:
     """The threads of which an interaction matches, from just after the cursor on."""
     if sort == "latest":
         found = await _latest(interactions, where, after, limit + 1)
     else:
         found = await _sorted(interactions, where, after, sort, limit + 1)
-    items = await _items(interactions, [thread for thread, _, _ in found[:limit]])
+    items = await _items(interactions, rows, [thread for thread, _, _ in found[:limit]])
     if len(found) <= limit:
         return ThreadPage(items, None)
     _, value, id_ = found[limit - 1]
@@ -63,7 +67,7 @@ async def _latest(
     place, found, passed = begin, dict[ObjectId, _Place](), set[ObjectId]()
     while len(found) < limit:
         others = {"thread.id": {**_IS_SET, "$nin": [*found, *passed]}}
-        batch = await _walk(interactions, {"$and": [selection(where, None), others]}, place)
+        batch = await _walk(interactions, {"$and": [selection(where), others]}, place, thread_index_for(where))
         fresh = dict[ObjectId, _Place]()
         for each in batch:
             thread = each["thread"]["id"]
@@ -78,22 +82,20 @@ async def _latest(
 
 
 async def _walk(
-    interactions: AsyncCollection[Any], matching: Mapping[str, Any], place: Cursor | None
+    interactions: AsyncCollection[Any], matching: Mapping[str, Any], place: Cursor | None, index: Index | None
 ) -> list[dict[str, Any]]:
     """The next of what matches, newest first, from just after a place on."""
-    # Two questions, for of one with `$or` MongoDB reads the documents.
-    after: list[dict[str, Any]] = [AT_ANY_TIME]
-    if place is not None:
-        after = [{"timestamp": place.timestamp, "_id": {"$lt": place.id}}, {"timestamp": {"$lt": place.timestamp}}]
     found: list[dict[str, Any]] = []
-    for each in after:
+    for time in times_after(place, newest_first=True):
         if len(found) < _BATCH:
-            found += await interactions.find(
-                {"$and": [matching, each]},
+            found += await find(
+                interactions,
+                {"$and": [matching, time]},
                 {"timestamp": 1, "thread.id": 1},
                 sort=NEWEST_FIRST,
                 limit=_BATCH - len(found),
-            ).to_list()
+                index=index,
+            )
     return found
 
 
@@ -103,7 +105,7 @@ async def _before(
     """Those of the threads that have an interaction at this place or before it that matches."""
     found = set[ObjectId]()
     for newer in ({"timestamp": place.timestamp, "_id": {"$gte": place.id}}, {"timestamp": {"$gt": place.timestamp}}):
-        matching = {"$and": [{"thread.id": {"$in": [*threads]}}, newer, selection(where, None)]}
+        matching = {"$and": [{"thread.id": {"$in": [*threads]}}, newer, selection(where)]}
         groups = await aggregate(interactions, [{"$match": matching}, {"$group": {"_id": "$thread.id"}}], BY_THREAD)
         found |= {each["_id"] for each in groups}
     return found
@@ -115,15 +117,16 @@ async def _sorted(
     """Threads by a sum, the greatest first: all of them have to be added up."""
     among: dict[str, Any] = {"thread.id": _IS_SET}
     if where.terms:
-        matching = {"$and": [selection(where, None), among]}
-        groups = await interactions.aggregate([{"$match": matching}, {"$group": {"_id": "$thread.id"}}])
-        among = {"thread.id": {"$in": [each["_id"] async for each in groups]}}
+        matching = {"$and": [selection(where), among, AT_ANY_TIME]}
+        stages: list[dict[str, Any]] = [{"$match": matching}, {"$group": {"_id": "$thread.id"}}]
+        groups = await aggregate(interactions, stages, thread_index_for(where))
+        among = {"thread.id": {"$in": [each["_id"] for each in groups]}}
     value = {
         "turns": "$turns",
         "tokens": {"$cond": ["$counted", "$tokens", -1]},
         "cost": {"$cond": ["$priced", "$cost", -1]},
     }[sort]
-    stages: list[dict[str, Any]] = [
+    stages = [
         {"$match": among},
         {"$group": {"_id": "$thread.id", **_SUMS}},
         {"$project": {"value": value}},
@@ -136,7 +139,7 @@ async def _sorted(
     return [(each["_id"], each["value"], each["_id"]) for each in found]
 
 
-async def _items(interactions: AsyncCollection[Any], threads: Sequence[ObjectId]) -> list[ThreadItem]:
+async def _items(interactions: AsyncCollection[Any], rows: Rows, threads: Sequence[ObjectId]) -> list[ThreadItem]:
     found = await aggregate(
         interactions,
         [
@@ -148,7 +151,7 @@ async def _items(interactions: AsyncCollection[Any], threads: Sequence[ObjectId]
     )
     sums = {each["_id"]: each for each in found}
     ends = [each[end] for each in sums.values() for end in ("first", "last")]
-    shown = {each["_id"]: each async for each in interactions.find({"_id": {"$in": ends}}, _SHOWN)}
+    shown = {each["_id"]: each for each in await rows.read(ends)}
     # What is deleted meanwhile is left out.
     whole = [sums[thread] for thread in threads if thread in sums]
     return [_item(each, shown[each["first"]], shown[each["last"]]) for each in whole if _are_there(each, shown)]

@@ -1,0 +1,157 @@
+"""What large bodies cost a list that does not show them: `python -m bench.lists`, about two minutes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from bench.page import table, write_between_markers
+from bench.year import BEGIN, interactions
+from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.opening import open_store
+from gemtap.stores.query import parse
+from tests.mongod import Mongod
+
+_INTERACTIONS: Final = 200
+_SMALL: Final = 1_000
+_LARGE: Final = 3_000_000
+"""Bytes of the body of each request."""
+
+_AT_ONCE: Final = 5
+_PAGE: Final = 50
+_ROUNDS: Final = 20
+
+Asked = Callable[[Store], Awaitable[Any]]
+
+
+def asked(second: str | None) -> dict[str, Asked]:
+    """What is asked for, by name; `second` is where the second page begins."""
+    since = BEGIN.replace(year=2000)
+    return {
+        "list, newest page of 50": lambda store: store.page(Filter(), limit=_PAGE),
+        "list, second page": lambda store: store.page(Filter(), limit=_PAGE, cursor=second),
+        "list of one client": lambda store: store.page(Filter(client="cline"), limit=_PAGE),
+        "list of what failed": lambda store: store.page(parse("error:yes", BEGIN), limit=_PAGE),
+        "list by tokens and duration": lambda store: store.page(parse("tokens:>1k duration:>1s", BEGIN), limit=_PAGE),
+        "the oldest 50, as pruning asks": lambda store: store.oldest(Filter(), limit=_PAGE),
+        "50 since a moment, as `tail` asks": lambda store: store.recorded_since(since, limit=_PAGE),
+        "threads, newest page of 50": lambda store: store.threads(Filter(), limit=_PAGE),
+        "threads by cost": lambda store: store.threads(Filter(), limit=_PAGE, sort="cost"),
+        "statistics of one model by day": lambda store: store.statistics(
+            Filter(model="gemini-2.5-pro"), bucket="day", by="client"
+        ),
+    }
+
+
+TAGGED: Final[dict[str, Asked]] = {
+    "list of 50 with a tag each": lambda store: store.page(Filter(tag="seen"), limit=_PAGE)
+}
+
+
+async def fill(store: Store, body_bytes: int) -> None:
+    """The same interactions with bodies of this size."""
+    batch: list[Record] = []
+    for record in records(body_bytes):
+        batch.append(record)
+        if len(batch) == _AT_ONCE:
+            await store.put(batch)
+            batch = []
+    await store.put(batch)
+
+
+def records(body_bytes: int) -> Iterator[Record]:
+    """A few interactions of a year."""
+    for document in interactions(_INTERACTIONS, body_bytes=body_bytes):
+        sides = [
+            json.dumps(side["body"]).encode() if side else b"" for side in (document["request"], document["response"])
+        ]
+        yield Record(document, sides[0], sides[1], accumulated=True)
+
+
+async def measure(stores: Sequence[Store], questions: Sequence[dict[str, Asked]]) -> dict[str, list[float]]:
+    """Median milliseconds of everything that is asked of each of the stores, in turns."""
+    taken: dict[str, list[list[float]]] = {name: [[] for _ in stores] for name in questions[0]}
+    for _ in range(_ROUNDS):
+        for name, times in taken.items():
+            for store, ask, of in zip(stores, questions, times, strict=True):
+                began_at = time.perf_counter()
+                await ask[name](store)
+                of.append((time.perf_counter() - began_at) * 1000)
+    return {name: [statistics.median(of) for of in times] for name, times in taken.items()}
+
+
+async def of_both(urls: tuple[str, str]) -> dict[str, list[float]]:
+    """Fill two stores of a kind, with small bodies and with large ones, and measure them side by side."""
+    stores = [open_store(url) for url in urls]
+    try:
+        for store, size in zip(stores, (_SMALL, _LARGE), strict=True):
+            await store.open()
+            await fill(store, size)
+        found = await measure(stores, [asked((await store.page(Filter(), limit=_PAGE)).next) for store in stores])
+        for store in stores:
+            for item in (await store.page(Filter(), limit=_PAGE)).items:
+                await store.annotate(item["_id"], tags=["seen"])
+        return found | await measure(stores, [TAGGED] * 2)
+    finally:
+        for store in stores:
+            await store.close()
+
+
+def report(results: dict[str, dict[str, list[float]]]) -> str:
+    """The table, and what was measured."""
+    rows = []
+    for name in next(iter(results.values())):
+        cells = [
+            cell
+            for small, large in (of[name] for of in results.values())
+            for cell in (f"{small:.1f}", f"{large:.1f}", f"{large / small:.1f} x")
+        ]
+        rows.append([name, *cells])
+    titles = [f"{kind}: {what}" for kind in results for what in ("1 KB", "3 MB", "ratio")]
+    return "\n\n".join(
+        [
+            table(["milliseconds, median", *titles], rows),
+            f"{_INTERACTIONS} interactions, stored twice: with requests of 1 KB, and with requests of 3 MB. Each "
+            f"question {_ROUNDS} times, in turns. MongoDB has a cache of 256 MB. Measured on "
+            f"{datetime.now(UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.0f}.",
+        ]
+    )
+
+
+def main() -> None:
+    """Measure, print the table and write it into the page."""
+    parser = argparse.ArgumentParser(prog="python -m bench.lists", description=__doc__)
+    parser.add_argument("--store", choices=("SQLite", "MongoDB"), action="append", help="by default both")
+    parser.add_argument("--folder", type=Path, help="where to keep data meanwhile")
+    parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the table")
+    arguments = parser.parse_args()
+    results = {}
+    with tempfile.TemporaryDirectory(prefix="gemtap-lists-", dir=arguments.folder) as name:
+        folder = Path(name)
+        mongod = Mongod(folder / "mongod")
+        mongod.start()
+        try:
+            urls = {
+                "SQLite": (f"sqlite:///{folder / 'small.db'}", f"sqlite:///{folder / 'large.db'}"),
+                "MongoDB": (f"{mongod.url}/small", f"{mongod.url}/large"),
+            }
+            for kind in arguments.store or urls:
+                results[kind] = asyncio.run(of_both(urls[kind]))
+        finally:
+            mongod.stop()
+    text = report(results)
+    print(text)
+    write_between_markers(arguments.page, text, part="bench-lists")
+
+
+if __name__ == "__main__":
+    main()
