@@ -101,7 +101,8 @@ async def prune(
         if done.deleted and not dry_run:
             # Also for what was deleted before an interruption.
             await store.put_incidents([_incident(done)])
-    if done.deleted and not dry_run:
+    if not dry_run:
+        # Also what an interrupted prune has left, or somebody who has deleted documents of MongoDB by hand.
         await work.reclaim()
     done.after = await store.space(settled=True)
     # The recorder may reuse some of the space at once.
