@@ -25,9 +25,9 @@ from bench.agents import BYTES_A_TOKEN, SEED, TOKENS_A_MONTH, Exchange, capture_
 from bench.page import table, write_between_markers
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import SUFFIX, Spool
+from gemtap.dialects.cut_points import seams
 from gemtap.interaction import Side
 from gemtap.providers.registry import PROVIDERS
-from gemtap.providers.seams import seams
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.drain import Recorder
 from gemtap.stores.base import Filter, Record, Store

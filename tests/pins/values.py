@@ -16,13 +16,13 @@ from typing import Any
 
 from bson import ObjectId
 
-from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Conversation, Message
+from gemtap.dialects.cut_points import seams
 from gemtap.exporters.base import ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.interaction import Interaction, to_json
+from gemtap.providers.conversations import conversation_of
 from gemtap.providers.registry import PROVIDERS
-from gemtap.providers.seams import seams
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
 from gemtap.recorder.searchable import text_of

@@ -22,8 +22,8 @@ _MOST_COMPARED: Final = 20_000
 
 def answer_text(document: Interaction) -> str:
     """What was answered, as text: of a conversation what the model said and called, else the body."""
-    from gemtap.conversation import conversation_of
     from gemtap.conversation.model import Call, Text
+    from gemtap.providers.conversations import conversation_of
 
     try:
         conversation = conversation_of(document)

@@ -13,9 +13,9 @@ from bson import ObjectId
 
 from gemtap.capture.events import Kind, pack, read_events
 from gemtap.capture.spool import SUFFIX, Spool, capture_id
-from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Text, Thought
 from gemtap.interaction import Interaction, Json, iso
+from gemtap.providers.conversations import conversation_of
 
 ReadCapture = Callable[[bytes, ObjectId], Interaction]
 """Reads the document of a complete or partial capture. Raises an exception if it holds none."""

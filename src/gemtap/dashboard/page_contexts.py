@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.changes import changes_between
 from gemtap.conversation.model import Media, Text, Thought
@@ -17,6 +17,7 @@ from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.filters import pretty
 from gemtap.dashboard.snippets import snippets_of
 from gemtap.interaction import Interaction, Json, Side, summary, to_json
+from gemtap.providers.conversations import conversation_of
 
 _LONGEST_PART: Final = 2_000_000
 """Maximum characters of a message that a page shows."""

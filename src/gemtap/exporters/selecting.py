@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, cast
 
-from gemtap.conversation import conversation_of
 from gemtap.exporters.base import ExportOptions, Part, Report
 from gemtap.exporters.last_turns import LastTurns
 from gemtap.interaction import Interaction, Outcome
+from gemtap.providers.conversations import conversation_of
 from gemtap.stores.base import Cursor, Store
 
 _WELL_ENDED: Final = frozenset(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
 from gemtap.interaction import Interaction
+from gemtap.providers.conversations import conversation_of
 from gemtap.stores.base import Store
 
 _MOST_TURNS: Final = 10_000

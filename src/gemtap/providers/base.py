@@ -1,80 +1,10 @@
-"""What a provider is given and what it gives back."""
+"""What a provider gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Protocol
 
-from gemtap.interaction import NO_TOKENS, Error, Json, Preview, Tokens
-
-UNKNOWN_OPERATION: Final = "unknown"
-"""Of a path that the provider does not know, or that no provider does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message of a WebSocket session."""
-
-    side: Literal["client", "server"]
-    """Who sent it."""
-    at: int
-    """Microseconds since the request was received."""
-    data: str | bytes
-    json: Json
-    """The parsed message; None where it is no JSON. The Live API sends JSON in binary messages too."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawExchange:
-    """One exchange as it crossed the wire, content-encodings undone, credentials replaced."""
-
-    method: str
-    path: str
-    """The raw path that went to the upstream: a prefix such as `/gemini` is off."""
-    query: str
-    request_headers: Mapping[str, str]
-    """Lower-case names; of a repeated header the first value."""
-    request_raw: bytes
-    request_json: Json
-    """The parsed request body; None where it is empty or not JSON."""
-    status: int | None
-    """None where there was no answer."""
-    response_headers: Mapping[str, str]
-    response_raw: bytes
-    """The whole answer; of a stream every frame as it came."""
-    response_json: Json
-    """The parsed answer; None where it is empty or not one JSON value."""
-    response_whole: bool = True
-    """Whether the answer is here to its end: False where it broke off, or where only its beginning was kept."""
-    messages: Sequence[Message] = ()
-    """Of a WebSocket session: what both sides sent, in the order of its arrival."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What a provider reads out of an exchange."""
-
-    operation: str
-    model: str | None = None
-    model_version: str | None = None
-    streaming: bool = False
-    generation_settings: Json = None
-    usage_metadata: Json = None
-    tokens: Tokens = field(default_factory=NO_TOKENS.copy)
-    finish_reason: str | None = None
-    error: Error | None = None
-    """What the API itself reported: an error body, an error inside a stream, a blocked prompt."""
-    accumulated: Json = None
-    """Of a stream: the one response that its frames amount to, in the shape that the API answers in when it does
-    not stream; of a WebSocket session an object. None where the answer is not a stream."""
-    first_token_end: int | None = None
-    """Offset in `response_raw` just past the frame with the first piece of content; None where there is none."""
-    first_token_at: int | None = None
-    """The same of a WebSocket session: when the message arrived, in microseconds since the request was received."""
-    reasoning_streamed: bool = False
-    """Whether reasoning is part of the streamed content, and so of what its speed is measured by."""
-    preview: Preview = field(default_factory=lambda: Preview(prompt=None, answer=None))
+from gemtap.dialects.base import Parsed, RawExchange
 
 
 class Provider(Protocol):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from gemtap.providers.base import Provider
-from gemtap.providers.code_assist import CodeAssist
-from gemtap.providers.gemini import Gemini
-from gemtap.providers.vertex import Vertex
+from gemtap.providers.code_assist.reader import CodeAssist
+from gemtap.providers.gemini.reader import Gemini
+from gemtap.providers.vertex.reader import Vertex
 
 _ALL: Final[tuple[Provider, ...]] = (Gemini(), Vertex(), CodeAssist())
 

@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from gemtap.body import storable
 from gemtap.capture.events import BodyEnd, Kind, RawHeaders, RequestHead
-from gemtap.conversation import conversation_of
+from gemtap.dialects.base import UNKNOWN_OPERATION, Parsed, RawExchange
 from gemtap.interaction import (
     SCHEMA_VERSION,
     Body,
@@ -30,8 +30,9 @@ from gemtap.interaction import (
     Timing,
     to_milliseconds,
 )
-from gemtap.providers.base import UNKNOWN_OPERATION, Parsed, Provider, RawExchange
+from gemtap.providers.base import Provider
 from gemtap.providers.clients import identify
+from gemtap.providers.conversations import conversation_of
 from gemtap.recorder.captured import (
     Exchange,
     OpenBody,

@@ -13,7 +13,7 @@ from typing import Final, Literal, cast
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Text, Thought, Tool
 from gemtap.interaction import Context, Json, Tokens
-from gemtap.providers.loose import count, items, members
+from gemtap.json_access import count, items, members
 
 _OF_AN_IMAGE: Final = 258
 """Tokens: https://ai.google.dev/gemini-api/docs/tokens#multimodal-tokens."""

@@ -14,9 +14,9 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Any, Final
 
-from gemtap.conversation import conversation_of
 from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Role, Text, Thought
 from gemtap.interaction import Interaction
+from gemtap.providers.conversations import conversation_of
 
 _HASH_BYTES: Final = 10
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from gemtap.body import ParsedBody, parse_body, serialise
+from gemtap.dialects.base import Parsed
 from gemtap.interaction import Json
-from gemtap.providers.base import Parsed
 from gemtap.re2_patterns import Pattern
 from gemtap.recorder.captured import OpenBody
 

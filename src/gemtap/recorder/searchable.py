@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from gemtap.conversation import Conversation, conversation_of
+from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_unrecorded
 from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
+from gemtap.providers.conversations import conversation_of
 
 LONGEST: Final = 100_000
 """Characters of one interaction that are searched: of a longer one the answer goes before what was asked."""

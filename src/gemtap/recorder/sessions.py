@@ -11,8 +11,8 @@ import msgpack
 
 from gemtap.body import ParsedBody, parse_body, storable
 from gemtap.capture.events import Closing, Event, Kind
+from gemtap.dialects.base import Message
 from gemtap.interaction import Error, Json
-from gemtap.providers.base import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from gemtap.body import parse_body
-from gemtap.providers.base import Parsed, RawExchange
-from gemtap.providers.gemini import Gemini
+from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.providers.gemini.reader import Gemini
 
 GENERATE: Final = "/v1beta/models/gemini-2.5-pro:generateContent"
 STREAM: Final = "/v1beta/models/gemini-2.5-pro:streamGenerateContent"

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gemtap.providers.base import Message, Provider
+from gemtap.dialects.base import Message
+from gemtap.providers.base import Provider
 from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import JSON, SSE, array, events, json_values, make_exchange
 

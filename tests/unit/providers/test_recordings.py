@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gemtap.providers.base import Parsed
+from gemtap.dialects.base import Parsed
 from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.routing import match, origin_of
 from gemtap.settings import Providers

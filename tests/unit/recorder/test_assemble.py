@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemtap.capture.events import Kind, pack
-from gemtap.providers.base import Parsed, Provider, RawExchange
-from gemtap.providers.gemini import Gemini
+from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.providers.base import Provider
+from gemtap.providers.gemini.reader import Gemini
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.stores.base import Record

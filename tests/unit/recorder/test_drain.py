@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
-from gemtap.providers.gemini import Gemini
+from gemtap.providers.gemini.reader import Gemini
 from gemtap.recorder import drain
 from gemtap.recorder.drain import Recorder
 from gemtap.stores.base import Filter, Record, RecordRejected, StoreUnavailable

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemtap.capture.events import Kind
-from gemtap.providers.gemini import Gemini
+from gemtap.providers.gemini.reader import Gemini
 from gemtap.re2_patterns import Pattern
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.redact import Redactor

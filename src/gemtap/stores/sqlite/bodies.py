@@ -1,7 +1,7 @@
 """Where the bytes of bodies are kept: each distinct piece once, and a body as the list of its pieces.
 
-Agents send the whole conversation anew with every turn. A body is cut at the seams of its provider's shape
-(`gemtap.providers.seams`); pieces that are there already are referred to, new ones get the next numbers. The list is
+Agents send the whole conversation anew with every turn. A body is cut at the seams of its dialect
+(`gemtap.dialects.cut_points`); pieces that are there already are referred to, new ones get the next numbers. The list is
 itself a piece: MessagePack of a hash of the whole body, then bytes as they are and numbers of pieces, in order. Lists
 of consecutive turns differ in their ends alone. Long ones are cut in their turn, into groups of items, each a piece
 that is kept once like any other: where a group ends depends on nothing but its last item, so that a list whose
@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 import msgpack
 import zstandard
 
-from gemtap.providers.seams import SMALLEST, seams
+from gemtap.dialects.cut_points import SMALLEST, seams
 from gemtap.stores.sqlite.packs import (
     FINAL,
     FIRST_BLOB,

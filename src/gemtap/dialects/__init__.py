@@ -1,0 +1,1 @@
+"""Dialects: shapes of requests and answers, each of which several APIs may speak. Pure functions."""

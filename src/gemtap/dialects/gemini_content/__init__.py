@@ -1,0 +1,1 @@
+"""Requests for content as the Gemini API, Vertex AI and Code Assist take them."""

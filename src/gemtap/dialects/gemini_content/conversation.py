@@ -1,0 +1,146 @@
+"""Gemini's side: `contents` and `candidates`, of Vertex AI and Code Assist too.
+
+After https://ai.google.dev/api/caching#Content. The API takes names in `snake_case` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gemtap.conversation.model import (
+    Call,
+    Conversation,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Role,
+    Text,
+    Thought,
+    Tool,
+)
+from gemtap.interaction import Json
+from gemtap.json_access import items, members, word
+
+
+def read(request: Json, response: Json) -> Conversation:
+    """The conversation of a request for content and of its answer, of which the first candidate counts."""
+    # Code Assist wraps both.
+    request = members(request).get("request", request)
+    response = members(response).get("response", response)
+    fields = members(request)
+    candidates = items(members(response).get("candidates"))
+    answer = read_message(members(candidates[0]).get("content")) if candidates else ()
+    return Conversation(
+        system=_system(_either(fields, "systemInstruction", "system_instruction")),
+        prompt=tuple(message for content in _contents(fields) for message in read_message(content)),
+        answer=Message("model", tuple(part for message in answer for part in message.parts)) if answer else None,
+        tools=tuple(_tools(items(fields.get("tools")))),
+    )
+
+
+def read_session(response: Json, setup: Json) -> Conversation:
+    """The conversation of a Live session: its turns, and what its first message set up."""
+    fields = members(members(setup).get("setup"))
+    turns = tuple(message for turn in items(members(response).get("turns")) for message in _spoken(members(turn)))
+    return Conversation(
+        system=_system(_either(fields, "systemInstruction", "system_instruction")),
+        prompt=turns,
+        answer=None,
+        tools=tuple(_tools(items(fields.get("tools")))),
+    )
+
+
+def _contents(request: dict[str, Json]) -> list[Json]:
+    contents = request.get("contents")
+    # A single content may stand without its array, and a text without everything around it.
+    if isinstance(contents, str):
+        return [{"role": "user", "parts": [{"text": contents}]}]
+    return [contents] if isinstance(contents, dict) else items(contents)
+
+
+def read_message(content: Json) -> list[Message]:
+    """The message of a content; two where tool results and words of a person stand together, none of an empty one."""
+    fields = members(content)
+    parts = list(_parts(fields.get("parts")))
+    if fields.get("role") == "model":
+        return _message("model", parts)
+    results = [part for part in parts if isinstance(part, Result)]
+    return _message("tool", results) + _message("user", [part for part in parts if not isinstance(part, Result)])
+
+
+def _message(role: Role, parts: Iterable[Part]) -> list[Message]:
+    kept = tuple(parts)
+    return [Message(role, kept)] if kept else []
+
+
+def _parts(parts: Json) -> Iterator[Part]:
+    for part in [parts] if isinstance(parts, dict) else items(parts):
+        read = _part(members(part))
+        if read is not None:
+            yield read
+
+
+def _part(part: dict[str, Json]) -> Part | None:
+    """The part; None of one that says nothing, such as a thought's signature alone."""
+    for name, value in part.items():
+        match name:
+            case "text":
+                if not isinstance(value, str) or not value:
+                    continue
+                return Thought(value) if part.get("thought") is True else Text(value)
+            case "functionCall" | "function_call":
+                call = members(value)
+                return Call(word(call.get("name")) or "", call.get("args") or {}, word(call.get("id")))
+            case "functionResponse" | "function_response":
+                result = members(value)
+                return Result(result.get("response"), word(result.get("name")), word(result.get("id")))
+            case "inlineData" | "inline_data" | "fileData" | "file_data":
+                media = members(value)
+                return Media(
+                    word(_either(media, "mimeType", "mime_type")) or "application/octet-stream",
+                    uri=word(_either(media, "fileUri", "file_uri")),
+                    base64=word(media.get("data")),
+                )
+            case "executableCode" | "executable_code" | "codeExecutionResult" | "code_execution_result":
+                return Other(name, value)
+    return None
+
+
+def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
+    """A turn of a session: what was spoken in it stands as its transcription where there is one."""
+    messages = read_message(turn)
+    spoken = members(turn.get("outputTranscription" if turn.get("role") == "model" else "inputTranscription"))
+    said = word(spoken.get("text"))
+    if said is None:
+        yield from messages
+        return
+    role: Role = "model" if turn.get("role") == "model" else "user"
+    parts = [part for message in messages for part in message.parts if not isinstance(part, Media)]
+    yield Message(role, (Text(said), *parts))
+
+
+def _system(content: Json) -> str | None:
+    if isinstance(content, str):
+        return content or None
+    parts = members(content).get("parts")
+    texts = [
+        text for part in ([parts] if isinstance(parts, dict) else items(parts)) if (text := members(part).get("text"))
+    ]
+    return "\n".join(text for text in texts if isinstance(text, str)) or None
+
+
+def _tools(tools: Iterable[Json]) -> Iterator[Tool]:
+    """The functions that are declared. What Google itself runs, such as its search, is no tool of the client."""
+    for tool in tools:
+        for declaration in items(_either(members(tool), "functionDeclarations", "function_declarations")):
+            fields = members(declaration)
+            name = word(fields.get("name"))
+            if name is not None:
+                schema = _either(fields, "parametersJsonSchema", "parameters_json_schema")
+                yield Tool(name, word(fields.get("description")), schema or fields.get("parameters"))
+
+
+def _either(fields: dict[str, Json], *names: str) -> Json:
+    return next((fields[name] for name in names if fields.get(name) is not None), None)

@@ -1,0 +1,116 @@
+"""Requests for content, and what is asked and answered in the same way: Gemini's own, Vertex AI's, Code Assist's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.gemini_content.accumulate import accumulate, has_content, has_thoughts
+from gemtap.dialects.gemini_content.fields import (
+    all_finished,
+    model_name,
+    read_blocked_prompt,
+    read_error,
+    read_finish_reason,
+    read_generation_settings,
+    read_tokens,
+)
+from gemtap.dialects.gemini_content.preview import read_preview
+from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
+from gemtap.interaction import Error, Json
+from gemtap.json_access import members, word
+
+_GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
+"""The operations whose streams are accumulated. Those of others have other shapes."""
+
+
+class Envelope:
+    """What an API puts around Gemini's requests and responses. This one is none."""
+
+    def request(self, sent: Json) -> Json:
+        """What was put into a request."""
+        return sent
+
+    def response(self, got: Json) -> Json:
+        """What was put into a response, or into one chunk of a stream."""
+        return got
+
+    def whole(self, chunks: list[Json], response: dict[str, Json]) -> dict[str, Json]:
+        """The response that the chunks, which come as they are, amount to, as it comes when it is not streamed."""
+        return response
+
+
+_NO_ENVELOPE: Final = Envelope()
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The answer as one response, and what only a stream can tell."""
+
+    response: Json
+    streamed: bool = False
+    accumulated: Json = None
+    error: Error | None = None
+    first_content_end: int | None = None
+    has_thoughts: bool = False
+
+
+def read_content(exchange: RawExchange, operation: str, model: str | None, envelope: Envelope = _NO_ENVELOPE) -> Parsed:
+    """Read one exchange; `model` is what the path names."""
+    request = envelope.request(exchange.request_json)
+    answer = _read_answer(exchange, operation, envelope)
+    response = answer.response
+    usage = members(response).get("usageMetadata")
+    return Parsed(
+        operation=operation,
+        model=model or model_name(exchange.request_json) or model_name(request),
+        model_version=word(members(response).get("modelVersion")),
+        streaming=answer.streamed,
+        generation_settings=read_generation_settings(request),
+        usage_metadata=usage,
+        tokens=read_tokens(response if operation == "countTokens" else usage),
+        finish_reason=read_finish_reason(response),
+        error=answer.error,
+        accumulated=answer.accumulated,
+        first_token_end=answer.first_content_end,
+        preview=read_preview(request, response),
+        reasoning_streamed=answer.has_thoughts,
+    )
+
+
+def _read_answer(exchange: RawExchange, operation: str, envelope: Envelope) -> _Answer:
+    if not _is_stream(exchange, operation):
+        response = envelope.response(exchange.response_json)
+        return _Answer(response, error=read_error(exchange.response_json) or read_blocked_prompt(response))
+    chunks = read_chunks(exchange.response_raw)
+    error = find_error(chunks, whole=exchange.response_whole)
+    if operation not in _GENERATES:
+        return _Answer(None, streamed=True, error=error)
+    contents = [Chunk(envelope.response(chunk.value), chunk.end) for chunk in chunks]
+    response = accumulate([chunk.value for chunk in contents])
+    return _Answer(
+        response,
+        streamed=True,
+        accumulated=envelope.whole([chunk.value for chunk in chunks], response) or None,
+        error=error or read_blocked_prompt(response) or _unfinished(exchange, response),
+        first_content_end=next((chunk.end for chunk in contents if has_content(chunk.value)), None),
+        has_thoughts=any(has_thoughts(chunk.value) for chunk in contents),
+    )
+
+
+def _is_stream(exchange: RawExchange, operation: str) -> bool:
+    """Whether the answer came as a stream; an error before its first chunk is one JSON body, whatever was asked for."""
+    if is_event_stream(exchange):
+        return True
+    if exchange.status is None or exchange.status >= 400 or operation != "streamGenerateContent":
+        return False
+    content_type = exchange.response_headers.get("content-type", "").lower()
+    return (not content_type or "json" in content_type) and not isinstance(exchange.response_json, dict)
+
+
+def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
+    """An answer that came to its end on the wire and yet is not finished. Why one broke off, its outcome tells."""
+    if all_finished(response) or not exchange.response_whole:
+        return None
+    return {"message": "the stream ended without a finishReason", "details": None}

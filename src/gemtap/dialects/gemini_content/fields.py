@@ -1,0 +1,115 @@
+"""What is read out of one request or response of Gemini, be it whole or accumulated."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gemtap.interaction import NO_TOKENS, Error, Json, Tokens
+from gemtap.json_access import count, items, members, word
+
+_FINISH_REASONS: Final = (
+    "FINISH_REASON_UNSPECIFIED",
+    "STOP",
+    "MAX_TOKENS",
+    "SAFETY",
+    "RECITATION",
+    "OTHER",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "MALFORMED_FUNCTION_CALL",
+    "IMAGE_SAFETY",
+    "UNEXPECTED_TOOL_CALL",
+)
+"""`Candidate.FinishReason` of the v1beta API by number: how `enum-encoding=int` sends it."""
+
+_BLOCK_REASONS: Final = (
+    "BLOCK_REASON_UNSPECIFIED",
+    "SAFETY",
+    "OTHER",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "IMAGE_SAFETY",
+)
+"""`PromptFeedback.BlockReason`, likewise."""
+
+
+def model_name(request: Json) -> str | None:
+    """The model where the body names it: caches, interactions, sessions, the OpenAI paths.
+
+    `models/M` and Vertex AI's `projects/P/locations/L/publishers/google/models/M` are M.
+    """
+    name = word(members(request).get("model"))
+    return name.removeprefix("models/").rpartition("/publishers/google/models/")[2] or None if name else None
+
+
+def read_generation_settings(request: Json) -> Json:
+    """`generationConfig` as it was sent, in either spelling, both of which the API takes; Imagen's `parameters`."""
+    fields = members(request)
+    names = ("generationConfig", "generation_config", "parameters")
+    return next((fields[name] for name in names if name in fields), None)
+
+
+def read_finish_reason(response: Json) -> str | None:
+    """Why the first candidate ended, by name."""
+    candidates = items(members(response).get("candidates"))
+    return _named(members(candidates[0]).get("finishReason"), _FINISH_REASONS) if candidates else None
+
+
+def _named(value: Json, names: tuple[str, ...]) -> str | None:
+    number = count(value)
+    if number is None:
+        return word(value)
+    return names[number] if number < len(names) else str(number)
+
+
+def read_tokens(usage: Json) -> Tokens:
+    """`usageMetadata` as token counts; `countTokens` answers with its `totalTokens` in the same way."""
+    fields = members(usage)
+    counted = count(fields.get("totalTokens"))
+    if counted is not None:
+        cached = count(fields.get("cachedContentTokenCount"))
+        return {**NO_TOKENS, "input": counted, "cached": cached, "total": counted}
+    prompt = count(fields.get("promptTokenCount"))
+    # The Live API calls its answer's tokens by the other name.
+    output = count(fields.get("candidatesTokenCount", fields.get("responseTokenCount")))
+    reasoning = count(fields.get("thoughtsTokenCount"))
+    tool_use = count(fields.get("toolUsePromptTokenCount"))
+    total = count(fields.get("totalTokenCount"))
+    if output is not None and reasoning and (prompt or 0) + output + (tool_use or 0) == total:
+        output = max(output - reasoning, 0)  # this model counts its thoughts among the candidates' tokens
+    return {
+        "input": prompt,
+        "cached": count(fields.get("cachedContentTokenCount")),
+        "output": output,
+        "reasoning": reasoning,
+        "tool_use": tool_use,
+        "total": total,
+    }
+
+
+def read_error(response: Json) -> Error | None:
+    """The error of `{"error": {...}}`, which an answer without `alt=sse` wraps in an array."""
+    for value in (response, *items(response)[:1]):
+        error = members(value).get("error")
+        if error:
+            said = members(error)
+            message = word(error) or word(said.get("message")) or word(said.get("status")) or "error"
+            return {"message": message, "details": error}
+    return None
+
+
+def read_blocked_prompt(response: Json) -> Error | None:
+    """A prompt that was refused: `promptFeedback.blockReason`, and no candidates."""
+    feedback = members(response).get("promptFeedback")
+    reason = _named(members(feedback).get("blockReason"), _BLOCK_REASONS)
+    if reason is None or items(members(response).get("candidates")):
+        return None
+    return {"message": f"prompt blocked: {reason}", "details": feedback}
+
+
+def all_finished(response: Json) -> bool:
+    """Whether there is a candidate, and every one says why it ended."""
+    candidates = items(members(response).get("candidates"))
+    return bool(candidates) and all(members(each).get("finishReason") is not None for each in candidates)

@@ -1,0 +1,98 @@
+"""What lists show of an exchange with Gemini: what was asked last, and how the answer begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from gemtap.interaction import Json, Preview
+from gemtap.json_access import items, members, word
+
+MAX_LENGTH: Final = 200
+"""In characters."""
+
+_LONGEST_ARGUMENT: Final = 60
+
+
+def read_preview(request: Json, response: Json) -> Preview:
+    """The preview of one exchange; each half None where there is nothing to show."""
+    return {"prompt": _prompt(request), "answer": _answer(response)}
+
+
+def _prompt(request: Json) -> str | None:
+    """The last content of the request that is not the model's: its text, else its tool results, else its media."""
+    for content in reversed(list(_contents(request))):
+        if members(content).get("role") == "model":
+            continue
+        parts = items(members(content).get("parts"))
+        texts = [text for part in parts if (text := word(members(part).get("text")))]
+        shown = shorten(" ".join(texts)) or shorten(", ".join(filter(None, map(_short_form, parts))))
+        if shown:
+            return shown
+    return None
+
+
+def _contents(request: Json) -> Iterator[Json]:
+    fields = members(request)
+    yield from items(fields.get("contents"))
+    yield from items(members(fields.get("generateContentRequest")).get("contents"))  # countTokens
+    yield fields.get("content")  # embedContent
+    for each in items(fields.get("requests")):  # batchEmbedContents
+        yield members(each).get("content")
+    for each in items(fields.get("instances")):  # predict: Imagen, Veo, embeddings of Vertex AI
+        instance = members(each)
+        yield {"parts": [{"text": instance.get("prompt") or instance.get("content")}]}
+
+
+def _short_form(part: Json) -> str | None:
+    """What stands for a part that is no text: `⟵ tool` for a tool's result, `[image/png]` for media."""
+    for name, value in members(part).items():
+        match name:
+            case "functionResponse" | "function_response":
+                return f"⟵ {word(members(value).get('name')) or 'result'}"
+            case "inlineData" | "inline_data" | "fileData" | "file_data":
+                fields = members(value)
+                return f"[{word(fields.get('mimeType')) or word(fields.get('mime_type')) or 'file'}]"
+    return None
+
+
+def _answer(response: Json) -> str | None:
+    """The first line of the first candidate's answer, thoughts left out; else its function calls."""
+    candidates = items(members(response).get("candidates"))
+    parts = items(members(members(candidates[0]).get("content")).get("parts")) if candidates else []
+    text = "".join(filter(None, (_said(part) for part in parts))).lstrip()
+    if text:
+        return shorten(text.split("\n", 1)[0])
+    calls = [call for part in parts if isinstance(call := members(part).get("functionCall"), dict)]
+    return shorten(", ".join(call_form(call.get("name"), call.get("args")) for call in calls)) or None
+
+
+def _said(part: Json) -> str | None:
+    fields = members(part)
+    return None if fields.get("thought") is True else word(fields.get("text"))
+
+
+def call_form(name: Json, arguments: Json) -> str:
+    """A function call as a person would write it: `get_weather(location="Boston", days=3)`."""
+    shown = ", ".join(f"{argument}={_argument(value)}" for argument, value in members(arguments).items())
+    return f"{word(name) or ''}({shown})"
+
+
+def _argument(value: Json) -> str:
+    match value:
+        case dict():
+            return "{…}"
+        case list():
+            return "[…]"
+        case str():
+            return json.dumps(shorten(value, _LONGEST_ARGUMENT), ensure_ascii=False)
+        case _:
+            return json.dumps(value)
+
+
+def shorten(text: str, length: int = MAX_LENGTH) -> str:
+    """The text on one line, its white space folded, cut to so many characters."""
+    # Of a prompt of megabytes the beginning is enough, and folding all of it would take its time.
+    folded = " ".join(text.lstrip()[: 10 * length].split())
+    return folded if len(folded) <= length else folded[: length - 1].rstrip() + "…"

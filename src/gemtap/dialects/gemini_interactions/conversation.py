@@ -1,0 +1,106 @@
+"""Gemini's Interactions API: an `input`, and the steps that the model goes through to answer it.
+
+After https://ai.google.dev/api/interactions-api. The API keeps conversations itself: an interaction may name the one
+that it goes on from, and then has nothing of it in its own request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text, Thought, Tool
+from gemtap.interaction import Json
+from gemtap.json_access import items, members, word
+
+_MEDIA: Final = ("image", "audio", "video", "document")
+
+
+def read(request: Json, response: Json) -> Conversation:
+    """The conversation of a request for an interaction and of what became of it."""
+    fields, interaction = members(request), members(response)
+    answer = tuple(part for step in items(interaction.get("steps")) for part in _step(members(step)))
+    return Conversation(
+        system=_system(fields.get("system_instruction")),
+        prompt=tuple(_messages(fields.get("input"))),
+        answer=Message("model", answer) if answer else None,
+        tools=tuple(_tools(items(fields.get("tools")))),
+        id=word(interaction.get("id")),
+        previous=word(fields.get("previous_interaction_id")),
+    )
+
+
+def _messages(asked: Json) -> Iterator[Message]:
+    """A text, contents that make up one message together, or turns and steps that are a message each."""
+    entries = asked if isinstance(asked, list) else [asked]
+    if all(isinstance(entry, str) or _is_content(members(entry)) for entry in entries):
+        parts = tuple(part for entry in entries for part in _contents([entry]))
+        if parts:
+            yield Message("user", parts)
+        return
+    for entry in entries:
+        step = members(entry)
+        parts = tuple(_step(step))
+        if parts:
+            yield Message(_role(step), parts)
+
+
+def _is_content(entry: dict[str, Json]) -> bool:
+    return entry.get("type") in ("text", *_MEDIA) and "role" not in entry
+
+
+def _role(step: dict[str, Json]) -> Role:
+    kind = str(step.get("type"))
+    if kind.endswith("_result"):
+        return "tool"
+    is_model = step.get("role") == "model" or kind in ("model_output", "thought") or kind.endswith("_call")
+    return "model" if is_model else "user"
+
+
+def _step(step: dict[str, Json]) -> Iterator[Part]:
+    match step.get("type"):
+        case "thought":
+            text = "".join(part.text for part in _contents(step.get("summary")) if isinstance(part, Text))
+            if text:
+                yield Thought(text)
+        case "function_call":
+            arguments = step.get("arguments")
+            yield Call(word(step.get("name")) or "", {} if arguments is None else arguments, word(step.get("id")))
+        case "function_result":
+            yield Result(step.get("result"), word(step.get("name")), word(step.get("call_id")))
+        case str() as kind if "content" not in step:
+            # What Google itself runs: searches, code, and the like.
+            yield Other(kind, step)
+        case _:
+            yield from _contents(step.get("content"))
+
+
+def _contents(contents: Json) -> Iterator[Part]:
+    for content in contents if isinstance(contents, list) else [contents]:
+        if isinstance(content, str):
+            if content:
+                yield Text(content)
+            continue
+        fields = members(content)
+        match fields.get("type"):
+            case "text":
+                text = word(fields.get("text"))
+                if text is not None:
+                    yield Text(text)
+            case str() as kind if kind in _MEDIA:
+                mime_type = word(fields.get("mime_type")) or f"{kind}/*"
+                yield Media(mime_type, uri=word(fields.get("uri")), base64=word(fields.get("data")))
+            case str():
+                yield from _step(fields)
+
+
+def _system(instruction: Json) -> str | None:
+    return "\n".join(part.text for part in _contents(instruction) if isinstance(part, Text)) or None
+
+
+def _tools(tools: list[Json]) -> Iterator[Tool]:
+    for tool in tools:
+        fields = members(tool)
+        name = word(fields.get("name"))
+        if fields.get("type") == "function" and name is not None:
+            yield Tool(name, word(fields.get("description")), fields.get("parameters"))

@@ -1,0 +1,121 @@
+"""Gemini's Interactions API, `/v1beta/interactions`: https://ai.google.dev/api/interactions-api.
+
+Its requests and answers have shapes of their own: `input` for `contents`, `steps` for candidates, `usage` for
+`usageMetadata`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.gemini_content.fields import read_error, read_generation_settings
+from gemtap.dialects.gemini_content.preview import call_form, shorten
+from gemtap.dialects.gemini_interactions.accumulate import accumulate
+from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
+from gemtap.interaction import Json, Tokens
+from gemtap.json_access import count, items, members, word
+
+_UNDER_WAY: Final = frozenset({"queued", "in_progress"})
+
+
+def read_interaction(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+    """Read one exchange with the Interactions API; the model is what the request names."""
+    streamed = is_event_stream(exchange)
+    chunks = read_chunks(exchange.response_raw) if streamed else []
+    interaction = accumulate([chunk.value for chunk in chunks]) if streamed else members(exchange.response_json)
+    error = find_error(chunks, whole=exchange.response_whole) if streamed else read_error(exchange.response_json)
+    if streamed and error is None and exchange.response_whole and not _is_completed(chunks):
+        error = {"message": "the stream ended without interaction.completed", "details": None}
+    status = word(interaction.get("status"))
+    request = members(exchange.request_json)
+    return Parsed(
+        operation=operation,
+        model=model,
+        model_version=word(interaction.get("model")),
+        streaming=streamed,
+        generation_settings=read_generation_settings(request),
+        usage_metadata=interaction.get("usage"),
+        tokens=_tokens(interaction.get("usage")),
+        finish_reason=None if status in _UNDER_WAY else status,
+        error=error,
+        accumulated=(interaction or None) if streamed else None,
+        first_token_end=next((chunk.end for chunk in chunks if _has_content(chunk.value)), None),
+        reasoning_streamed=any(_delta(chunk.value).get("type") == "thought_summary" for chunk in chunks),
+        preview={"prompt": _prompt(request.get("input")), "answer": _answer(interaction)},
+    )
+
+
+def _is_completed(chunks: list[Chunk]) -> bool:
+    return any(members(chunk.value).get("event_type") == "interaction.completed" for chunk in chunks)
+
+
+def _delta(event: Json) -> dict[str, Json]:
+    return members(members(event).get("delta"))
+
+
+def _has_content(event: Json) -> bool:
+    """Whether the event brings something of the answer. A signature alone is none."""
+    return any(
+        value not in ("", None) for name, value in _delta(event).items() if name not in ("type", "signature", "id")
+    )
+
+
+def _tokens(usage: Json) -> Tokens:
+    fields = members(usage)
+    return {
+        "input": count(fields.get("total_input_tokens")),
+        "cached": count(fields.get("total_cached_tokens")),
+        "output": count(fields.get("total_output_tokens")),
+        "reasoning": count(fields.get("total_thought_tokens")),
+        "tool_use": count(fields.get("total_tool_use_tokens")),
+        "total": count(fields.get("total_tokens")),
+    }
+
+
+_THE_MODELS: Final = ("model_output", "thought", "function_call")
+
+
+def _prompt(asked: Json) -> str | None:
+    """The last message of the input that says something and is not the model's."""
+    entries = [
+        each
+        for each in (asked if isinstance(asked, list) else [asked])
+        if members(each).get("type") not in _THE_MODELS and members(each).get("role") != "model"
+    ]
+    # Contents make up one message together; steps, which have contents of their own, are a message each.
+    are_steps = any("content" in members(each) for each in entries)
+    messages = [members(each).get("content", [each]) for each in entries] if are_steps else [entries]
+    return next((shown for message in reversed(messages) if (shown := _message(message))), None)
+
+
+def _message(message: Json) -> str | None:
+    contents = message if isinstance(message, list) else [message]
+    texts = [text for each in contents if (text := word(each) or word(members(each).get("text")))]
+    return shorten(" ".join(texts)) or shorten(", ".join(filter(None, map(_short_form, contents)))) or None
+
+
+def _short_form(content: Json) -> str | None:
+    """What stands for a content that is no text: `⟵ tool` for a tool's result, `[image/png]` for media."""
+    fields = members(content)
+    if fields.get("type") == "function_result":
+        return f"⟵ {word(fields.get('name')) or 'result'}"
+    media = word(fields.get("mime_type"))
+    return f"[{media}]" if media else None
+
+
+def _answer(interaction: dict[str, Json]) -> str | None:
+    """The first line of the answer; else its function calls."""
+    text = "".join(_texts(interaction)).lstrip()
+    if text:
+        return shorten(text.split("\n", 1)[0])
+    calls = [each for each in items(interaction.get("steps")) if members(each).get("type") == "function_call"]
+    return shorten(", ".join(call_form(each.get("name"), each.get("arguments")) for each in calls)) or None
+
+
+def _texts(interaction: dict[str, Json]) -> Iterator[str]:
+    for step in items(interaction.get("steps")):
+        if members(step).get("type") == "model_output":
+            for content in items(step.get("content")):
+                yield word(members(content).get("text")) or ""

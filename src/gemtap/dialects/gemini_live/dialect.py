@@ -1,0 +1,57 @@
+"""The Live API, a WebSocket session: https://ai.google.dev/api/live."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gemtap.dialects.base import Message, Parsed, RawExchange
+from gemtap.dialects.gemini_content.fields import model_name, read_error, read_generation_settings, read_tokens
+from gemtap.dialects.gemini_content.preview import read_preview
+from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
+from gemtap.interaction import Json, Preview
+from gemtap.json_access import items, members, word
+
+
+def is_session(exchange: RawExchange) -> bool:
+    """Whether the exchange is a WebSocket session that came about."""
+    return exchange.status == 101
+
+
+def read_session(exchange: RawExchange, operation: str) -> Parsed:
+    """Read a session: its turns, and what its `setup` and its last `usageMetadata` say."""
+    sent = [each.json for each in exchange.messages if each.side == "client"]
+    got = [each.json for each in exchange.messages if each.side == "server"]
+    setup = next((setup for each in sent if (setup := message_of(each, "setup"))), {})
+    usages = [told for each in got if (told := message_of(each, "usageMetadata"))]
+    usage: Json = next(reversed(usages), None)
+    turns = accumulate(exchange.messages)
+    answers = [turn for turn in turns if turn["role"] == "model"]
+    return Parsed(
+        operation=operation,
+        model=model_name(setup),
+        streaming=True,
+        generation_settings=read_generation_settings(setup),
+        usage_metadata=usage,
+        tokens=read_tokens(usage),
+        finish_reason=word(answers[-1].get("turnCompleteReason")) if answers else None,
+        error=next((error for each in got if (error := read_error(each))), None),
+        accumulated={"turns": turns},
+        first_token_at=_first_content(exchange.messages),
+        preview=_preview(turns, answers),
+    )
+
+
+def _first_content(messages: Sequence[Message]) -> int | None:
+    return next((each.at for each in messages if each.side == "server" and has_content(each.json)), None)
+
+
+def _preview(turns: list[dict[str, Json]], answers: list[dict[str, Json]]) -> Preview:
+    """What was asked last, and the beginning of the last answer; of what was spoken the transcription."""
+    answer = {"candidates": [{"content": _in_words(answers[-1])}]} if answers else None
+    return read_preview({"contents": [_in_words(turn) for turn in turns]}, answer)
+
+
+def _in_words(turn: dict[str, Json]) -> dict[str, Json]:
+    transcriptions = (members(turn.get(name)).get("text") for name in ("inputTranscription", "outputTranscription"))
+    spoken = [{"text": text} for text in transcriptions if word(text)]
+    return {"role": turn["role"], "parts": [*items(turn.get("parts")), *spoken]}

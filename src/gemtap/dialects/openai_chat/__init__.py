@@ -1,0 +1,1 @@
+"""Chat completions and the other operations of OpenAI's API."""

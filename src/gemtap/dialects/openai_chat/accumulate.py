@@ -1,0 +1,157 @@
+"""A streamed chat completion in OpenAI's shapes: the one response that its chunks amount to.
+
+After https://platform.openai.com/docs/api-reference/chat-streaming.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gemtap.interaction import Json
+from gemtap.json_access import count, items, members, overlay, word
+
+_JOINED: Final = ("content", "refusal", "reasoning_content", "reasoning")
+"""Texts of a message that come in pieces. The last two are what gateways and other models call their thoughts."""
+
+_THOUGHTS: Final = ("reasoning_content", "reasoning")
+
+
+def has_content(chunk: Json) -> bool:
+    """Whether the chunk brings something of the answer: text, or a call."""
+    return any(
+        word(delta.get(name)) or isinstance(delta.get(name), dict) or items(delta.get(name))
+        for delta in _deltas(chunk)
+        for name in (*_JOINED, "tool_calls", "function_call", "audio")
+    )
+
+
+def has_thoughts(chunk: Json) -> bool:
+    """Whether the chunk brings thoughts in words."""
+    return any(word(delta.get(name)) for delta in _deltas(chunk) for name in _THOUGHTS)
+
+
+def all_finished(response: Json) -> bool:
+    """Whether there is a choice, and every one says why it ended."""
+    choices = items(members(response).get("choices"))
+    return bool(choices) and all(members(choice).get("finish_reason") is not None for choice in choices)
+
+
+def _deltas(chunk: Json) -> list[dict[str, Json]]:
+    return [members(members(choice).get("delta")) for choice in items(members(chunk).get("choices"))]
+
+
+def accumulate(chunks: list[Json]) -> dict[str, Json]:
+    """The `chat.completion` that the chunks amount to.
+
+    Choices are put together by `index`, the calls in them by theirs; of everything else the last value that is not
+    null stands, `usage` among it, which comes in the last chunk or in all of them.
+    """
+    response: dict[str, Json] = {}
+    choices: dict[int, _Choice] = {}
+    for chunk in chunks:
+        fields = dict(members(chunk))
+        for fragment in items(fields.pop("choices", None)):
+            if isinstance(fragment, dict):
+                response.setdefault("choices", [])
+                choices.setdefault(count(fragment.get("index")) or 0, _Choice()).add(fragment)
+        overlay(response, fields)
+    if response.get("object") == "chat.completion.chunk":
+        response["object"] = "chat.completion"
+    if choices:
+        response["choices"] = [choices[index].finish() for index in sorted(choices)]
+    return response
+
+
+class _Choice:
+    """One choice under construction."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Json] = {}
+        self._message: dict[str, Json] = {}
+        self._texts = _Texts(_JOINED)
+        self._calls: list[_Call] = []
+        self._open: dict[int, _Call] = {}
+        """The calls that more may come of, by index."""
+        self._function_call: _Call | None = None
+        self._logprobs: dict[str, list[Json]] = {}
+
+    def add(self, fragment: dict[str, Json]) -> None:
+        fields = dict(fragment)
+        delta = dict(members(fields.pop("delta", None)))
+        self._fields.setdefault("message", self._message)
+        if isinstance(fields.get("logprobs"), dict):
+            self._add_logprobs(fields.pop("logprobs"))
+        overlay(self._fields, fields)
+        for call in items(delta.pop("tool_calls", None)):
+            if isinstance(call, dict):
+                self._add_call(call)
+        if isinstance(delta.get("function_call"), dict):  # what calls were before there could be several
+            self._function_call = self._function_call or _Call()
+            self._function_call.add({"function": delta.pop("function_call")})
+        overlay(self._message, self._texts.take(delta))
+
+    def _add_call(self, fragment: dict[str, Json]) -> None:
+        index, id_ = count(fragment.get("index")) or 0, word(fragment.get("id"))
+        call = self._open.get(index)
+        # Gemini has sent parallel calls under one index, each whole and with an id of its own.
+        if call is None or (id_ is not None and call.id not in (None, id_)):
+            call = self._open[index] = _Call()
+            self._calls.append(call)
+        call.add({name: value for name, value in fragment.items() if name != "index"})
+
+    def _add_logprobs(self, logprobs: dict[str, Json]) -> None:
+        self._fields["logprobs"] = self._logprobs
+        for name, tokens in logprobs.items():
+            kept = self._logprobs.setdefault(name, [])
+            kept.extend(items(tokens))
+
+    def finish(self) -> dict[str, Json]:
+        overlay(self._message, self._texts.joined())
+        if self._calls:
+            self._message["tool_calls"] = [call.finish() for call in self._calls]
+        if self._function_call is not None:
+            self._message["function_call"] = self._function_call.finish()["function"]
+        return self._fields
+
+
+class _Call:
+    """One call of a tool under construction: its arguments come in pieces of JSON text."""
+
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self._fields: dict[str, Json] = {}
+        self._function: dict[str, Json] = {}
+        self._texts = _Texts(("arguments",))
+
+    def add(self, fragment: dict[str, Json]) -> None:
+        fields = dict(fragment)
+        function = fields.pop("function", None)
+        self.id = word(fields.get("id")) or self.id
+        # Later pieces repeat id and name, or leave them empty.
+        overlay(self._fields, {name: value for name, value in fields.items() if value != ""})
+        if isinstance(function, dict):
+            self._fields["function"] = self._function
+            rest = self._texts.take(dict(function))
+            overlay(self._function, {name: value for name, value in rest.items() if value != ""})
+
+    def finish(self) -> dict[str, Json]:
+        self._function.update(self._texts.joined())
+        return self._fields
+
+
+class _Texts:
+    """Fields whose pieces are joined at the end: long texts come in many."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._pieces: dict[str, list[str]] = {}
+        self._names = names
+
+    def take(self, fields: dict[str, Json]) -> dict[str, Json]:
+        """Keep the pieces, and give what is left."""
+        for name in self._names:
+            if isinstance(fields.get(name), str):
+                self._pieces.setdefault(name, []).append(fields.pop(name))
+        return fields
+
+    def joined(self) -> dict[str, Json]:
+        return {name: "".join(pieces) for name, pieces in self._pieces.items()}

@@ -1,0 +1,52 @@
+"""Exchanges in OpenAI's shapes, at whatever path and with whatever model: chat completions, embeddings, the others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.gemini_content.fields import read_error
+from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
+from gemtap.dialects.openai_chat.fields import read_finish_reason, read_preview, read_settings, read_tokens
+from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
+from gemtap.interaction import Error, Json
+from gemtap.json_access import members, word
+
+_CHAT: Final = "chat.completions"
+"""How the operation of a chat ends, the only one whose streams are accumulated."""
+
+
+def read_openai(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+    """Read one exchange; the model is what its path or its request names."""
+    streamed = is_event_stream(exchange)
+    chunks = read_chunks(exchange.response_raw) if streamed else []
+    is_chat = operation.endswith(_CHAT)
+    response: Json = exchange.response_json
+    error = read_error(response)
+    if streamed:
+        response = accumulate([chunk.value for chunk in chunks]) if is_chat else None
+        error = find_error(chunks, whole=exchange.response_whole)
+        if is_chat and error is None:
+            error = _unfinished(exchange, response)
+    usage = members(response).get("usage")
+    return Parsed(
+        operation=operation,
+        model=model,
+        model_version=word(members(response).get("model")),
+        streaming=streamed,
+        generation_settings=read_settings(exchange.request_json),
+        usage_metadata=usage,
+        tokens=read_tokens(usage),
+        finish_reason=read_finish_reason(response),
+        error=error,
+        accumulated=(response or None) if streamed else None,
+        first_token_end=next((chunk.end for chunk in chunks if has_content(chunk.value)), None),
+        reasoning_streamed=any(has_thoughts(chunk.value) for chunk in chunks),
+        preview=read_preview(exchange.request_json, response),
+    )
+
+
+def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
+    if all_finished(response) or not exchange.response_whole:
+        return None
+    return {"message": "the stream ended without a finish_reason", "details": None}

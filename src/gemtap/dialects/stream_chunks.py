@@ -1,0 +1,72 @@
+"""A streamed answer of Gemini, chunk by chunk: server-sent events, or without `alt=sse` one JSON array."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gemtap.dialects import sse
+from gemtap.dialects.base import RawExchange
+from gemtap.dialects.gemini_content.fields import read_error
+from gemtap.dialects.json_stream import read_elements
+from gemtap.interaction import Error, Json
+from gemtap.json_access import read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One piece of the stream as the API sent it."""
+
+    value: Json
+    """Mostly an object; None where it cannot be read."""
+    end: int
+    """Offset in the body just past it."""
+
+
+_ARRAY: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*\[")
+
+
+def read_chunks(body: bytes) -> list[Chunk]:
+    """The chunks of a body in either framing."""
+    return list(_array(body) if _ARRAY.match(body) else _events(body))
+
+
+def _events(body: bytes) -> Iterator[Chunk]:
+    for frame in sse.frames(body):
+        # Interactions and the OpenAI paths end so, and so do gateways before the API.
+        if frame.data != b"[DONE]":
+            yield Chunk(read_json(frame.data), frame.end)
+
+
+def _array(body: bytes) -> Iterator[Chunk]:
+    array = read_elements(body)
+    for element in array.elements:
+        yield Chunk(element.value, element.end)
+    if not array.closed:
+        yield Chunk(None, len(body))
+
+
+def is_event_stream(exchange: RawExchange) -> bool:
+    """Whether the answer is server-sent events; with an error's status it may be plain JSON in spite of its type."""
+    declared = exchange.response_headers.get("content-type", "").lower().startswith("text/event-stream")
+    failed = exchange.status is None or exchange.status >= 400
+    return declared and not (failed and exchange.response_json is not None)
+
+
+def find_error(chunks: Sequence[Chunk], *, whole: bool) -> Error | None:
+    """The first error that the API reported in its stream; else how many chunks cannot be read, if there are any.
+
+    The last chunk of a stream that is not whole may be torn: of this the exchange's outcome tells.
+    """
+    reported = next((error for chunk in chunks if (error := read_error(chunk.value))), None)
+    if reported is not None:
+        return reported
+    readable = [isinstance(chunk.value, dict) for chunk in chunks]
+    if readable and not readable[-1] and not whole:
+        readable.pop()
+    if all(readable):
+        return None
+    message = f"{readable.count(False)} of the stream's {len(readable)} chunks cannot be read"
+    return {"message": message, "details": None}

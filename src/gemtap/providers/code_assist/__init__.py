@@ -1,0 +1,1 @@
+"""Code Assist: gemini-cli with a Google account, and Gemini Code Assist."""

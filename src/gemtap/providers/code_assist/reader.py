@@ -1,0 +1,59 @@
+"""Code Assist, the API of gemini-cli with a Google account and of Gemini Code Assist.
+
+It has no reference. Shapes as gemini-cli's `CodeAssistServer` and its converter have them. A request is
+`{model, project, user_prompt_id, request: {...}}`; an answer, and each chunk of a stream, is
+`{response: {...}, traceId, ...}`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote
+
+from gemtap.dialects.base import UNKNOWN_OPERATION, Parsed, RawExchange
+from gemtap.dialects.gemini_content.dialect import Envelope, read_content
+from gemtap.interaction import Json
+from gemtap.json_access import members, overlay
+from gemtap.providers.gemini.paths import ON_COLLECTION, ON_ITEM, WORD
+
+
+class CodeAssist:
+    """Reads exchanges with Code Assist."""
+
+    name = "code_assist"
+
+    def parse(self, exchange: RawExchange) -> Parsed:
+        """Read one exchange, as with Gemini, out of its wrapping."""
+        return read_content(exchange, read_operation(exchange.method, exchange.path), None, _WRAPPED)
+
+
+def read_operation(method: str, path: str) -> str:
+    """`/v1internal:loadCodeAssist` -> `loadCodeAssist`, GET `/v1internal/operations/abc` -> `operations.get`."""
+    head, *segments = [unquote(segment) for segment in path.split("/") if segment] or [""]
+    verb = (head if not segments else segments[-1]).partition(":")[2]
+    collections, on_item = segments[0::2], segments and len(segments) % 2 == 0
+    words = [*collections, verb] if verb else [*collections, (ON_ITEM if on_item else ON_COLLECTION).get(method, "")]
+    known = head.partition(":")[0] == "v1internal" and (verb or segments)
+    return ".".join(words) if known and all(map(WORD.fullmatch, words)) else UNKNOWN_OPERATION
+
+
+class _Wrapped(Envelope):
+    def request(self, sent: Json) -> Json:
+        inside = members(sent).get("request")
+        return inside if isinstance(inside, dict) else sent
+
+    def response(self, got: Json) -> Json:
+        inside = members(got).get("response")
+        return inside if isinstance(inside, dict) else got
+
+    def whole(self, chunks: list[Json], response: dict[str, Json]) -> dict[str, Json]:
+        if not any(isinstance(members(chunk).get("response"), dict) for chunk in chunks):
+            return response
+        whole: dict[str, Json] = {}
+        for chunk in chunks:
+            overlay(whole, members(chunk))
+        whole["response"] = response
+        return whole
+
+
+_WRAPPED: Final = _Wrapped()

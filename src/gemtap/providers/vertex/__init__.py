@@ -1,0 +1,1 @@
+"""Gemini and other models on Vertex AI."""

@@ -1,0 +1,106 @@
+"""What lists show of an exchange."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gemtap.dialects.gemini_content.preview import MAX_LENGTH, read_preview, shorten
+from tests.unit.providers.exchanges import call, candidate, text
+
+
+def prompt(request: Any) -> str | None:
+    return read_preview(request, None)["prompt"]
+
+
+def answer(response: Any) -> str | None:
+    return read_preview(None, response)["answer"]
+
+
+def user(*parts: Any) -> dict[str, Any]:
+    return {"role": "user", "parts": list(parts)}
+
+
+MODEL = {"role": "model", "parts": [text("Because of Rayleigh.")]}
+RESULT = {"functionResponse": {"name": "get_weather", "response": {"sky": "blue"}}}
+
+
+def test_the_prompt_is_the_last_that_was_said_to_the_model() -> None:
+    contents = [user(text("Hello")), MODEL, user(text("Why is"), text("the sky\n  blue?")), MODEL]
+    assert prompt({"contents": contents}) == "Why is the sky blue?"
+
+
+@pytest.mark.parametrize(
+    ("parts", "shown"),
+    [
+        ([RESULT, {"function_response": {}}], "⟵ get_weather, ⟵ result"),
+        ([{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}], "[image/png]"),
+        ([{"file_data": {"mime_type": "video/mp4"}}, {"fileData": {}}], "[video/mp4], [file]"),
+        ([RESULT, text("and now?")], "and now?"),
+    ],
+)
+def test_a_prompt_without_words_is_shown_by_what_it_holds(parts: list[Any], shown: str) -> None:
+    assert prompt({"contents": [user(text("before")), user(*parts)]}) == shown
+
+
+def test_a_content_that_shows_nothing_is_passed_over() -> None:
+    assert prompt({"contents": [user(text("Why?")), user(text(" \n")), user({"unknown": 1}), user(), None]}) == "Why?"
+
+
+@pytest.mark.parametrize(
+    "request_body",
+    [
+        {"generateContentRequest": {"contents": [user(text("count me"))]}},
+        {"content": {"parts": [text("count me")]}},
+        {"requests": [{"content": {"parts": [text("first")]}}, {"content": {"parts": [text("count me")]}}]},
+    ],
+)
+def test_counting_and_embedding_have_prompts_too(request_body: Any) -> None:
+    assert prompt(request_body) == "count me"
+
+
+@pytest.mark.parametrize("request_body", [None, [], {}, {"contents": "x"}, {"contents": [MODEL]}])
+def test_no_prompt_is_none(request_body: Any) -> None:
+    assert prompt(request_body) is None
+
+
+def test_the_answer_is_its_first_line_without_thoughts() -> None:
+    parts = [text("Let me think.", thought=True), text("\n\nIt is "), text("so.\nAnd more."), call("look")]
+    assert answer(candidate(*parts)) == "It is so."
+
+
+def test_an_answer_without_words_is_its_calls() -> None:
+    parts = [call("get_weather", city="Boston", days=3, on=None, near=[1], deep={"a": 1}), call("stop")]
+    assert answer(candidate(*parts)) == 'get_weather(city="Boston", days=3, on=null, near=[…], deep={…}), stop()'
+
+
+def test_long_arguments_are_cut() -> None:
+    shown = answer(candidate(call("write", text='say "' + "a" * 500)))
+    assert shown is not None
+    assert shown.startswith(r'write(text="say \"aaa')
+    assert shown.endswith('…")')
+    assert len(shown) < 100
+
+
+@pytest.mark.parametrize(
+    "response",
+    [None, [], {}, {"candidates": [None]}, candidate(), candidate({"functionCall": "x"}), candidate(text(" "))],
+)
+def test_no_answer_is_none(response: Any) -> None:
+    assert answer(response) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("", ""),
+        ("  a \n\t b ", "a b"),
+        ("x" * MAX_LENGTH, "x" * MAX_LENGTH),
+        ("x" * (MAX_LENGTH + 1), "x" * (MAX_LENGTH - 1) + "…"),
+        ("x" * (MAX_LENGTH - 2) + " " + "y" * 9, "x" * (MAX_LENGTH - 2) + "…"),
+        (" " * 10_000 + "late", "late"),
+    ],
+)
+def test_a_text_is_cut_to_one_short_line(words: str, shown: str) -> None:
+    assert shorten(words) == shown

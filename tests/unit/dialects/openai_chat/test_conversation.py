@@ -1,0 +1,80 @@
+"""What is said in chat completions."""
+
+from __future__ import annotations
+
+import pytest
+
+from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Thought, Tool
+from gemtap.dialects.openai_chat import conversation as openai
+from gemtap.interaction import Json
+
+
+def test_a_whole_exchange() -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
+    request = {
+        "messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "developer", "content": [{"type": "text", "text": "Be kind."}]},
+            {"role": "user", "content": "Weather in Rome?"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "1", "content": '{"sun": true}'},
+        ],
+        "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
+    }
+    response = {"choices": [{"message": {"role": "assistant", "reasoning_content": "Hm.", "content": "Sun."}}]}
+    assert openai.read(request, response) == Conversation(
+        system="Be brief.\nBe kind.",
+        prompt=(
+            Message("user", (Text("Weather in Rome?"),)),
+            Message("model", (Call("weather", {"city": "Rome"}, "1"),)),
+            Message("tool", (Result({"sun": True}, None, "1"),)),
+        ),
+        answer=Message("model", (Thought("Hm."), Text("Sun."))),
+        tools=(Tool("weather", None, {"type": "object"}),),
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "read"),
+    [
+        ({"type": "text", "text": "Hi"}, Text("Hi")),
+        ({"type": "image_url", "image_url": {"url": "data:image/gif;base64,AAAA"}}, Media("image/gif", base64="AAAA")),
+        ({"type": "image_url", "image_url": {"url": "https://a/b"}}, Media("image/*", uri="https://a/b")),
+        ({"type": "input_audio", "input_audio": {"data": "AA", "format": "mp3"}}, Media("audio/mp3", base64="AA")),
+        ({"type": "file", "file": {"file_id": "f"}}, Other("file", {"type": "file", "file": {"file_id": "f"}})),
+    ],
+)
+def test_parts_of_a_message(part: Json, read: object) -> None:
+    assert openai.read({"messages": [{"role": "user", "content": [part]}]}, None).prompt == (Message("user", (read,)),)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "read"), [('{"a": 1}', {"a": 1}), ("", {}), ("{broken", "{broken"), (None, {}), ({"a": 1}, {"a": 1})]
+)
+def test_arguments_are_what_the_model_wrote(arguments: Json, read: Json) -> None:
+    message = {"content": None, "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": arguments}}]}
+    conversation = openai.read({"messages": []}, {"choices": [{"message": message}]})
+    assert conversation.answer == Message("model", (Call("f", read, "1"),))
+
+
+def test_the_old_form_of_functions() -> None:
+    request = {
+        "functions": [{"name": "f", "description": "Does it."}],
+        "messages": [
+            {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+            {"role": "function", "name": "f", "content": "done"},
+        ],
+    }
+    conversation = openai.read(request, None)
+    assert conversation.tools == (Tool("f", "Does it.", None),)
+    assert conversation.prompt == (Message("model", (Call("f", {}),)), Message("tool", (Result("done", "f"),)))
+
+
+def test_a_refusal_is_what_was_said() -> None:
+    conversation = openai.read({}, {"choices": [{"message": {"content": None, "refusal": "No."}}]})
+    assert conversation.answer == Message("model", (Text("No."),))
+
+
+@pytest.mark.parametrize("nonsense", [None, 1, "text", [], {"messages": 1}, {"choices": [1], "messages": [1]}])
+def test_what_is_no_conversation_is_an_empty_one(nonsense: Json) -> None:
+    assert openai.read(nonsense, nonsense).messages == ()

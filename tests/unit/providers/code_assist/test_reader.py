@@ -1,0 +1,154 @@
+"""Exchanges with Code Assist: Gemini's shapes, wrapped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gemtap.dialects.base import Parsed
+from gemtap.interaction import NO_TOKENS
+from gemtap.providers.code_assist.reader import CodeAssist, read_operation
+from tests.unit.providers.exchanges import JSON, SSE, array, candidate, events, json_values, make_exchange, text
+
+STREAM = "/v1internal:streamGenerateContent"
+USAGE = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}
+ASKED: dict[str, Any] = {
+    "model": "gemini-2.5-pro",
+    "project": "my-project",
+    "user_prompt_id": "abc########0",
+    "request": {
+        "contents": [{"role": "user", "parts": [text("Why is the sky blue?")]}],
+        "generationConfig": {"temperature": 0},
+        "session_id": "s",
+    },
+}
+CHUNKS: list[dict[str, Any]] = [
+    {"response": candidate(text("Ray")) | {"modelVersion": "gemini-2.5-pro"}, "traceId": "t1"},
+    {"response": candidate(text("leigh."), finishReason="STOP") | {"usageMetadata": USAGE}, "traceId": "t1"},
+    {"response": {}, "consumedCredits": [{"creditAmount": "1"}], "remainingCredits": None},
+]
+RESPONSE = candidate(text("Rayleigh."), finishReason="STOP") | {
+    "modelVersion": "gemini-2.5-pro",
+    "usageMetadata": USAGE,
+}
+EXPECTED: dict[str, Any] = {
+    "model": "gemini-2.5-pro",
+    "model_version": "gemini-2.5-pro",
+    "generation_settings": {"temperature": 0},
+    "usage_metadata": USAGE,
+    "tokens": {**NO_TOKENS, "input": 3, "output": 2, "total": 5},
+    "finish_reason": "STOP",
+    "preview": {"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
+}
+
+
+def parse(**fields: Any) -> Parsed:
+    return CodeAssist().parse(make_exchange(**fields))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [
+        *(
+            ("POST", f"/v1internal:{verb}", verb)
+            for verb in (
+                *("generateContent", "streamGenerateContent", "countTokens", "loadCodeAssist", "onboardUser"),
+                *("retrieveUserQuota", "listExperiments", "recordCodeAssistMetrics", "setCodeAssistGlobalUserSetting"),
+            )
+        ),
+        ("GET", "/v1internal:getCodeAssistGlobalUserSetting", "getCodeAssistGlobalUserSetting"),
+        ("POST", "//v1internal%3AloadCodeAssist", "loadCodeAssist"),
+        ("GET", "/v1internal/operations/abc", "operations.get"),
+        ("GET", "/v1internal/operations", "operations.list"),
+        ("POST", "/v1internal/operations/abc:cancel", "operations.cancel"),
+    ],
+)
+def test_the_operations(method: str, path: str, operation: str) -> None:
+    assert read_operation(method, path) == operation
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1internal", "/v1internal:", "/v1internal:<b>", "/v2internal:x", "/a/b"])
+def test_what_is_not_of_the_surface_is_unknown(path: str) -> None:
+    assert read_operation("POST", path) == "unknown"
+    assert read_operation("BREW", "/v1internal/operations/abc") == "unknown"
+
+
+def test_a_whole_answer_is_unwrapped() -> None:
+    parsed = parse(path="/v1internal:generateContent", request=ASKED, response={"response": RESPONSE, "traceId": "t1"})
+    assert parsed == Parsed(operation="generateContent", **EXPECTED)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "first_token_end"),
+    [
+        (SSE, events(*CHUNKS), len(events(CHUNKS[0]))),
+        (JSON, array(*CHUNKS), len(array(CHUNKS[0])) - len("\r\n]\r\n")),
+    ],
+)
+def test_a_stream_is_unwrapped_and_put_together_in_its_wrapping(
+    content_type: str, body: bytes, first_token_end: int
+) -> None:
+    parsed = parse(path=STREAM, request=ASKED, content_type=content_type, response=body)
+    assert parsed == Parsed(
+        operation="streamGenerateContent",
+        **EXPECTED,
+        streaming=True,
+        accumulated={
+            "response": RESPONSE,
+            "traceId": "t1",
+            "consumedCredits": [{"creditAmount": "1"}],
+            "remainingCredits": None,
+        },
+        first_token_end=first_token_end,
+    )
+
+
+def test_tokens_are_counted_of_a_model_that_the_inner_request_names() -> None:
+    request = {"request": {"model": "models/gemini-2.5-flash", "contents": ASKED["request"]["contents"]}}
+    parsed = parse(path="/v1internal:countTokens", request=request, response={"totalTokens": 9})
+    assert (parsed.model, parsed.tokens["input"]) == ("gemini-2.5-flash", 9)
+    assert parsed.preview["prompt"] == "Why is the sky blue?"
+
+
+def test_what_is_not_wrapped_is_read_as_it_is() -> None:
+    assert (
+        parse(path="/v1internal:loadCodeAssist", request={"metadata": {}}, response={"currentTier": {}}).error is None
+    )
+    bare = candidate(text("So."), finishReason="STOP")
+    assert parse(path=STREAM, content_type=SSE, response=events(bare)).accumulated == bare
+
+
+@pytest.mark.parametrize("wrap", [lambda error: error, lambda error: [error]])
+def test_an_error_is_an_error(wrap: Any) -> None:
+    error = {"error": {"code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED"}}
+    parsed = parse(path=STREAM, request=ASKED, status=429, response=wrap(error))
+    assert parsed.error == {"message": "Quota exceeded.", "details": error["error"]}
+    assert (parsed.streaming, parsed.accumulated) == (False, None)
+
+
+def test_an_error_in_the_stream_is_an_error_beside_what_came_before_it() -> None:
+    error = {"error": {"code": 500, "message": "Internal error."}}
+    parsed = parse(path=STREAM, content_type=SSE, response=events(CHUNKS[0], error))
+    assert parsed.error == {"message": "Internal error.", "details": error["error"]}
+    assert parsed.accumulated["response"]["candidates"] == CHUNKS[0]["response"]["candidates"]
+
+
+def test_a_blocked_prompt_is_an_error() -> None:
+    blocked = {"response": {"promptFeedback": {"blockReason": "SAFETY"}}}
+    assert parse(path="/v1internal:generateContent", response=blocked).error == {
+        "message": "prompt blocked: SAFETY",
+        "details": {"blockReason": "SAFETY"},
+    }
+
+
+@given(
+    request=json_values | st.fixed_dictionaries({"request": json_values, "model": json_values}),
+    chunks=st.lists(json_values | st.fixed_dictionaries({"response": json_values, "traceId": json_values}), max_size=3),
+    content_type=st.sampled_from([SSE, JSON]),
+)
+def test_any_json_is_parsed_without_an_error(request: Any, chunks: list[Any], content_type: str) -> None:
+    for response in (events(*chunks), array(*chunks), *chunks[:1]):
+        assert parse(path=STREAM, request=request, content_type=content_type, response=response).operation

@@ -1,0 +1,45 @@
+"""Values of the wrong shape count as empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gemtap.json_access import count, items, members, overlay, read_json, word
+
+
+def test_values_of_the_right_shape_are_themselves() -> None:
+    assert members({"a": 1}) == {"a": 1}
+    assert items([1]) == [1]
+    assert word("a") == "a"
+    assert (count(0), count(7)) == (0, 7)
+
+
+@pytest.mark.parametrize("value", [None, True, 1.0, -1, 2**63, "", b"x"])
+def test_values_of_other_shapes_are_empty(value: Any) -> None:
+    assert members(value) == {}
+    assert items(value) == []
+    assert word(value) is None
+    assert count(value) is None
+
+
+def test_the_last_value_wins_but_null_says_nothing() -> None:
+    target = {"a": 1, "b": 2, "c": None}
+    overlay(target, {"a": 3, "b": None, "c": None, "d": None})
+    assert target == {"a": 3, "b": 2, "c": None, "d": None}
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"),
+    [
+        (b'{"a": 1}', {"a": 1}),
+        (b'"x\xffy"', "x\ufffdy"),
+        (b"", None),
+        (b"{", None),
+        (b"[" * 100_000, None),
+        (b"1" * 5_000, None),
+    ],
+)
+def test_json_is_read_where_it_can_be(raw: bytes, value: Any) -> None:
+    assert read_json(raw) == value
