@@ -1,10 +1,10 @@
 """Where the bytes of bodies are kept: each distinct piece once, and a body as the list of its pieces.
 
 Agents send the whole conversation anew with every turn. A body is cut at the seams of its dialect
-(`gemtap.dialects.cut_points`); pieces that are there already are referred to, new ones get the next numbers. The list is
-itself a piece: MessagePack of a hash of the whole body, then bytes as they are and numbers of pieces, in order. Lists
-of consecutive turns differ in their ends alone. Long ones are cut in their turn, into groups of items, each a piece
-that is kept once like any other: where a group ends depends on nothing but its last item, so that a list whose
+(`gemtap.dialects.cut_points`); pieces that are there already are referred to, new ones get the next numbers. The list
+is itself a piece: MessagePack of a hash of the whole body, then bytes as they are and numbers of pieces, in order.
+Lists of consecutive turns differ in their ends alone. Long ones are cut in their turn, into groups of items, each a
+piece that is kept once like any other: where a group ends depends on nothing but its last item, so that a list whose
 beginning or middle changes has the same groups from soon after the change on.
 
 Nothing rests on hashes being unique: before a body is referred to, every piece that was found is compared with what
