@@ -13,8 +13,8 @@ import pytest
 from pymongo import MongoClient
 
 from gemtap.stores.base import Filter, Store
-from gemtap.stores.days import VERSION
 from gemtap.stores.opening import open_store
+from gemtap.stores.statistics.cache import VERSION
 from tests.contract.test_statistics import counted, varied
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ def store_url(request: pytest.FixtureRequest) -> str:
 
 
 Parts = list[list[Any]]
-"""What `days.pack` packs."""
+"""What `cache.pack` packs."""
 
 
 def without_a_count(parts: Parts) -> Parts:

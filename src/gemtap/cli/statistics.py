@@ -99,7 +99,7 @@ def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Cha
 
 def _lines(rows: Sequence[StatRow], whole: Sequence[StatRow], by: str, bucket: Bucket, chart: _Chart) -> Table:
     """A row for each value of the field, and how it went from bucket to bucket."""
-    from gemtap.stores.tallying import buckets_between
+    from gemtap.stores.statistics.aggregate import buckets_between
 
     moments = [row["bucket"] for row in rows if row["bucket"] is not None]
     shown = buckets_between(min(moments), max(moments), bucket)[-_LONGEST:]

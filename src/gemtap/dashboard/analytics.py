@@ -20,7 +20,7 @@ from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.query import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import bucket_start
+from gemtap.stores.statistics.aggregate import bucket_start
 
 Last = Literal["24h", "7d", "30d", "90d", "1y", "all"]
 

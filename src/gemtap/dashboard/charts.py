@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from gemtap.interaction import iso
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.tallying import bucket_start
+from gemtap.stores.statistics.aggregate import bucket_start
 
 SHOWN_KEYS: Final = 7
 """Number of keys with a colour of their own. All other keys share one series."""

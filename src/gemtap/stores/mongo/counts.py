@@ -1,4 +1,4 @@
-"""What the MongoDB store can count: see `gemtap.stores.counting.Counts`.
+"""What the MongoDB store can count: see `gemtap.stores.statistics.query.Counts`.
 
 `gemtap_days` has a number for each day, which goes up before anything of that day is written and again after it. What
 `gemtap_day_parts` keeps of a day is right if it was counted at the number that the day has now. So it needs no
@@ -22,9 +22,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
 from gemtap.stores.base import Filter
-from gemtap.stores.days import VERSION, Span, by_day, kept_as, midnight, pack
 from gemtap.stores.mongo.statistics import read_parts
 from gemtap.stores.statistics import Bucket, By, Part
+from gemtap.stores.statistics.cache import VERSION, Span, by_day, kept_as, midnight, pack
 
 DAYS: Final = "gemtap_days"
 DAY_PARTS: Final = "gemtap_day_parts"

@@ -19,7 +19,6 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space, StoreUnavailable
-from gemtap.stores.counting import statistics
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.collections import Collections
 from gemtap.stores.mongo.documents import WITHOUT_RAW, exact_bytes, from_stored
@@ -35,6 +34,7 @@ from gemtap.stores.mongo.upkeep import Upkeep
 from gemtap.stores.mongo.writing import DeletedMeanwhile, Writer
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.statistics.query import statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _BATCH: Final = 200

@@ -1,4 +1,4 @@
-"""What the SQLite store can count: see `gemtap.stores.counting.Counts`.
+"""What the SQLite store can count: see `gemtap.stores.statistics.query.Counts`.
 
 Triggers delete what is kept of a day when any of its interactions is stored, deleted or changed, in the same
 transaction, whoever does it.
@@ -13,11 +13,11 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from gemtap.stores.base import Filter, StoreUnavailable
-from gemtap.stores.days import DAY, Span, by_day, kept_as, pack
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.statistics import read_parts
 from gemtap.stores.statistics import Bucket, By, Part
+from gemtap.stores.statistics.cache import DAY, Span, by_day, kept_as, pack
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -19,7 +19,6 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
-from gemtap.stores.counting import statistics
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
@@ -40,6 +39,7 @@ from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.upkeep import Upkeep
 from gemtap.stores.sqlite.writing import write
 from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.statistics.query import statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _READERS: Final = 3

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gemtap.stores.days import DAY, VERSION, Span, by_day, midnight, pack, runs, split, unpack
 from gemtap.stores.filter import Condition, Filter, Within
 from gemtap.stores.query import parse
 from gemtap.stores.statistics import COUNTS, Part, floats
+from gemtap.stores.statistics.cache import DAY, VERSION, Span, by_day, midnight, pack, runs, split, unpack
 
 OLDEST = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
 NEWEST = datetime(2026, 3, 20, 9, 15, tzinfo=UTC)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from gemtap.stores.days import Span, runs, split, unpack
 from gemtap.stores.filter import Filter
 from gemtap.stores.statistics import Bucket, By, Part, StatRow
-from gemtap.stores.tallying import rows_of
+from gemtap.stores.statistics.aggregate import rows_of
+from gemtap.stores.statistics.cache import Span, runs, split, unpack
 
 _DAYS_AT_ONCE: Final = 7
 """Days that are counted in one go to be kept: it may be that nothing can be stored meanwhile."""
@@ -28,11 +28,11 @@ class Counts(Protocol):
         ...
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> Mapping[datetime, bytes]:
-        """What `days.pack` made of each day that is kept, by this `days.VERSION`, and has not changed since."""
+        """What `cache.pack` made of each day that is kept, by this `cache.VERSION`, and has not changed since."""
         ...
 
     async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """Count these days and keep what they come to, by this `days.VERSION`, until something changes in them."""
+        """Count these days and keep what they come to, by this `cache.VERSION`, until something changes in them."""
         ...
 
 

@@ -9,7 +9,7 @@ from math import ceil
 import pytest
 
 from gemtap.stores.statistics import COUNTS, Bucket, Part, floats
-from gemtap.stores.tallying import bucket_start, percentiles, rows_of
+from gemtap.stores.statistics.aggregate import bucket_start, percentiles, rows_of
 
 
 def ranked(values: list[float]) -> dict[str, float]:

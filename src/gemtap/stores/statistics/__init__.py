@@ -1,7 +1,8 @@
 """Statistics: how many interactions there were, what they took and what they cost, by time and by one of their fields.
 
-A store gives its counts in parts (`Part`), each of some interactions that lie together; `stores.tallying` puts the
-parts together into rows. Percentiles cannot be added up, so a part has every value that they are taken of.
+A store gives its counts in parts (`Part`), each of some interactions that lie together. `statistics.query` asks it for
+them, `statistics.cache` has those of whole days, and `statistics.aggregate` adds them up into rows. Percentiles cannot
+be added up, so a part has every value that they are taken of.
 """
 
 from __future__ import annotations
