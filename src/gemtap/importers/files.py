@@ -22,7 +22,7 @@ from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
 from gemtap.recorder.searchable import text_of
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Record, RecordRejected, Store
-from gemtap.stores.presence import absent
+from gemtap.stores.presence import missing_ids
 
 _AT_ONCE: Final = 50
 _BYTES_AT_ONCE: Final = 8 * 2**20
@@ -131,7 +131,7 @@ class _Work:
             if record is not None:
                 found[entry.place] = record
         own = {entry.place for entry in batch if isinstance(entry.content, Line)}
-        missing = await absent(self._store, [each.document for each in found.values()])
+        missing = await missing_ids(self._store, [each.document for each in found.values()])
         ready: dict[str, Record] = {}
         for place, record in found.items():
             # The second of two in one file is there already too.

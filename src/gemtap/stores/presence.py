@@ -11,7 +11,7 @@ from gemtap.stores.base import Filter, Store, replaces
 from gemtap.stores.filter import Condition, Is
 
 
-async def absent(store: Store, documents: Sequence[Mapping[str, Any]]) -> set[ObjectId]:
+async def missing_ids(store: Store, documents: Sequence[Mapping[str, Any]]) -> set[ObjectId]:
     """The ids of those that are not in the store, or only as a capture that was interrupted and would be replaced."""
     ids = list(dict.fromkeys(document["_id"] for document in documents))
     if not ids:

@@ -15,7 +15,7 @@ from bson import ObjectId
 from gemtap.exporters.jsonl import record_of
 from gemtap.recorder.searchable import text_of
 from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
-from gemtap.stores.presence import absent
+from gemtap.stores.presence import missing_ids
 
 _LOOKED_AT: Final = 200
 """Number of interactions that are compared at a time."""
@@ -52,7 +52,7 @@ async def copy(source: Store, target: Store, *, progress: Progress | None = None
     done = Copied()
     total = await source.count(Filter())
     async for batch in _everything(source):
-        wanted = await absent(target, batch)
+        wanted = await missing_ids(target, batch)
         missing = [item for item in batch if item["_id"] in wanted]
         done.present += len(batch) - len(missing)
         done.looked_at += len(batch) - len(missing)

@@ -25,11 +25,11 @@ from gemtap.stores.base import Record
 from gemtap.stores.sqlite.bodies import BodyStore, counters, key_of
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete
+from gemtap.stores.sqlite.gc import sweep
 from gemtap.stores.sqlite.integrity import verify
-from gemtap.stores.sqlite.packs import FINAL, FRESH, PieceMissing, first_near, heads
+from gemtap.stores.sqlite.packs import FINAL, FRESH, PieceMissing, dedup_window_start, heads
 from gemtap.stores.sqlite.reading import read, read_raw
 from gemtap.stores.sqlite.store import open_database
-from gemtap.stores.sqlite.sweeping import sweep
 from gemtap.stores.sqlite.upkeep import upkeep_step
 from gemtap.stores.sqlite.writing import write
 from tests.records import make_record
@@ -175,7 +175,7 @@ def test_lists_have_their_groups_in_common_from_soon_after_a_change_on(database:
 
 def test_what_was_written_long_ago_is_kept_again(database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body is not read from packs of all times."""
-    monkeypatch.setattr("gemtap.stores.sqlite.packs.NEAR", 300_000)
+    monkeypatch.setattr("gemtap.stores.sqlite.packs.DEDUP_WINDOW", 300_000)
     requests = conversation(20)
     bodies = BodyStore()
     first, again = put(database, bodies, requests[-1], requests[-1])
@@ -185,7 +185,7 @@ def test_what_was_written_long_ago_is_kept_again(database: sqlite3.Connection, m
         write(database, bodies, others[start : start + 10])
     settle(database)
     (known, far) = database.execute(
-        "SELECT count(*), coalesce(sum(number < ?), 0) FROM pieces", (first_near(database),)
+        "SELECT count(*), coalesce(sum(number < ?), 0) FROM pieces", (dedup_window_start(database),)
     ).fetchone()
     assert far * 2 < max(known, 1)
     (late,) = put(database, bodies, requests[-1])

@@ -15,8 +15,8 @@ from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.stores.sqlite.bodies import BodyStore
-from gemtap.stores.sqlite.migrate import migrations
 from gemtap.stores.sqlite.rows import columns
+from gemtap.stores.sqlite.schema import migrations
 from gemtap.stores.sqlite.store import open_database
 from gemtap.stores.sqlite.upkeep import upkeep_step
 from tests.records import NOON, make_record

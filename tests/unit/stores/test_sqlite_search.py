@@ -17,9 +17,9 @@ from gemtap.stores.base import Record, Searchable
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.stores.sqlite import SqliteStore
-from gemtap.stores.sqlite.migrate import migrations
 from gemtap.stores.sqlite.reading import read_page
 from gemtap.stores.sqlite.rows import columns
+from gemtap.stores.sqlite.schema import migrations
 from gemtap.stores.sqlite.store import open_database
 from tests.records import NOON, make_record
 

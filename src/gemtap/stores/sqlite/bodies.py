@@ -8,7 +8,7 @@ piece that is kept once like any other: where a group ends depends on nothing bu
 beginning or middle changes has the same groups from soon after the change on.
 
 Nothing rests on hashes being unique: before a body is referred to, every piece that was found is compared with what
-it is to stand for, byte by byte. What nobody refers to any more is found by marking, see `sweeping`.
+it is to stand for, byte by byte. What nobody refers to any more is found by marking, see `gc`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from gemtap.stores.sqlite.packs import (
     Pack,
     PackReader,
     PieceMissing,
-    first_near,
+    dedup_window_start,
     insert_pack,
     pack_of,
 )
@@ -111,7 +111,7 @@ class BodyStore:
         return BodyList(digest, items, groups)
 
     def delete(self, connection: sqlite3.Connection, reference: int) -> None:
-        """Let go of a body. Its pieces may be others' too: what is nobody's is freed by `sweeping.sweep`."""
+        """Let go of a body. Its pieces may be others' too: what is nobody's is freed by `gc.sweep`."""
         if reference < 0:
             connection.execute("DELETE FROM bodies WHERE number = ?", (-reference,))
         else:
@@ -198,7 +198,7 @@ class BodyWriter:
 
     @cached_property
     def _nearest(self) -> int:
-        return first_near(self._connection)
+        return dedup_window_start(self._connection)
 
     def _content(self, number: int) -> bytes | None:
         new = self._new["piece" if number < FIRST_BLOB else "blob"].piece(number)

@@ -34,7 +34,7 @@ def _delete(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId) ->
 def delete_row(connection: sqlite3.Connection, bodies: BodyStore, number: int) -> None:
     """Delete a row and its links, within a transaction of the caller's. Its tags go by themselves.
 
-    What of its bodies nobody else has is freed later, by `sweeping.sweep`.
+    What of its bodies nobody else has is freed later, by `gc.sweep`.
     """
     id_, *references = connection.execute(
         "DELETE FROM interactions WHERE number = ?"
@@ -61,7 +61,7 @@ def space(connection: sqlite3.Connection) -> Space:
     return Space(used=used, free=page * free, content=used - packed * deleted // max(deleted + there, 1))
 
 
-def fold_in(connection: sqlite3.Connection) -> None:
+def checkpoint(connection: sqlite3.Connection) -> None:
     """Fold the write-ahead log into the file, which gets shorter by it.
 
     PASSIVE stalls nobody, and waits for nobody: where a reader is in the way the next checkpoint does it.
@@ -69,7 +69,7 @@ def fold_in(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
-def give_back(connection: sqlite3.Connection, least: int = 1) -> bool:
+def vacuum_step(connection: sqlite3.Connection, least: int = 1) -> bool:
     """Let the database end a few megabytes earlier if there are so many free pages; whether it does."""
     free = _number(connection, "freelist_count")
     if free < least:

@@ -31,7 +31,7 @@ FIRST_BLOB: Final = 1 << 40
 _CACHED_BYTES: Final = 96 * 2**20
 """Five large packs: what agents repeat in every turn is in other packs than what is new."""
 
-NEAR: Final = 48 * 2**20
+DEDUP_WINDOW: Final = 48 * 2**20
 """Bytes, before compression, of the packs that were written last: what is in earlier ones is kept again rather than
 referred to. So a body is read from a few packs that are next to each other, however many years there are.
 """
@@ -156,14 +156,14 @@ def heads(connection: sqlite3.Connection, after: int = -1) -> list[PackHead]:
     return [PackHead(*row) for row in rows]
 
 
-def first_near(connection: sqlite3.Connection) -> int:
+def dedup_window_start(connection: sqlite3.Connection) -> int:
     """The first number that new bodies may refer to. Blobs, which have packs of their own, they always may."""
     size = 0
     for first, pack_size in connection.execute(
         "SELECT first, size FROM packs WHERE first < ? ORDER BY first DESC", (FIRST_BLOB,)
     ):
         size += pack_size
-        if size > NEAR:
+        if size > DEDUP_WINDOW:
             return int(first)
     return 0
 

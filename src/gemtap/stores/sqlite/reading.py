@@ -16,11 +16,11 @@ from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.filter import asks_for_words
 from gemtap.stores.paging import milliseconds_up
 from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.body_forms import decode_body
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import oldest_query, page_query, where_clause
 from gemtap.stores.sqlite.rows import chunk_times, summary
 from gemtap.stores.sqlite.searching import found_rows, selection
-from gemtap.stores.sqlite.values import restore
 
 WHOLE: Final = "document, chunks, request_form, request_value, request_raw, response_form, response_value, response_raw"
 """The columns that make up a whole document."""
@@ -107,7 +107,7 @@ def _value(
     connection: sqlite3.Connection, bodies: BodyStore, form: str, value: int | None, raw: int | None
 ) -> Json | str | bytes:
     kept = None if value is None else bodies.get(connection, value)
-    return restore(form, kept, _bytes(connection, bodies, raw))
+    return decode_body(form, kept, _bytes(connection, bodies, raw))
 
 
 def _bytes(connection: sqlite3.Connection, bodies: BodyStore, reference: int | None) -> bytes:

@@ -24,17 +24,17 @@ from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, connect
 from gemtap.stores.sqlite.counts import SqliteCounts
-from gemtap.stores.sqlite.deleting import delete, fold_in, space
+from gemtap.stores.sqlite.deleting import checkpoint, delete, space
 from gemtap.stores.sqlite.errors import translated
+from gemtap.stores.sqlite.gc import sweep
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.integrity import verify
 from gemtap.stores.sqlite.linking import read_linked, read_links_of
-from gemtap.stores.sqlite.migrate import migrate
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
+from gemtap.stores.sqlite.schema import migrate
 from gemtap.stores.sqlite.search_index import index_texts, tidy
 from gemtap.stores.sqlite.statistics import Floats
-from gemtap.stores.sqlite.sweeping import sweep
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.upkeep import Upkeep
 from gemtap.stores.sqlite.writing import write
@@ -154,7 +154,7 @@ class SqliteStore:
                 steps = await sweeper.run(lambda connection: sweep(connection, self._bodies))
                 while (step := await sweeper.run(lambda _: next(steps, None))) is not None:
                     yield Progress(step.done, step.of)
-                await sweeper.run(fold_in)
+                await sweeper.run(checkpoint)
         finally:
             await sweeper.close()
 

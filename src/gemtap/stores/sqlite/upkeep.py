@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from gemtap.stores.sqlite.bodies import BodyStore, counters
+from gemtap.stores.sqlite.compaction import TIERS, Stopped, Tiers, merge, never
 from gemtap.stores.sqlite.connections import ConnectionThreads
-from gemtap.stores.sqlite.deleting import give_back
-from gemtap.stores.sqlite.packing import TIERS, Stopped, Tiers, merge, never
-from gemtap.stores.sqlite.sweeping import sweep
+from gemtap.stores.sqlite.deleting import vacuum_step
+from gemtap.stores.sqlite.gc import sweep
 from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
 _log = logging.getLogger(__name__)
@@ -87,9 +87,7 @@ def upkeep_step(
     if stopping():
         raise Stopped
     return (
-        move_whole_bodies(connection, bodies)
-        or merge(connection, stopping, tiers)
-        or _give_back_if_worth_it(connection)
+        move_whole_bodies(connection, bodies) or merge(connection, stopping, tiers) or _vacuum_if_worth_it(connection)
     )
 
 
@@ -101,6 +99,6 @@ def _sweep_if_worth_it(connection: sqlite3.Connection, bodies: BodyStore, stoppi
         pass
 
 
-def _give_back_if_worth_it(connection: sqlite3.Connection) -> bool:
+def _vacuum_if_worth_it(connection: sqlite3.Connection) -> bool:
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    return give_back(connection, least=max(_FREE_FROM, pages // _FREE_SHARE))
+    return vacuum_step(connection, least=max(_FREE_FROM, pages // _FREE_SHARE))

@@ -9,12 +9,12 @@ from typing import Final
 from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter
+from gemtap.stores.sqlite.body_forms import encode_body
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete_row
 from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
 from gemtap.stores.sqlite.search_index import index, make_due
-from gemtap.stores.sqlite.values import keep
 
 # What a value that no column or no JSON can hold comes to, here and in the sqlite3 module.
 _UNSTORABLE: Final = (
@@ -73,7 +73,7 @@ def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) 
 
 
 def _body_columns(writer: BodyWriter, side: str, value: object, raw: bytes) -> dict[str, SqlValue]:
-    form, kept = keep(value, raw)
+    form, kept = encode_body(value, raw)
     return {
         f"{side}_raw": writer.put(raw) if raw else None,
         f"{side}_form": form,

@@ -32,7 +32,7 @@ class KeptValue(NamedTuple):
     kept: bytes | None
 
 
-def keep(value: Json | str | bytes, raw: bytes) -> KeptValue:
+def encode_body(value: Json | str | bytes, raw: bytes) -> KeptValue:
     """How to keep the value of a body that has these exact bytes. Raises ValueError or TypeError if it cannot be."""
     if _is_same(value, parse_body(raw).value):
         return KeptValue(Form.PARSED, None)
@@ -44,8 +44,8 @@ def keep(value: Json | str | bytes, raw: bytes) -> KeptValue:
     )
 
 
-def restore(form: str, kept: bytes | None, raw: bytes) -> Json | str | bytes:
-    """The value of a body, to the letter what `keep` was given."""
+def decode_body(form: str, kept: bytes | None, raw: bytes) -> Json | str | bytes:
+    """The value of a body, to the letter what `encode_body` was given."""
     if kept is None:
         return parse_body(raw).value
     return kept if form == Form.BINARY else json.loads(kept)

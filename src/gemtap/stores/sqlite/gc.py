@@ -16,9 +16,9 @@ from typing import Final, NamedTuple
 import zstandard
 
 from gemtap.stores.sqlite.bodies import BodyStore, counters, key_of
+from gemtap.stores.sqlite.compaction import compressed, never
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.deleting import give_back
-from gemtap.stores.sqlite.packing import compressed, never
+from gemtap.stores.sqlite.deleting import vacuum_step
 from gemtap.stores.sqlite.packs import FIRST_BLOB, Pack, PackHead, PieceMissing, heads, insert_pack, pack_of, read_pack
 from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
@@ -46,7 +46,7 @@ def sweep(
 ) -> Iterator[Swept]:
     """Free what no interaction refers to, a pack at each step, and let the file end earlier.
 
-    Whoever stops asking for the next step loses nothing but what was not freed yet. Raises `packing.Stopped`.
+    Whoever stops asking for the next step loses nothing but what was not freed yet. Raises `compaction.Stopped`.
     """
     while move_whole_bodies(connection, bodies):
         pass
@@ -58,10 +58,10 @@ def sweep(
     freed = 0
     for done, head in enumerate(found, 1):
         freed += _sweep_pack(connection, marks, head, stopping)
-        while give_back(connection, least=512):
+        while vacuum_step(connection, least=512):
             pass
         yield Swept(done, len(found), freed)
-    while give_back(connection):
+    while vacuum_step(connection):
         pass
     connection.execute("UPDATE counters SET value = value - ? WHERE name = 'deleted'", (deleted,))
 

@@ -13,7 +13,17 @@ from typing import Final
 import zstandard
 
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.packs import FINAL, FRESH, Pack, PackHead, first_near, heads, insert_pack, pack_of, read_pack
+from gemtap.stores.sqlite.packs import (
+    FINAL,
+    FRESH,
+    Pack,
+    PackHead,
+    dedup_window_start,
+    heads,
+    insert_pack,
+    pack_of,
+    read_pack,
+)
 
 Tiers = Mapping[int, tuple[int, int]]
 
@@ -49,16 +59,16 @@ def merge(connection: sqlite3.Connection, stopping: Callable[[], bool] = never, 
             merged = _merged([read_pack(connection, head.first) for head in run])
             replaced = _replace(connection, run, merged, compressed(merged.data, stopping), next_tier)
             if replaced and next_tier == FINAL:
-                forget_far(connection)
+                prune_dedup_index(connection)
             return replaced
     return False
 
 
-def forget_far(connection: sqlite3.Connection) -> None:
+def prune_dedup_index(connection: sqlite3.Connection) -> None:
     """Let go of the keys of pieces that nothing new may refer to any more, once they are half of all."""
     with transaction(connection, "IMMEDIATE"):
         near = connection.execute(
-            "SELECT key, number FROM pieces WHERE number >= ? ORDER BY key", (first_near(connection),)
+            "SELECT key, number FROM pieces WHERE number >= ? ORDER BY key", (dedup_window_start(connection),)
         ).fetchall()
         (count,) = connection.execute("SELECT count(*) FROM pieces").fetchone()
         if count >= 2 * len(near):
