@@ -34,7 +34,6 @@ from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.mongo import MongoStore
 from gemtap.stores.query import parse
 from gemtap.stores.sqlite import SqliteStore
-from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.store import open_database
 from gemtap.stores.sqlite.upkeep import upkeep_step
 from tests.mongod import Mongod
@@ -186,8 +185,7 @@ def _backlogs(exchanges: Iterable[Exchange]) -> Iterator[list[Exchange]]:
 def _finish_upkeep(path: Path, seen: Storage) -> None:
     began = time.perf_counter()
     with contextlib.closing(open_database(path)) as connection:
-        bodies = BodyStore()
-        while upkeep_step(connection, bodies):
+        while upkeep_step(connection):
             pass
     seen.upkeep_s = time.perf_counter() - began
 

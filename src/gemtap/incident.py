@@ -31,6 +31,8 @@ class IncidentKind(StrEnum):
     """A capture that can never be stored. It was moved to `failed/`."""
     PARSE_FAILED = "parse_failed"
     """An exchange that its provider could not parse. Its exact bytes are stored."""
+    STORE_DAMAGED = "store_damaged"
+    """Something in the store is unreadable. Nothing in it is freed or compacted until it is repaired."""
     PRUNED = "pruned"
     """Interactions that pruning deleted (see `gemtap.upkeep.prune`)."""
 

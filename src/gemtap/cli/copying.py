@@ -35,7 +35,7 @@ def copy(
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if to == settings.store_url:
         raise SettingsError("Bad flag --to: that is the store which is to be copied.")
-    done = open_for_reading(settings, lambda source: _copy(source, to))
+    done = open_for_reading(settings, lambda source: _copy(source, to), prerelease=True)
     if as_json:
         print_json(
             {

@@ -229,13 +229,16 @@ def filter_of(query: str) -> Filter:
         raise SettingsError(f"Bad query: {exc}") from None
 
 
-def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]]) -> T:
-    """What is read from the store of these settings. Nothing is made there that was not there before."""
+def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]], *, prerelease: bool = False) -> T:
+    """The result of `read` with the store of these settings, which must exist.
+
+    With `prerelease`, an SQLite database from before the first release may be read.
+    """
     if settings.store_url.startswith("sqlite:///"):
         path = Path(settings.store_url.removeprefix("sqlite:///"))
         if not path.exists():
             raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
-    return _with_store(settings, read)
+    return _with_store(settings, read, prerelease=prerelease)
 
 
 def open_for_writing(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
@@ -248,14 +251,14 @@ def open_for_writing(settings: Settings, work: Callable[[Store], Awaitable[T]]) 
     return _with_store(settings, opened)
 
 
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, prerelease: bool = False) -> T:
     from gemtap.stores.base import BadCursor, StoreError
     from gemtap.stores.opening import open_store
 
     async def run() -> T:
         # A client of PyMongo belongs to the loop that runs when it is made. It is not opened here: that makes indexes.
         try:
-            store = open_store(settings.store_url)
+            store = open_store(settings.store_url, prerelease=prerelease)
         except ValueError as exc:
             raise SettingsError(f"Bad setting store: {exc}") from exc
         try:

@@ -17,8 +17,9 @@ _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/?#
 _SECRET_OPTION: Final = re.compile(r"(?P<name>[?&;][^=&;]*(?:password|authMechanismProperties)=)[^&;]*", re.IGNORECASE)
 
 
-def open_store(url: str) -> Store:
-    """The store at an address, not yet opened.
+def open_store(url: str, *, prerelease: bool = False) -> Store:
+    """The store at an address, not yet opened. With `prerelease`, an SQLite database from before the first release
+    may be read.
 
     `sqlite:///PATH`, where an absolute path makes four slashes, or an address that PyMongo takes:
     https://www.mongodb.com/docs/manual/reference/connection-string/. Raises ValueError, with one line and without
@@ -28,7 +29,7 @@ def open_store(url: str) -> Store:
         path = url.removeprefix(_SQLITE)
         if path in ("", ":memory:"):
             raise ValueError(f"{_ALLOWED}, and {url} names no file.")
-        return SqliteStore(Path(path))
+        return SqliteStore(Path(path), prerelease=prerelease)
     if url.startswith(_MONGODB):
         return _mongo_store(url)
     raise ValueError(f"{_ALLOWED}, not {mask(url)}.")

@@ -27,7 +27,7 @@ from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete
 from gemtap.stores.sqlite.gc import sweep
 from gemtap.stores.sqlite.integrity import verify
-from gemtap.stores.sqlite.packs import FINAL, FRESH, PieceMissing, dedup_window_start, heads
+from gemtap.stores.sqlite.packs import FINAL, FRESH, PieceMissing, dedup_window_start, heads, read_pack
 from gemtap.stores.sqlite.reading import read, read_raw
 from gemtap.stores.sqlite.store import open_database
 from gemtap.stores.sqlite.upkeep import upkeep_step
@@ -48,7 +48,6 @@ def put(connection: sqlite3.Connection, bodies: BodyStore, *raws: bytes) -> list
     with transaction(connection, "IMMEDIATE"):
         references = [writer.put(raw) for raw in raws]
         writer.finish()
-    writer.committed()
     return references
 
 
@@ -79,7 +78,7 @@ def everything(connection: sqlite3.Connection) -> list[str]:
 
 def settle(connection: sqlite3.Connection) -> None:
     """As upkeep does it with megabytes."""
-    while upkeep_step(connection, BodyStore(), tiers={FRESH: (40_000, 1), 1: (250_000, FINAL)}):
+    while upkeep_step(connection, tiers={FRESH: (40_000, 1), 1: (250_000, FINAL)}):
         pass
 
 
@@ -130,7 +129,7 @@ def in_memory() -> sqlite3.Connection:
     connection.executescript(
         "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER);"
         "INSERT INTO counters VALUES ('piece', 1), ('blob', 1 << 40), ('bodies', 0), ('deleted', 0);"
-        "CREATE TABLE packs (first INTEGER PRIMARY KEY, span, size, tier, lengths, zstd);"
+        "CREATE TABLE packs (first INTEGER PRIMARY KEY, span, size, tier, edition, lengths, zstd);"
         "CREATE TABLE pieces (key INTEGER PRIMARY KEY, number)"
     )
     return connection
@@ -169,7 +168,7 @@ def test_lists_have_their_groups_in_common_from_soon_after_a_change_on(database:
     assert len(before) >= 10
     assert before <= after
     assert len(after - other) <= 4
-    sizes = [len(bodies.packs.read(database, [reference])[reference]) for reference in references]
+    sizes = [len(read_pack(database, reference).piece(reference)) for reference in references]
     assert max(sizes) < 1_000
 
 
@@ -243,7 +242,7 @@ def test_what_only_the_deleted_had_is_freed_and_nothing_else(database: sqlite3.C
     # Of a conversation the first turns have nothing for themselves; `own` has everything.
     gone = [*records[:30], records[-1], records[-2]]
     delete(database, bodies, [record.document["_id"] for record in gone])
-    freed = [step.freed for step in sweep(database, bodies)][-1]
+    freed = [step.freed for step in sweep(database)][-1]
     assert 50_000 <= freed < 120_000
     assert sum(map(len, requests[:30])) > 500_000
     assert sum(head.size for head in heads(database)) == before - freed
@@ -251,7 +250,7 @@ def test_what_only_the_deleted_had_is_freed_and_nothing_else(database: sqlite3.C
     left = [record for record in records if record not in gone]
     check_all(database, left)
     delete(database, bodies, [record.document["_id"] for record in left])
-    assert list(sweep(database, bodies))
+    assert list(sweep(database))
     assert heads(database) == []
     assert database.execute("SELECT count(*) FROM pieces").fetchone() == (0,)
     assert database.execute("PRAGMA freelist_count").fetchone() == (0,)
@@ -273,7 +272,7 @@ def test_an_interrupted_one_leaves_nothing_when_it_is_replaced(database: sqlite3
     write(database, bodies, [make_record(_id=id_, outcome="interrupted", request_raw=torn)])
     whole = make_record(_id=id_)
     write(database, bodies, [whole])
-    list(sweep(database, bodies))
+    list(sweep(database))
     assert sum(head.size for head in heads(database)) < 5_000
     check_all(database, [whole])
 
@@ -287,7 +286,7 @@ def test_what_is_stored_while_it_is_swept_stays(database: sqlite3.Connection, tm
     write(database, bodies, [make_record(request_raw=os.urandom(30_000))])
     delete(database, bodies, [first.document["_id"]])
     again = make_record(request_raw=requests[-1])
-    steps = sweep(database, bodies)
+    steps = sweep(database)
     with contextlib.closing(open_database(tmp_path / "gemtap.db")) as other:
         # After it has marked, before it comes to the second pack.
         assert next(steps)
@@ -329,7 +328,7 @@ def test_readers_see_every_body_whole_while_packs_change(tmp_path: Path, work: s
             for start in range(0, len(gone), 20):
                 delete(connection, bodies, [record.document["_id"] for record in gone[start : start + 20]])
                 if work == "sweep":
-                    list(sweep(connection, bodies))
+                    list(sweep(connection))
             settle(connection)
         finally:
             over.set()
@@ -354,7 +353,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_nothing_torn(tmp_path: 
         "while True:\n"
         "    for request in conversation(60):\n"
         "        write(connection, bodies, [make_record(request_raw=request)])\n"
-        "        upkeep_step(connection, bodies, tiers={0: (40_000, 1), 1: (200_000, 9)})\n"
+        "        upkeep_step(connection, tiers={0: (40_000, 1), 1: (200_000, 9)})\n"
         "        print('written', flush=True)\n"
     )
     stored = 0

@@ -14,12 +14,9 @@ import pytest
 from bson import ObjectId
 
 from gemtap.stores.base import Record, Searchable
-from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
 from gemtap.stores.sqlite import SqliteStore
 from gemtap.stores.sqlite.reading import read_page
-from gemtap.stores.sqlite.rows import columns
-from gemtap.stores.sqlite.schema import migrations
 from gemtap.stores.sqlite.store import open_database
 from tests.records import NOON, make_record
 
@@ -50,31 +47,6 @@ async def ids(store: SqliteStore, query: str) -> list[ObjectId]:
 def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(sql).fetchall()
-
-
-async def test_what_an_earlier_gemtap_recorded_is_there_to_be_made_searchable(path: Path) -> None:
-    before = next(n for n, sql in enumerate(migrations()) if "search_places" in sql)
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.create_function("unzstd", 1, lambda packed: packed)  # nothing is there to migrate
-        for migration in migrations()[:before]:
-            connection.executescript(migration)
-        connection.execute(f"PRAGMA user_version = {before}")
-        known = [name for _, name, *_ in connection.execute("PRAGMA table_info(interactions)")]
-        records = [make_record(request_raw=b"", answered=False) for _ in range(3)]
-        for record in records:
-            row = {name: value for name, value in columns(record.document).items() if name in known}
-            row |= {"request_form": "parsed", "response_form": "parsed"}
-            places = ", ".join("?" * len(row))
-            connection.execute(f"INSERT INTO interactions ({', '.join(row)}) VALUES ({places})", [*row.values()])
-    store = open_store(f"sqlite:///{path}")
-    await store.open()
-    try:
-        due = await store.unsearchable(limit=10)
-        assert [document["_id"] for document in due] == [record.document["_id"] for record in records[::-1]]
-        await store.make_searchable(Searchable(record.document["_id"], "found at last", None) for record in records)
-        assert len((await store.page(parse("found", NOON), limit=10)).items) == 3
-    finally:
-        await store.close()
 
 
 @pytest.mark.parametrize("year", [1, 1969, 1970, 9999])

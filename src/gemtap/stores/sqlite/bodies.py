@@ -1,14 +1,14 @@
-"""Where the bytes of bodies are kept: each distinct piece once, and a body as the list of its pieces.
+"""Content-addressed storage of bodies: each distinct piece once, and a body as the list of its pieces.
 
-Agents send the whole conversation anew with every turn. A body is cut at the seams of its dialect
-(`gemtap.dialects.cut_points`); pieces that are there already are referred to, new ones get the next numbers. The list
-is itself a piece: MessagePack of a hash of the whole body, then bytes as they are and numbers of pieces, in order.
-Lists of consecutive turns differ in their ends alone. Long ones are cut in their turn, into groups of items, each a
-piece that is kept once like any other: where a group ends depends on nothing but its last item, so that a list whose
-beginning or middle changes has the same groups from soon after the change on.
+Agents send the whole conversation again with every turn. A body is cut at the cut points of its dialect
+(`gemtap.dialects.cut_points`). Pieces that exist are referred to by number, new ones get the next numbers. The list is
+a piece, too: MessagePack of a hash of the whole body, then literal bytes and numbers of pieces, in order. Lists of
+consecutive turns differ only at their ends. Long lists are cut into groups of items, and each group is a piece that is
+stored once. Only the last item of a group decides where it ends, so that after a change in the middle of a list the
+groups are soon the same again.
 
-Nothing rests on hashes being unique: before a body is referred to, every piece that was found is compared with what
-it is to stand for, byte by byte. What nobody refers to any more is found by marking, see `gc`.
+Correctness does not depend on unique hashes: a piece that was found by its hash is compared byte by byte before a body
+refers to it. Pieces without references are freed by garbage collection (`gc`).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from gemtap.stores.sqlite.packs import (
     FIRST_BLOB,
     FRESH,
     Pack,
+    PackCache,
     PackReader,
     PieceMissing,
     dedup_window_start,
@@ -38,56 +39,55 @@ from gemtap.stores.sqlite.packs import (
 
 _LARGEST_PIECE: Final = 4 * 2**20
 _LARGEST_PACK: Final = 2 * 2**20
-"""A fresh pack ends with the piece that brings it over this; bytes before compression."""
-
-_REMEMBERED_PACKS: Final = 10
-"""Packs just written that are kept at hand."""
+"""A new pack ends with the piece that makes it larger than this, in bytes before compression."""
 
 _KEPT_IN_LIST: Final = 16_384
-"""A body without seams up to this size stands in its list: that it comes again to the letter is not expected."""
+"""A body without cut points up to this size is literal in its list: it is not expected to come again unchanged."""
 
 _BLOB_FROM: Final = 16_384
-"""Pieces from this size on are tried for whether they can be compressed at all."""
+"""Minimum size of pieces that are tested for whether compression makes them smaller."""
 _INCOMPRESSIBLE: Final = 0.6
 
 _DIGEST_BYTES: Final = 8
 
 _GROUP_ENDS: Final = 8
-"""One number in so many ends a group, if the group is not too short to be referred to."""
+"""One number in this many ends a group, unless the group is too short to be referred to."""
 
 
 class BodyList(NamedTuple):
-    """What a body is put together from."""
+    """The content of a body by reference."""
 
     digest: bytes
-    """Of the whole body."""
+    """Hash of the whole body."""
     items: list[bytes | int]
-    """Bytes as they are, and numbers of pieces, in order."""
+    """Literal bytes and numbers of pieces, in order."""
     groups: list[int]
-    """Numbers of the pieces in which items of the list are kept."""
+    """Numbers of the pieces that hold groups of the list."""
 
     def numbers(self) -> Iterator[int]:
-        """Of every piece that it needs."""
+        """The numbers of all pieces that the body needs."""
         yield from self.groups
         yield from (item for item in self.items if isinstance(item, int))
 
 
 class BodyStore:
-    """Bytes by reference. A reference is the number of a list; negative ones are of bodies stored before version 6."""
+    """Bytes by reference. A reference is the number of a list. Any number of threads may use one store."""
 
     def __init__(self) -> None:
-        self.packs = PackReader()
+        self._cache = PackCache()
 
     def writing(self, connection: sqlite3.Connection) -> BodyWriter:
-        """What stores bodies, for one transaction of the caller's."""
-        return BodyWriter(self, connection)
+        """A writer for one transaction."""
+        return BodyWriter(self._cache, connection)
 
     def get(self, connection: sqlite3.Connection, reference: int) -> bytes:
-        """The bytes that were stored, checked by their hash. Raises PieceMissing where they are not there any more."""
-        if reference < 0:
-            return _whole(connection, -reference)
-        digest, items, _ = self.list_of(connection, reference)
-        pieces = self.packs.read(connection, (item for item in items if isinstance(item, int)))
+        """The bytes that were stored, verified by their hash. Raises PieceMissing.
+
+        The caller has a transaction open, or else nothing may change the packs meanwhile.
+        """
+        reader = PackReader(self._cache, connection)
+        digest, items, _ = _read_list(reader, reference)
+        pieces = reader.read(item for item in items if isinstance(item, int))
         raw = b"".join(pieces[item] if isinstance(item, int) else item for item in items)
         if digest_of(raw) != digest:
             raise PieceMissing(f"body {reference} is damaged: its hash does not fit")
@@ -95,43 +95,44 @@ class BodyStore:
 
     def list_of(self, connection: sqlite3.Connection, reference: int) -> BodyList:
         """A body's list. Raises PieceMissing."""
-        packed = self.packs.read(connection, [reference])[reference]
-        try:
-            digest, *found = msgpack.unpackb(packed)
-            groups = [item[0] for item in found if isinstance(item, list)]
-            packed_groups = self.packs.read(connection, groups)
-            items: list[bytes | int] = []
-            for item in found:
-                if isinstance(item, list):
-                    items += msgpack.unpackb(packed_groups[item[0]])
-                else:
-                    items.append(item)
-        except (TypeError, ValueError, msgpack.UnpackException) as exc:
-            raise PieceMissing(f"the list of body {reference} is damaged: {exc}") from exc
-        return BodyList(digest, items, groups)
+        return _read_list(PackReader(self._cache, connection), reference)
 
-    def delete(self, connection: sqlite3.Connection, reference: int) -> None:
-        """Let go of a body. Its pieces may be others' too: what is nobody's is freed by `gc.sweep`."""
-        if reference < 0:
-            connection.execute("DELETE FROM bodies WHERE number = ?", (-reference,))
-        else:
-            _add(connection, bodies=-1, deleted=1)
+    def delete(self, connection: sqlite3.Connection) -> None:
+        """Count a body as deleted. Its pieces may belong to other bodies, so garbage collection frees them later."""
+        _add(connection, bodies=-1, deleted=1)
+
+
+def _read_list(reader: PackReader, reference: int) -> BodyList:
+    packed = reader.read([reference])[reference]
+    try:
+        digest, *found = msgpack.unpackb(packed)
+        groups = [item[0] for item in found if isinstance(item, list)]
+        packed_groups = reader.read(groups)
+        items: list[bytes | int] = []
+        for item in found:
+            if isinstance(item, list):
+                items += msgpack.unpackb(packed_groups[item[0]])
+            else:
+                items.append(item)
+    except (TypeError, ValueError, msgpack.UnpackException) as exc:
+        raise PieceMissing(f"the list of body {reference} is damaged: {exc}") from exc
+    return BodyList(digest, items, groups)
 
 
 class BodyWriter:
-    """Stores bodies. What it has stored is there once `finish` was called, in the same transaction."""
+    """Stores bodies within one transaction. They exist once `finish` was called."""
 
-    def __init__(self, store: BodyStore, connection: sqlite3.Connection) -> None:
-        self._store = store
+    def __init__(self, cache: PackCache, connection: sqlite3.Connection) -> None:
+        self._cache = cache
         self._connection = connection
+        self._reader = PackReader(cache, connection)
         self._keys: dict[int, int] = {}
-        """Numbers of pieces by their keys, of those that are new."""
+        """Numbers of new pieces by their keys."""
         self._new = {kind: _New(connection, kind) for kind in ("piece", "blob")}
-        self._written: list[Pack] = []
         self._bodies = 0
 
     def put(self, raw: bytes) -> int:
-        """Keep the bytes and return the reference that gives them back."""
+        """Store the bytes and return their reference."""
         cuts = seams(raw)
         is_short = not cuts and len(raw) <= _KEPT_IN_LIST
         items: list[bytes | int] = []
@@ -145,28 +146,17 @@ class BodyWriter:
         self._bodies += 1
         return self._new["piece"].add(msgpack.packb([digest, *self._grouped(items)]))
 
-    def number(self) -> int:
-        """A number for an interaction: larger than any that there was."""
-        return self._new["piece"].add(b"")
-
     def finish(self) -> None:
-        """Write what is new."""
+        """Write the new pieces. Raises WriteVerificationFailed."""
         for new in self._new.values():
-            for pack, compressed, tier in new.packs():
-                insert_pack(self._connection, pack, compressed, tier)
-                self._written.append(pack)
-                # Of a body of hundreds of megabytes not all has to be in memory twice.
-                del self._written[:-_REMEMBERED_PACKS]
+            for pack, tier in new.packs():
+                # If the transaction fails, the edition stays in the cache and nothing ever asks for it.
+                self._cache.add(insert_pack(self._connection, pack, tier), pack)
         if self._bodies:
             _add(self._connection, bodies=self._bodies)
 
-    def committed(self) -> None:
-        """Remember what was written. Not before it is: numbers of a transaction that fails are given again."""
-        for pack in self._written:
-            self._store.packs.remember(pack)
-
     def _grouped(self, items: Iterable[bytes | int]) -> Iterator[bytes | int | list[int]]:
-        """The items, those that come again together as the number of their group, in a list of its own."""
+        """The items. Those that are likely to come again together become `[number]`, the number of their group."""
         group: list[bytes | int] = []
         size = 0
         for item in items:
@@ -182,14 +172,14 @@ class BodyWriter:
         yield from group
 
     def _referred(self, piece: bytes) -> int | bytes:
-        """The number of a piece, which is kept if it is new; or the piece itself, where it cannot have one."""
+        """The number of a piece, which is stored if it is new. The piece itself if its key belongs to another piece."""
         key = key_of(piece)
         known = self._keys.get(key)
         if known is None:
             row = self._connection.execute("SELECT number FROM pieces WHERE key = ?", (key,)).fetchone()
             known = None if row is None else row[0]
         if known is not None and known >= self._nearest:
-            # Another piece may have the same key, though nobody will live to see it.
+            # Two pieces may have the same 64 bits of hash, however unlikely it is.
             return known if self._content(known) == piece else piece
         number = self._new[_kind(piece)].add(piece)
         self._connection.execute("INSERT OR REPLACE INTO pieces (key, number) VALUES (?, ?)", (key, number))
@@ -205,13 +195,13 @@ class BodyWriter:
         if new is not None:
             return new
         try:
-            return self._store.packs.read(self._connection, [number])[number]
+            return self._reader.read([number])[number]
         except PieceMissing:
             return None
 
 
 class _New:
-    """New pieces of one kind, which have the next numbers."""
+    """New pieces of one kind. They get the next numbers."""
 
     def __init__(self, connection: sqlite3.Connection, kind: str) -> None:
         self._connection = connection
@@ -220,7 +210,7 @@ class _New:
         self._pieces: deque[bytes] = deque()
 
     def add(self, piece: bytes) -> int:
-        """Its number."""
+        """Add a piece and return its number."""
         if self._first is None:
             row = self._connection.execute("SELECT value FROM counters WHERE name = ?", (self._kind,)).fetchone()
             self._first = int(row[0])
@@ -232,24 +222,21 @@ class _New:
             return None
         return self._pieces[number - self._first]
 
-    def packs(self) -> Iterator[tuple[Pack, bytes, int]]:
-        """Packs of them, compressed, with their tiers."""
+    def packs(self) -> Iterator[tuple[Pack, int]]:
+        """Packs of the new pieces, with their tiers."""
         if self._first is None:
             return
-        # Let the numbers be given to nobody else.
+        # Reserve the numbers.
         following = self._first + len(self._pieces)
         self._connection.execute("UPDATE counters SET value = ? WHERE name = ?", (following, self._kind))
         first = self._first
         while self._pieces:
             pack = pack_of(first, self._group())
             first += pack.span
-            compressed = zstandard.compress(pack.data)
-            if zstandard.decompress(compressed, max_output_size=len(pack.data)) != pack.data:
-                raise AssertionError("zstd does not give back what it was given")
-            yield pack, compressed, FINAL if self._kind == "blob" else FRESH
+            yield pack, FINAL if self._kind == "blob" else FRESH
 
     def _group(self) -> Iterator[bytes]:
-        """The pieces of the next pack, which are let go of."""
+        """The pieces of the next pack, which are removed from the queue."""
         size = 0
         while self._pieces and size <= _LARGEST_PACK:
             piece = self._pieces.popleft()
@@ -258,8 +245,16 @@ class _New:
 
 
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
-    """The counters: see migration 0006."""
+    """The counters by name: see `schema.sql`."""
     return dict(connection.execute("SELECT name, value FROM counters").fetchall())
+
+
+def next_interaction(connection: sqlite3.Connection) -> int:
+    """A number for a new interaction, larger than every earlier one."""
+    number: int = connection.execute(
+        "UPDATE counters SET value = value + 1 WHERE name = 'interaction' RETURNING value - 1"
+    ).fetchone()[0]
+    return number
 
 
 def _add(connection: sqlite3.Connection, **by: int) -> None:
@@ -269,17 +264,17 @@ def _add(connection: sqlite3.Connection, **by: int) -> None:
 
 
 def digest_of(raw: bytes) -> bytes:
-    """The hash that a list has of its body."""
+    """The hash of a body in its list."""
     return blake2b(raw, digest_size=_DIGEST_BYTES).digest()
 
 
 def key_of(piece: bytes) -> int:
-    """What a piece is found by."""
+    """The key of a piece: 64 bits of its hash."""
     return int.from_bytes(blake2b(piece, digest_size=8).digest(), "big", signed=True)
 
 
 def _ends_group(number: int) -> bool:
-    # Scattered, for the numbers of a conversation follow one another at steady distances (Knuth's multiplier).
+    # Multiplied by Knuth's constant, since the numbers of a conversation have steady distances.
     return (number * 2_654_435_761 >> 16) % _GROUP_ENDS == 0
 
 
@@ -294,13 +289,3 @@ def _kind(piece: bytes) -> str:
         return "piece"
     sample = piece[:_BLOB_FROM]
     return "blob" if len(zstandard.compress(sample)) > _INCOMPRESSIBLE * len(sample) else "piece"
-
-
-def _whole(connection: sqlite3.Connection, number: int) -> bytes:
-    row = connection.execute("SELECT zstd FROM bodies WHERE number = ?", (number,)).fetchone()
-    if row is None:
-        raise PieceMissing(f"body {-number} is gone")
-    try:
-        return zstandard.decompress(row[0])
-    except zstandard.ZstdError as exc:
-        raise PieceMissing(f"body {-number} is damaged: {exc}") from exc

@@ -1,7 +1,8 @@
-"""Packs merged into larger ones, and compressed as well as seconds allow.
+"""Compaction: merges small packs into larger ones, which compress better.
 
-A pack is written as its pieces come, quickly compressed, and compresses badly, being small. Compressing happens outside
-of the transactions, which are short.
+New packs are small and compressed quickly. Compaction reads neighbouring packs from the disk, compares the merged pack
+with them piece by piece, and compresses it with zstd's strongest strategy, all outside of the short transaction that
+replaces them.
 """
 
 from __future__ import annotations
@@ -13,28 +14,31 @@ from typing import Final
 import zstandard
 
 from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.damage import maintenance
 from gemtap.stores.sqlite.packs import (
     FINAL,
     FRESH,
     Pack,
     PackHead,
+    WriteVerificationFailed,
+    compress,
     dedup_window_start,
     heads,
     insert_pack,
     pack_of,
-    read_pack,
+    read_head,
 )
 
 Tiers = Mapping[int, tuple[int, int]]
 
 TIERS: Final[Tiers] = {FRESH: (2 * 2**20, 1), 1: (4 * 2**20, 2), 2: (8 * 2**20, 3), 3: (16 * 2**20, FINAL)}
-"""How many bytes of neighbouring packs of a tier, before compression, become one pack, and of which tier.
+"""By tier: how many bytes of neighbouring packs, before compression, become one pack, and its tier.
 
-Doubled each time, so that the end of the file, which is yet to come to its last tier, is small too.
+The sizes double, so that the packs that wait for their last tier are a small part of the store.
 """
 
 _MOST_GAPS: Final = 10_000
-"""Numbers without a piece that may be between packs which are merged."""
+"""How many numbers without a piece may lie between packs that are merged."""
 
 _INCOMPRESSIBLE: Final = 0.6
 
@@ -42,43 +46,70 @@ _CHUNK: Final = 2**18
 
 
 class Stopped(Exception):
-    """Whoever called wants no more of it now."""
+    """The caller asked for the work to stop."""
 
 
 def never() -> bool:
-    """For those who want it all."""
+    """A `stopping` that never stops the work."""
     return False
 
 
 def merge(connection: sqlite3.Connection, stopping: Callable[[], bool] = never, tiers: Tiers = TIERS) -> bool:
-    """Make one pack of some that are small; False where there are none. Raises Stopped when `stopping` says so."""
-    there = heads(connection)
-    for tier, (wanted, next_tier) in tiers.items():
-        run = _run(there, tier, wanted)
-        if run:
-            merged = _merged([read_pack(connection, head.first) for head in run])
-            replaced = _replace(connection, run, merged, compressed(merged.data, stopping), next_tier)
-            if replaced and next_tier == FINAL:
-                prune_dedup_index(connection)
-            return replaced
+    """Merge one run of small packs. False if there is none, or if others changed it meanwhile.
+
+    Raises Stopped if `stopping` returns true, and StoreDamaged if a pack of this store cannot be read.
+    """
+    with maintenance(connection):
+        there = heads(connection)
+        for tier, (wanted, next_tier) in tiers.items():
+            run = _run(there, tier, wanted)
+            if run:
+                replaced = _merge(connection, run, next_tier, stopping)
+                if replaced and next_tier == FINAL:
+                    prune_dedup_index(connection)
+                return replaced
     return False
 
 
+def _merge(connection: sqlite3.Connection, run: Sequence[PackHead], tier: int, stopping: Callable[[], bool]) -> bool:
+    packs = []
+    for head in run:
+        pack = read_head(connection, head)
+        if pack is None:
+            return False
+        packs.append(pack)
+    merged = _merged(packs)
+    if not _holds_all(merged, packs):
+        raise WriteVerificationFailed(f"Packs merged from piece {merged.first} on lost or changed pieces.")
+    return _replace(connection, run, merged, compressed(merged.data, stopping), tier)
+
+
+def _holds_all(merged: Pack, packs: Sequence[Pack]) -> bool:
+    """Whether the merged pack has every piece of the packs under its number, and no others."""
+    view = memoryview(merged.data)
+    same = all(
+        view[merged.offsets[number - merged.first] : merged.offsets[number - merged.first + 1]] == pack.piece(number)
+        for pack in packs
+        for number in pack.numbers
+    )
+    return same and len(merged.data) == sum(len(pack.data) for pack in packs)
+
+
 def prune_dedup_index(connection: sqlite3.Connection) -> None:
-    """Let go of the keys of pieces that nothing new may refer to any more, once they are half of all."""
+    """Remove the keys of pieces before the deduplication window, once they are half of all."""
     with transaction(connection, "IMMEDIATE"):
         near = connection.execute(
             "SELECT key, number FROM pieces WHERE number >= ? ORDER BY key", (dedup_window_start(connection),)
         ).fetchall()
         (count,) = connection.execute("SELECT count(*) FROM pieces").fetchone()
         if count >= 2 * len(near):
-            # Keys are in no order: taking out some would leave every page, a little emptier.
+            # Keys are in random order: deleting some would leave every page partly empty.
             connection.execute("DELETE FROM pieces")
             connection.executemany("INSERT INTO pieces (key, number) VALUES (?, ?)", near)
 
 
 def _run(there: Sequence[PackHead], tier: int, wanted: int) -> list[PackHead]:
-    """The first packs of a tier that follow one another and have so many bytes together; none where there are none."""
+    """The first neighbouring packs of a tier that have `wanted` bytes together. Empty if there are none."""
     run: list[PackHead] = []
     size = 0
     for head in there:
@@ -97,30 +128,30 @@ def _merged(packs: Sequence[Pack]) -> Pack:
     first = packs[0].first
     for pack in packs:
         pieces += [b""] * (pack.first - first - len(pieces))
-        pieces += [pack.piece(number) for number in range(pack.first, pack.first + pack.span)]
+        pieces += [pack.piece(number) for number in pack.numbers]
     return pack_of(first, pieces)
 
 
 def _replace(connection: sqlite3.Connection, old: Sequence[PackHead], new: Pack, compressed: bytes, tier: int) -> bool:
-    """Put a pack in the place of others, unless somebody has changed them; whether it was."""
+    """Replace packs by one, unless others changed them meanwhile. Returns whether it did."""
     first, last = old[0].first, old[-1].first
     with transaction(connection, "IMMEDIATE"):
         between = [head for head in heads(connection, after=first - 1) if head.first <= last]
         if between != list(old):
             return False
         connection.execute("DELETE FROM packs WHERE first BETWEEN ? AND ?", (first, last))
-        insert_pack(connection, new, compressed, tier)
+        insert_pack(connection, new, tier, compressed)
         return True
 
 
 def compressed(data: bytes, stopping: Callable[[], bool] = never) -> bytes:
-    """As small as zstd makes it within seconds, or quickly where that is worth nothing. Raises Stopped."""
-    quickly = zstandard.compress(data)
+    """A zstd frame with a checksum, as small as possible within seconds. Raises Stopped."""
+    quickly = compress(data)
     if len(quickly) > _INCOMPRESSIBLE * len(data):
         return quickly
     parameters = zstandard.ZstdCompressionParameters(
         window_log=max(10, min(24, (len(data) - 1).bit_length())),
-        # Of level 19, but with a window over all of a pack.
+        # As level 19, but with a window over the whole pack.
         chain_log=24,
         hash_log=22,
         search_log=7,

@@ -43,7 +43,7 @@ def delete_row(connection: sqlite3.Connection, bodies: BodyStore, number: int) -
     ).fetchone()
     for reference in references:
         if reference is not None:
-            bodies.delete(connection, reference)
+            bodies.delete(connection)
     delete_links(connection, ObjectId(id_))
 
 

@@ -1,4 +1,4 @@
-"""What happened to recording itself, in a table of its own."""
+"""Incidents of recording, in a table of their own."""
 
 from __future__ import annotations
 
@@ -14,24 +14,29 @@ from gemtap.stores.sqlite.connections import transaction
 
 
 def write_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
-    """Store the incidents; one whose id is there takes its place."""
+    """Store the incidents in one transaction. An incident replaces one with the same id."""
     with transaction(connection, "IMMEDIATE"):
-        connection.executemany(
-            "INSERT OR REPLACE INTO gemtap_events (id, at, until, kind, count, message, details)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    incident["_id"].binary,
-                    milliseconds(incident["at"]),
-                    None if incident["until"] is None else milliseconds(incident["until"]),
-                    incident["kind"],
-                    incident["count"],
-                    incident["message"],
-                    json.dumps(incident["details"]),
-                )
-                for incident in incidents
-            ],
-        )
+        insert_incidents(connection, incidents)
+
+
+def insert_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
+    """Store the incidents, in a transaction of the caller."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO gemtap_events (id, at, until, kind, count, message, details)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                incident["_id"].binary,
+                milliseconds(incident["at"]),
+                None if incident["until"] is None else milliseconds(incident["until"]),
+                incident["kind"],
+                incident["count"],
+                incident["message"],
+                json.dumps(incident["details"]),
+            )
+            for incident in incidents
+        ],
+    )
 
 
 def read_incidents(connection: sqlite3.Connection, limit: int) -> list[Incident]:

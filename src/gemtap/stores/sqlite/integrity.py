@@ -1,8 +1,8 @@
-"""Whether everything that is stored can be read back as it was put there.
+"""Verification of everything that is stored.
 
-SQLite looks at its pages; every pack is read, each of whose pieces has to have the hash that it is found by; then every
-interaction, each of whose bodies has to have the hash that its list says. All in short reads: recording goes on
-meanwhile, and so may a sweep.
+SQLite checks its pages. Then every pack is read, and the pieces in the deduplication index must have the hash that they
+are found by. Then every interaction is read, and each of its bodies must have the hash of its list. All reads are
+short: recording, compaction and garbage collection go on meanwhile.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from bson import ObjectId
 from gemtap.stores.base import Fault
 from gemtap.stores.sqlite.bodies import BodyStore, key_of
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.packs import Pack, PieceMissing, read_pack
+from gemtap.stores.sqlite.packs import Pack, PackHead, PieceMissing, heads, read_head, read_pack
 from gemtap.stores.sqlite.rows import chunk_times, summary
 
-_BODIES: Final = {
+BODIES: Final = {
     "request_raw": "the exact bytes of its request",
     "request_value": "the body of its request",
     "response_raw": "the exact bytes of its response",
@@ -31,12 +31,14 @@ _BODIES: Final = {
 
 
 def verify(connection: sqlite3.Connection, bodies: BodyStore, looked_at: Callable[[int], None]) -> Iterator[Fault]:
-    """Everything that is wrong. Between two faults the connection has no transaction open.
+    """Every fault. Between two faults the connection has no transaction open.
 
-    `looked_at` is told, in this thread, of how many interactions were read.
+    `looked_at` is called, in this thread, with the number of interactions that were read since the last call.
     """
     yield from _file(connection)
-    yield from _pieces(connection)
+    for head, why in damaged_packs(connection):
+        yield Fault(None, f"{why}: {head.span:,} pieces are lost")
+    yield from (Fault(None, what) for _, _, what in wrong_keys(connection))
     number = -1
     while (row := _next(connection, bodies, number)) is not None:
         number, id_, faults = row
@@ -50,55 +52,65 @@ def _file(connection: sqlite3.Connection) -> Iterator[Fault]:
             yield Fault(None, f"the file is damaged: {line}")
 
 
-def _pieces(connection: sqlite3.Connection) -> Iterator[Fault]:
-    """Packs that cannot be read, and pieces that are not what they are found by."""
+def damaged_packs(connection: sqlite3.Connection) -> Iterator[tuple[PackHead, str]]:
+    """Packs that cannot be read, with the reason."""
+    for head in heads(connection):
+        try:
+            read_head(connection, head)
+        except PieceMissing as exc:
+            yield head, exc.what
+
+
+def wrong_keys(connection: sqlite3.Connection) -> Iterator[tuple[int, int, str]]:
+    """Keys of the deduplication index whose piece is missing or another one: the key, the number and what is wrong.
+
+    Pieces in packs that cannot be read are passed over.
+    """
     numbers, keys = array("q"), array("q")
     for number, key in connection.execute("SELECT number, key FROM pieces ORDER BY number"):
         numbers.append(number)
         keys.append(key)
     at = 0
     while at < len(numbers):
-        number = numbers[at]
+        end = at + 1
         try:
-            pack = read_pack(connection, number)
+            pack = read_pack(connection, numbers[at])
+            end = bisect_left(numbers, pack.first + pack.span, at)
+            found = [_wrong_key(pack, key, number) for key, number in zip(keys[at:end], numbers[at:end], strict=True)]
         except PieceMissing as exc:
-            if _is_found(connection, keys[at], number):
-                yield Fault(None, exc.what)
-            at += 1
-            continue
-        end = bisect_left(numbers, pack.first + pack.span, at)
-        for number, key in zip(numbers[at:end], keys[at:end], strict=True):
-            yield from _piece(connection, pack, number, key)
+            found = [None if exc.is_damage else exc.what]
+        for key, number, what in zip(keys[at:end], numbers[at:end], found, strict=True):
+            if what is not None and _is_found(connection, key, number):
+                yield key, number, what
         at = end
 
 
-def _piece(connection: sqlite3.Connection, pack: Pack, number: int, key: int) -> Iterator[Fault]:
+def _wrong_key(pack: Pack, key: int, number: int) -> str | None:
     piece = pack.piece(number)
-    if piece and key_of(piece) != key:
-        yield Fault(None, f"piece {number} is damaged: its hash does not fit")
-    elif not piece and _is_found(connection, key, number):
-        yield Fault(None, f"piece {number} is gone")
+    if piece and key_of(piece) == key:
+        return None
+    return f"piece {number} has another hash than the key that it is found by" if piece else f"piece {number} is gone"
 
 
 def _is_found(connection: sqlite3.Connection, key: int, number: int) -> bool:
-    """Whether the piece is still among those that may be referred to: it may have been swept away meanwhile."""
+    """Whether the key is still in the index: garbage collection may have removed it meanwhile."""
     return connection.execute("SELECT 1 FROM pieces WHERE key = ? AND number = ?", (key, number)).fetchone() is not None
 
 
 def _next(connection: sqlite3.Connection, bodies: BodyStore, after: int) -> tuple[int, bytes, list[str]] | None:
-    """The number and id of the next interaction, and what is wrong with it; None where there is none."""
-    # One state of the database: an interaction may be deleted, and its bodies with it, at any time.
+    """The number and id of the next interaction, and its faults. None if there is none."""
+    # In one snapshot: an interaction and its bodies may be deleted at any time.
     with transaction(connection, "DEFERRED"):
         row = connection.execute(
-            f"SELECT number, id, document, chunks, {', '.join(_BODIES)} FROM interactions"  # noqa: S608 - our own names
+            f"SELECT number, id, document, chunks, {', '.join(BODIES)} FROM interactions"  # noqa: S608 - our own names
             " WHERE number > ? ORDER BY number LIMIT 1",
             (after,),
         ).fetchone()
         if row is None:
             return None
         number, id_, document, chunks, *references = row
-        faults = list(_document(document, chunks))
-        for about, reference in zip(_BODIES.values(), references, strict=True):
+        faults = [] if (fault := document_fault(document, chunks)) is None else [fault]
+        for about, reference in zip(BODIES.values(), references, strict=True):
             try:
                 if reference is not None:
                     bodies.get(connection, reference)
@@ -107,10 +119,12 @@ def _next(connection: sqlite3.Connection, bodies: BodyStore, after: int) -> tupl
     return number, id_, faults
 
 
-def _document(document: bytes, chunks: bytes | None) -> Iterator[str]:
+def document_fault(document: bytes, chunks: bytes | None) -> str | None:
+    """Why a row's document cannot be read, or None."""
     try:
         summary(document)
         if chunks is not None:
             chunk_times(chunks)
     except (zstandard.ZstdError, ValueError, KeyError, TypeError) as exc:
-        yield f"its document cannot be read: {exc}"
+        return f"its document cannot be read: {exc}"
+    return None

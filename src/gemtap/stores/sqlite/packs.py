@@ -1,18 +1,24 @@
-"""Packs: pieces with consecutive numbers, compressed as one. Small pieces alone compress badly."""
+"""Packs: pieces with consecutive numbers, compressed together. Small pieces alone compress badly.
+
+A pack is never changed in place. Whatever takes its place (a larger pack that it was merged into, or the same pack
+without freed pieces) has another `edition`, a random number. So a pack is known by its edition, also in another file: a
+backup that is restored while Gemtap runs may have other packs under the same numbers.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
 import threading
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 import zstandard
@@ -20,33 +26,44 @@ import zstandard
 from gemtap.stores.base import StoreError
 
 FRESH: Final = 0
-"""The tier of packs as they are written."""
+"""The tier of new packs."""
 
 FINAL: Final = 9
 """The tier of packs that are never merged."""
 
 FIRST_BLOB: Final = 1 << 40
-"""Pieces that no compression makes smaller are numbered from here."""
+"""The first number of pieces that compression does not make smaller."""
 
 _CACHED_BYTES: Final = 96 * 2**20
-"""Five large packs: what agents repeat in every turn is in other packs than what is new."""
+"""Size of the cache: five large packs. What agents repeat in every turn is in other packs than what is new."""
 
 DEDUP_WINDOW: Final = 48 * 2**20
-"""Bytes, before compression, of the packs that were written last: what is in earlier ones is kept again rather than
-referred to. So a body is read from a few packs that are next to each other, however many years there are.
+"""Bytes, before compression, of the latest packs that new bodies may refer to. A piece that is only in an earlier pack
+is stored again, so that a body is read from a few neighbouring packs, however many years the store holds.
 """
+
+_PACKED: Final = "SELECT first, span, size, lengths, zstd FROM packs WHERE first = ? AND edition = ?"
 
 _UNPACKED_AT_ONCE: Final = min(4, os.cpu_count() or 1)
 _UNPACKED_ASIDE: Final = 2**20
-"""Bytes of a pack, at least, that another thread unpacks when a body needs several."""
+"""Minimum size of a pack that another thread decompresses when a body needs several packs."""
 
 
 class PieceMissing(StoreError):
-    """A piece that something refers to is not there, or cannot be read."""
+    """A piece that something refers to is missing or unreadable."""
+
+    def __init__(self, what: str, *, is_damage: bool = False) -> None:
+        """`is_damage`: it is there and cannot be read."""
+        super().__init__(f"{what}. `gemtap check` lists all damage")
+        self.what = what
+        self.is_damage = is_damage
+
+
+class WriteVerificationFailed(StoreError):
+    """What was to be written is not what it is made of: the memory or a library of this machine is faulty."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what}. `gemtap check` tells what else is damaged")
-        self.what = what
+        super().__init__(f"{what} Nothing was changed. Check the memory of this machine.")
 
 
 class PackHead(NamedTuple):
@@ -54,10 +71,11 @@ class PackHead(NamedTuple):
 
     first: int
     span: int
-    """Numbers that it covers; of some the piece may be gone."""
+    """How many numbers it covers. Some of their pieces may have been freed."""
     size: int
     """Bytes before compression."""
     tier: int
+    edition: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,29 +84,34 @@ class Pack:
 
     first: int
     offsets: array[int]
-    """Of each piece in `data`, 32 bits each, and at last the end of all."""
+    """The start of each piece in `data`, and the end of the last one; 32 bits each."""
     data: bytes
 
     @property
     def size(self) -> int:
-        """Bytes that it takes up in memory."""
+        """Its size in memory, in bytes."""
         return len(self.data) + len(self.offsets) * self.offsets.itemsize
 
     @property
     def span(self) -> int:
-        """Numbers that it covers; of some the piece may be gone."""
+        """How many numbers it covers. Some of their pieces may have been freed."""
         return len(self.offsets) - 1
 
+    @property
+    def numbers(self) -> range:
+        """The numbers that it covers."""
+        return range(self.first, self.first + self.span)
+
     def piece(self, number: int) -> bytes:
-        """One piece; empty where it is gone."""
+        """One piece. Empty if it was freed."""
         at = number - self.first
         return self.data[self.offsets[at] : self.offsets[at + 1]]
 
     def pieces(self) -> Iterator[tuple[int, bytes]]:
-        """Every piece that is there, with its number."""
-        for at in range(self.span):
-            if self.offsets[at] != self.offsets[at + 1]:
-                yield self.first + at, self.data[self.offsets[at] : self.offsets[at + 1]]
+        """Every piece that was not freed, with its number."""
+        for number in self.numbers:
+            if piece := self.piece(number):
+                yield number, piece
 
 
 def pack_of(first: int, pieces: Iterable[bytes]) -> Pack:
@@ -101,18 +124,45 @@ def _offsets(lengths: Iterable[int]) -> array[int]:
     return array("I", accumulate(lengths, initial=0))
 
 
-def insert_pack(connection: sqlite3.Connection, pack: Pack, compressed: bytes, tier: int) -> None:
-    """Write a pack that is not there yet."""
-    lengths = array("I", (end - start for start, end in zip(pack.offsets, pack.offsets[1:], strict=False)))
+def insert_pack(connection: sqlite3.Connection, pack: Pack, tier: int, compressed: bytes | None = None) -> int:
+    """Write a new pack and return its edition. Nothing is written unless it decompresses to its pieces.
+
+    `compressed` is a zstd frame of the pack's data, made outside of the transaction; None compresses it here, quickly.
+    Raises WriteVerificationFailed.
+    """
+    if compressed is None:
+        compressed = compress(pack.data)
+    lengths = compress(array("I", (end - start for start, end in pairwise(pack.offsets))).tobytes())
+    packed = _Packed(pack.first, pack.span, len(pack.data), lengths, compressed)
+    try:
+        is_same = packed.unpacked() == pack
+    except PieceMissing:
+        is_same = False
+    if not is_same:
+        raise WriteVerificationFailed(f"The pack from piece {pack.first} on does not decompress to its pieces.")
+    edition = secrets.randbits(63)
     connection.execute(
-        "INSERT INTO packs (first, span, size, tier, lengths, zstd) VALUES (?, ?, ?, ?, ?, ?)",
-        (pack.first, pack.span, len(pack.data), tier, zstandard.compress(lengths.tobytes()), compressed),
+        "INSERT INTO packs (first, span, size, tier, edition, lengths, zstd) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (packed.first, packed.span, packed.size, tier, edition, packed.lengths, packed.zstd),
     )
+    return edition
+
+
+def compress(data: bytes) -> bytes:
+    """A zstd frame with a checksum, at the default level."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
 
 
 def read_pack(connection: sqlite3.Connection, number: int) -> Pack:
-    """The pack that has this number. Raises PieceMissing."""
-    return _read_packed(connection, number).unpacked()
+    """The pack that covers this number, read from the database. Raises PieceMissing."""
+    head = _head_of(connection, number)
+    return _packed(connection, head.first, head.edition).unpacked()
+
+
+def read_head(connection: sqlite3.Connection, head: PackHead) -> Pack | None:
+    """A pack, read from the database. None if it was replaced meanwhile. Raises PieceMissing if it is damaged."""
+    row = connection.execute(_PACKED, (head.first, head.edition)).fetchone()
+    return None if row is None else _Packed(*row).unpacked()
 
 
 class _Packed(NamedTuple):
@@ -127,21 +177,30 @@ class _Packed(NamedTuple):
     def unpacked(self) -> Pack:
         """Raises PieceMissing."""
         try:
-            lengths = array("I", zstandard.decompress(self.lengths))
+            lengths = array("I", zstandard.decompress(self.lengths, max_output_size=4 * self.span))
             data = zstandard.decompress(self.zstd, max_output_size=self.size)
-        except (zstandard.ZstdError, ValueError) as exc:
-            raise PieceMissing(f"the pack from piece {self.first} on is damaged: {exc}") from exc
-        if len(lengths) != self.span or sum(lengths) != len(data):
-            raise PieceMissing(f"the pack from piece {self.first} on is damaged: its lengths do not fit")
+        except (zstandard.ZstdError, ValueError, MemoryError) as exc:
+            raise PieceMissing(f"the pack from piece {self.first} on is damaged: {exc}", is_damage=True) from exc
+        if len(lengths) != self.span or not sum(lengths) == len(data) == self.size:
+            raise PieceMissing(
+                f"the pack from piece {self.first} on is damaged: its lengths do not fit", is_damage=True
+            )
         return Pack(self.first, _offsets(lengths), data)
 
 
-def _read_packed(connection: sqlite3.Connection, number: int) -> _Packed:
+def _head_of(connection: sqlite3.Connection, number: int) -> PackHead:
     row = connection.execute(
-        "SELECT first, span, size, lengths, zstd FROM packs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
+        "SELECT first, span, size, tier, edition FROM packs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
     ).fetchone()
     if row is None or number >= row[0] + row[1]:
         raise PieceMissing(f"piece {number} is gone")
+    return PackHead(*row)
+
+
+def _packed(connection: sqlite3.Connection, first: int, edition: int) -> _Packed:
+    row = connection.execute(_PACKED, (first, edition)).fetchone()
+    if row is None:
+        raise PieceMissing(f"the pack from piece {first} on is gone")
     return _Packed(*row)
 
 
@@ -151,13 +210,15 @@ def _unpackers() -> ThreadPoolExecutor:
 
 
 def heads(connection: sqlite3.Connection, after: int = -1) -> list[PackHead]:
-    """The packs in the order of their numbers."""
-    rows = connection.execute("SELECT first, span, size, tier FROM packs WHERE first > ? ORDER BY first", (after,))
+    """The packs after a number, in order."""
+    rows = connection.execute(
+        "SELECT first, span, size, tier, edition FROM packs WHERE first > ? ORDER BY first", (after,)
+    )
     return [PackHead(*row) for row in rows]
 
 
 def dedup_window_start(connection: sqlite3.Connection) -> int:
-    """The first number that new bodies may refer to. Blobs, which have packs of their own, they always may."""
+    """The first number that new bodies may refer to, apart from blobs, which have packs of their own."""
     size = 0
     for first, pack_size in connection.execute(
         "SELECT first, size FROM packs WHERE first < ? ORDER BY first DESC", (FIRST_BLOB,)
@@ -168,27 +229,55 @@ def dedup_window_start(connection: sqlite3.Connection) -> int:
     return 0
 
 
-class PackReader:
-    """Reads pieces, and remembers the packs that were read last. Any number of threads may use it."""
+class PackCache:
+    """The packs that were read last, by their editions. Any number of threads may use it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._packs: OrderedDict[int, Pack] = OrderedDict()
-        self._firsts: list[int] = []
         self._bytes = 0
 
-    def read(self, connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, bytes]:
+    def get(self, edition: int) -> Pack | None:
+        """The pack of this edition, or None if it is not in the cache."""
+        with self._lock:
+            pack = self._packs.get(edition)
+            if pack is not None:
+                self._packs.move_to_end(edition)
+            return pack
+
+    def add(self, edition: int, pack: Pack) -> None:
+        """Add a pack, and remove those that were not used for longest."""
+        with self._lock:
+            if edition in self._packs:
+                return
+            self._packs[edition] = pack
+            self._bytes += pack.size
+            while self._bytes > _CACHED_BYTES and len(self._packs) > 1:
+                _, oldest = self._packs.popitem(last=False)
+                self._bytes -= oldest.size
+
+
+class PackReader:
+    """Reads pieces within one transaction, in which it looks up each pack once."""
+
+    def __init__(self, cache: PackCache, connection: sqlite3.Connection) -> None:
+        self._cache = cache
+        self._connection = connection
+        self._heads: list[PackHead] = []
+
+    def read(self, numbers: Iterable[int]) -> dict[int, bytes]:
         """The pieces with these numbers. Raises PieceMissing."""
         found: dict[int, bytes] = {}
         wanted = sorted(set(numbers))
         at = 0
         coming: deque[tuple[Callable[[], Pack], list[int]]] = deque()
         while at < len(wanted) or coming:
-            # Large packs are unpacked side by side; of dozens no more are in memory than processors work on.
+            # Large packs are decompressed side by side, but no more are in memory than there are processors for them.
             while at < len(wanted) and len(coming) < _UNPACKED_AT_ONCE:
-                unpacked, end = self._begin(connection, wanted[at], wanted[-1])
+                head = self._head(wanted[at])
+                end = head.first + head.span
                 following = bisect_left(wanted, end, at)
-                coming.append((unpacked, wanted[at:following]))
+                coming.append((self._begin(head, is_last=wanted[-1] < end), wanted[at:following]))
                 at = following
             unpacked, here = coming.popleft()
             pack = unpacked()
@@ -199,54 +288,27 @@ class PackReader:
                 found[number] = piece
         return found
 
-    def _begin(self, connection: sqlite3.Connection, number: int, last: int) -> tuple[Callable[[], Pack], int]:
-        """What gives the pack of a number, and where that ends; `last` is the last number that is wanted."""
-        remembered = self._remembered(number)
-        if remembered is not None:
-            return lambda: remembered, remembered.first + remembered.span
-        packed = _read_packed(connection, number)
-        end = packed.first + packed.span
+    def _head(self, number: int) -> PackHead:
+        at = bisect_right(self._heads, number, key=lambda head: head.first)
+        if at and number < self._heads[at - 1].first + self._heads[at - 1].span:
+            return self._heads[at - 1]
+        head = _head_of(self._connection, number)
+        self._heads.insert(at, head)
+        return head
+
+    def _begin(self, head: PackHead, *, is_last: bool) -> Callable[[], Pack]:
+        """A function that returns the pack, which another thread may be decompressing meanwhile."""
+        cached = self._cache.get(head.edition)
+        if cached is not None:
+            return lambda: cached
+        packed = _packed(self._connection, head.first, head.edition)
         unpacking = None
-        if packed.size > _UNPACKED_ASIDE and last >= end:
+        if packed.size > _UNPACKED_ASIDE and not is_last:
             unpacking = _unpackers().submit(packed.unpacked)
 
         def unpacked() -> Pack:
             pack = packed.unpacked() if unpacking is None else unpacking.result()
-            self.remember(pack)
+            self._cache.add(head.edition, pack)
             return pack
 
-        return unpacked, end
-
-    def remember(self, pack: Pack) -> None:
-        """Keep a pack at hand. Nothing has to be forgotten when the database changes: a number has one meaning."""
-        end = pack.first + pack.span
-        with self._lock:
-            before = bisect_left(self._firsts, pack.first) - 1
-            if before >= 0:
-                known = self._packs[self._firsts[before]]
-                if known.first + known.span >= end:
-                    return  # it was merged into that one since it was read
-            # None may stand within another: what comes after it in the other would not be found.
-            for first in self._firsts[before + 1 : bisect_left(self._firsts, end)]:
-                self._forget(first)
-            insort(self._firsts, pack.first)
-            self._packs[pack.first] = pack
-            self._bytes += pack.size
-            while self._bytes > _CACHED_BYTES and len(self._packs) > 1:
-                self._forget(next(iter(self._packs)))
-
-    def _forget(self, first: int) -> None:
-        self._bytes -= self._packs.pop(first).size
-        self._firsts.remove(first)
-
-    def _remembered(self, number: int) -> Pack | None:
-        with self._lock:
-            at = bisect_right(self._firsts, number) - 1
-            if at < 0:
-                return None
-            pack = self._packs[self._firsts[at]]
-            # A pack that was merged since may have had the piece, and one from before a deletion has it still.
-            if number >= pack.first + pack.span or not pack.piece(number):
-                return None
-            self._packs.move_to_end(pack.first)
-            return pack
+        return unpacked

@@ -13,6 +13,7 @@ from bson import ObjectId
 from gemtap.interaction import ChunkTimes, Interaction, to_json
 from gemtap.interaction import summary as summary_of
 from gemtap.stores.paging import milliseconds
+from gemtap.stores.sqlite.packs import compress
 from gemtap.stores.statistics import CONTEXT
 
 SqlValue = str | bytes | int | float | None
@@ -78,6 +79,15 @@ def annotated(packed: bytes, fields: Mapping[str, Any]) -> bytes:
     return _pack(_unpack(packed) | fields)
 
 
+def without_body(packed: bytes, part: str, why: str) -> bytes:
+    """The column `document`, which says that a body was lost; `part` is the column of the body."""
+    document = _unpack(packed)
+    side = document[part.partition("_")[0]]
+    notes = [note for note in (side.get("body_incomplete"), f"lost to damage: {why}") if note]
+    side["body_incomplete"] = "; ".join(notes)
+    return _pack(document)
+
+
 def chunk_times(packed: bytes) -> ChunkTimes:
     """The times of the column `chunks`."""
     times: ChunkTimes = _unpack(packed)
@@ -85,7 +95,7 @@ def chunk_times(packed: bytes) -> ChunkTimes:
 
 
 def _pack(value: object) -> bytes:
-    return zstandard.compress(json.dumps(value, separators=(",", ":")).encode("ascii"))
+    return compress(json.dumps(value, separators=(",", ":")).encode("ascii"))
 
 
 def _unpack(packed: bytes) -> Any:

@@ -1,4 +1,4 @@
-"""The schema's versions: numbered SQL files, each applied in one transaction, counted in `PRAGMA user_version`."""
+"""The schema, its version in `PRAGMA user_version`, and databases of other versions."""
 
 from __future__ import annotations
 
@@ -6,46 +6,75 @@ import sqlite3
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
-
-import zstandard
+from pathlib import Path
+from typing import Final
 
 from gemtap.stores.base import StoreError
-from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.connections import connect, transaction
+
+VERSION: Final = 11
+"""The version of `schema.sql`. Versions 1 to 10 were never released."""
+
+PRERELEASE: Final = 10
+"""The last version before the first release. `gemtap copy` reads it."""
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Create the schema in an empty database; a database of this version is left as it is.
+
+    Raises StoreError for a database of another version.
+    """
+    version = version_of(connection)
+    if version == 0:
+        with transaction(connection, "IMMEDIATE"):
+            # Another process may have created the schema while this one waited for the lock.
+            version = version_of(connection)
+            if version == 0:
+                for statement in _statements(_schema()):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+                return
+    if version > VERSION:
+        raise StoreError(
+            f"The database {path} was written by a newer Gemtap: its schema has version {version}, "
+            f"this Gemtap knows {VERSION}. Update Gemtap, or choose another file with --store."
+        )
+    if version < VERSION:
+        raise StoreError(
+            f"The database {path} was written by a Gemtap from before the first release (schema {version}). "
+            "Copy it into a new one: `gemtap copy --store sqlite:///OLD --to sqlite:///NEW`, and use the new file."
+        )
+
+
+def open_prerelease(path: Path) -> sqlite3.Connection:
+    """A connection to a database of this version, or one that only reads a database of version `PRERELEASE`.
+
+    The tables of `PRERELEASE` differ from `schema.sql` only in what writing and maintenance need. Raises StoreError,
+    sqlite3.Error and OSError.
+    """
+    connection = connect(path)
+    try:
+        if version_of(connection) == PRERELEASE:
+            # Packs had no edition. Nothing changes this database, so the number of a pack identifies it.
+            connection.execute("CREATE TEMP VIEW packs AS SELECT *, first AS edition FROM main.packs")
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """The schema's version. 0 for an empty database."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 @cache
-def migrations() -> tuple[str, ...]:
-    """The SQL of every migration, in order: the first brings an empty database to version 1."""
-    folder = resources.files("gemtap.stores.sqlite") / "migrations"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return tuple(file.read_text("utf-8") for file in files)
-
-
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database up to this version of Gemtap; nothing is written where it is already there.
-
-    Raises StoreError where the database comes from a newer version.
-    """
-    # What a migration reads old documents with.
-    connection.create_function("unzstd", 1, lambda packed: zstandard.decompress(packed).decode(), deterministic=True)
-    known = len(migrations())
-    while (version := _version(connection)) != known:
-        if version > known:
-            raise StoreError(
-                f"The database was written by a newer Gemtap: its schema has version {version}, "
-                f"this one knows {known}. Update Gemtap, or choose another file."
-            )
-        with transaction(connection, "IMMEDIATE"):
-            # Another process may have migrated while this one waited for the lock.
-            if _version(connection) == version:
-                for statement in _statements(migrations()[version]):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {version + 1}")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    return version
+def _schema() -> str:
+    return (resources.files("gemtap.stores.sqlite") / "schema.sql").read_text("utf-8")
 
 
 def _statements(sql: str) -> Iterator[str]:

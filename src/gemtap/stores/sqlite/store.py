@@ -22,7 +22,7 @@ from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Se
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
-from gemtap.stores.sqlite.connections import ConnectionThreads, connect
+from gemtap.stores.sqlite.connections import ConnectionThreads, DatabaseFile, connect
 from gemtap.stores.sqlite.counts import SqliteCounts
 from gemtap.stores.sqlite.deleting import checkpoint, delete, space
 from gemtap.stores.sqlite.errors import translated
@@ -31,8 +31,9 @@ from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.integrity import verify
 from gemtap.stores.sqlite.linking import read_linked, read_links_of
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
+from gemtap.stores.sqlite.repair import repair
 from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
-from gemtap.stores.sqlite.schema import migrate
+from gemtap.stores.sqlite.schema import open_prerelease, prepare
 from gemtap.stores.sqlite.search_index import index_texts, tidy
 from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
@@ -50,13 +51,15 @@ T = TypeVar("T")
 class SqliteStore:
     """See `gemtap.stores.base.Store`. Not to be opened again once it is closed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, prerelease: bool = False) -> None:
+        """With `prerelease`, a database from before the first release may be read."""
         self._path = path
+        self._file = DatabaseFile(path, partial(open_database, prerelease=prerelease))
         self._bodies = BodyStore()
-        self._writer = ConnectionThreads(path, open_database, threads=1, name="sqlite-writer")
-        self._readers = ConnectionThreads(path, open_database, threads=_READERS, name="sqlite-reader")
+        self._writer = ConnectionThreads(self._file, threads=1, name="sqlite-writer")
+        self._readers = ConnectionThreads(self._file, threads=_READERS, name="sqlite-reader")
         self._counts = SqliteCounts(self._read, self._write)
-        self._upkeep = Upkeep(path, open_database, self._bodies)
+        self._upkeep = Upkeep(self._file)
 
     @property
     def description(self) -> str:
@@ -64,7 +67,7 @@ class SqliteStore:
         return f"sqlite:///{self._path}"
 
     async def open(self) -> None:
-        """Make or migrate the database. Raises StoreError where a newer Gemtap wrote it."""
+        """Create the database if there is none. Raises StoreError if another version of Gemtap wrote it."""
         with translated(self._path):
             await self._writer.run(_answer)
 
@@ -72,8 +75,9 @@ class SqliteStore:
         """Finish what has begun and close the file."""
         await self._upkeep.close()
         await self._readers.close()
-        # Last, for the last connection to close folds the write-ahead log into the file.
         await self._writer.close()
+        # The last connection to close checkpoints the write-ahead log.
+        self._file.close()
 
     async def put(self, records: Sequence[Record]) -> None:
         """Store the records in one transaction, on the disk when this returns."""
@@ -146,12 +150,12 @@ class SqliteStore:
         return await self._read(space)
 
     async def reclaim(self) -> AsyncIterator[Progress]:
-        """Free what deleted interactions have left behind, and let the file shrink."""
-        sweeper = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-sweep")
+        """Free the space of deleted interactions, and shrink the file. Raises StoreDamaged."""
+        sweeper = ConnectionThreads(self._file, threads=1, name="sqlite-gc")
         try:
             with translated(self._path):
                 await self.tidy_search()
-                steps = await sweeper.run(lambda connection: sweep(connection, self._bodies))
+                steps = await sweeper.run(sweep)
                 while (step := await sweeper.run(lambda _: next(steps, None))) is not None:
                     yield Progress(step.done, step.of)
                 await sweeper.run(checkpoint)
@@ -194,16 +198,27 @@ class SqliteStore:
 
     async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
         """What is missing or not as it was stored."""
-        checker = ConnectionThreads(self._path, open_database, threads=1, name="sqlite-check")
+        checker = ConnectionThreads(self._file, threads=1, name="sqlite-check")
         try:
             with translated(self._path):
                 tell = looked_at or (lambda _: None)
-                # A store of bodies of its own, which has read nothing yet: what is on the disk is in question.
+                # A new cache, since the question is what is on the disk.
                 faults = await checker.run(lambda connection: verify(connection, BodyStore(), tell))
                 while (fault := await checker.run(lambda _: next(faults, None))) is not None:
                     yield fault
         finally:
             await checker.close()
+
+    async def repair(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
+        """Move the damage aside, keep the rest, and yield what is lost."""
+        repairer = ConnectionThreads(self._file, threads=1, name="sqlite-repair")
+        try:
+            with translated(self._path):
+                faults = await repairer.run(lambda connection: repair(connection, looked_at or (lambda _: None)))
+                while (fault := await repairer.run(lambda _: next(faults, None))) is not None:
+                    yield fault
+        finally:
+            await repairer.close()
 
     async def ping(self) -> None:
         """Return if the database can be read."""
@@ -218,12 +233,16 @@ class SqliteStore:
             return await self._readers.run(work)
 
 
-def open_database(path: Path) -> sqlite3.Connection:
-    """A connection to the database at this version's schema. Raises StoreError, sqlite3.Error and OSError."""
-    connection = connect(path)
+def open_database(path: Path, *, prerelease: bool = False) -> sqlite3.Connection:
+    """A connection to the database, which is created if there is none. Raises StoreError, sqlite3.Error and OSError.
+
+    With `prerelease`, a database from before the first release is opened for reading.
+    """
+    connection = open_prerelease(path) if prerelease else connect(path)
     try:
         connection.create_aggregate("floats", 1, Floats)  # type: ignore[arg-type]  # typeshed wants a result of int alone
-        migrate(connection)
+        if not prerelease:
+            prepare(connection, path)
     except BaseException:
         connection.close()
         raise

@@ -1,4 +1,4 @@
-"""Upkeep: a thread that looks after what was written, in small steps beside recording, for as long as records come."""
+"""Upkeep: a thread that compacts, collects garbage and shrinks the file, in small steps beside recording."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Final
 
-from gemtap.stores.sqlite.bodies import BodyStore, counters
+from gemtap.stores.sqlite.bodies import counters
 from gemtap.stores.sqlite.compaction import TIERS, Stopped, Tiers, merge, never
-from gemtap.stores.sqlite.connections import ConnectionThreads
+from gemtap.stores.sqlite.connections import ConnectionThreads, DatabaseFile
+from gemtap.stores.sqlite.damage import StoreDamaged
 from gemtap.stores.sqlite.deleting import vacuum_step
 from gemtap.stores.sqlite.gc import sweep
-from gemtap.stores.sqlite.whole_bodies import move_whole_bodies
 
 _log = logging.getLogger(__name__)
 
@@ -26,76 +25,82 @@ _NICE: Final = 10
 
 _SWEPT_FROM: Final = 500
 _SWEPT_SHARE: Final = 20
-"""Deleted bodies, at least, and one of so many that there are, for which it is worth it to look through all packs."""
+"""Garbage is collected from this number of deleted bodies on, if they are one in this many of all bodies."""
 
 _SWEPT_EVERY: Final = 3_600.0
-"""Seconds, at least: whoever deletes much sweeps by himself, see `SqliteStore.reclaim`."""
+"""Minimum seconds between two collections. Pruning collects garbage itself: see `SqliteStore.reclaim`."""
 
 _FREE_FROM: Final = 4_000
 _FREE_SHARE: Final = 4
-"""Free pages, at least, and one of so many that there are, for which the file is made shorter."""
+"""The file is shrunk from this number of free pages on, if they are one in this many of all pages."""
 
 
 class Upkeep:
-    """A thread that does what is to be done after records were written."""
+    """A thread that maintains the database after records were written."""
 
-    def __init__(self, path: Path, connect: Callable[[Path], sqlite3.Connection], bodies: BodyStore) -> None:
-        self._thread = ConnectionThreads(path, connect, threads=1, name="sqlite-upkeep")
-        self._bodies = bodies
+    def __init__(self, file: DatabaseFile) -> None:
+        self._file = file
+        self._thread = ConnectionThreads(file, threads=1, name="sqlite-upkeep")
         self._closing = threading.Event()
         self._work: Future[object] | None = None
         self._swept_at = time.monotonic()
+        self._reported: str | None = None
 
     def wake(self) -> None:
-        """Look after what was written, unless that is under way."""
+        """Start upkeep, unless it is running."""
         if self._work is None or self._work.done():
             self._work = self._thread.begin(self._run)
 
     async def close(self) -> None:
-        """Break off, without loss: whatever is not done yet is done another time."""
+        """Stop early. The next run does what is left."""
         self._closing.set()
         await self._thread.close()
 
     def _run(self, connection: sqlite3.Connection) -> None:
         _yield_to_others()
         try:
-            while upkeep_step(connection, self._bodies, self._closing.is_set):
+            while upkeep_step(connection, self._stopping):
                 pass
             if time.monotonic() - self._swept_at > _SWEPT_EVERY:
                 self._swept_at = time.monotonic()
-                _sweep_if_worth_it(connection, self._bodies, self._closing.is_set)
+                _sweep_if_worth_it(connection, self._stopping)
         except Stopped:
             pass
+        except StoreDamaged as exc:
+            # The damage is noted in the database, and each run would find it again.
+            if str(exc) != self._reported:
+                self._reported = str(exc)
+                _log.error("%s", exc)
         except sqlite3.OperationalError as exc:
-            # Another process writes, or the disk is full: the recorder tells of what lasts.
-            _log.info("The database's upkeep is put off: %s", exc)
+            # Another process writes, or the disk is full. The recorder reports what lasts.
+            _log.info("The upkeep of the database is postponed: %s", exc)
         except Exception:
-            # Nothing is lost by it, and the next records wake it again.
-            _log.exception("The database's upkeep failed")
+            # Nothing is lost, and the next records start upkeep again.
+            _log.exception("The upkeep of the database failed")
+
+    def _stopping(self) -> bool:
+        # If the file was replaced, every connection waits for this one to let go of it.
+        return self._closing.is_set() or self._file.is_replaced
 
 
 def _yield_to_others() -> None:
-    """Let this thread have what processors others leave it, where the system can do that for a single thread."""
+    """Lower the priority of this thread, if the system can do that for a single thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-def upkeep_step(
-    connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool] = never, tiers: Tiers = TIERS
-) -> bool:
-    """Do one thing that is to be done; False where there is nothing. Raises Stopped when `stopping` says so."""
+def upkeep_step(connection: sqlite3.Connection, stopping: Callable[[], bool] = never, tiers: Tiers = TIERS) -> bool:
+    """Do one piece of work. False if there is none. Raises Stopped if `stopping` returns true, and StoreDamaged."""
     if stopping():
         raise Stopped
-    return (
-        move_whole_bodies(connection, bodies) or merge(connection, stopping, tiers) or _vacuum_if_worth_it(connection)
-    )
+    return merge(connection, stopping, tiers) or _vacuum_if_worth_it(connection)
 
 
-def _sweep_if_worth_it(connection: sqlite3.Connection, bodies: BodyStore, stopping: Callable[[], bool]) -> None:
+def _sweep_if_worth_it(connection: sqlite3.Connection, stopping: Callable[[], bool]) -> None:
     counted = counters(connection)
     if counted["deleted"] < max(_SWEPT_FROM, counted["bodies"] // _SWEPT_SHARE):
         return
-    for _ in sweep(connection, bodies, stopping):
+    for _ in sweep(connection, stopping):
         pass
 
 

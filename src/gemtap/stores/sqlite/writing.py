@@ -8,7 +8,7 @@ from typing import Final
 
 from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
-from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter
+from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter, next_interaction
 from gemtap.stores.sqlite.body_forms import encode_body
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete_row
@@ -40,7 +40,6 @@ def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[R
                 id_ = record.document["_id"]
                 raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
         writer.finish()
-    writer.committed()
 
 
 def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> None:
@@ -57,7 +56,7 @@ def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter
 
 def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) -> None:
     request, response = record.document["request"], record.document["response"]
-    number = writer.number()
+    number = next_interaction(connection)
     row = columns(record.document) | {"number": number}
     row |= _body_columns(writer, "request", request["body"], record.request_raw)
     row |= _body_columns(writer, "response", response and response["body"], record.response_raw)

@@ -1,2 +1,0 @@
--- Lists of bodies may have groups from now on, see gemtap.stores.sqlite.bodies. No table changes and no list has to be
--- written anew, but an earlier Gemtap would not know what to make of one that has.
