@@ -1,4 +1,4 @@
-"""Writes pages of docs/ from the tables that the program itself uses: `make docs`."""
+"""Generates the pages of docs/ that come from tables of the program: `make docs`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TAP: Final = "http://localhost:4360"
 
 
 def clients_page() -> str:
-    """How to point each client at the tap."""
+    """Render docs/clients.md: how to point each client at the tap."""
     return "\n".join(_clients_lines())
 
 
@@ -26,7 +26,7 @@ def _clients_lines() -> Iterator[str]:
     yield from (
         "# Pointing a client at Gemtap",
         "",
-        f"`gemtap setup` prints the same with the address that your Gemtap is on; here it is {_TAP}.",
+        f"`gemtap setup` prints these instructions with the address of your Gemtap. Here it is {_TAP}.",
         "",
     )
     for name, each in CLIENTS.items():
@@ -47,7 +47,7 @@ def _clients_lines() -> Iterator[str]:
 
 
 def settings_page() -> str:
-    """Every setting, its default and its three names."""
+    """Render docs/settings.md: every setting, its default and its names."""
     return "\n".join(_settings_lines())
 
 
@@ -87,74 +87,74 @@ def _field(name: str) -> tuple[str, str]:
 _QUERIES: Final = """\
 # Queries
 
-One language says which interactions, wherever they are listed: `gemtap ls QUERY`, `gemtap export --where QUERY`,
-`/api/interactions?q=QUERY`, the dashboard's search field.
+One query language selects interactions everywhere: `gemtap ls QUERY`, `gemtap export --where QUERY`,
+`/api/interactions?q=QUERY`, and the search field of the dashboard.
 
 ```
 gemtap ls 'model:gemini-2.5-pro status:>=400 tokens:>100k "connection refused" since:7d'
 ```
 
-A query is words and conditions with spaces between them, and all of them must hold. A condition is a field and its
-value.
+A query consists of words and conditions, separated by spaces. An interaction must match all of them. A condition is a
+field and a value.
 
-| written | what it asks for |
+| syntax | matches |
 |---|---|
 | `timeout` | a word that this turn added |
-| `"connection refused"` | these words in a row |
-| `connec*` | a word that begins so, with three characters or more |
-| `-timeout`, `-"connection refused"` | not these |
-| `text:timeout,"connection refused"` | either |
-| `client:cline` | the value, to the letter |
-| `client:cline,roo-code` | one of these values |
-| `model:gemini-2.5-*` | a value that begins so |
-| `user:*` | any value at all |
-| `tag:"to read"` | a value with spaces, commas or a star in it; `\\"` is a quote in it |
-| `-client:cline` | not this: a minus turns any condition round. `-user:*` is having no user |
-| `status:>=400`, `cost:<0.01` | compared, with `>`, `>=`, `<` or `<=` |
-| `input:10k..1M`, `output:..10`, `output:8k..` | from one value up to another, both of them included |
+| `"connection refused"` | a phrase: these words in a row |
+| `connec*` | words with this prefix, of three characters or more |
+| `-timeout`, `-"connection refused"` | interactions without the word or phrase |
+| `text:timeout,"connection refused"` | either of these |
+| `client:cline` | exactly this value |
+| `client:cline,roo-code` | any of these values |
+| `model:gemini-2.5-*` | values with this prefix |
+| `user:*` | any value |
+| `tag:"to read"` | a value with spaces, commas or a star; `\\"` is a quote inside it |
+| `-client:cline` | a leading minus negates any condition; `-user:*` matches interactions without a user |
+| `status:>=400`, `cost:<0.01` | comparisons with `>`, `>=`, `<` or `<=` |
+| `input:10k..1M`, `output:..10`, `output:8k..` | ranges, including both ends |
 | `status:4xx` | a class of status codes |
-| `error:yes`, `streaming:no` | whether or not |
-| `since:7d`, `until:yesterday` | from that time on, and before it |
+| `error:yes`, `streaming:no` | true or false |
+| `since:7d`, `until:yesterday` | at or after a time; before a time |
 
-Numbers take `k` and `M` for thousands and millions. Durations have a unit: `800ms`, `2.5s`, `5m`, `1h`. Costs are in US
-dollars. Times are UTC where they name no other zone: `2026-03-14T12:30:00Z`; a day `2026-03-14`, a month `2026-03`;
-`today`, `yesterday`; or how long ago: `30m`, `12h`, `7d`, `2w`, `1y`.
+Numbers take `k` and `M` for thousands and millions. Durations need a unit: `800ms`, `2.5s`, `5m`, `1h`. Costs are in US
+dollars. A time is a moment, in UTC unless it has another zone: `2026-03-14T12:30:00Z`; a day: `2026-03-14`, `today`,
+`yesterday`; a month: `2026-03`; or relative to now: `30m`, `12h`, `7d`, `2w`, `1y`.
 
-On the command line quote the query, for the shell has uses of its own for `>`, `*` and quotes: `gemtap ls '"a b"'`; and
-put two minuses before one that begins with a minus: `gemtap ls -- -model:gemini-2.5-pro`.
+Quote the query on the command line, since the shell interprets `>`, `*` and quotes: `gemtap ls '"a b"'`. Put `--`
+before a query that begins with a minus: `gemtap ls -- -model:gemini-2.5-pro`.
 
-The parameters of the API and the flags of `gemtap ls`, such as `model=` and `--model`, are conditions too: those of the
-same name, for one exact value.
+The parameters of the API and the options of `gemtap ls`, such as `model=` and `--model`, are conditions too: each
+matches one exact value of the field with the same name.
 
 ## Words
 
-Searched is what a turn added, not what its client sent once more: the answer with its thoughts and calls, the new
-messages with the results of tools, the message of an error, and at a thread's first turn the system instruction. So a
-word finds the turn in which it was said, and not all those after it. A note is searched as well, from a few seconds
-after it was written. Of what is no conversation the first {body:,} characters of each body are searched, of an
-interaction {all:,} in all, the answer before the question. Bytes in Base64 are left out.
+A search covers what a turn added, not what its client sent again: the response with its thinking and calls, the new
+messages with the results of tools, the message of an error, and the system instruction of a thread's first turn. So a
+word finds the turn that added it, and not all later turns. It also covers notes, a few seconds after they are written.
+If an exchange is no conversation, the search covers the first {body:,} characters of each body. It covers up to {all:,}
+characters per interaction, the response first, and skips Base64 data.
 
-A word is letters and digits in a row; upper and lower case are the same, `e` and `é` are not. Anything else stands
-between words: `connection_refused` and `src/app.py` are words in a row, found by the whole and by each of them, and
-`getUserName` is one word. Chinese, Japanese, Korean, Thai, Lao, Burmese and Khmer are searched sign by sign, so that
-any part of a sentence finds it. Of a word of more than {word} characters the first {word} count. A text with a colon in
-it has to be in quotes: `"std::vector"`.
+A word is a sequence of letters and digits. Case is ignored; accents are not: `e` and `é` differ. All other characters
+separate words: `connection_refused` and `src/app.py` are several words in a row, found as a whole and by each word, and
+`getUserName` is one word. In Chinese, Japanese, Korean, Thai, Lao, Burmese and Khmer every character is a word, so that
+any part of a sentence can be found. Only the first {word} characters of a word count. A text that contains a colon must
+be quoted: `"std::vector"`.
 
-What was recorded before Gemtap could search, or was copied from elsewhere, is made searchable in the background while
-`gemtap serve` runs, the newest first.
+Interactions that were copied from elsewhere, or recorded before Gemtap had a search, are indexed in the background
+while `gemtap serve` runs, the newest first.
 
 ## Fields
 """
 
 
 def queries_page() -> str:
-    """The query language, with every field."""
+    """Render docs/queries.md: the query language, with every field."""
     return "\n".join(_queries_lines())
 
 
 def _queries_lines() -> Iterator[str]:
     yield _QUERIES.format(body=LONGEST_BODY, all=LONGEST, word=LONGEST_WORD)
-    yield "| field | what it is | a value is | such as |"
+    yield "| field | meaning | value | example |"
     yield "|---|---|---|---|"
     for name, field in FIELDS.items():
         choices = ", ".join(f"`{choice}`" for choice in field.choices)
@@ -165,27 +165,26 @@ def _queries_lines() -> Iterator[str]:
 _COMMANDS: Final = """\
 # Commands
 
-`gemtap COMMAND --help` says more of each, with every option.
+`gemtap COMMAND --help` describes each command and its options.
 
-Exit status: 0 done; 1 it could not be done, in whole or in part, and standard error says why; 2 the command or a
-setting is wrong. `gemtap doctor`, `gemtap check` and `gemtap health` end with 1 where they find something wrong,
-`gemtap replay` where the answer is an error.
+Exit status: 0 for success; 1 if the command failed, in whole or in part, with the reason on stderr; 2 if the command
+line or a setting is invalid. `gemtap doctor`, `gemtap check` and `gemtap health` exit with 1 if they find a problem,
+and `gemtap replay` if the response is an error.
 
-`--json` prints JSON for programs, on commands that print anything a program may want; standard output has nothing else
-then. Colours are for terminals: where a program reads, or a file takes the output, there are none, and neither are
-there where `NO_COLOR` is set. On a terminal `ls`, `threads` and `show` go through the pager that `PAGER` names, or
-`less`; `PAGER=cat` is none.
+With `--json`, commands print JSON, and nothing else, to standard output. Output is coloured only on terminals, and not
+if `NO_COLOR` is set. On a terminal, `ls`, `threads` and `show` use the pager in `PAGER`, or `less`; `PAGER=cat`
+disables it.
 
-`gemtap --install-completion` has your shell (bash, zsh, fish, PowerShell) complete commands, options, formats and the
-names of clients; `--show-completion` prints what that would add to its settings.
+`gemtap --install-completion` sets up completion of commands, options, formats and client names in your shell (bash,
+zsh, fish, PowerShell). `--show-completion` prints the code that it would add to the shell's configuration.
 
-| command | what it does |
+| command | description |
 |---|---|
 """
 
 
 def commands_page() -> str:
-    """Every command, with its examples."""
+    """Render docs/commands.md: every command, with its examples."""
     import typer.main
 
     from gemtap.cli.app import app, register

@@ -1,4 +1,4 @@
-"""Writes docs/screenshots from a demo's traffic, and a year that was before it: `make screenshots`."""
+"""Takes the screenshots in docs/screenshots, of demo traffic after a generated year: `make screenshots`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FOLDER: Final = Path(__file__).parent / "screenshots"
 SIZE: Final = {"width": 1280, "height": 800}
 
 _YEAR: Final = 12_000
-"""Interactions of the year before."""
+"""Number of interactions in the year before the demo."""
 
 _QUALITY: Final = 0.82
-"""Of the pictures, which are WebP: a third of what they were as PNG."""
+"""Quality of the WebP images: a third of the size of PNG."""
 
 
 def main() -> None:
-    """Record some sessions, and take a picture of each page."""
+    """Record some sessions, and take a screenshot of each page."""
     chromium = shutil.which("chromium")
     assert chromium is not None, "apt-get install chromium"
     FOLDER.mkdir(exist_ok=True)
@@ -45,7 +45,7 @@ def main() -> None:
         )
         try:
             elsewhere.submit(work, gemtap, 12).result()
-            # Some of them go on while the pictures are taken.
+            # Some sessions run while the screenshots are taken.
             working = elsewhere.submit(work, gemtap, 6)
             take(browser, gemtap)
             working.result()
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 async def fill(data: Path) -> None:
-    """What was recorded before today."""
+    """Store the interactions of the year before today."""
     store = open_store(f"sqlite:///{data / 'gemtap.db'}")
     await store.open()
     await store.put(list(year_until(datetime.now(UTC) - timedelta(days=1), _YEAR)))
@@ -79,7 +79,7 @@ def take(browser: Browser, gemtap: RunningGemtap) -> None:
 
 
 def pages(gemtap: RunningGemtap) -> dict[str, tuple[str, str]]:
-    """What is shown, and whether it is light or dark."""
+    """Path and colour scheme (`light` or `dark`) by the name of the screenshot."""
     items = [item for item in gemtap.api("interactions?limit=200")["items"] if item["streaming"] and not item["error"]]
     items = [item for item in items if item["client"]["name"] == "Gemtap demo"]
     telling = max(items, key=lambda item: (item["tokens"]["cached"] or 0, item["tokens"]["output"] or 0))
@@ -96,7 +96,7 @@ def pages(gemtap: RunningGemtap) -> dict[str, tuple[str, str]]:
 
 
 def as_webp(blank: Page, png: bytes) -> bytes:
-    """The picture in a smaller format, which Chromium knows how to write."""
+    """Convert a PNG to WebP in the browser."""
     address: str = blank.evaluate(
         """async ([png, quality]) => {
             const picture = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
