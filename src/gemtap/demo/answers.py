@@ -1,4 +1,4 @@
-"""The model: what it answers to a GenerateContentRequest. The same request always gets the same answer."""
+"""The simulated model: answers GenerateContentRequests. Equal requests always get equal responses."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from gemtap.demo.tokens import Usage, count
 from gemtap.interaction import Json
 
 BLOCKED_WORD: Final = "BLOCKME"
-"""A prompt with this word in it is blocked."""
+"""A prompt that contains this word is blocked."""
 
 
 def generate(model: str, request: Json, *, streamed: bool) -> list[Json]:
-    """The GenerateContentResponses to a request: the chunks of a stream, or just the one."""
+    """The GenerateContentResponses to a request: the chunks of a stream, or a single response."""
     rng = Random(_seed(model, request))  # noqa: S311 - an answer, not a secret
     conversation = Conversation.read(request)
     envelope = {"modelVersion": model, "responseId": _token(rng, 17)}
@@ -46,15 +46,15 @@ def _token(rng: Random, size: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    """What the model has to say, before it is cut into chunks."""
+    """The model's reply before it is split into chunks."""
 
     thoughts: list[str]
     thoughts_tokens: int
     text: str
     calls: list[Json]
-    """Parts with a function call. A reply has these or text."""
+    """Parts with function calls. A reply has either calls or text."""
     signature: str | None
-    """Of the thoughts that led to the text."""
+    """Signature of the thoughts that led to the text."""
 
 
 def _compose(model: str, conversation: Conversation, rng: Random) -> _Reply:
@@ -63,7 +63,7 @@ def _compose(model: str, conversation: Conversation, rng: Random) -> _Reply:
     calls = _calls(model, conversation, rng)
     return _Reply(
         thoughts=thoughts if shows_thoughts(conversation.generation_config) else [],
-        # The thoughts in an answer are summaries: what is counted is what was really thought.
+        # The thoughts in a response are summaries, but usage counts the full thinking.
         thoughts_tokens=3 * sum(map(count, thoughts)),
         text="" if calls else _text(conversation, rng),
         calls=calls,
@@ -87,13 +87,13 @@ def _text(conversation: Conversation, rng: Random) -> str:
 
 
 def _calls(model: str, conversation: Conversation, rng: Random) -> list[Json]:
-    """The first function is called; where the user wants `both`, two functions, or the one function twice."""
+    """Call the first function. If the prompt contains `both`, call two functions, or the only one twice."""
     functions = conversation.callable_functions
     wanted = 2 if re.search(r"\bboth\b", conversation.last_text, re.IGNORECASE) else 1
     called = islice(cycle(functions), wanted)
     parts: list[Json] = [{"functionCall": _call(model, function, conversation, rng)} for function in called]
     if parts:
-        # Of parallel calls only the first is signed.
+        # Only the first of several parallel calls is signed.
         parts[0]["thoughtSignature"] = _signature(rng)
     return parts
 
@@ -109,7 +109,7 @@ def _call(model: str, function: Object, conversation: Conversation, rng: Random)
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """One response: its parts, and how many tokens of the answer are out with it."""
+    """One response: its parts, and the number of output tokens up to and including it."""
 
     parts: list[Json]
     tokens: int
@@ -132,12 +132,12 @@ def _chunks(reply: _Reply, rng: Random) -> Iterator[_Chunk]:
         said = "".join(pieces[:at])
         yield _Chunk([_text_part(piece)], count(said), finished=ends_with_text and at == len(pieces))
     if not ends_with_text:
-        # After calls, and where the thoughts are signed, the last chunk holds no more text.
+        # After calls, and if the thoughts are signed, the last chunk has no text.
         yield _Chunk([_text_part("", reply.signature)], _tokens_of(reply.text, reply.calls), finished=True)
 
 
 def _pieces(text: str, rng: Random) -> list[str]:
-    """The text in pieces, the first of them short, as Gemini sends it."""
+    """Split the text into pieces. The first is short, as in Gemini's streams."""
     words = re.findall(r"\s*\S+\s*", text)
     pieces = []
     size = 1

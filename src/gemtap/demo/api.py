@@ -1,6 +1,6 @@
-"""The simulated Gemini API without a network: from one request to the script of its answer.
+"""The simulated Gemini API without a network: turns a request into the script of its response.
 
-The API under its own paths, its OpenAI-compatible ones, Vertex's and Code Assist's; the Live API is in `live`.
+It serves the paths of the Gemini API, its OpenAI-compatible paths, Vertex AI and Code Assist. `live` has the Live API.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ _ROUTES: Final[list[tuple[str, re.Pattern[str], Surface]]] = [
 
 
 def respond(call: Call, world: World) -> Script:
-    """What to answer."""
+    """The script of the response to a call."""
     try:
         if not uploads.continues(call):
             call.credential()

@@ -1,4 +1,4 @@
-"""A request as the parts of the simulated API see it."""
+"""A request in the form that the surfaces of the simulated API use."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ class Call:
     path: str
     """Decoded, without the query."""
     query: Mapping[str, str]
-    """Decoded; of a repeated name the last."""
+    """Decoded. The last value if a name is repeated."""
     pace: float
     """Seconds between the chunks of a stream."""
     names: Mapping[str, str] = field(default_factory=dict)
-    """What its route found in the path: `version`, `model`, `operation`, ..."""
+    """Named groups that the route matched in the path: `version`, `model`, `operation`, ..."""
 
     @classmethod
     def read(cls, received: ReceivedRequest, pace: float) -> Self:
-        """Read the target."""
+        """Parse the target of a received request."""
         path, _, raw_query = received.target.partition("?")
         query = {name: values[-1] for name, values in parse_qs(raw_query).items()}
         return cls(received, unquote(path), query, pace)
 
     @property
     def origin(self) -> str:
-        """`http://HOST:PORT` as the caller named this server: a proxy before it, if it writes a Host of its own."""
+        """`http://HOST:PORT` from the Host header. Behind a proxy that rewrites Host, this is the proxy's address."""
         return "http://" + next(iter(self.received.header_values("host")), "localhost")
 
     @property
     def form(self) -> Form:
-        """How the answer is to be written, by the path; a body can ask for another."""
+        """Format of the response according to the path. A body can request another one."""
         if not self.path.endswith(":streamGenerateContent"):
             return Form.DOCUMENT
         return Form.SSE if self.alt.split(";")[0] == "sse" else Form.ARRAY
 
     @property
     def error_form(self) -> Form:
-        """How an error is to be written. The paths that are OpenAI's answer with an array of one."""
+        """Format of an error. The OpenAI-compatible paths return an array with one element."""
         return Form.ARRAY if _OPENAI in self.path else self.form
 
     @property
@@ -61,7 +61,7 @@ class Call:
         return self.query.get("alt") or self.query.get("$alt") or "json"
 
     def credential(self) -> str:
-        """The caller's key or token. Raises ApiError where there is none, or one that is known to be bad."""
+        """The caller's key or token. Raises ApiError if there is none, or if it is known to be invalid."""
         candidates = [
             *self.received.header_values("x-goog-api-key"),
             self.query.get("key", ""),
@@ -77,18 +77,18 @@ class Call:
         return key
 
     def json(self) -> dict[str, Any]:
-        """The body, which has to be a JSON object; no body is an empty one. Raises ApiError."""
+        """The body as a JSON object; an empty body is an empty object. Raises ApiError."""
         return parse_object(self.received.body.decode("utf-8", "replace") or "{}")
 
 
 def parse_object(text: str) -> dict[str, Any]:
-    """The JSON object that the text is. Raises ApiError with Google's words where it is none."""
+    """Parse a JSON object. Raises ApiError with Google's message for any other text."""
     try:
         value = json.loads(text)
     except json.JSONDecodeError as exc:
         raise errors.invalid_json(text, exc.pos) from exc
     except (ValueError, RecursionError) as exc:
-        # Numbers of thousands of digits, brackets nested by the thousand.
+        # Numbers with thousands of digits, or brackets nested thousands deep.
         raise errors.invalid_json(text, 0) from exc
     if not isinstance(value, dict):
         raise errors.invalid_argument('Invalid JSON payload received. Unknown name "": Root element must be a message.')

@@ -12,22 +12,22 @@ _GENERATE: Final = ["generateContent", "countTokens", "createCachedContent", "ba
 _EMBED: Final = ["embedContent", "countTextTokens", "countTokens", "asyncBatchEmbedContent"]
 
 _PREDICT: Final = {"imagen-": ["predict"], "veo-": ["predictLongRunning"]}
-"""What the families can do that make pictures and films."""
+"""Methods of the model families that generate images and videos."""
 
 _FAMILIES: Final = ("gemini-", "gemma-", "text-embedding", "embedding", *_PREDICT)
-"""What the name of a model begins with."""
+"""Prefixes of model names."""
 
 _PAGE_SIZE: Final = 50
 _LARGEST_PAGE: Final = 1_000
 
 
 def is_served(model: str) -> bool:
-    """Whether there is such a model; more are served than are listed."""
+    """Whether the model exists. The API serves more models than it lists."""
     return model.startswith(_FAMILIES) or model in FAULTS
 
 
 def describe(model: str) -> Json:
-    """The Model resource of a model that is served."""
+    """The Model resource of an existing model."""
     embeds = "embedding" in model
     description = {
         "name": f"models/{model}",
@@ -66,9 +66,9 @@ _LISTED: Final = (
 
 
 def page(size: str, token: str) -> Json:
-    """A ListModelsResponse. `size` and `token` are the query's `pageSize` and `pageToken`, empty where it has none.
+    """A ListModelsResponse. `size` and `token` are the query's `pageSize` and `pageToken`, or empty.
 
-    Raises ApiError for a size that is no number and for a token that no page gave out.
+    Raises ApiError if the size is not a number or the token is from no page.
     """
     try:
         count = min(int(size or 0) or _PAGE_SIZE, _LARGEST_PAGE)

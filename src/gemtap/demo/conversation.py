@@ -1,6 +1,6 @@
-"""Reading a GenerateContentRequest, in the ways in which Google reads it.
+"""Reads GenerateContentRequests as leniently as Google does.
 
-A name may be camelCase or snake_case, and of a repeated field one value may stand alone.
+A name may be in camelCase or snake_case, and a repeated field may have a single value instead of a list.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Object = dict[str, Any]
 
 
 def member(value: Json, name: str) -> Json:
-    """A member by its camelCase name, else by its snake_case name; None where there is neither."""
+    """A member by its camelCase name, else by its snake_case name, or None if it has neither."""
     if not isinstance(value, dict):
         return None
     return value[name] if name in value else value.get(re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), name))
@@ -33,7 +33,7 @@ def parts(content: Json) -> list[Object]:
 
 
 def text_of(content: Json) -> str:
-    """The text of a content's parts, without thoughts."""
+    """The text of a content's parts, without thinking."""
     return "\n".join(
         part["text"] for part in parts(content) if isinstance(part.get("text"), str) and not part.get("thought")
     )
@@ -41,20 +41,20 @@ def text_of(content: Json) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What an answer depends on."""
+    """The parts of a request that the response depends on."""
 
     contents: list[Object]
     last_text: str
-    """What the user said last."""
+    """The last text of the user."""
     function_responses: list[Object]
-    """The results that the last content brings."""
+    """The function results in the last content."""
     callable_functions: list[Object]
-    """The declarations that the model may call now; none where it has just been given results."""
+    """Declarations of the functions that the model may call now. Empty if the last content has function results."""
     generation_config: Json
 
     @classmethod
     def read(cls, request: Json) -> Self:
-        """Read a request, whatever it lacks."""
+        """Read a request. Fields may be missing."""
         contents = objects(member(request, "contents"))
         last = contents[-1] if contents else None
         responses = [response for part in parts(last) if isinstance(response := member(part, "functionResponse"), dict)]
@@ -70,13 +70,13 @@ class Conversation:
 
     @property
     def earlier(self) -> list[Object]:
-        """What an earlier request had already: everything up to the model's last turn."""
+        """The contents that an earlier request already had: everything up to the last content of the model."""
         model_turns = [at for at, content in enumerate(self.contents) if content.get("role") == "model"]
         return self.contents[: model_turns[-1] + 1] if model_turns else []
 
     @property
     def response_schema(self) -> Json:
-        """The schema that the answer must fit: an empty one for any JSON, None where text is wanted."""
+        """The schema of the response: an empty one if any JSON will do, or None if text is requested."""
         if member(self.generation_config, "responseMimeType") != "application/json":
             return None
         config = self.generation_config
@@ -104,7 +104,7 @@ def parameter_schema(declaration: Object) -> Json:
 
 
 def thinks(model: str, generation_config: Json) -> bool:
-    """Whether the model thinks before it answers this."""
+    """Whether the model thinks before it answers this request."""
     config = member(generation_config, "thinkingConfig")
     budget = member(config, "thinkingBudget")
     if budget is not None:
@@ -114,5 +114,5 @@ def thinks(model: str, generation_config: Json) -> bool:
 
 
 def shows_thoughts(generation_config: Json) -> bool:
-    """Whether its thoughts are part of the answer. Google asks for a yes; here they are left out on a plain no."""
+    """Whether the response includes thoughts. Google requires a yes; this API omits them only on an explicit no."""
     return member(member(generation_config, "thinkingConfig"), "includeThoughts") is not False

@@ -1,4 +1,4 @@
-"""Embeddings: a vector of length 1 that depends on the text alone."""
+"""Embeddings: unit vectors that depend only on the text."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ def embedding(model: str, request: Json) -> Json:
     rng = Random(seed)  # noqa: S311 - an embedding, not a secret
     direction = [rng.gauss(0, 1) for _ in range(min(dimensions, _MOST_DIMENSIONS))]
     length = hypot(*direction)
-    # Google's values are 32-bit floats: eight digits say all of one.
+    # Google's values are 32-bit floats, for which eight digits are enough.
     return {"values": [float(f"{value / length:.8g}") for value in direction]}

@@ -1,4 +1,4 @@
-"""Errors in Google's shape and words: https://google.aip.dev/193."""
+"""Errors with Google's structure and messages: https://google.aip.dev/193."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gemtap.interaction import Json
 
 
 class ApiError(Exception):
-    """An error that the simulated API answers with."""
+    """An error response of the simulated API."""
 
     def __init__(self, code: int, status: str, message: str, details: Sequence[Json] = ()) -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ def invalid_key(message: str = "API key not valid. Please pass a valid API key."
 
 
 def invalid_json(text: str, position: int) -> ApiError:
-    """400, with the place of the fault in the text."""
+    """400, with the position of the syntax error."""
     line = text[max(0, position - 30) : position + 30].replace("\n", " ").replace("\r", " ")
     caret = " " * min(position, 30) + "^"
     return invalid_argument(f"Invalid JSON payload received. Unexpected token.\n{line}\n{caret}")
@@ -73,7 +73,7 @@ def not_found(message: str = "Requested entity was not found.") -> ApiError:
 
 
 def model_not_found(model: str, version: str, operation: str) -> ApiError:
-    """404 for a model, or for what it cannot do."""
+    """404 if the model does not exist or does not support the operation."""
     return not_found(
         f"models/{model} is not found for API version {version}, or is not supported for {operation}. "
         "Call ListModels to see the list of available models and their supported methods."
@@ -81,7 +81,7 @@ def model_not_found(model: str, version: str, operation: str) -> ApiError:
 
 
 def resource_exhausted(model: str, retry_seconds: int = 37) -> ApiError:
-    """429, with what was exceeded and when to try again."""
+    """429, with the exceeded quota and the time to wait."""
     limits = "https://ai.google.dev/gemini-api/docs/rate-limits"
     quota = {
         "@type": "type.googleapis.com/google.rpc.QuotaFailure",

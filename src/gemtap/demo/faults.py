@@ -1,8 +1,8 @@
-"""Models that fail, each in its own way, so that every way can be tried.
+"""Models that fail, each in a different way.
 
-Whatever is asked of these, the answer is an error:
+These answer every request with an error:
 
-| model | the error |
+| model | error |
 |---|---|
 | `error-400` | 400 INVALID_ARGUMENT |
 | `error-403` | 403 PERMISSION_DENIED |
@@ -12,23 +12,23 @@ Whatever is asked of these, the answer is an error:
 | `error-503` | 503 UNAVAILABLE |
 | `error-echo-key` | 400 INVALID_ARGUMENT, whose message repeats the caller's key |
 
-These go wrong in `generateContent` and `streamGenerateContent`, and do the rest well. "The beginning" is
-two chunks of a stream (less, if it has no more than two), and of an answer in one piece its first half:
+These fail in `generateContent` and `streamGenerateContent`, and work otherwise. "The beginning" is the first two
+chunks of a stream (fewer if it has no more than two), or the first half of a response that is not streamed:
 
 | model | what happens |
 |---|---|
-| `fault-midstream-error` | the beginning, then an error as one more chunk; not streamed: 500 |
+| `fault-midstream-error` | the beginning, then an error as a further chunk; not streamed: 500 |
 | `fault-midstream-bare` | the same, but in SSE the error is JSON without a `data:` frame |
 | `fault-disconnect` | the beginning, then the connection is dropped |
 | `fault-disconnect-early` | the connection is dropped before the first byte |
-| `fault-silent` | nothing, until the client leaves |
-| `fault-stall` | the beginning, then nothing until the client leaves |
-| `fault-no-finish` | the whole answer, but no `finishReason` |
-| `fault-garbage` | status 200, and bytes that are no JSON although they say so |
-| `fault-truncated-length` | the whole answer under a Content-Length that is larger, then the connection is dropped |
-| `fault-slow` | the whole answer, one second late |
+| `fault-silent` | nothing, until the client disconnects |
+| `fault-stall` | the beginning, then nothing until the client disconnects |
+| `fault-no-finish` | the complete response, but without `finishReason` |
+| `fault-garbage` | status 200 with a JSON content type, but bytes that are not JSON |
+| `fault-truncated-length` | the complete response with a Content-Length that is too large, then a dropped connection |
+| `fault-slow` | the complete response, one second late |
 | `fault-empty` | status 200 and an empty body |
-| `fault-max-tokens` | the whole answer, with `finishReason` MAX_TOKENS |
+| `fault-max-tokens` | the complete response, with `finishReason` MAX_TOKENS |
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ from gemtap.demo.wire import (
 from gemtap.interaction import Json
 
 _SLOW: Final = 1.0
-"""Seconds."""
+"""Delay in seconds."""
 
 _NO_JSON: Final = b"\x89PNG\r\n\x1a\n\x00\xff\xfe this is not the JSON that the Content-Type promises {"
 
 
 def error_of(model: str, *, version: str, operation: str, key: str) -> ApiError | None:
-    """The error that the model answers everything with; None if it is not one of those."""
+    """The error of a model that answers every request with one, or None for all other models."""
     match model:
         case "error-400":
             return errors.invalid_argument()
@@ -157,7 +157,7 @@ FAULTS: Final[dict[str, Callable[[Answer], Script]]] = {
     "fault-empty": _empty,
     "fault-max-tokens": _max_tokens,
 }
-"""What becomes of an answer that would have been right."""
+"""What each faulty model does to a correct response."""
 
 
 def _beginning(answer: Answer) -> Script:
@@ -169,7 +169,7 @@ def _beginning(answer: Answer) -> Script:
 
 
 def _finishing(message: Json, reason: str | None) -> Json:
-    """The message with another `finishReason` where it has one, or with none."""
+    """The message with another `finishReason`, or without any if `reason` is None."""
     candidates = [
         {
             key: reason if key == "finishReason" else value

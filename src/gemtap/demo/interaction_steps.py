@@ -1,4 +1,4 @@
-"""Between the Interactions API's inputs, steps and events and Gemini's contents."""
+"""Converts between the inputs, steps and events of the Interactions API and Gemini's contents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _THE_MODELS: Final = ("model_output", "thought", "function_call")
 
 
 def request_of(body: Object, contents: list[Json]) -> Json:
-    """The GenerateContentRequest that a request for an interaction stands for."""
+    """The GenerateContentRequest for a request to create an interaction."""
     functions = [tool for tool in objects(body.get("tools")) if tool.get("type") == "function"]
     system = body.get("system_instruction")
     return {
@@ -25,7 +25,7 @@ def request_of(body: Object, contents: list[Json]) -> Json:
 
 
 def contents_of(asked: Json) -> list[Json]:
-    """The contents of an `input`: a text, contents that make up one message, or steps that are a message each."""
+    """Convert an `input`: a text, contents that form one message, or steps with one message each."""
     if isinstance(asked, str):
         return [_user({"text": asked})]
     items = objects(asked)
@@ -60,7 +60,7 @@ def _part(item: Object) -> Json:
 
 
 def interaction(messages: Sequence[Json], common: Object) -> Json:
-    """The Interaction that some GenerateContentResponses make up."""
+    """The Interaction for a sequence of GenerateContentResponses."""
     steps: list[Object] = []
     for part in _parts(messages):
         _append(steps, part)
@@ -84,7 +84,7 @@ def _append(steps: list[Object], part: Object) -> None:
 
 
 def _step(part: Object) -> Object | None:
-    """The step of a part; None for an empty one."""
+    """The step for a part, or None if the part is empty."""
     if "functionCall" in part:
         call = part["functionCall"]
         return {"type": "function_call", "id": call.get("id", call["name"]), **_named(call)}
@@ -121,7 +121,7 @@ def _usage(message: Json) -> Json:
 
 
 def events(messages: Sequence[Json], document: Json) -> list[Json]:
-    """The stream of an interaction. It has no `interaction.completed` where the answer has no `finishReason`."""
+    """The stream events of an interaction. Without a `finishReason`, `interaction.completed` is missing."""
     brief = {"id": document["id"], "object": "interaction", "model": document["model"]}
     made: list[Json] = [{"event_type": "interaction.created", "interaction": {**brief, "status": "in_progress"}}]
     open_type, index = "", -1

@@ -1,6 +1,7 @@
-"""The Live API without a network: one session, from each message of the client to the messages in answer.
+"""The Live API without a network: a session turns each client message into the messages in response.
 
-https://ai.google.dev/api/live. Text in, and text or sound out as the setup asks; sound in is counted, not understood.
+https://ai.google.dev/api/live. Input is text or audio, output is text or audio according to the setup. Input audio is
+counted, not understood.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from gemtap.interaction import Json
 _INVALID: Final = 1007
 _REFUSED: Final = 1008
 _LONGEST_REASON: Final = 120
-"""Bytes that a close frame has room for."""
+"""Maximum length of the reason in a close frame, in bytes."""
 
 _SOUND_BYTES: Final = 2_400
-"""Of one message: 50 ms of 24 kHz, 16 bits."""
+"""Audio per message: 50 ms at 24 kHz and 16 bits."""
 
 
 class LiveSession:
-    """One session. Google sends JSON in binary frames; so does this."""
+    """One session. Like Google, it sends JSON in binary frames."""
 
     def __init__(self, key: str, version: str, pace: float) -> None:
         self._key = key
@@ -40,7 +41,7 @@ class LiveSession:
         self._turns = 0
 
     def receive(self, message: bytes) -> Script:
-        """What to do about a message: send some, each a `Send`, or close."""
+        """Process a client message. The script has a `Send` per message, or closes the session."""
         try:
             value = parse_object(message.decode("utf-8", "replace"))
             if self._setup is None:
@@ -61,7 +62,7 @@ class LiveSession:
         return [Send(pretty({"setupComplete": {}}))]
 
     def _answer(self, message: Object) -> Script:
-        """A turn that is complete is answered; anything else is taken in."""
+        """Answer a completed turn. Other messages only add to the conversation."""
         content, sound = member(message, "clientContent"), member(message, "realtimeInput")
         results = objects(member(member(message, "toolResponse"), "functionResponses"))
         if content is not None:
@@ -112,7 +113,7 @@ class LiveSession:
         return {"serverContent": content}
 
     def _faulty(self, messages: list[Json]) -> Script:
-        """The messages with pauses between them; of two faulty models only their beginning."""
+        """The messages with pauses between them. For two faulty models, only the beginning."""
         faults: dict[str, Script] = {"fault-disconnect": [Disconnect()], "fault-stall": [Stall()]}
         ending = faults.get(self._model, [])
         steps: Script = []
@@ -128,7 +129,7 @@ def _sound(text: str) -> bytes:
 
 
 def _usage(metadata: Json) -> Json:
-    """The Live API calls what is said a response, not candidates."""
+    """Usage with the Live API's names: `response` instead of `candidates`."""
     usage = {key: value for key, value in metadata.items() if key not in ("candidatesTokenCount", "serviceTier")}
     answered = metadata.get("candidatesTokenCount", 0)
     details = [{"modality": "TEXT", "tokenCount": answered}]

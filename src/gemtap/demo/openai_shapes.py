@@ -1,6 +1,6 @@
-"""Between OpenAI's chat completions and Gemini's contents.
+"""Converts between OpenAI's chat completions and Gemini's contents.
 
-https://platform.openai.com/docs/api-reference/chat, as far as Gemini's compatible paths go.
+https://platform.openai.com/docs/api-reference/chat, as far as Gemini's compatible paths support it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DATA_URL: Final = re.compile(r"data:(?P<mime_type>[^;,]*);base64,(?P<data>.*)",
 
 
 def request_of(body: Object) -> Json:
-    """The GenerateContentRequest that a chat completion stands for."""
+    """The GenerateContentRequest for a chat completion request."""
     messages = objects(body.get("messages"))
     names = {
         call.get("id"): _function(call).get("name") for each in messages for call in objects(each.get("tool_calls"))
@@ -29,7 +29,7 @@ def request_of(body: Object) -> Json:
     spoken = [_content(each, names) for each in messages if each.get("role") not in _SYSTEM]
     system = [part for each in messages if each.get("role") in _SYSTEM for part in _parts(each.get("content"))]
     functions = [_function(tool) for tool in objects(body.get("tools"))]
-    # These paths show no thoughts.
+    # The OpenAI-compatible paths return no thoughts.
     config: Object = {"thinkingConfig": {"includeThoughts": False}}
     if member(body.get("response_format"), "type") in ("json_object", "json_schema"):
         config["responseMimeType"] = "application/json"
@@ -83,14 +83,14 @@ def _function_call(function: Object) -> Json:
 
 
 def completion(message: Json, created: int) -> Json:
-    """A `chat.completion` of a GenerateContentResponse."""
+    """The `chat.completion` for a GenerateContentResponse."""
     said = _said(message, 0)
     choice = {"finish_reason": _finish_reason(message, bool(said.get("tool_calls"))), "index": 0, "message": said}
     return _envelope(message, created, "chat.completion", [choice], with_usage=True)
 
 
 def chunks(messages: Sequence[Json], *, created: int, with_usage: bool) -> list[Json]:
-    """The `chat.completion.chunk`s of a stream; the usage is in one more, if it is wanted."""
+    """The `chat.completion.chunk`s of a stream. If `with_usage`, one more chunk has the usage."""
     made = []
     calls = 0
     for message in messages:
@@ -116,7 +116,7 @@ def _envelope(message: Json, created: int, kind: str, choices: list[Json], *, wi
 
 def _usage(metadata: Json) -> Json:
     return {
-        # Thoughts are in the total alone, as with Google.
+        # As with Google, thinking counts only towards the total.
         "completion_tokens": metadata.get("candidatesTokenCount", 0),
         "prompt_tokens": metadata["promptTokenCount"],
         "total_tokens": metadata.get("totalTokenCount", 0),

@@ -1,4 +1,4 @@
-"""Sentences that read like a model's answer to what was asked."""
+"""Sentences that look like a model's answer to the prompt."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _ABOUT_CODE: Final = re.compile(r"\b(code|function|script|python|bug|test|class|
 
 
 def topic_of(text: str) -> str:
-    """The first words of a text, to speak about it."""
+    """The first words of a text, as a topic."""
     words = text.split()[:12]
     return " ".join(words).strip(" .?!:,;") or "nothing in particular"
 
@@ -69,13 +69,13 @@ def answer(text: str, rng: Random) -> str:
 
 
 def thoughts(text: str, rng: Random) -> list[str]:
-    """Summaries of thoughts about the text, each under a heading as Gemini writes them."""
+    """Summaries of thoughts about the text, each with a heading, as Gemini writes them."""
     chosen = sorted(rng.sample(range(len(_THOUGHTS)), rng.randint(1, 2)))
     return [_THOUGHTS[at].format(topic=topic_of(text)) for at in chosen]
 
 
 def report(function_responses: list[Object], rng: Random) -> str:
-    """What became of function calls."""
+    """A report on the results of function calls."""
     results = "\n".join(
         f"- `{response.get('name')}` returned `{_shortened(member(response, 'response'))}`"
         for response in function_responses

@@ -1,4 +1,4 @@
-"""What the simulated API received: kept, so that a test can compare it with what was sent."""
+"""Requests that the simulated API received, kept so that tests can compare them with what was sent."""
 
 from __future__ import annotations
 
@@ -9,43 +9,43 @@ from dataclasses import dataclass, field
 from typing import Final
 
 KEPT_BODY: Final = 4 * 1024 * 1024
-"""So much of a body is kept, in bytes."""
+"""Number of bytes of a body to keep."""
 
 
 @dataclass(slots=True)
 class ReceivedRequest:
-    """One request as it arrived."""
+    """One received request."""
 
     method: str
     target: str
     """The raw path and query, undecoded."""
     headers: list[tuple[bytes, bytes]]
-    """In their order and spelling, repeated ones repeated."""
+    """In original order and spelling, including repeated headers."""
     body: bytes = b""
     """The first `KEPT_BODY` bytes of the body."""
     body_bytes: int = 0
     """The size of the whole body."""
     sha256: str = hashlib.sha256().hexdigest()
-    """Of the whole body, in hexadecimal."""
+    """SHA-256 of the whole body, in hexadecimal."""
     aborted: bool = False
-    """The client went away before the end of its request or of our answer."""
+    """Whether the client disconnected before the end of its request or of the response."""
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    """Set when there is nothing more to come, however it ended; only then do the other fields stand."""
+    """Set when the exchange is over, however it ended. The other fields are final only then."""
 
     @property
     def body_is_whole(self) -> bool:
-        """Whether `body` is all of it."""
+        """Whether `body` is complete."""
         return len(self.body) == self.body_bytes
 
     def header_values(self, name: str) -> list[str]:
-        """The values of a header, whatever the case of its name."""
+        """All values of a header. The name is case-insensitive."""
         wanted = name.lower().encode("latin-1")
         return [value.decode("latin-1") for key, value in self.headers if key.lower() == wanted]
 
     async def take_body(self, pieces: AsyncIterator[bytes], sink: Callable[[bytes], None] | None = None) -> None:
-        """Read the body to its end, in memory that does not grow with it beyond `KEPT_BODY`.
+        """Read the body to its end, keeping at most `KEPT_BODY` bytes in memory.
 
-        `sink` is given each piece as it comes.
+        Every piece is also passed to `sink` as it arrives.
         """
         digest = hashlib.sha256()
         kept = bytearray()

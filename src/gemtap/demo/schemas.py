@@ -1,6 +1,6 @@
-"""Values that fit a schema, as a model would make them up.
+"""Generates values that match a schema, as a model would.
 
-Google's `Schema` (https://ai.google.dev/api/caching#Schema) and JSON Schema, of both the simple part.
+Supports the common part of Google's `Schema` (https://ai.google.dev/api/caching#Schema) and JSON Schema.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from gemtap.demo.conversation import objects
 from gemtap.interaction import Json
 
 _DEEPEST: Final = 6
-"""A schema may refer to itself: below this there is null, and below half of it no member that may be left out."""
+"""Depth limit for recursive schemas: null below it, and only required members below half of it."""
 
 _LONGEST: Final = 20
-"""Of arrays, however long they ought to be."""
+"""Maximum length of arrays, whatever the schema says."""
 
 _BY_NAME: Final[dict[str, tuple[str, ...]]] = {
     "city": ("Zurich", "Lisbon", "Boston", "Kyoto"),
@@ -33,7 +33,7 @@ _BY_NAME: Final[dict[str, tuple[str, ...]]] = {
     "time": ("14:30",),
     "unit": ("celsius",),
 }
-"""Strings for a member whose name contains the word."""
+"""Strings for members whose names contain the word."""
 
 _BY_FORMAT: Final[dict[str, str]] = {
     "date-time": "2026-05-13T19:57:43Z",
@@ -45,17 +45,17 @@ _BY_FORMAT: Final[dict[str, str]] = {
 
 
 class Examples:
-    """Makes values for one schema. `topic` is what free strings talk about."""
+    """Generates values for one schema. `topic` is the content of free-form strings."""
 
     def __init__(self, schema: Json, rng: Random, topic: str, *, optional: bool) -> None:
         self._root = schema
         self._rng = rng
         self._topic = topic
         self._optional = optional
-        """Whether members are made that a schema with a list of `required` ones leaves out of it."""
+        """Whether to generate members that are not in the schema's list of `required` ones."""
 
     def make(self) -> Json:
-        """A value that fits the schema."""
+        """A value that matches the schema."""
         return self._value(self._root, name="", depth=0)
 
     def _value(self, schema: Json, name: str, depth: int) -> Json:
@@ -82,7 +82,7 @@ class Examples:
                 return self._string(schema, name)
 
     def _resolved(self, schema: Json) -> dict[str, Any]:
-        """The schema itself, or the one that it refers to; of alternatives the first that is not null."""
+        """The schema itself or the one it refers to. From alternatives, the first that is not null."""
         for _ in range(_DEEPEST):
             if not isinstance(schema, dict):
                 break
@@ -123,7 +123,7 @@ class Examples:
 
 
 def _integer(schema: dict[str, Any], key: str, default: int) -> int:
-    """A bound. Google writes the large ones as strings."""
+    """An integer bound of the schema. Google writes large ones as strings."""
     try:
         return int(schema.get(key, default))
     except (TypeError, ValueError, OverflowError):
@@ -131,7 +131,7 @@ def _integer(schema: dict[str, Any], key: str, default: int) -> int:
 
 
 def _type(schema: Json) -> str:
-    """The type's name in lower case: Google writes OBJECT, JSON Schema `object` or `["object", "null"]`."""
+    """The type's name in lower case. Google writes OBJECT, JSON Schema `object` or `["object", "null"]`."""
     if not isinstance(schema, dict):
         return "string"
     declared = schema.get("type")

@@ -1,6 +1,6 @@
-"""What the simulated API does on a connection, as a list of steps.
+"""The actions of the simulated API on a connection, as a list of steps.
 
-Everything that decides makes a script; only the server performs one.
+Surfaces only create scripts; only the server performs them.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Send the head."""
+    """Send status line and headers."""
 
     status: int
     content_type: str
     length: int | None = None
-    """The Content-Length; None for a body in chunks. A compressed body is always sent in chunks."""
+    """The Content-Length, or None for chunked transfer. A compressed body is always chunked."""
     headers: tuple[tuple[str, str], ...] = ()
-    """Further headers."""
+    """Additional headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send a piece of the body, in a write of its own; on a WebSocket one message."""
+    """Send a piece of the body in a separate write, or one WebSocket message."""
 
     piece: bytes
 
@@ -36,12 +36,12 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Send nothing more, and keep the connection until the client leaves."""
+    """Send nothing more, and keep the connection open until the client disconnects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """Drop the connection without ending the answer."""
+    """Drop the connection without completing the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +55,4 @@ class Close:
 Step = Begin | Send | Pause | Stall | Disconnect | Close
 
 Script = list[Step]
-"""Unless it ends in `Stall` or `Disconnect`, the answer ends properly after its last step."""
+"""Steps in order. The response is completed after the last step unless that is `Stall` or `Disconnect`."""

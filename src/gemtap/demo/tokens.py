@@ -1,4 +1,4 @@
-"""Counting tokens, roughly as Gemini does: four bytes of text make one, an image 258."""
+"""Counts tokens roughly as Gemini does: one per four bytes of text, 258 per image."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from gemtap.interaction import Json
 
 BYTES_A_TOKEN = 4
 TOKENS_A_FILE = 258
-"""What Gemini counts for an image of up to 384 pixels; here for any file."""
+"""Gemini's count for an image of up to 384 pixels, used here for any file."""
 
 CACHED_AT_LEAST = 1_024
-"""Gemini's implicit cache holds no prefix shorter than this."""
+"""Minimum length of a prefix in Gemini's implicit cache, in tokens."""
 
 
 def count(text: str) -> int:
-    """The tokens of a text."""
+    """Number of tokens of a text."""
     return -(-len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN)
 
 
 def count_contents(*contents: Json) -> Counter[str]:
-    """The tokens of some contents, by modality."""
+    """Number of tokens of contents, by modality."""
     tokens: Counter[str] = Counter()
     for content in contents:
         for part in parts(content):
@@ -43,7 +43,7 @@ def _modality(mime_type: str) -> str:
 
 
 def count_prompt(request: Json) -> Counter[str]:
-    """The tokens of everything that a GenerateContentRequest says, by modality."""
+    """Number of tokens of a whole GenerateContentRequest, by modality."""
     return _count_preamble(request) + count_contents(*objects(member(request, "contents")))
 
 
@@ -61,7 +61,7 @@ def details(tokens: Counter[str]) -> list[Json]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the prompt and the thoughts of an answer cost."""
+    """Token counts of the prompt and the thoughts."""
 
     prompt: Counter[str]
     cached: int
@@ -69,13 +69,13 @@ class Usage:
 
     @classmethod
     def of(cls, request: Json, conversation: Conversation, thoughts: int) -> Usage:
-        """The usage of a request. What an earlier turn had brought is cached, once that is long enough."""
+        """The usage of a request. The contents of earlier turns count as cached if they are long enough."""
         earlier = conversation.earlier
         prefix = (_count_preamble(request) + count_contents(*earlier)).total() if earlier else 0
         return cls(count_prompt(request), prefix if prefix >= CACHED_AT_LEAST else 0, thoughts)
 
     def metadata(self, candidates: int, *, finished: bool) -> Json:
-        """`usageMetadata` after so many tokens of the answer. The cache shows at the end, as it may with Gemini."""
+        """`usageMetadata` after `candidates` output tokens. Cached tokens appear only at the end, as with Gemini."""
         prompt = self.prompt.total()
         cached = self.cached if finished else 0
         optional = {

@@ -1,7 +1,7 @@
-"""Traffic that looks like a coding agent's, made by the google-genai SDK.
+"""Traffic like that of a coding agent, sent with the google-genai SDK.
 
-An agent has tools, sends its whole conversation anew with every turn, streams the answers, runs the calls that the
-model makes and sends their results. Now and then something fails, as it does.
+An agent declares tools, sends its whole conversation with every turn, streams the responses, executes the model's calls
+and sends their results. Some requests fail.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FOLLOW_UPS: Final = (
 _MODELS: Final = ("gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash", "gemini-3-pro-preview")
 
 _FAILURES: Final = ("error-429", "error-503", "error-400", "fault-midstream-error", "fault-disconnect")
-"""Models of the simulated API that fail, see `gemtap.demo.faults`."""
+"""Failing models of the simulated API, see `gemtap.demo.faults`."""
 
 
 def _tool(name: str, description: str, **parameters: str) -> types.FunctionDeclaration:
@@ -61,10 +61,10 @@ _FILE: Final = "\n".join(
 
 
 class Agents:
-    """A few agents at work at the same time, until cancelled or done."""
+    """Runs several agents concurrently, until cancelled or done."""
 
     def __init__(self, origin: str, *, seed: int, pause: float, on_turn: Callable[[str], None]) -> None:
-        """`pause` is the mean time between the turns of one agent, in seconds; `on_turn` is told what each does."""
+        """`pause` is the mean time between an agent's turns, in seconds. `on_turn` gets a description of each turn."""
         self._client = genai.Client(
             api_key="demo",
             vertexai=False,
@@ -77,7 +77,7 @@ class Agents:
         self._on_turn = on_turn
 
     async def work(self, sessions: int, at_once: int = 3) -> None:
-        """Run so many sessions, a few at a time."""
+        """Run this number of sessions, `at_once` at a time."""
         waiting = [Random(self._rng.random()) for _ in range(sessions)]  # noqa: S311
         async with self._client.aio, asyncio.TaskGroup() as tasks:
             for _ in range(at_once):
@@ -91,7 +91,7 @@ class Agents:
                 self._on_turn(f"the session ends: {type(exc).__name__}")
 
     async def _session(self, rng: Random) -> None:
-        """One conversation: a task, and what the user says next."""
+        """Run one conversation: a task and follow-ups of the user."""
         model = rng.choice(_MODELS)
         history: list[types.Content] = []
         for said in (rng.choice(_TASKS), *rng.sample(_FOLLOW_UPS, rng.randint(1, 3))):
@@ -106,7 +106,7 @@ class Agents:
                 await asyncio.sleep(rng.expovariate(1 / self._pause))
 
     async def _turn(self, model: str, history: list[types.Content], rng: Random) -> bool:
-        """Send the conversation, take the answer in, and say whether there are results of calls to send."""
+        """Send the conversation and append the response. Returns whether there are function results to send."""
         config = types.GenerateContentConfig(
             system_instruction=_SYSTEM,
             tools=[types.Tool(function_declarations=_TOOLS)] if rng.random() < 0.6 else None,

@@ -1,13 +1,13 @@
-"""A simulated Gemini API on a real socket, in this process or in one of its own.
+"""A simulated Gemini API on a real socket, in this process or in a process of its own.
 
 ```
 async with SimulatedGemini(pace=0.05) as upstream:
     client = genai.Client(api_key="any", http_options={"base_url": upstream.origin})
 ```
 
-`python -m gemtap.demo.upstream --port 4370` serves until SIGTERM. What it has is listed in `gemtap.demo.api`, and
-the Live API beside that. What goes wrong on purpose is chosen by the
-name of the model, see `gemtap.demo.faults`; any API key will do but `invalid`.
+`python -m gemtap.demo.upstream --port 4370` serves until SIGTERM. `gemtap.demo.api` lists the paths; the Live API is
+served too. The name of the model selects deliberate faults, see `gemtap.demo.faults`. Every API key except `invalid`
+is accepted.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ _LIVE: Final = re.compile(
 _LARGEST_MESSAGE: Final = 64 * 1024 * 1024
 
 _SHUTDOWN_S: Final = 0.1
-"""How long open streams get to end by themselves."""
+"""Seconds that open streams have to end by themselves."""
 
 
 class SimulatedGemini:
     """The server.
 
-    `pace` is the seconds between the chunks of a stream; `compress` gzips what the client accepts in gzip, each
-    chunk flushed; `remember` is how many requests are kept in `requests`, the oldest going first.
+    `pace` is the time between the chunks of a stream, in seconds. `compress` applies gzip if the client accepts it, and
+    flushes each chunk. `remember` is the number of most recent requests to keep in `requests`.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class SimulatedGemini:
 
     @property
     def origin(self) -> str:
-        """`http://HOST:PORT`, once it listens."""
+        """`http://HOST:PORT`. Available once the server listens."""
         return f"http://{self._host}:{self._runner.addresses[0][1]}"
 
     async def __aenter__(self) -> Self:
@@ -108,18 +108,18 @@ class SimulatedGemini:
             script = respond(call, self._world)
             return await _perform(script, request, started, gzip=self._compress and _accepts_gzip(received))
         except asyncio.CancelledError:
-            # Either the client has gone, and its transport with it, or this server stops.
+            # Either the client has disconnected, which removes the transport, or this server stops.
             received.aborted = request.transport is None
             raise
         except ConnectionError:
             received.aborted = True
-            return web.Response()  # goes nowhere; an exception would be logged as a fault of this server
+            return web.Response()  # reaches nobody; an exception would be logged as an error of this server
         finally:
             received.ended.set()
 
 
 async def _converse(call: Call, request: web.Request, version: str, started: float) -> web.StreamResponse:
-    """One session of the Live API. A caller without a key is refused before it begins, one with a bad key after."""
+    """Run a session of the Live API. Refuse it without a key; close it after the handshake if the key is invalid."""
     refusal = None
     try:
         key = call.credential()
@@ -134,7 +134,7 @@ async def _converse(call: Call, request: web.Request, version: str, started: flo
         return socket
     session = LiveSession(key, version, call.pace)
     async for message in socket:
-        # Binary or text: Google takes both.
+        # Like Google, accept binary and text messages.
         content = message.data if isinstance(message.data, bytes) else str(message.data).encode()
         await _send(session.receive(content), socket, request)
     return socket
@@ -171,7 +171,7 @@ async def _perform(script: Script, request: web.Request, started: float, *, gzip
             case Pause(seconds):
                 await asyncio.sleep(seconds)
             case Stall():
-                # Ended by the cancellation that comes when the client leaves.
+                # The handler is cancelled when the client disconnects.
                 await asyncio.Event().wait()
             case Disconnect():
                 if request.transport is not None:
@@ -203,7 +203,7 @@ async def _serve(host: str, port: int, pace: float, *, compress: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    # Nobody can look at the requests of a process, so it keeps none.
+    # Nobody can read the requests of a separate process, so it keeps none.
     async with SimulatedGemini(host=host, port=port, pace=pace, compress=compress, remember=0) as upstream:
         print(f"listening on {upstream.origin}", flush=True)
         await stop.wait()

@@ -1,4 +1,4 @@
-"""How Google writes its answers on the wire: one JSON document, a streamed JSON array, or one of three kinds of SSE."""
+"""Serialises responses as Google does: a JSON document, a streamed JSON array, or one of three kinds of SSE."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ EVENT_STREAM_TYPE: Final = "text/event-stream"
 
 
 class Form(Enum):
-    """The forms of an answer."""
+    """Formats of a response."""
 
     DOCUMENT = auto()
     SSE = auto()
     ARRAY = auto()
-    """What `streamGenerateContent` gives without `alt=sse`."""
+    """`streamGenerateContent` without `alt=sse`."""
     OPENAI_SSE = auto()
-    """As OpenAI streams: the last frame is `[DONE]`."""
+    """OpenAI's streams: the last frame is `[DONE]`."""
     NAMED_SSE = auto()
-    """As the Interactions API streams: each frame names its event, which its message calls `event_type`."""
+    """Streams of the Interactions API: each frame has the name of its event, the message's `event_type`."""
 
     @property
     def content_type(self) -> str:
-        """The Content-Type of an answer in this form."""
+        """The Content-Type of this format."""
         return JSON_TYPE if self in (Form.DOCUMENT, Form.ARRAY) else EVENT_STREAM_TYPE
 
 
@@ -38,18 +38,18 @@ Shape = Callable[[Sequence[Json]], list[Json]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of status 200 before it becomes bytes."""
+    """A response with status 200, before it is serialised."""
 
     form: Form
     messages: Sequence[Json]
-    """The chunks of a stream; of a `DOCUMENT` just the one."""
+    """The chunks of a stream, or the single message of a `DOCUMENT`."""
     pace: float = 0.0
     """Seconds between the chunks of a stream."""
     shape: Shape = list
-    """What the messages become in another API."""
+    """Converts the messages to the format of another API."""
 
     def pieces(self) -> list[bytes]:
-        """The body, a piece for each message."""
+        """The body, with one piece per message."""
         messages = self.shape(self.messages)
         match self.form:
             case Form.DOCUMENT:
@@ -65,7 +65,7 @@ class Answer:
                 return [*pieces[:-1], pieces[-1] + ARRAY_END]
 
     def script(self) -> Script:
-        """The answer as it should be."""
+        """The script of the correct response."""
         pieces = self.pieces()
         if self.form is Form.DOCUMENT:
             return document(200, self.form.content_type, b"".join(pieces))
@@ -73,17 +73,17 @@ class Answer:
 
 
 def document(status: int, content_type: str, body: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Script:
-    """An answer that is sent in one piece."""
+    """A response that is sent at once."""
     return [Begin(status, content_type, len(body), headers), Send(body)]
 
 
 def plain(message: Json, headers: tuple[tuple[str, str], ...] = ()) -> Script:
-    """An answer of status 200 that is one JSON document."""
+    """A response with status 200 and one JSON document."""
     return document(200, JSON_TYPE, pretty(message), headers)
 
 
 def paced(pieces: Sequence[bytes], pace: float) -> Script:
-    """The pieces with a pause before each but the first."""
+    """The pieces, with a pause before each except the first."""
     steps: Script = []
     for piece in pieces:
         if steps and pace > 0:
@@ -93,10 +93,10 @@ def paced(pieces: Sequence[bytes], pace: float) -> Script:
 
 
 def error_script(status: int, body: Json, form: Form) -> Script:
-    """An error instead of an answer: wrapped in an array where one was asked for, never in an SSE frame."""
+    """An error response: in an array if the format is one, and never in an SSE frame."""
     text = pretty(body)
-    # A request for SSE gets the error as plain JSON under the Content-Type of a stream, which is
-    # why Google's JavaScript SDK shows such errors as JSON within JSON.
+    # With SSE, the error is plain JSON although the Content-Type is that of a stream. Therefore Google's JavaScript SDK
+    # shows such errors as JSON within JSON.
     return document(status, form.content_type, b"[" + text + b"]\n" if form is Form.ARRAY else text)
 
 
@@ -104,7 +104,7 @@ ARRAY_END: Final = b"\r\n]"
 
 
 def array_item(message: Json, *, first: bool) -> bytes:
-    """One element of a streamed JSON array, with what opens the array or parts it from the element before."""
+    """One element of a streamed JSON array, preceded by the opening bracket or the separator."""
     return (b"[" if first else b"\r\n,") + pretty(message).rstrip(b"\n")
 
 
@@ -123,13 +123,13 @@ def _named_frame(message: Json) -> bytes:
 
 
 def pretty(message: Json) -> bytes:
-    """A JSON document as Google prints it: two spaces, and a line feed at the end."""
+    """A JSON document in Google's layout: indented by two spaces, with a line feed at the end."""
     return _encode(json.dumps(message, ensure_ascii=False, indent=2)) + b"\n"
 
 
 def _encode(text: str) -> bytes:
-    # Angle brackets occur in strings only, and Google escapes them there. A lone surrogate, which
-    # \ud800 in a request can bring in, has no UTF-8.
+    # Angle brackets occur only in strings, where Google escapes them. A lone surrogate, from \ud800 in a request,
+    # cannot be encoded as UTF-8.
     return text.replace("<", "\\u003c").replace(">", "\\u003e").encode("utf-8", "replace")
 
 
@@ -141,7 +141,7 @@ _ENUM_NUMBERS: Final[dict[str, dict[str, int]]] = {
 
 
 def integer_enums(messages: Sequence[Json]) -> list[Json]:
-    """What `$alt=json;enum-encoding=int` asks for."""
+    """The messages with numbers instead of enum names, for `$alt=json;enum-encoding=int`."""
     return [_with_integer_enums(message) for message in messages]
 
 
@@ -151,7 +151,7 @@ def _with_integer_enums(message: Json) -> Json:
             return [_with_integer_enums(item) for item in message]
         case dict():
             return {
-                # The arguments of a function are the model's own words, whatever they are called.
+                # Arguments of functions come from the model, even if they have the name of an enum field.
                 key: item if key == "functionCall" else _enum_number(key, _with_integer_enums(item))
                 for key, item in message.items()
             }

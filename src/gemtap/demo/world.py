@@ -1,4 +1,4 @@
-"""What the simulated API remembers between requests."""
+"""The state of the simulated API between requests."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from typing import Any, Final
 from gemtap.interaction import Json
 
 KEPT_CONTENT: Final = 8 * 1024 * 1024
-"""Bytes kept of a file; one that is larger cannot be downloaded."""
+"""Maximum size of stored content, in bytes. Larger files cannot be downloaded."""
 
 _MOST: Final = 32
-"""Files, and resources of one kind, that are kept at a time: the oldest go first, as files expire."""
+"""Maximum number of files, and of resources per kind. The oldest are removed first, as files expire."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One of the Files API."""
+    """A file of the Files API."""
 
     name: str
     """`files/ID`."""
     mime_type: str
     size: int
     sha256: str
-    """Of all of it, in hexadecimal."""
+    """SHA-256 of the whole content, in hexadecimal."""
     content: bytes | None
-    """None where it is larger than `KEPT_CONTENT`."""
+    """None if it is larger than `KEPT_CONTENT`."""
     created: str
     expires: str
     display_name: str | None = None
@@ -60,61 +60,61 @@ class File:
 
 @dataclass(slots=True)
 class Upload:
-    """A resumable upload under way, in memory that does not grow with it beyond `KEPT_CONTENT`."""
+    """A running resumable upload, which keeps at most `KEPT_CONTENT` bytes in memory."""
 
     wanted: Json
-    """The File that the first request asks for."""
+    """The File in the first request."""
     mime_type: str
     size: int | None
-    """As announced."""
+    """The announced size in bytes, or None."""
     offset: int = 0
     status: str = "active"
     refusal: str | None = None
-    """What was wrong with the latest chunk, so that it was not taken in."""
+    """Why the last chunk was rejected, or None."""
     kept: bytearray = field(default_factory=bytearray)
     digest: Any = field(default_factory=hashlib.sha256)
 
     def write(self, piece: bytes) -> None:
-        """Take in the next bytes."""
+        """Append bytes."""
         self.digest.update(piece)
         self.kept += piece[: KEPT_CONTENT - len(self.kept)]
         self.offset += len(piece)
 
 
 class World:
-    """Files, uploads and other resources. Its names are new in it, and the same in the next run."""
+    """Files, uploads and other resources. Names are unique within it, and the same in every run."""
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.files: dict[str, File] = {}
         self.uploads: dict[str, Upload] = {}
         self.resources: defaultdict[str, dict[str, Json]] = defaultdict(dict)
-        """By collection, then by name."""
+        """Resources by collection and name."""
         self.clock = clock
         self._numbers = count(1)
 
     def new_id(self, kind: str) -> str:
-        """A name's last part."""
+        """The last part of a new name."""
         return hashlib.sha256(f"{kind}{next(self._numbers)}".encode("ascii")).hexdigest()[:12]
 
     def at(self, later: timedelta = timedelta()) -> str:
-        """The time now or later, as Google writes it."""
+        """The current time plus `later`, in Google's format."""
         return (self.clock() + later).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def start(self, upload: Upload) -> str:
-        """Begin an upload; its id."""
+        """Begin an upload. Returns its id."""
         id_ = self.new_id("upload")
         self.uploads[id_] = upload
         _forget_oldest(self.uploads)
         return id_
 
     def put(self, collection: str, name: str, resource: Json) -> Json:
-        """Keep a resource, and return it."""
+        """Store a resource. Returns it."""
         self.resources[collection][name] = resource
         _forget_oldest(self.resources[collection])
         return resource
 
     def finish(self, upload: Upload) -> File:
-        """The file of an upload that is over."""
+        """Turn a finished upload into a file."""
         content = bytes(upload.kept) if len(upload.kept) == upload.offset else None
         upload.kept.clear()
         return self._keep(
@@ -127,7 +127,7 @@ class World:
         )
 
     def generate(self, content: bytes, mime_type: str) -> File:
-        """A file that the API itself has made."""
+        """Store a file that the API generated."""
         digest = hashlib.sha256(content).hexdigest()
         return self._keep(
             None, mime_type=mime_type, size=len(content), sha256=digest, content=content, source="GENERATED"

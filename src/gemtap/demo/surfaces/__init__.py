@@ -1,1 +1,1 @@
-"""The parts of the simulated API, each a set of functions from a call to the script of its answer."""
+"""The surfaces of the simulated API. Each module has functions from a call to the script of its response."""

@@ -1,4 +1,4 @@
-"""Batches: requests that are answered at once here, and are a finished operation when first asked for."""
+"""Batches. Their requests are answered at once, so that the first poll returns a finished operation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gemtap.interaction import Json
 
 
 def create(call: Call, world: World) -> Script:
-    """`:batchGenerateContent`: a batch of requests in the body, or in a JSON-lines file that was uploaded."""
+    """`:batchGenerateContent`: a batch of requests in the body, or in an uploaded JSON lines file."""
     model = call.names["model"]
     refuse(call, model, "batchGenerateContent")
     batch = member(call.json(), "batch")
@@ -47,7 +47,7 @@ def create(call: Call, world: World) -> Script:
 
 
 def cancel(call: Call, world: World) -> Script:
-    """Nothing, as an object: a batch is over before it can be cancelled."""
+    """An empty object: a batch is finished before it can be cancelled."""
     if f"batches/{call.names['id']}" not in world.resources["batches"]:
         raise errors.not_found()
     return wire.plain({})

@@ -1,6 +1,6 @@
-"""Code Assist, `/v1internal:METHOD`: what gemini-cli and Google's editor extension call after a login.
+"""Code Assist, `/v1internal:METHOD`: the API of gemini-cli and Google's editor extension after a login.
 
-The requests and answers of the Gemini API, each in an envelope. After gemini-cli's packages/core/src/code_assist.
+Requests and responses are those of the Gemini API in an envelope, as in gemini-cli's packages/core/src/code_assist.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _QUOTA_MODELS: Final = ("gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-2.5
 
 
 def call_method(call: Call, world: World) -> Script:
-    """One method."""
+    """Call a method."""
     body = call.json()
     match call.names["method"]:
         case "loadCodeAssist":

@@ -1,4 +1,4 @@
-"""Files that were uploaded or generated: https://ai.google.dev/api/files."""
+"""Uploaded and generated files: https://ai.google.dev/api/files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def get_file(call: Call, world: World) -> Script:
 
 
 def delete_file(call: Call, world: World) -> Script:
-    """Nothing, as an object."""
+    """An empty object."""
     del world.files[_find(call, world).name]
     return wire.plain({})
 
 
 def download(call: Call, world: World) -> Script:
-    """The bytes. Google gives only those of generated files, this API also what was uploaded."""
+    """The bytes of a file. Google returns only generated files, this API also uploaded ones."""
     file = _find(call, world)
     if call.alt != "media":
         return get_file(call, world)

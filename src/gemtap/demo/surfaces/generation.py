@@ -1,4 +1,4 @@
-"""Models and what they do: generate, count tokens, embed. The same under Vertex's paths."""
+"""Models and their methods: generate, count tokens, embed. Also used for Vertex AI's paths."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def generate_content(call: Call, world: World) -> Script:
 
 
 def answer(call: Call, model: str, request: Json, form: Form, shape: Shape) -> Script:
-    """What the model says to the request, in the form and shape of some API."""
+    """The model's response to a request, in the format and shape of an API."""
     messages = answers.generate(model, request, streamed=form is not Form.DOCUMENT)
     right = Answer(form, messages, call.pace, shape)
     return FAULTS[model](right) if model in FAULTS else right.script()
@@ -55,7 +55,7 @@ def count_tokens(call: Call, world: World) -> Script:
 
 
 def counted(request: Json) -> Json:
-    """How many tokens a GenerateContentRequest is."""
+    """The number of tokens of a GenerateContentRequest, as a CountTokensResponse."""
     tokens = count_prompt(request)
     return {"totalTokens": tokens.total(), "promptTokensDetails": details(tokens)}
 
@@ -76,7 +76,7 @@ def batch_embed_contents(call: Call, world: World) -> Script:
 
 
 def refuse(call: Call, model: str, operation: str) -> None:
-    """Raise the ApiError that is this model's answer to everything, or that there is no such model."""
+    """Raise ApiError if the model always fails or does not exist."""
     version = call.names.get("version", "v1beta")
     error = error_of(model, version=version, operation=operation, key=call.credential())
     if error is not None:
@@ -88,7 +88,7 @@ def refuse(call: Call, model: str, operation: str) -> None:
 def _request(call: Call) -> Json:
     received = call.received
     if not received.body_is_whole:
-        # Too large to have been kept: its size and digest stand for it, and still decide the answer.
+        # The body was too large to keep: its size and hash replace it, and still determine the response.
         text = f"A request of {received.body_bytes} bytes with the SHA-256 {received.sha256}"
         return {"contents": [{"role": "user", "parts": [{"text": text}]}]}
     body = call.json()
@@ -98,7 +98,7 @@ def _request(call: Call) -> Json:
 
 
 def _with_cached_content(request: Json, world: World) -> tuple[Json, int]:
-    """The request with the contents of the cache that it names before its own, and how many tokens those are."""
+    """The request with its cached content prepended, and the number of tokens of that content."""
     name = member(request, "cachedContent")
     if not name:
         return request, 0

@@ -18,7 +18,7 @@ _KIND = "interactions"
 
 
 def create(call: Call, world: World) -> Script:
-    """A new interaction, streamed or not. It goes on from an earlier one, if it names one."""
+    """Create an interaction, streamed or not. It continues the previous interaction, if the request names one."""
     body = call.json()
     model = str(body.get("model", "")).removeprefix("models/")
     refuse(call, model, "interactions.create")
@@ -32,7 +32,7 @@ def create(call: Call, world: World) -> Script:
     def shape(messages: Sequence[Json]) -> list[Json]:
         document = interaction(messages, common)
         if body.get("store") is not False:
-            # What the model said is what its next turn goes on from.
+            # The next turn continues from the model's messages.
             spoken = [candidate["content"] for message in messages for candidate in message.get("candidates", [])]
             world.put(_KIND, id_, {"document": document, "contents": [*history, *said, *spoken]})
         return events(messages, document) if body.get("stream") else [document]
@@ -47,19 +47,19 @@ def _history(body: dict[str, Any], world: World) -> list[Json]:
 
 
 def get(call: Call, world: World) -> Script:
-    """The interaction as it was answered."""
+    """The stored interaction."""
     return wire.plain(_find(call.names["id"], world)["document"])
 
 
 def delete(call: Call, world: World) -> Script:
-    """Nothing, as an object."""
+    """Delete an interaction. Returns an empty object."""
     _find(call.names["id"], world)
     del world.resources[_KIND][call.names["id"]]
     return wire.plain({})
 
 
 def cancel(call: Call, world: World) -> Script:
-    """The interaction, which was over before it could be cancelled."""
+    """The interaction, which was completed before it could be cancelled."""
     return get(call, world)
 
 

@@ -1,4 +1,4 @@
-"""Pictures and films: `:predict` as Imagen has it, `:predictLongRunning` as Veo has it."""
+"""Images and videos: `:predict` for Imagen, `:predictLongRunning` for Veo."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gemtap.demo.surfaces.generation import refuse
 from gemtap.demo.world import World
 
 _SIDE: Final = 64
-"""Pixels."""
+"""Width and height in pixels."""
 
 _MOST_PICTURES: Final = 4
 
 
 def predict(call: Call, world: World) -> Script:
-    """Pictures of one colour, which is the prompt's."""
+    """Images of a single colour, which depends on the prompt."""
     refuse(call, call.names["model"], "predict")
     prompt, wanted = _prompt(call), member(member(call.json(), "parameters"), "sampleCount")
     number = min(max(wanted, 1), _MOST_PICTURES) if isinstance(wanted, int) else 1
@@ -33,11 +33,11 @@ def predict(call: Call, world: World) -> Script:
 
 
 def predict_long_running(call: Call, world: World) -> Script:
-    """An Operation that ends in a film, which is a file to download."""
+    """An Operation whose result is a video file to download."""
     model = call.names["model"]
     refuse(call, model, "predictLongRunning")
     name = f"models/{model}/operations/{world.new_id('operation')}"
-    # No film that plays: the head of an MP4 file, and the prompt where its content would be.
+    # Not a playable video: the header of an MP4 file with the prompt as its content.
     film = world.generate(b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom" + _prompt(call).encode(), "video/mp4")
     sample = {"video": {"uri": film.describe(call.origin)["downloadUri"]}}
     response = {"generateVideoResponse": {"generatedSamples": [sample]}}

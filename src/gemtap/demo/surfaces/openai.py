@@ -39,7 +39,7 @@ def _each(created: int, messages: Sequence[Json]) -> list[Json]:
 
 
 def list_models(call: Call, world: World) -> Script:
-    """All the models."""
+    """All models."""
     listed = catalogue.page("", "")["models"]
     return wire.plain({"object": "list", "data": [_described(model["name"]) for model in listed]})
 
@@ -52,7 +52,7 @@ def get_model(call: Call, world: World) -> Script:
 
 
 def embeddings(call: Call, world: World) -> Script:
-    """`embeddings` of a text or a list of texts, as numbers or in base64 as OpenAI's SDK asks for them."""
+    """`embeddings` of a text or a list of texts, as numbers or in base64, which OpenAI's SDK requests."""
     body = call.json()
     model = _model(call, body, "embedContent")
     asked = body.get("input")

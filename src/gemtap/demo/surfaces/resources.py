@@ -1,4 +1,4 @@
-"""Resources that are made, read, listed, changed and deleted all in the same way, and operations that take time."""
+"""Resources with the same create, get, list, update and delete methods, and long-running operations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def list_all(call: Call, world: World) -> Script:
 
 
 def page_of(call: Call, field: str, resources: Sequence[Json]) -> Json:
-    """A page as Google lists things; a page token is the number of the first that comes next."""
+    """A page in Google's format. A page token is the index of the next page's first resource."""
     try:
         size = int(call.query.get("pageSize") or 0) or 50
         start = int(call.query.get("pageToken") or 0)
@@ -38,7 +38,7 @@ def page_of(call: Call, field: str, resources: Sequence[Json]) -> Json:
 
 
 def create(call: Call, world: World) -> Script:
-    """The resource as it was sent, with a name and times; a cache also with what it costs."""
+    """Create a resource from the body, with a name and timestamps. A cache also gets its token count."""
     collection, body = call.names["collection"], call.json()
     id_ = world.new_id(collection)
     resource: dict[str, Any] = {**body, "name": f"{collection}/{id_}", "createTime": world.at()}
@@ -51,12 +51,12 @@ def create(call: Call, world: World) -> Script:
 
 
 def get(call: Call, world: World) -> Script:
-    """The resource."""
+    """Get a resource."""
     return wire.plain(_shown(_find(call, world)))
 
 
 def update(call: Call, world: World) -> Script:
-    """The resource with the fields that were sent."""
+    """Replace the given fields of a resource."""
     resource, body = _find(call, world), call.json()
     if "ttl" in body:
         resource["expireTime"] = world.at(_life(body.pop("ttl")))
@@ -66,13 +66,13 @@ def update(call: Call, world: World) -> Script:
 
 
 def delete(call: Call, world: World) -> Script:
-    """Nothing, as an object."""
+    """Delete a resource. Returns an empty object."""
     del world.resources[call.names["collection"]][_find(call, world)["name"]]
     return wire.plain({})
 
 
 def get_operation(call: Call, world: World) -> Script:
-    """An Operation. It is done when it is asked for the second time."""
+    """An Operation, done at the second poll."""
     operation = world.resources["operations"].get(call.names["name"])
     if operation is None:
         raise errors.not_found()
@@ -91,13 +91,13 @@ def _find(call: Call, world: World) -> Json:
 
 
 def _shown(resource: Json) -> Json:
-    """Of a cache Google never shows the contents again."""
+    """The resource without the contents of a cache, which Google never returns."""
     hidden = ("contents", "systemInstruction", "tools", "toolConfig", "ttl")
     return {key: value for key, value in resource.items() if key not in hidden}
 
 
 def _life(ttl: Json) -> timedelta:
-    """`300s`, or what a cache has where nothing is said."""
+    """Parse a lifetime such as `300s`. The default is that of caches."""
     try:
         return timedelta(seconds=float(str(ttl).removesuffix("s"))) if ttl else _CACHE_LIFE
     except (ValueError, OverflowError) as exc:

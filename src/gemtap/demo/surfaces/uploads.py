@@ -1,7 +1,7 @@
-"""Uploads, resumable and multipart: https://ai.google.dev/gemini-api/docs/files and Google's resumable protocol.
+"""Resumable and multipart uploads: https://ai.google.dev/gemini-api/docs/files and Google's resumable protocol.
 
-A resumable one begins with a request that is answered with a URL of this very server. Everything after goes to that
-URL: chunks with their offsets, the question how far it got, the end. The URL alone is the permission.
+The response to the first request of a resumable upload has a URL of this server. All further requests go to this URL:
+chunks with their offsets, status queries, and the end. The URL is the only credential that they need.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from gemtap.demo.world import Upload, World
 from gemtap.interaction import Json
 
 GRANULARITY: Final = 256 * 1024
-"""A chunk that is not the last has a multiple of so many bytes."""
+"""Every chunk except the last has a multiple of this number of bytes."""
 
 _STATUS: Final = "X-Goog-Upload-Status"
 _RECEIVED: Final = "X-Goog-Upload-Size-Received"
 
 
 def continues(call: Call) -> bool:
-    """Whether the request goes on with an upload that has begun, and so needs no key."""
+    """Whether the request belongs to a running upload and therefore needs no key."""
     return "upload_id" in call.query
 
 
 def sink(call: Call, world: World) -> Callable[[bytes], None] | None:
-    """Where the body of this request goes as it arrives; None if it is no chunk that the upload can take."""
+    """The function that takes the body of this request as it arrives, or None if it is no acceptable chunk."""
     upload = world.uploads.get(call.query.get("upload_id", ""))
     if upload is None or "upload" not in _commands(call):
         return None
@@ -39,7 +39,7 @@ def sink(call: Call, world: World) -> Callable[[bytes], None] | None:
 
 
 def upload(call: Call, world: World) -> Script:
-    """One request of an upload. The bytes of a chunk have gone where `sink` said."""
+    """Handle one request of an upload. `sink` has already taken the bytes of a chunk."""
     if continues(call):
         return _go_on(call, world)
     protocol = _header(call, "x-goog-upload-protocol") or call.query.get("uploadType", "")
@@ -89,7 +89,7 @@ def _go_on(call: Call, world: World) -> Script:
 
 
 def _fault(call: Call, upload: Upload) -> str | None:
-    """What is wrong with the chunk that is about to arrive; None if nothing is."""
+    """Why the chunk that is about to arrive is invalid, or None."""
     offset = _header(call, "x-goog-upload-offset")
     length = _header(call, "content-length")
     if upload.status != "active":
