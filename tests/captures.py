@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gemtap.capture.events import Kind, pack
+from gemtap.capture.events import FORMAT, Kind, pack
 
 RECEIVED: Final = 1_773_489_600.123_9
 """2026-03-14T12:00:00.123Z, and a bit."""
@@ -38,7 +38,7 @@ def make_capture(
 ) -> bytes:
     """A capture of these pieces, each with its microseconds. `status=None`: no answer; `outcome=None`: no end."""
     request_head = {
-        "format": 1,
+        "format": FORMAT,
         "tap": "0",
         "received": RECEIVED,
         "method": "POST",

@@ -1,4 +1,5 @@
-"""The events of a capture: a sequence of msgpack arrays `[kind, microseconds since the start, ...]`.
+"""The events of a capture: a sequence of msgpack arrays `[kind, microseconds since the start, ...]`, each followed by
+its checksum, the CRC-32 of its bytes.
 
 | kind | then | when |
 |---|---|---|
@@ -9,11 +10,14 @@
 | `ws.client`, `ws.server` | text or bytes | a whole message of one side of a WebSocket has arrived, before it goes on |
 | `end` | a map, see `End` | the exchange is over |
 
-A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut.
+A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut. Without
+checksums that would not be known everywhere: ext4 may keep a file's new size and not its last bytes when the power
+fails, and give zeroes in their place.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +25,10 @@ from typing import Any, Final, NotRequired, TypedDict
 
 import msgpack
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+
+UNCHECKED_FORMAT: Final = 1
+"""That of pre-releases, whose events have no checksums."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -126,10 +133,14 @@ _packer: Final = msgpack.Packer()
 """One for all: making one costs as much as packing an event."""
 
 
+_CHECKSUM: Final = 0xCE
+"""The first of a checksum's five bytes: msgpack's mark of an unsigned integer of four."""
+
+
 def pack(kind: Kind, at: int, value: Any) -> bytes:
-    """One event as bytes."""
+    """One event with its checksum as bytes."""
     packed: bytes = _packer.pack((kind, at, value))
-    return packed
+    return packed + (_CHECKSUM << 32 | zlib.crc32(packed)).to_bytes(5, "big")
 
 
 _FED_AT_ONCE: Final = 2**20
@@ -137,6 +148,26 @@ _FED_AT_ONCE: Final = 2**20
 
 def read_events(capture: bytes) -> Iterator[Event]:
     """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
+    view = memoryview(capture)
+    checked = True
+    items = _items(capture)
+    for item, start, end in items:
+        match item:
+            case [str() as kind, int() as at, value]:
+                event = Event(kind, at, value)
+            case _:
+                return
+        if start == 0 and kind == Kind.REQUEST and isinstance(value, dict):
+            checked = value.get("format") != UNCHECKED_FORMAT
+        if checked:
+            checksum, *_ = next(items, (None,))
+            if checksum != zlib.crc32(view[start:end]):
+                return
+        yield event
+
+
+def _items(capture: bytes) -> Iterator[tuple[Any, int, int]]:
+    """What msgpack finds in the capture, each with the places of its first byte and of the one after its last."""
     unpacker = msgpack.Unpacker(
         # It makes room for this much at once, a megabyte if nothing is said, and more when it is fed more.
         read_size=4096,
@@ -146,14 +177,10 @@ def read_events(capture: bytes) -> Iterator[Event]:
         max_array_len=2**16,
         max_map_len=2**16,
     )
-    fed = 0
+    fed, start = 0, 0
     while True:
         try:
-            match unpacker.unpack():
-                case [str() as kind, int() as at, value]:
-                    yield Event(kind, at, value)
-                case _:
-                    return
+            item = unpacker.unpack()
         except msgpack.exceptions.OutOfData:
             if fed >= len(capture):
                 return  # the ordinary end, or a torn tail
@@ -162,3 +189,8 @@ def read_events(capture: bytes) -> Iterator[Event]:
             fed += _FED_AT_ONCE
         except (msgpack.exceptions.UnpackException, ValueError):
             return  # bytes that are no msgpack
+        else:
+            # While an item is not whole it tells how far it has come.
+            end = unpacker.tell()
+            yield item, start, end
+            start = end

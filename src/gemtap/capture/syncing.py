@@ -51,8 +51,8 @@ class CaptureSync:
     ) -> None:
         """`failed` counts what the disk failed to write; `sync_all` syncs the file system of an open descriptor."""
         self.mode: Final = mode
-        self.took = 0.0
-        """Seconds that the last sync took."""
+        self.slowest = 0.0
+        """Seconds that the longest sync until now took."""
         self._folder = folder
         self.failed: Final = failed
         self._sync_all = sync_all or sync_file_system
@@ -83,8 +83,9 @@ class CaptureSync:
             # is well (https://wiki.postgresql.org/wiki/Fsync_Errors). The captures can still be read, and the store
             # syncs for itself, so only a power cut before they are recorded takes them.
             self.failed.add(f"the sync failed: {exc.strerror}", captures)
-        self.took = time.monotonic() - started
-        self._warn_if_slow()
+        took = time.monotonic() - started
+        self.slowest = max(self.slowest, took)
+        self._warn_if_slow(took)
 
     async def durable(self, capture: Capture) -> None:
         """Return when all that was written to this capture is on the disk, if that is what is asked for.
@@ -101,14 +102,14 @@ class CaptureSync:
         await self.sync()
         self._threads.shutdown(wait=False)
 
-    def _warn_if_slow(self) -> None:
+    def _warn_if_slow(self, took: float) -> None:
         now = time.monotonic()
-        if self.took > _SLOW and now - self._logged_slow_at > _LOG_SLOW_EVERY:
+        if took > _SLOW and now - self._logged_slow_at > _LOG_SLOW_EVERY:
             self._logged_slow_at = now
             _log.warning(
                 "Syncing what was captured took %.1f s: a power cut now may take twice as much of it. "
                 "Is something else writing to the disk of the data directory?",
-                self.took,
+                took,
             )
 
 

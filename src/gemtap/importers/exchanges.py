@@ -15,7 +15,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap import __version__
-from gemtap.capture.events import BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead, pack
+from gemtap.capture.events import FORMAT, BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead, pack
 from gemtap.importers.base import ReadExchange
 from gemtap.interaction import Headers
 from gemtap.providers import routing
@@ -92,7 +92,7 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
     sent = 0
     end_at = _microseconds(exchange.duration_ms)
     head: RequestHead = {
-        "format": 1,
+        "format": FORMAT,
         "tap": __version__,
         "received": exchange.received.timestamp(),
         "method": exchange.method,

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gemtap.body import ParsedBody, parse_body
-from gemtap.capture.events import FORMAT, End, Event, Kind, RawHeaders, RequestHead, ResponseHead, read_events
+from gemtap.capture.events import (
+    FORMAT,
+    UNCHECKED_FORMAT,
+    End,
+    Event,
+    Kind,
+    RawHeaders,
+    RequestHead,
+    ResponseHead,
+    read_events,
+)
 from gemtap.encodings import Decoded, decode
 from gemtap.interaction import Headers, Outcome
 from gemtap.recorder.sessions import SentMessages, Session
@@ -70,7 +80,7 @@ def read_capture(capture: bytes) -> Exchange:
         raise CaptureUnreadable("it is empty, or torn before its first event was whole")
     if first.kind != Kind.REQUEST or not isinstance(first.value, dict):
         raise CaptureUnreadable(f"it begins with {first.kind!r} and not with a request")
-    if first.value.get("format") != FORMAT:
+    if first.value.get("format") not in (FORMAT, UNCHECKED_FORMAT):
         raise CaptureUnreadable(f"its format is {first.value.get('format')!r}: this Gemtap reads format {FORMAT}")
     exchange = Exchange(request=first.value)  # type: ignore[arg-type]  # what the tap of this format has written
     for event in events:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.capture.events import BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
+from gemtap.capture.events import FORMAT, BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
 from gemtap.capture.keeping import Keeping
 from gemtap.encodings import decode
 from gemtap.interaction import Outcome
@@ -84,7 +84,7 @@ class Exchange:
         """The request's head has arrived. `length` is its Content-Length; `replay_of` says whose it is sent again."""
         self._request.expect(length)
         head: RequestHead = {
-            "format": 1,
+            "format": FORMAT,
             "tap": version,
             "received": self._received,
             "method": method,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,28 @@ def test_a_torn_tail_costs_only_the_torn_event(events: list[tuple[Kind, int, obj
 def test_noise_after_the_last_event_is_left_out(noise: bytes) -> None:
     first = pack(Kind.END, 7, {"outcome": "complete"})
     assert next(read_events(first + noise)) == Event("end", 7, {"outcome": "complete"})
+
+
+@given(events=EVENTS.filter(bool), data=st.data())
+def test_a_byte_that_has_changed_ends_the_capture_before_its_event(
+    events: list[tuple[Kind, int, object]], data: st.DataObject
+) -> None:
+    """As zeroes in place of what the disk never got: nothing is read that was not written."""
+    pieces = [pack(*event) for event in events]
+    spoilt = data.draw(st.integers(0, len(pieces) - 1))
+    piece = bytearray(pieces[spoilt])
+    at = data.draw(st.integers(0, len(piece) - 1))
+    piece[at] ^= data.draw(st.integers(1, 255))
+    read = list(read_events(b"".join([*pieces[:spoilt], bytes(piece), *pieces[spoilt + 1 :]])))
+    assert read == [Event(*event) for event in events[:spoilt]]
+
+
+def test_a_capture_of_a_pre_release_has_no_checksums_and_is_read() -> None:
+    """It may have waited in the spool for the upgrade."""
+    events = [("request", 0, {"format": 1}), ("request.body", 5, b"abc"), ("end", 9, {"outcome": "complete"})]
+    packed = b"".join(msgpack.packb(event) for event in events)
+    assert list(read_events(packed)) == [Event(*event) for event in events]
+    assert list(read_events(packed[:-1])) == [Event(*event) for event in events[:2]]
 
 
 def test_a_piece_of_hundreds_of_megabytes_is_no_fault() -> None:

@@ -181,7 +181,7 @@ def test_a_capture_torn_anywhere_is_recorded_or_refused_by_name() -> None:
         (b"\xc1" * 50, "empty"),
         (pack(Kind.END, 0, {}), "begins with 'end'"),
         (pack(Kind.REQUEST, 0, [1]), "begins with 'request'"),
-        (make_capture(format=2), "format is 2"),
+        (make_capture(format=3), "format is 3"),
     ],
 )
 def test_what_is_no_capture_is_refused_with_the_reason(capture: bytes, reason: str) -> None:
