@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash fuzz bench bench-outage bench-crowd bench-large bench-lists bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -77,6 +77,13 @@ screenshots: $(VENV)/.test chromium ## write docs/screenshots anew
 
 crash: $(VENV)/.test ## traffic while every process is killed, 70 times for each store; about ten minutes
 	$(BIN)/python -m tests.crash.storm $(CRASH)
+
+power: $(VENV)/.test ## 600 power cuts on ext4 and XFS while Gemtap records, ten minutes; needs root, /dev/fuse, loop devices
+	@{ command -v qemu-storage-daemon && command -v mkfs.xfs; } >/dev/null || \
+	{ test "$$(id -u)" = 0 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends qemu-system-common e2fsprogs xfsprogs >/dev/null; } || \
+	{ echo "make power needs: apt-get install qemu-system-common e2fsprogs xfsprogs" >&2; exit 1; }
+	$(BIN)/python -m tests.power $(POWER)
 
 fuzz: $(VENV)/.test ## every test of arbitrary input with 2,000 inputs each, about ten minutes
 	$(BIN)/python -m tests.fuzz $(FUZZ)

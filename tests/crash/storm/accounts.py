@@ -62,7 +62,7 @@ async def settle(ledger: Ledger, store: Store) -> Accounts:
 async def _has_all(exchange: Exchange, document: Interaction, store: Store) -> bool:
     """Whether the document has at least what reached either end, and, where the answer was whole, just that."""
     if exchange.kind == "session":
-        return _received(document).startswith(exchange.received)
+        return session_received(document).startswith(exchange.received)
     sent = await store.raw(document["_id"], "request") or b""
     received = await store.raw(document["_id"], "response") or b""
     return (
@@ -74,7 +74,7 @@ async def _has_all(exchange: Exchange, document: Interaction, store: Store) -> b
     )
 
 
-def _received(session: Interaction) -> bytes:
+def session_received(session: Interaction) -> bytes:
     """The messages of the upstream, one a line, as the client notes them."""
     if session["response"] is None or not isinstance(session["response"]["body"], dict):
         return b""

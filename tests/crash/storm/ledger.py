@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,8 +26,15 @@ class Exchange:
     """What the client read in `x-gemtap-id`."""
     received: bytes = b""
     """What has arrived of the answer's body at the client."""
+    arrivals: list[tuple[float, int]] = field(default_factory=list)
+    """When (`time.monotonic`) how many bytes of it had arrived."""
     whole: bool = False
     """The client got the answer to its end."""
+
+    def receive(self, piece: bytes) -> None:
+        """A piece of the answer's body has arrived at the client."""
+        self.received += piece
+        self.arrivals.append((time.monotonic(), len(self.received)))
 
 
 @dataclass

@@ -126,7 +126,7 @@ class Clients:
         async with session.post(self._origin + _MODEL + verb, data=exchange.sent, headers=headers) as answer:
             exchange.id = answer.headers.get("x-gemtap-id")
             async for piece in answer.content.iter_any():
-                exchange.received += piece
+                exchange.receive(piece)
         exchange.whole = answer.status == 200
 
     async def _converse(self, exchange: Exchange) -> None:
@@ -136,6 +136,6 @@ class Clients:
         async with connect(origin + _LIVE, additional_headers=headers, proxy=None) as session:
             for n in range(_PARTS):
                 await session.send(f"{exchange.number}-{n}")
-                exchange.received += str(await session.recv()).encode() + b"\n"
+                exchange.receive(str(await session.recv()).encode() + b"\n")
                 await asyncio.sleep(_PAUSE)
         exchange.whole = True
