@@ -145,6 +145,8 @@ def test_a_supervisor_that_is_killed_is_started_again_at_once(start: Callable[..
     gemtap.process.kill()
     gemtap.process.wait(PATIENCE)
     gemtap.start()
+    # The children of the one before may have answered that it runs. It has the ports when it has children.
+    eventually(lambda: len(gemtap.children()) == 2 or None)
     assert b"STOP" in client.take_chunks()
     client.close()
     for id_ in (cut, ask(gemtap)):
