@@ -1,7 +1,7 @@
-"""A child of `gemtap serve`: a uvicorn server on a socket that its parent has bound, and that ends with its parent.
+"""A child of `gemtap serve`: a uvicorn server on an inherited socket, which exits when its parent dies.
 
-The parent writes the settings as one line of JSON to the child's standard input and keeps it open: its end of file
-says that the parent is dead, however it died. The child writes `ready` to its standard output.
+The parent writes the settings as one line of JSON to the child's standard input and keeps the pipe open: end of file
+means that the parent is dead, however it died. The child writes `ready` to its standard output.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ import uvicorn
 from gemtap.settings import Settings
 
 _LAST_WORDS: Final = 2.0
-"""Seconds that cancelled exchanges get to end their captures."""
+"""Seconds that cancelled exchanges have to complete their captures."""
 
 
 def child_settings() -> Settings:
-    """The settings that the parent has sent."""
+    """Read the settings that the parent sent."""
     return Settings.model_validate_json(sys.stdin.buffer.readline())
 
 
 def log_to_stderr(settings: Settings, name: str) -> None:
-    """Log lines on standard error, each with the process's name. Nothing of what is logged comes from a client.
+    """Log to stderr, with the name of the process in each line. No log message contains data from a client.
 
-    `debug` is for what is logged here: libraries would tell of handshakes and commands to the letter, keys included.
+    `debug` applies to Gemtap's own loggers only: libraries would log complete handshakes and commands, including keys.
     """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.getLogger("gemtap").setLevel(level)
@@ -45,12 +45,12 @@ def log_to_stderr(settings: Settings, name: str) -> None:
 
 
 class ChildServer(uvicorn.Server):
-    """uvicorn's server, with a shutdown in which no exchange ends without its capture saying so."""
+    """uvicorn's server with a shutdown that completes the capture of every exchange."""
 
     def __init__(self, config: uvicorn.Config, *, grace: float) -> None:
         super().__init__(config)
         self._grace = grace
-        # Kept from this process's own children: the parent takes the end of this pipe for the end of this process.
+        # Not inherited by this process's own children: for the parent, the end of this pipe is the end of this process.
         self._to_parent = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -62,7 +62,7 @@ class ChildServer(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Say when connections are taken, and watch for the parent's death from then on."""
+        """Report readiness once connections are accepted, and from then on watch for the death of the parent."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._loop.add_reader(sys.stdin.fileno(), self._parent_died)
@@ -72,11 +72,11 @@ class ChildServer(uvicorn.Server):
         try:
             os.write(self._to_parent, b"ready\n")
         except BrokenPipeError:
-            # It died meanwhile. Connections are taken already, so this ends as any serving ends: in order.
+            # The parent has died. Connections are already being accepted, so shut down in the usual order.
             self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, let exchanges finish for the grace period, then end them."""
+        """Accept no more connections, let exchanges finish for the grace period, then cancel them."""
         assert self._loop is not None
         timer = self._loop.call_later(self._grace, self._end_exchanges)
         await super().shutdown(sockets)
@@ -96,16 +96,16 @@ class ChildServer(uvicorn.Server):
 
 
 def _tune_garbage_collection() -> None:
-    """Spare the collector what never changes: walking all that was imported made pauses of 50 ms under load."""
+    """Exclude imported objects from garbage collection: traversing them caused pauses of 50 ms under load."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
 
 
 def run_child(app: Any, settings: Settings, *, grace: float, **config: Any) -> None:
-    """Serve the application on the socket whose descriptor is the first argument, until told to end."""
+    """Serve the application on the socket whose descriptor is the first argument, until told to exit."""
     listener = socket.socket(fileno=int(sys.argv[1]))
-    # A signal that comes before uvicorn takes them over must not leave a half-started process behind.
+    # A signal before uvicorn installs its handlers must not leave a half-started process behind.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _tune_garbage_collection()
     server = ChildServer(
@@ -113,7 +113,7 @@ def run_child(app: Any, settings: Settings, *, grace: float, **config: Any) -> N
             app,
             lifespan="on",
             log_config=None,
-            access_log=False,  # it would print ?key=
+            access_log=False,  # access logs would contain ?key=
             server_header=False,
             date_header=False,
             proxy_headers=False,

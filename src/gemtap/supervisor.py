@@ -1,7 +1,7 @@
-"""`gemtap serve`: start the tap and the desk, watch over them, start again what dies, end both in order.
+"""`gemtap serve`: starts the tap and the desk, monitors and restarts them, and shuts both down in order.
 
-The listening sockets are bound here and inherited: a connection that arrives while a child is being started again
-waits in the socket's queue instead of being refused.
+The supervisor binds the listening sockets and its children inherit them, so that connections that arrive while a child
+restarts wait in the socket's queue instead of being refused.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 10.0
 
 _STEADY_AFTER: Final = 30.0
-"""Seconds after which a child that dies is started again without a growing pause."""
+"""Uptime in seconds after which the death of a child resets the restart delay."""
 
 _MOST_FAILED_STARTS: Final = 5
-"""A child that dies this often in a row without ever having been ready cannot start."""
+"""Number of consecutive deaths before readiness after which a child is considered unable to start."""
 
 _DESK_GRACE: Final = 10.0
-"""Seconds that the desk gets to record what the tap has left."""
+"""Seconds that the desk has to record the remaining captures of the tap."""
 
 _PORT_PATIENCE: Final = 5.0
-"""Seconds to wait for the ports of a `gemtap serve` that was killed: its children notice, and close them."""
+"""Seconds to wait for the ports of a killed `gemtap serve`, whose children close them when they notice."""
 
 
 class CannotServe(Exception):
-    """Serving is not possible. One line: why, and what to do."""
+    """Serving is impossible. One line: why, and what to do."""
 
 
 class _PortTaken(CannotServe):
-    """Somebody else listens there."""
+    """Another process listens on the port."""
 
 
 @dataclass
 class _Child:
-    """One child process and how its starts went."""
+    """One child process, and the history of its starts."""
 
     name: str
     module: str
@@ -72,7 +72,7 @@ class _Child:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=(self.listener.fileno(),),
-            # Ctrl-C goes to the whole foreground group; the children are told here, in their order.
+            # Ctrl-C goes to the whole foreground process group, but the children must be stopped in order.
             start_new_session=True,
         )
         assert self.process.stdin is not None
@@ -80,7 +80,7 @@ class _Child:
         self.process.stdin.write(settings.model_dump_json().encode() + b"\n")
 
     async def until_it_ends(self) -> int:
-        """Wait for the process's end, noting when it becomes ready, and return its exit status."""
+        """Wait for the process to exit, noting when it becomes ready. Returns its exit status."""
         assert self.process is not None
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
@@ -98,7 +98,7 @@ class _Child:
 
 
 class Supervisor:
-    """The parent of the tap and the desk."""
+    """The parent process of the tap and the desk."""
 
     def __init__(self, settings: Settings, *, on_ready: Callable[[], None]) -> None:
         self._settings = settings
@@ -141,14 +141,14 @@ class Supervisor:
             announcing = tasks.create_task(self._announce())
             await self._stopping.wait()
             announcing.cancel()
-            # First the taps: the desk then records all that they have left.
+            # First the taps, so that the desk can record their remaining captures.
             await asyncio.gather(*taps)
             self._desk.signal(signal.SIGTERM)
             try:
                 async with asyncio.timeout(_DESK_GRACE):
                     await asyncio.shield(desk)
             except TimeoutError:
-                # Nothing is lost: what is not recorded yet waits in the spool for the next start.
+                # Nothing is lost: captures that are not recorded yet wait in the spool for the next start.
                 self._desk.signal(signal.SIGKILL)
 
     async def _announce(self) -> None:
@@ -188,10 +188,10 @@ class Supervisor:
             child.pause = min(child.pause * 2, _LONGEST_PAUSE)
 
     def stop(self) -> None:
-        """Let running exchanges finish and end; at the second call, end at once."""
+        """Let running exchanges finish and exit. At the second call, exit at once."""
         if self._stopping.is_set() and self._desk is not None:
             _log.warning("Ending at once.")
-            # While taps are ending the desk lives on: it is told when they are gone.
+            # The desk keeps running while taps are exiting, and is stopped after them.
             if not any(tap.process and tap.process.returncode is None for tap in self._taps):
                 self._desk.signal(signal.SIGTERM)
         self._stopping.set()
@@ -227,7 +227,7 @@ def _not_writable(settings: Settings, exc: OSError) -> CannotServe:
 
 @contextmanager
 def _locked(settings: Settings) -> Iterator[bool]:
-    """Hold the data directory. Gives whether the `gemtap serve` before this one was killed. Raises CannotServe."""
+    """Lock the data directory. Yields whether the previous `gemtap serve` was killed. Raises CannotServe."""
     with ExitStack() as stack:
         try:
             was_killed = stack.enter_context(data_dir_lock(settings.data_dir, address_of(settings)))
@@ -239,10 +239,12 @@ def _locked(settings: Settings) -> Iterator[bool]:
 
 
 def _with_certificate(settings: Settings) -> Settings:
-    """The settings with the files of the certificate that they ask for. Made here, once for all the processes."""
+    """The settings with the paths of the certificate files. A local certificate is created here, once for all
+    processes.
+    """
     try:
         if settings.tls == "auto":
-            # cryptography takes a tenth of a second to import: only those wait for it who use it.
+            # Importing cryptography takes 0.1 s, so only do it if it is needed.
             from gemtap.tls import local_certificate
 
             made = local_certificate(settings.tls_folder, settings.tls_names)
@@ -264,7 +266,7 @@ def _is_loopback(host: str) -> bool:
 
 
 async def _listen(host: str, port: int, flag: str, patience: float) -> socket.socket:
-    """A listening socket; a port that is taken is tried for so many seconds. Raises CannotServe."""
+    """Create a listening socket. A port in use is retried for `patience` seconds. Raises CannotServe."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -297,7 +299,7 @@ def _bind(host: str, port: int, flag: str) -> socket.socket:
 
 
 def _raise_open_file_limit() -> None:
-    """An exchange takes three files: the client's, the upstream's and its capture. The default allows 340 at once."""
+    """Raise the limit of open files. An exchange needs three (client, upstream, capture), so the default allows 340."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     if soft == resource.RLIM_INFINITY or soft >= wanted:

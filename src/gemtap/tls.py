@@ -1,6 +1,6 @@
-"""TLS on the tap: the certificate that was given, or one of a local authority that is made once in the data directory.
+"""TLS of the tap: a given certificate, or one from a local authority that is created once in the data directory.
 
-Some clients take no other: Python's Live client insists on wss.
+Some clients require TLS: Python's Live client accepts only wss.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from gemtap.durable_files import sync_folder, write_draft
 
 _CA_DAYS: Final = 3650
 _DAYS: Final = 397
-"""Browsers and Apple's libraries take no longer one for a server."""
+"""Validity in days. Browsers and Apple's libraries accept no longer one for servers."""
 
 _RENEW_BEFORE: Final = timedelta(days=30)
 
 
 class Certificate(NamedTuple):
-    """Where the server's certificate and its key are."""
+    """Paths of the server's certificate and its key."""
 
     certificate: Path
     key: Path
     authority: Path | None = None
-    """What clients must be told to trust; None for a certificate that was given."""
+    """Path of the authority that clients must trust, or None for a given certificate."""
 
 
 def local_certificate(folder: Path, hosts: Sequence[str]) -> Certificate:
-    """A certificate for these host names and addresses, made at the first call and again before it expires.
+    """A certificate for these host names and addresses, created at the first call and renewed before it expires.
 
-    The authority stays the same, so that clients trust it once. Raises OSError.
+    The authority stays the same, so that clients need to trust it only once. Raises OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = Certificate(folder / "ca.pem", folder / "ca-key.pem")
@@ -91,7 +91,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))  # clocks of containers run behind
+        .not_valid_before(now - timedelta(days=1))  # the clocks of containers may be behind
         .not_valid_after(now + timedelta(days=days))
     )
 
@@ -128,7 +128,7 @@ def _is_good(server: Certificate, authority: Certificate, hosts: Sequence[str]) 
         certificate.verify_directly_issued_by(issuer)
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except Exception:
-        return False  # not there, of another authority, or damaged: whatever it is, another one is made
+        return False  # missing, from another authority, or damaged: create a new one
     lasts = certificate.not_valid_after_utc - datetime.now(UTC) > _RENEW_BEFORE
     return lasts and server.key.exists() and set(_names(hosts)) <= set(names)
 

@@ -1,4 +1,4 @@
-"""The `gemtap` command: a file a group of commands."""
+"""The `gemtap` command. Each module has a group of subcommands."""
 
 from gemtap.cli.app import main
 

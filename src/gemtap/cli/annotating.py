@@ -1,4 +1,4 @@
-"""`gemtap tag`, `gemtap rate` and `gemtap note`: what people add to an interaction."""
+"""`gemtap tag`, `gemtap rate` and `gemtap note`: annotations of an interaction."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _tags(present: Sequence[str], given: Sequence[str], *, remove: bool) -> list
 
 
 def _annotate(settings: Settings, id_: str, change: Callable[[Interaction], dict[str, Any]], *, as_json: bool) -> None:
-    """Set what `change` makes of the document, and show what is set then."""
+    """Store the changes that `change` returns for the document, and print the new annotations."""
     from gemtap.stores.annotations import BadAnnotation
 
     known = known_id(id_)

@@ -1,4 +1,4 @@
-"""What all commands share: the application, its errors, and the settings that they read."""
+"""Shared by all commands: the application, its errors, and reading the settings."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 class Failed(Exception):
-    """The command cannot be done. One line: why, and what to do."""
+    """The command failed. One line: why, and what to do."""
 
 
 def settings_of(flags: dict[str, Any], config: Path | None) -> Loaded:
-    """The settings, with the flags of the command on top."""
+    """The settings, overridden by the command's flags."""
     return load(flags, config=config)
 
 
@@ -54,13 +54,13 @@ def _common(
 
 
 def register() -> None:
-    """Let the commands register themselves, in the order in which the help lists them."""
+    """Register all commands, in the order of the help."""
     from gemtap.cli import serve, demo, setup, doctor, tail, reading, threads, statistics, annotating, exporting  # noqa: F401, I001
     from gemtap.cli import replaying, importing, pruning, checking, copying, health  # noqa: F401
 
 
 def main() -> None:
-    """Run the command line, every error in one line on standard error."""
+    """Run the command line. Errors are printed to stderr in one line."""
     register()
     try:
         app()

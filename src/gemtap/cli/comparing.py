@@ -1,4 +1,4 @@
-"""Two interactions side by side: what each answered, and what that took."""
+"""Two interactions side by side: their responses and figures."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from gemtap.interaction import Interaction
 
 _MOST_COMPARED: Final = 20_000
-"""Words, of both together: of longer answers only the texts are shown, for comparing them would take minutes."""
+"""Limit for both responses together, in words. Longer ones are not compared, since that would take minutes."""
 
 
 def answer_text(document: Interaction) -> str:
-    """What was answered, as text: of a conversation what the model said and called, else the body."""
+    """The response as text: the model's text and calls if it is a conversation, else the body."""
     from gemtap.conversation.model import Call, Text
     from gemtap.providers.conversations import conversation_of
 
     try:
         conversation = conversation_of(document)
     except Exception:
-        conversation = None  # shown as what it is, a body
+        conversation = None  # show the body instead
     if conversation is not None and conversation.answer is not None:
         parts = []
         for part in conversation.answer.parts:
@@ -53,7 +53,7 @@ def answer_text(document: Interaction) -> str:
 
 
 def figures_of(document: Interaction) -> str:
-    """Status, model, tokens, cost and time in a line."""
+    """Status, model, tokens, cost and duration in one line."""
     response, tokens, cost = document["response"], document["tokens"], document["cost"]
     duration = document["request_duration_ms"]
     figures = [
@@ -67,7 +67,7 @@ def figures_of(document: Interaction) -> str:
 
 
 def print_side_by_side(old: Interaction, new: Interaction) -> None:
-    """Both answers, with the words that differ marked."""
+    """Print both responses with their differences marked."""
     texts = answer_text(old), answer_text(new)
     table = Table(expand=True, show_lines=False, header_style="bold")
     for name, document in (("before", old), ("now", new)):

@@ -1,4 +1,4 @@
-"""`gemtap copy`: a store into another one."""
+"""`gemtap copy`: copies one store into another."""
 
 from __future__ import annotations
 

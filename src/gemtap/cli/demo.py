@@ -1,4 +1,4 @@
-"""`gemtap demo`: everything at work without a key."""
+"""`gemtap demo`: runs Gemtap with simulated traffic, without an API key."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from gemtap.cli.app import Failed, app
 from gemtap.settings import Settings, address_of, load, reachable_host
 
 _PACE: Final = 0.05
-"""Seconds between the chunks of a simulated answer."""
+"""Seconds between the chunks of a simulated response."""
 
 _GRACE: Final = 2.0
-"""Seconds that answers get to finish at the end."""
+"""Seconds that running responses have to finish at shutdown."""
 
 _PAUSE: Final = 0.8
-"""Mean seconds between the turns of an agent."""
+"""Mean time between the turns of an agent, in seconds."""
 
 
 @app.command()

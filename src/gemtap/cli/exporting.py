@@ -1,4 +1,4 @@
-"""`gemtap export`: what was recorded, as a file that other programs read."""
+"""`gemtap export`: writes interactions to a file for other programs."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _list_formats(*, as_json: bool) -> None:
 
 
 def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: bool) -> None:
-    """Whether the flags make sense together. Raises SettingsError."""
+    """Check that the flags can be combined. Raises SettingsError."""
     takes = {"--split": chosen.trains, "--every-turn": chosen.trains, "--scrub": chosen.trains or chosen.shows_one}
     takes["--bodies"] = chosen.name in ("csv", "parquet")
     for flag, given in flags.items():
@@ -152,7 +152,7 @@ async def _write(store: Store, chosen: Format, wanted: ExportOptions, report: Re
 
 @contextmanager
 def _progress(report: Report) -> Iterator[Any]:
-    """How far it is, on standard error, where that is a terminal."""
+    """Show progress on stderr if it is a terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     err = Console(stderr=True)
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:

@@ -1,4 +1,4 @@
-"""`gemtap health` and `gemtap doctor`: whether Gemtap works, and what to do where it does not."""
+"""`gemtap health`, and the URLs of the running processes."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def health(config: Config = None, data_dir: DataDir = None) -> None:
 
 
 def tap_url(settings: Settings, path: str) -> str:
-    """Where this machine reaches the proxy."""
+    """URL of the proxy on this machine."""
     return f"{settings.scheme}://{_local(settings.host)}:{settings.port}{path}"
 
 
 def desk_url(settings: Settings, path: str) -> str:
-    """Where this machine reaches the dashboard."""
+    """URL of the dashboard on this machine."""
     return f"http://{_local(settings.host)}:{settings.dashboard_port}{path}"
 
 
 def ask(url: str) -> dict[str, Any]:
-    """The JSON object that a part of Gemtap gives at a URL, whatever the status; `error` where there is none."""
-    # This machine asks itself: past every proxy, and whatever name the certificate is made for.
+    """Request a JSON object from a process of Gemtap, whatever the status; `{"error": ...}` if there is none."""
+    # A request of this machine to itself bypasses every proxy, and accepts a certificate for any name.
     anyone = ssl.create_default_context()
     anyone.check_hostname = False
     anyone.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""`gemtap import`: what other programs have recorded, and what Gemtap has exported."""
+"""`gemtap import`: imports recordings of other programs and exports of Gemtap."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def import_(
     else:
         for path, each in done.items():
             for number, line in enumerate(each.lines()):
-                # Several files are told apart by their names.
+                # Errors name the file if there are several.
                 console().print(harmless(f"{path}: {line}" if number == 0 and len(files) > 1 else line), soft_wrap=True)
     if any(each.faulty for each in done.values()):
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""What commands print: recorded text that a terminal cannot obey, and JSON for programs."""
+"""Output of commands: recorded text without terminal escapes, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.text import Text
 from gemtap.control_chars import CONTROL_CHARS, show_control_chars
 
 _WIDE: Final = 240
-"""Columns where a program reads the output, or a file takes it."""
+"""Width in columns if the output is not a terminal."""
 
 
 class _Console(Console):
@@ -27,38 +27,38 @@ class _Console(Console):
 
 
 def console() -> Console:
-    """Standard output, in colours where it is a terminal, and wide enough for a program that reads it elsewhere."""
+    """Standard output, coloured if it is a terminal, and wide if it is not."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # not every locale can write what models say
+        sys.stdout.reconfigure(errors="replace")  # not every locale can encode the text of models
     return _Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 @contextmanager
 def paged() -> Iterator[Console]:
-    """Standard output through a pager, where it is a terminal: `PAGER`, or `less`; `cat` is none."""
+    """Standard output through a pager if it is a terminal: `PAGER`, or `less`. `PAGER=cat` disables it."""
     out = console()
     if not sys.stdout.isatty():
         yield out
         return
-    # Colours as they are, nothing cleared, and no pager for what fits: unless somebody wants it otherwise.
+    # Keep colours, do not clear the screen, and exit if the output fits. Users can override this.
     os.environ.setdefault("LESS", "-FRX")
     with out.pager(styles=True):
         yield out
 
 
 def harmless(text: str, style: str = "") -> Text:
-    """The text with its control characters made visible: they could move the cursor, or set the window's title."""
+    """The text with visible control characters, which could otherwise move the cursor or set the window's title."""
     return Text(show_control_chars(text), style=style)
 
 
 def one_line(text: str | None, longest: int = 60) -> Text:
-    """The text's beginning in one line."""
+    """The beginning of the text, in one line."""
     words = " ".join((text or "").split())
     return harmless(words if len(words) <= longest else words[: longest - 1] + "…")
 
 
 def in_short(count: float) -> str:
-    """A count in few characters: `1.2M`."""
+    """A count in short form: `1.2M`."""
     for unit in ("", "k", "M", "G"):
         if count < 1000:
             return f"{count:.1f}{unit}" if unit and count < 100 else f"{count:.0f}{unit}"
@@ -67,18 +67,18 @@ def in_short(count: float) -> str:
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:
-    """JSON that reads back as the same value, and in which nothing that a terminal would obey stands as it is."""
-    # Such characters can only be inside of strings, where an escape means the same.
+    """JSON of a value, with control characters escaped so that a terminal does not interpret them."""
+    # These characters occur only inside strings, where an escape is equivalent.
     return CONTROL_CHARS.sub(_escaped, json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
 
 
 def print_json(value: Any) -> None:
-    """Print a value as one line of JSON in UTF-8, whatever the locale: that is what JSON is."""
+    """Print a value as one line of JSON in UTF-8, whatever the locale."""
     print_bytes(as_json(value).encode("utf-8") + b"\n")
 
 
 def print_bytes(content: bytes) -> None:
-    """Print bytes as they are, at once."""
+    """Print bytes unchanged and flush them."""
     try:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -87,8 +87,8 @@ def print_bytes(content: bytes) -> None:
 
 
 def _end_quietly() -> NoReturn:
-    """End well, for whoever read this has enough: `gemtap ls | head` is no error, which typer takes it for."""
-    # What is still to be flushed at exit needs a place to go: https://docs.python.org/3/library/signal.html
+    """Exit with status 0, since `gemtap ls | head` is no error. typer would treat it as one."""
+    # Output that is flushed at exit needs a destination: https://docs.python.org/3/library/signal.html
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit
 

@@ -1,4 +1,4 @@
-"""How far a long command is: a bar on standard error, where that is a terminal."""
+"""Progress of a long command: a bar on stderr if it is a terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 Show = Callable[[str, int, int | None], None]
-"""Takes what is being done, how much of it, and of how much; None where that is not known."""
+"""Shows progress: takes a description, the amount done, and the total, or None if it is unknown."""
 
 
 @contextmanager
 def progress_bar() -> Iterator[Show]:
-    """A bar that goes away at the end."""
+    """A progress bar that disappears at the end."""
     columns = (
         *(SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
         TimeRemainingColumn(),

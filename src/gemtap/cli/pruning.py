@@ -1,4 +1,4 @@
-"""`gemtap prune`: what is old, or too much, goes."""
+"""`gemtap prune`: deletes interactions by age or size."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def prune(
 
 
 def _check(flag: str, text: str | None, read: Callable[[str], object]) -> None:
-    """Whether a flag's text can be read. An empty one takes the setting away. Raises SettingsError."""
+    """Check that a flag's text can be parsed. An empty text disables the setting. Raises SettingsError."""
     try:
         if text:
             read(text)

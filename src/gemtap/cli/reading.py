@@ -1,4 +1,4 @@
-"""`gemtap ls` and `gemtap show`: what is recorded. They read the store themselves, whether Gemtap serves or not."""
+"""`gemtap ls` and `gemtap show`. They read the store directly, whether or not Gemtap is running."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def row_of(item: dict[str, Any]) -> tuple[Text, ...]:
 
 
 def outcome_of(item: dict[str, Any]) -> Text:
-    """Status and, where it is not the ordinary one, outcome."""
+    """The status, and the outcome if it is not `complete`."""
     status = str(item["response"]["status"]) if item["response"] else "–"
     ending = "" if item["outcome"] == "complete" else " " + item["outcome"].replace("_", " ")
     failed = item["error"] is not None or ending
@@ -172,7 +172,7 @@ def show(
 
 
 def known_id(word: str) -> ObjectId:
-    """The id that a person gave. Raises Failed where it is none."""
+    """Parse an id from the command line. Raises Failed if it is invalid."""
     from bson import ObjectId
 
     if not ObjectId.is_valid(word):
@@ -181,7 +181,7 @@ def known_id(word: str) -> ObjectId:
 
 
 def unknown(id_: object) -> Failed:
-    """There is no such interaction."""
+    """The error for an unknown interaction."""
     return Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
 
 
@@ -206,7 +206,7 @@ def _print_document(out: Console, document: dict[str, Any]) -> None:
 
 
 def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
-    """The question that flags and a query make; None where one was not given. Raises SettingsError."""
+    """Create the model from flags and a query, without those that are None. Raises SettingsError."""
     from pydantic import ValidationError
 
     try:
@@ -218,7 +218,7 @@ def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
 
 
 def filter_of(query: str) -> Filter:
-    """The filter that a query asks for. Raises SettingsError."""
+    """Parse a query into a filter. Raises SettingsError."""
     from datetime import UTC, datetime
 
     from gemtap.stores.query import BadQuery, parse
@@ -230,9 +230,9 @@ def filter_of(query: str) -> Filter:
 
 
 def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]], *, prerelease: bool = False) -> T:
-    """The result of `read` with the store of these settings, which must exist.
+    """Run `read` with the store of the settings and return its result. The store must exist.
 
-    With `prerelease`, an SQLite database from before the first release may be read.
+    If `prerelease`, accept an SQLite database from before the first release.
     """
     if settings.store_url.startswith("sqlite:///"):
         path = Path(settings.store_url.removeprefix("sqlite:///"))
@@ -242,7 +242,7 @@ def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]], 
 
 
 def open_for_writing(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    """What `work` gives with the store of these settings, which is made where there is none."""
+    """Run `work` with the store of the settings and return its result. The store is created if needed."""
 
     async def opened(store: Store) -> T:
         await store.open()
@@ -256,7 +256,7 @@ def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, pr
     from gemtap.stores.opening import open_store
 
     async def run() -> T:
-        # A client of PyMongo belongs to the loop that runs when it is made. It is not opened here: that makes indexes.
+        # A client of PyMongo belongs to the event loop that it is created in. Opening the store would create indexes.
         try:
             store = open_store(settings.store_url, prerelease=prerelease)
         except ValueError as exc:

@@ -1,4 +1,4 @@
-"""`gemtap replay`: a recorded request sent again."""
+"""`gemtap replay`: sends a recorded request again."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from gemtap.stores.base import Store
 
 _EVERY: Final = 0.1
-"""Seconds between two looks at an answer that grows."""
+"""Seconds between updates of the response on the terminal."""
 
 _RECORDED_WITHIN: Final = 20.0
-"""Seconds that another process gets to record it."""
+"""Seconds to wait until another process has recorded the replay."""
 
 
 @app.command()
@@ -93,7 +93,7 @@ def _changes(model: str | None, upstream: str | None, given: list[str]) -> Chang
 async def _replay(
     store: Store, settings: Settings, document: Interaction, raw: bytes, changes: Changes, *, show: bool
 ) -> Interaction:
-    """Send it, show what arrives, and return the new interaction as soon as it is recorded."""
+    """Send the request, show the response as it arrives, and return the recorded interaction."""
     from gemtap.replay.request import request_of
     from gemtap.replay.sending import sender
     from gemtap.tap.errors import ExchangeFault
@@ -107,7 +107,7 @@ async def _replay(
                 if show and shown.is_due():
                     shown.show(await asyncio.to_thread(_so_far, replayed))
         except ExchangeFault:
-            pass  # it is in the interaction
+            pass  # the interaction has the error
     new = await _recorded(store, settings, replayed.id)
     if show:
         shown.show(answer_text(new))
@@ -116,27 +116,27 @@ async def _replay(
 
 
 class _Shown:
-    """The answer's text on the terminal, as it grows."""
+    """Prints the text of a growing response."""
 
     def __init__(self) -> None:
         self._looked_at = float("-inf")
         self._printed = 0
 
     def is_due(self) -> bool:
-        """Whether it is time to look again."""
+        """Whether the next update is due."""
         due = time.monotonic() - self._looked_at > _EVERY
         if due:
             self._looked_at = time.monotonic()
         return due
 
     def show(self, text: str) -> None:
-        """Print what is new of it."""
+        """Print the part of the text that is new."""
         console().print(harmless(text[self._printed :]), end="", soft_wrap=True)
         self._printed = max(self._printed, len(text))
 
 
 def _so_far(replayed: Replay) -> str:
-    """The answer's text so far, read out of the capture: the same way for every API."""
+    """The text of the response so far, parsed from the capture, which works for every API."""
     from gemtap.providers.registry import PROVIDERS
     from gemtap.recorder.assemble import assemble
 
@@ -145,7 +145,7 @@ def _so_far(replayed: Replay) -> str:
 
 
 async def _recorded(store: Store, settings: Settings, id_: ObjectId) -> Interaction:
-    """The interaction, recorded by `gemtap serve`, or here where that does not run."""
+    """Wait until `gemtap serve` has recorded the interaction, or record it here if that is not running."""
     from gemtap.capture.keeping import SpoolLimits
     from gemtap.capture.spool import Spool
     from gemtap.providers.registry import PROVIDERS

@@ -1,4 +1,4 @@
-"""`gemtap setup`: how a client is pointed at the tap."""
+"""`gemtap setup`: instructions for pointing a client at the proxy."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def setup(
     out.print(Text(instructions.title, "bold"))
     out.print(Text(instructions.where + ":", "dim"))
     for line in instructions.lines:
-        # As it is, so that it can be copied: no wrapping, no markup.
+        # Printed without wrapping and markup, so that it can be copied.
         out.print(Text(f"  {line}"), soft_wrap=True)
     if instructions.note:
         out.print(Text(instructions.note, "dim"))

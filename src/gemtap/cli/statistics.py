@@ -1,4 +1,4 @@
-"""`gemtap stats`: how much was asked of which model, what it cost and how long it took, with small charts."""
+"""`gemtap stats`: requests, tokens, cost and latency by model or another field, with small charts."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from gemtap.stores.base import Store
     from gemtap.stores.statistics import Bucket, StatRow
 
-# As in `stores.statistics`, which is not imported for a help text.
+# Repeats `stores.statistics`, to keep its import out of help texts.
 _By = Literal["model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"]
 _Bucket = Literal["hour", "day", "week", "month"]
 _Chart = Literal["requests", "errors", "tokens", "cost", "duration"]
 
 _BAR: Final = 24
-"""Columns of a bar."""
+"""Width of a bar, in columns."""
 
 _LONGEST: Final = 60
-"""Columns of a line of buckets: of more there are the last."""
+"""Maximum width of a sparkline, in columns. Only the last buckets are shown."""
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 
@@ -71,7 +71,7 @@ def stats(
     async def read(opened: Store) -> tuple[list[StatRow], list[StatRow]]:
         where = asked.where()
         rows = await opened.statistics(where, bucket=bucket, by=by)
-        # Percentiles of the whole time are not to be had from those of its buckets.
+        # Percentiles of the whole period cannot be computed from those of its buckets.
         both = by is not None and bucket is not None and not as_json
         return rows, await opened.statistics(where, by=by) if both else []
 
@@ -87,7 +87,7 @@ def stats(
 
 
 def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart) -> Table:
-    """A row for each, and how it compares with the greatest."""
+    """One row per group, with a bar relative to the greatest."""
     table = _table(name, chart)
     greatest = max(_charted(row, chart) for row in rows)
     for row in rows:
@@ -98,7 +98,7 @@ def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Cha
 
 
 def _lines(rows: Sequence[StatRow], whole: Sequence[StatRow], by: str, bucket: Bucket, chart: _Chart) -> Table:
-    """A row for each value of the field, and how it went from bucket to bucket."""
+    """One row per value of the field, with a sparkline over the buckets."""
     from gemtap.stores.statistics.aggregate import buckets_between
 
     moments = [row["bucket"] for row in rows if row["bucket"] is not None]
@@ -147,7 +147,7 @@ def _moment(moment: datetime | None, bucket: Bucket | None) -> str:
 
 
 def _dollars(row: StatRow) -> Text:
-    """The cost, with a plus where some have none that is known: more than those that failed."""
+    """The cost. A plus means that more requests lack a cost than failed."""
     if row["cost"] is None:
         return Text("? ", "dim")
     return Text(f"${row['cost']:,.2f}" + ("+" if row["priced"] < row["requests"] - row["errors"] else " "))
@@ -171,6 +171,6 @@ def _charted(row: StatRow, chart: _Chart) -> float:
 
 
 def _line(values: Sequence[float], greatest: float) -> str:
-    """A character for each value; a space for none."""
+    """A sparkline with one character per value; a space for zero."""
     last = len(_LEVELS) - 1
     return "".join(_LEVELS[round(value / greatest * last)] if value else " " for value in values)

@@ -1,4 +1,4 @@
-"""`gemtap tail`: what is recorded, as it is recorded."""
+"""`gemtap tail`: follows new interactions as they are recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gemtap.stores.base import Store
 
 _EVERY: Final = 0.5
-"""Seconds between two looks at the store."""
+"""Seconds between polls of the store."""
 
 
 @app.command()
@@ -51,7 +51,7 @@ async def _follow(store: Store, lines: int, show: Callable[[dict[str, Any]], Non
 
 
 async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
-    """The newest of the past, oldest first, then each interaction once it is recorded, each once."""
+    """The latest `past` interactions, oldest first, then each new one as it is recorded, without duplicates."""
     from gemtap.stores.base import Filter, StoreUnavailable
     from gemtap.stores.following import Follower
 
@@ -66,7 +66,7 @@ async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
             async for item in follower.look():
                 yield item
         except StoreUnavailable:
-            pass  # it comes back, and nothing is missed
+            pass  # retried at the next poll, without a gap
         await asyncio.sleep(_EVERY)
 
 

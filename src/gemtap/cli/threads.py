@@ -1,4 +1,4 @@
-"""`gemtap threads`: the conversations that interactions make up, and what each came to."""
+"""`gemtap threads`: lists conversations with their turns, tokens and cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gemtap.cli.reading import Limit, PageCursor, checked, open_for_reading
 if TYPE_CHECKING:
     from gemtap.stores.thread_list import ThreadItem
 
-# As in `stores.thread_list`, which is not imported for a help text.
+# Repeats `stores.thread_list`, to keep its import out of help texts.
 _Sort = Literal["latest", "turns", "tokens", "cost"]
 
 

@@ -1,1 +1,1 @@
-"""Replay: a recorded request sent again, with changes if need be, and recorded as what it is."""
+"""Replay: sends recorded requests again, optionally with changes, and records them as replays."""

@@ -1,4 +1,4 @@
-"""Replays that the dashboard asks for: they go on whatever becomes of the page."""
+"""Replays for the dashboard. They continue even if the page is closed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from gemtap.tap.errors import ExchangeFault
 _log = logging.getLogger(__name__)
 
 _MOST: Final = 20
-"""Under way at once."""
+"""Maximum number of concurrent replays."""
 
 
 class Replays:
-    """Sends requests again while its `open` is entered."""
+    """Sends recorded requests again while its `open` is entered."""
 
     def __init__(self, settings: Settings, store: Store, environment: Mapping[str, str]) -> None:
-        """Keys are looked for in this environment."""
+        """Keys come from `environment`."""
         self._settings = settings
         self._store = store
         self._environment = environment
@@ -38,12 +38,12 @@ class Replays:
         self._beginning = asyncio.Lock()
 
     def has_key(self, provider: str) -> bool:
-        """Whether requests to a provider can be sent at all."""
+        """Whether there is a key for the provider."""
         return has_key(provider, self._environment)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """Replays may begin; what is under way at the end is ended, and recorded as that."""
+        """Accept replays. At exit, running replays are cancelled, and recorded as such."""
         async with AsyncExitStack() as resources, asyncio.TaskGroup() as tasks:
             self._resources, self._tasks = resources, tasks
             yield
@@ -52,9 +52,9 @@ class Replays:
                 task.cancel()
 
     async def begin(self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any]) -> ObjectId | None:
-        """Send the request of an interaction again; the id of the new one, None where there is no such interaction.
+        """Start a replay of an interaction. Returns the id of the new one, or None if the original does not exist.
 
-        It returns as soon as that is under way. Raises CannotReplay and StoreError.
+        It returns once the request is on its way. Raises CannotReplay and StoreError.
         """
         document, raw = await self._store.get(id_), await self._store.raw(id_, "request")
         if document is None or raw is None:
@@ -66,7 +66,7 @@ class Replays:
             if len(self._running) >= _MOST:
                 raise CannotReplay(f"{_MOST} requests are being sent again already. Try it when one has its answer.")
             if self._sender is None:
-                # A desk that is never asked opens no folder for captures.
+                # Opened at the first replay, so that a desk without replays creates no folder for captures.
                 self._sender = await self._resources.enter_async_context(sender(self._settings, self._environment))
             replay = self._sender.begin(request)
             task = self._tasks.create_task(_run(replay))

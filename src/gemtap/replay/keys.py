@@ -1,4 +1,4 @@
-"""Which key a request is sent with: from the environment, by the provider."""
+"""API keys for replays: from the environment, by provider."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gemtap.replay.request import CannotReplay, ReplayRequest
 
 _BEARER: Final = ("authorization", "Bearer {}")
 _TOKENS: Final = ("CLOUDSDK_AUTH_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN")
-"""`gcloud auth print-access-token` gives one."""
+"""Variables for a token of `gcloud auth print-access-token`."""
 
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "gemini": ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
@@ -18,7 +18,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "openai": ("OPENAI_API_KEY",),
     "anthropic": ("ANTHROPIC_API_KEY",),
 }
-"""Where the key of a provider is looked for, the first that is set."""
+"""Variables that may hold the key of a provider. The first that is set is used."""
 
 _HEADERS: Final[Mapping[str, tuple[str, str]]] = {
     "gemini": ("x-goog-api-key", "{}"),
@@ -30,12 +30,12 @@ _HEADERS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 def has_key(provider: str, environment: Mapping[str, str]) -> bool:
-    """Whether there is a key for a provider."""
+    """Whether there is a key for the provider."""
     return any(environment.get(name) for name in VARIABLES.get(provider, ()))
 
 
 def key_header(request: ReplayRequest, environment: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """The header that carries the key. Raises CannotReplay."""
+    """The header with the key. Raises CannotReplay."""
     names = VARIABLES.get(request.provider, ())
     key = next((environment[name] for name in names if environment.get(name)), None)
     if key is None:

@@ -1,4 +1,4 @@
-"""The request that is sent: the recorded one, with its changes, without what was the first sender's alone."""
+"""The request of a replay: the recorded one with changes, without headers specific to the original sender."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gemtap.providers import routing
 
 _LEFT_OUT: Final = frozenset(
     {
-        # whose it was
+        # identity of the sender
         *("x-goog-api-key", "authorization", "x-api-key", "api-key", "proxy-authorization", "cookie"),
-        # of the connection, and what is told anew of the body
+        # properties of the connection and the body, which are set again
         *("host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
         *("content-length", "content-encoding", "accept-encoding", "expect", "origin", "referer", "user-agent"),
     }
@@ -31,29 +31,29 @@ _MODEL_IN_PATH: Final = re.compile(r"(/(?:models|tunedModels|endpoints)/)([^/:?]
 
 
 class CannotReplay(ValueError):
-    """The request cannot be sent again. One line: why, and what to do."""
+    """The request cannot be replayed. One line: why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is to be different."""
+    """Changes to the original request."""
 
     model: str | None = None
     upstream: str | None = None
-    """An origin, with a path prefix if need be."""
+    """An origin, optionally with a path prefix."""
     values: Mapping[str, Json] = field(default_factory=dict)
-    """By the path of a member in the body, such as `generationConfig.temperature`."""
+    """New values by path in the body, such as `generationConfig.temperature`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayRequest:
-    """A request that is ready but for its key."""
+    """A complete request, except for its key."""
 
     method: str
     provider: str
     upstream: str
     path: bytes
-    """Raw, as the upstream knows it."""
+    """Raw, as the upstream expects it."""
     query: bytes
     headers: RawHeaders
     body: bytes
@@ -61,7 +61,7 @@ class ReplayRequest:
 
 
 def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: Mapping[str, str]) -> ReplayRequest:
-    """The request of an interaction once more; `raw` is its body to the byte. Raises CannotReplay."""
+    """Build the request to replay an interaction; `raw` is the exact body. Raises CannotReplay."""
     _check(document)
     recorded = document["request"]
     path, body, model_changed = recorded["path"], raw, changes.model is None
@@ -103,7 +103,7 @@ def _check(document: Interaction) -> None:
 
 
 def _changed(raw: bytes, changes: Changes) -> tuple[bytes, bool]:
-    """The body with its changes, and whether it names the model."""
+    """The body with its changes, and whether it contains the model."""
     parsed = parse_body(raw)
     if not isinstance(parsed.value, dict) or not parsed.is_json or parsed.incomplete:
         if changes.values:
@@ -138,7 +138,7 @@ def _set(value: Any, names: Sequence[str], new: Json, path: str) -> None:
 
 
 def value_of(text: str) -> Json:
-    """What stands after `--set NAME=`: JSON where it is that, else the text itself."""
+    """Parse the value of `--set NAME=VALUE`: JSON if it is valid JSON, else text."""
     try:
         return json.loads(text)
     except ValueError:
@@ -151,7 +151,7 @@ def _kept(document: Interaction) -> RawHeaders:
         for name, values in document["request"]["headers"].items()
         if name not in _LEFT_OUT and not name.startswith(_LEFT_OUT_PREFIXES)
         for value in ([values] if isinstance(values, str) else values)
-        # A placeholder of somebody's secret is of no use to anybody.
+        # The placeholder of a redacted secret is useless.
         if "[redacted:" not in value
     ]
 

@@ -1,7 +1,7 @@
-"""Sending a request again: as the tap would, and into a capture as the tap would write it.
+"""Sends a request again as the tap would, and writes the same kind of capture.
 
-The capture alone says that it is a replay, and of what: nothing of that goes over the wire, in either direction, and no
-client can claim it. It is recorded like any other, by whoever records from that spool.
+Only the capture says that it is a replay, and of which interaction. Nothing on the wire does, in either direction, so
+that no client can forge it. The recorder of the spool records it like any other capture.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from gemtap.tap.exchange import Exchange
 from gemtap.tap.upstream import Upstreams
 
 _PLAIN: Final = (b"accept-encoding", b"identity")
-"""What is shown while it arrives is not compressed."""
+"""Ask for an uncompressed response, since it is shown while it arrives."""
 
 
 class Sender:
-    """Sends requests again. Use `sender` to have one."""
+    """Sends requests again. Created by `sender`."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Sender:
         self._max_body = max_body
 
     def begin(self, request: ReplayRequest) -> Replay:
-        """Begin the capture of a request that is sent again. Raises CannotReplay."""
+        """Begin the capture of a replay. Raises CannotReplay."""
         headers: RawHeaders = [*request.headers, _PLAIN, key_header(request, self._environment)]
         exchange = Exchange(self._keeping, max_body=self._max_body)
         if not exchange.is_captured:
@@ -79,7 +79,7 @@ class Sender:
 
 
 class Replay:
-    """One request on its way."""
+    """One running replay."""
 
     def __init__(
         self,
@@ -101,17 +101,17 @@ class Replay:
 
     @property
     def id(self) -> ObjectId:
-        """Of the interaction that it becomes."""
+        """Id of the interaction that will be recorded."""
         return self._exchange.id
 
     def captured(self) -> bytes:
-        """The capture as far as it has come."""
+        """The capture so far."""
         return self._capture.read_bytes()
 
     async def run(self) -> AsyncIterator[int]:
-        """Send it, and give the number of bytes with each piece that is here and captured. Ends the capture.
+        """Send the request. Yields the size of each captured chunk in bytes, and completes the capture at the end.
 
-        Raises ExchangeFault where it did not come to its end: that is recorded too.
+        Raises ExchangeFault if the exchange fails, which is recorded too.
         """
         exchange, request, redacted = self._exchange, self._request, self._redacted
         outcome, details = Outcome.PROXY_ERROR, None
@@ -155,7 +155,7 @@ class Replay:
 
 @asynccontextmanager
 async def sender(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Sender]:
-    """What sends requests again and writes captures into the spool of these settings. Raises CannotReplay."""
+    """A sender that writes captures into the spool of the settings. Raises CannotReplay."""
     spool = Spool(settings.spool_dir)
     try:
         spool.create()
@@ -166,7 +166,7 @@ async def sender(settings: Settings, environment: Mapping[str, str]) -> AsyncIte
     try:
         lost, refused = Losses(folder, IncidentKind.CAPTURES_LOST), Losses(folder, IncidentKind.REQUESTS_REFUSED)
         limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
-        # Never without a record: that it is one is what makes it a replay.
+        # A replay that cannot be captured is refused: only its capture makes it a replay.
         keeping = Keeping(spool, folder, limits, lost=lost, refused=refused, when_full="refuse")
         async with Upstreams(
             connect_timeout=settings.upstream_connect_timeout,
