@@ -239,9 +239,7 @@ def _locked(settings: Settings) -> Iterator[bool]:
 
 
 def _with_certificate(settings: Settings) -> Settings:
-    """The settings with the paths of the certificate files. A local certificate is created here, once for all
-    processes.
-    """
+    """The settings with the paths of certificate files. A local certificate is created once for all processes."""
     try:
         if settings.tls == "auto":
             # Importing cryptography takes 0.1 s, so only do it if it is needed.

@@ -1,4 +1,4 @@
-"""The desk as a process: `python -m gemtap.desk DESCRIPTOR`, started by the supervisor.
+"""The desk process: `python -m gemtap.desk DESCRIPTOR`, started by the supervisor.
 
-It holds the recorder and the dashboard. It may be away for as long as it likes: captures wait in the spool.
+It runs the recorder and the dashboard. While it is down, captures wait in the spool.
 """

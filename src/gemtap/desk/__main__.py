@@ -1,4 +1,4 @@
-"""Serve until told to end."""
+"""Serve until told to exit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from gemtap.desk.app import make_desk
 from gemtap.serving import child_settings, log_to_stderr, run_child
 
 _GRACE: Final = 2.0
-"""Seconds that readers of the dashboard get at shutdown."""
+"""Seconds that responses of the dashboard have to finish at shutdown."""
 
 
 def main() -> None:
-    """Serve until told to end."""
+    """Serve until told to exit."""
     settings = child_settings()
     log_to_stderr(settings, "desk")
-    # What they tell of starts, ends and changes says nothing to those who read this log.
+    # Their messages about starts, exits and changes are of no use to readers of this log.
     for name in ("uvicorn", "watchfiles"):
         logging.getLogger(name).setLevel(logging.WARNING)
     run_child(make_desk(settings), settings, grace=_GRACE)

@@ -1,4 +1,4 @@
-"""The dashboard, and the recorder that runs for as long as the dashboard does."""
+"""The dashboard, and the recorder that runs beside it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from gemtap.workers import Workers, preload
 _log = logging.getLogger(__name__)
 
 _LAST_BATCHES: Final = 7.0
-"""Seconds that the recorder gets after them; the supervisor waits for ten."""
+"""Seconds that the recorder has after the dashboard's shutdown. The supervisor waits for ten in total."""
 
 
 _PAGE_WORKERS: Final = 2
 _PAGE_MEMORY: Final = 2**30
-"""Bytes of memory for the page of one document, and the document."""
+"""Memory limit for rendering the page of one document, including the document, in bytes."""
 
 
 def make_desk(settings: Settings) -> ASGIApp:
-    """The dashboard of these settings, and the recorder that runs for as long as the dashboard does."""
+    """Create the dashboard for the settings, and the recorder that runs as long as the dashboard."""
     spool = Spool(settings.spool_dir)
     store = open_store(settings.store_url)
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)

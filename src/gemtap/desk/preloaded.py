@@ -1,17 +1,17 @@
-"""What workers need, imported and made ready once: by the server that they are forked from."""
+"""Modules that workers need, imported and warmed up once in the server that they are forked from."""
 
 from __future__ import annotations
 
 import gc
 from typing import Final
 
-from gemtap.dashboard import markup, page_contexts  # noqa: F401 - workers find it loaded
+from gemtap.dashboard import markup, page_contexts  # noqa: F401 - workers use it
 
 _COMMON: Final = ("bash", "c++", "css", "go", "html", "java", "javascript", "json", "python", "rust", "sql", "yaml")
 
 for _language in _COMMON:
-    # A lexer compiles its expressions when it is first used, some for a tenth of a second.
+    # A lexer compiles its expressions at first use, which takes 0.1 s for some.
     markup.code("x = 1", _language)
 markup.markdown("*x*")
-# What is never collected is never written to either, and stays shared with the server.
+# Frozen objects are not touched by the garbage collector, so their memory stays shared with the server.
 gc.freeze()

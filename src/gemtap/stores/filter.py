@@ -1,6 +1,6 @@
-"""Which interactions: conditions on fields, all of which must hold.
+"""Filters: conditions on fields, all of which must match.
 
-What a person writes comes to this (`stores.query`), so do the parameters of the API, and each store compiles it.
+Queries (`stores.query`) and the parameters of the API are turned into filters, which each store compiles.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from bson import ObjectId
 from gemtap.stores.fields import FIELDS
 
 Value = str | int | float | bool | ObjectId | datetime
-"""Of the field's kind: durations in milliseconds, money in dollars."""
+"""A value of the field's kind: durations in milliseconds, money in US dollars."""
 
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """The field has this value; of tags one of them is this."""
+    """The field equals this value. For tags, one of them does."""
 
     value: Value
 
 
 @dataclass(frozen=True, slots=True)
 class StartsWith:
-    """The field's text begins so."""
+    """The field's text has this prefix."""
 
     prefix: str
 
 
 @dataclass(frozen=True, slots=True)
 class IsSet:
-    """The field has a value, whichever."""
+    """The field has any value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """The field's value keeps to every bound that is given."""
+    """The field's value satisfies every bound that is not None."""
 
     at_least: Value | None = None
     above: Value | None = None
@@ -49,23 +49,23 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """These words stand in the text, one right after the other."""
+    """The text contains these words in a row."""
 
     words: tuple[str, ...]
-    """As `stores.words` has them; at least one."""
+    """At least one word, as `stores.words` returns them."""
     begins: bool = False
-    """Whether the last of them may be the beginning of a longer one."""
+    """Whether the last word is a prefix."""
 
 
 Test = Is | StartsWith | IsSet | Within | Says
 
 TEXT: Final = "text"
-"""The field of what a turn added, which `Says` is for. It is none of `FIELDS`: no store keeps it as a value."""
+"""The text that a turn added, which `Says` searches. It is not in `FIELDS`, since no store keeps it as a value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One of the tests holds for the field; negated, none does, as where the field has no value."""
+    """One of the tests matches the field. If negated, none does, which includes fields without a value."""
 
     field: str
     """A name in `FIELDS`, or `TEXT`."""
@@ -75,10 +75,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Filter:
-    """Conditions, all of which must hold: `Filter()` is everything.
+    """Conditions, all of which must match. `Filter()` matches everything.
 
-    What is often asked can be written by name, `Filter(model="gemini-2.5-pro", since=noon)`: that the field is
-    equal to the value, `since` being times at or after it and `until` times before. None is no condition.
+    Keywords are shorthands for equality, as in `Filter(model="gemini-2.5-pro", since=noon)`. `since` matches times at
+    or after its value, `until` times before it. None is ignored.
     """
 
     terms: tuple[Condition, ...]
@@ -91,7 +91,7 @@ class Filter:
 
 
 def asks_for_words(where: Filter) -> bool:
-    """Whether texts are asked for words."""
+    """Whether the filter searches for words."""
     return any(term.field == TEXT for term in where.terms)
 
 

@@ -1,4 +1,4 @@
-"""What both stores share about lists: where a page ends, and moments to the millisecond."""
+"""Shared by the lists of both stores: pages, cursors, and timestamps in milliseconds."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def milliseconds(moment: datetime) -> int:
-    """Whole milliseconds since 1970 (UTC), rounded down: what a stored date amounts to."""
+    """Whole milliseconds since 1970 (UTC), rounded down, as dates are stored."""
     return (moment - _EPOCH) // _MILLISECOND
 
 
 def milliseconds_up(moment: datetime) -> int:
-    """The same, rounded up: of stored dates, those at or after the moment are those at or after this."""
+    """Whole milliseconds since 1970 (UTC), rounded up: the first stored date at or after the moment."""
     return -((_EPOCH - moment) // _MILLISECOND)
 
 
 def from_milliseconds(count: int) -> datetime:
-    """The moment so many milliseconds after 1970, in UTC."""
+    """The moment this number of milliseconds after 1970, in UTC."""
     return _EPOCH + count * _MILLISECOND
 
 
 def page_of(items: Sequence[dict[str, Any]], limit: int) -> Page:
-    """The page that begins a list of which up to `limit + 1` items are at hand: the one too many says there is more."""
+    """The first `limit` items as a page. An additional item means that there are more pages."""
     shown = list(items[:limit])
     if len(items) <= limit:
         return Page(shown, None)
@@ -44,28 +44,28 @@ def page_of(items: Sequence[dict[str, Any]], limit: int) -> Page:
 
 
 class ThreadCursor(NamedTuple):
-    """A place in a list of threads: what the last one of a page is sorted by."""
+    """A position in a list of threads: the sort value of the last thread on a page."""
 
     sort: ThreadSort
     value: float
-    """Milliseconds since 1970, or turns, tokens, dollars; -1 where that is not known."""
+    """Milliseconds since 1970, or the number of turns, tokens or dollars. -1 if it is unknown."""
     id: ObjectId
-    """Of the thread; in the order of the latest, of the interaction that is its latest."""
+    """Id of the thread, or of its latest interaction if the list is sorted by `latest`."""
 
     def encode(self) -> str:
-        """The cursor as one URL-safe word."""
+        """The cursor as a URL-safe word."""
         place = [self.sort, self.value, str(self.id)]
         return base64.urlsafe_b64encode(json.dumps(place).encode()).decode("ascii").rstrip("=")
 
     @classmethod
     def decode(cls, word: str, sort: ThreadSort) -> Self:
-        """The cursor of a word that `encode` made for a list in this order; raises BadCursor for any other."""
+        """Parse a word of `encode` for a list with this order. Raises BadCursor for any other word."""
         try:
             its_sort, value, id_ = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
             if its_sort != sort or not isinstance(value, int | float) or not -1 <= value < 2**63:
                 raise ValueError(word)
             if sort == "latest":
-                from_milliseconds(int(value))  # a time that there is
+                from_milliseconds(int(value))  # raises OverflowError for an impossible date
             return cls(sort, value, ObjectId(str(id_)))
         except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError, InvalidId) as exc:
             raise BadCursor("The cursor is not valid for this order. Start again without one.") from exc

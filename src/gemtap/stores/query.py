@@ -1,7 +1,7 @@
-"""The query language: what a person writes to say which interactions, the same wherever they can be listed.
+"""The query language of lists, exports, the API and the dashboard.
 
-`model:gemini-2.5-pro status:>=400 -client:cline,aider "connection refused" since:7d`: conditions and words with spaces
-between them, all of which must hold. docs/queries.md describes it.
+`model:gemini-2.5-pro status:>=400 -client:cline,aider "connection refused" since:7d`: conditions and words, separated
+by spaces, all of which must match. docs/queries.md describes it.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ _GRAMMAR: Final = r"""
 """
 
 _BOUNDS: Final = {"since": "since:7d", "until": "until:2026-03-14"}
-"""What is written for the two ends of the time, each with an example."""
+"""Names for the two bounds of the time, each with an example."""
 
 
 _TEXT_EXAMPLE: Final = 'text:"connection refused"'
 
 MAX_LENGTH: Final = 2_000
-"""Characters of a query."""
+"""Maximum length of a query, in characters."""
 
 MAX_WORDS: Final = 64
-"""Words of a query."""
+"""Maximum number of words in a query."""
 
 SHORTEST_BEGINNING: Final = 3
-"""Characters of a word's beginning: more words than can be gone through begin with the same two letters."""
+"""Minimum length of a prefix, in characters. Too many words share their first two letters."""
 
 
 class BadQuery(ValueError):
-    """Not a query. The message says which word is wrong and what is allowed."""
+    """The text is no query. The message says which word is wrong and what is allowed."""
 
 
 def parse(text: str, now: datetime) -> Filter:
-    """The filter that a query asks for; `now` is what relative times count back from. Raises BadQuery."""
+    """Parse a query into a filter. Relative times are relative to `now`. Raises BadQuery."""
     if len(text) > MAX_LENGTH:
         raise BadQuery(f"A query has up to {MAX_LENGTH:,} characters, not {len(text):,}.")
     if re.search(r"[\x00\ud800-\udfff]", text):
@@ -88,12 +88,12 @@ def _said(tree: Any) -> Condition:
 
 
 def _says(operand: Token) -> Says:
-    """The words in a row that an operand asks for. Raises BadValue."""
+    """Parse an operand into a phrase. Raises BadValue."""
     text = _unquoted(operand)
     words = tuple(words_of(text))
     if not words:
         raise BadValue(f"{text!r} has no word in it: those are letters and digits.")
-    # What is a word of one sign has no beginning: the words after it are others.
+    # A one-character word of an unspaced script is no prefix: longer text is several words.
     begins = operand.type != "QUOTED" and text.endswith("*") and not is_sign(words[-1])
     if begins and len(words[-1]) < SHORTEST_BEGINNING:
         raise BadValue(f"{text!r} is too short: the beginning of a word has {SHORTEST_BEGINNING} characters or more.")
@@ -159,15 +159,15 @@ def _meant(word: str, names: Iterable[str]) -> str:
 
 
 def _position(exc: UnexpectedInput, text: str) -> int:
-    """Where the parser could not go on."""
+    """Position in the text where parsing failed."""
     if isinstance(exc, UnexpectedToken) and exc.token.type == "$END":
         return len(text)
-    position: Any = exc.pos_in_stream  # which lark declares as None
+    position: Any = exc.pos_in_stream  # lark's annotation says None
     return int(position)
 
 
 def _fault(text: str, position: int) -> str:
-    """What is wrong where the parser could not go on."""
+    """Error message for a syntax error at this position."""
     before, word = text[:position], (text[position:].split() or [""])[0]
     if word.startswith('"') and text.count('"', position) == 1:
         return f"The quote that begins with {word} is not closed."

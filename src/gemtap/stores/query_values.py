@@ -1,4 +1,4 @@
-"""The values in a query: numbers with their suffixes, durations, money, times and ranges of them."""
+"""Parses the values in a query: numbers with suffixes, durations, money, times, and ranges of these."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _AGO: Final = {
 _DAY: Final = timedelta(days=1)
 _FLAGS: Final = {"yes": True, "true": True, "no": False, "false": False}
 _LARGEST: Final = 2**63 - 1
-"""What a store can compare with."""
+"""The largest number that a store can compare with."""
 
 _OPERATORS: Final = re.compile(r"(>=|<=|>|<|=)(.*)", re.DOTALL)
 _STATUS_CLASS: Final = re.compile(r"([1-9])xx", re.IGNORECASE)
 
 
 class BadValue(ValueError):
-    """Not a value of this kind. The message says what one is, in a sentence."""
+    """The text is no value of this kind. The message is a sentence that says what is expected."""
 
 
 def bounds(kind: Kind, text: str, now: datetime) -> Within | None:
-    """What `>5`, `1k..2k`, `4xx` or a day amount to; None where the text is one value. Raises BadValue."""
+    """Parse `>5`, `1k..2k`, `4xx` or a day into bounds, or return None for a single value. Raises BadValue."""
     if kind in (Kind.FLAG, Kind.ID):
         return None
     operator = _OPERATORS.fullmatch(text)
@@ -81,7 +81,7 @@ def _up_to(kind: Kind, text: str, now: datetime) -> dict[str, Value]:
 
 
 def _span(kind: Kind, text: str, now: datetime) -> tuple[Value, Value]:
-    """Where the value begins, and the first that is past it; twice the same for what has no extent."""
+    """First value of the given one and first value after it. Both are equal if it is a single value."""
     if kind == Kind.TIME:
         return period(text, now)
     value = one_value(kind, text, now)
@@ -89,7 +89,7 @@ def _span(kind: Kind, text: str, now: datetime) -> tuple[Value, Value]:
 
 
 def one_value(kind: Kind, text: str, now: datetime) -> Value:
-    """The value that the text stands for. Raises BadValue."""
+    """Parse a single value. Raises BadValue."""
     match kind:
         case Kind.WORD:
             return text
@@ -142,10 +142,10 @@ def _decimal(text: str, fault: str) -> Decimal:
 
 
 def period(text: str, now: datetime) -> tuple[datetime, datetime]:
-    """Where a time begins and where it is over: a month, a day; twice the same for a moment. Raises BadValue.
+    """Start and end of a month or a day. Both are equal for a moment. Raises BadValue.
 
-    `2026-03`, `2026-03-14`, `today`, `yesterday`, `2026-03-14T12:30:00Z` (UTC where no zone is named), or how long ago:
-    `30m`, `12h`, `7d`, `2w`, `1y`.
+    Accepts `2026-03`, `2026-03-14`, `today`, `yesterday`, `2026-03-14T12:30:00Z` (UTC if it has no zone), or a time
+    relative to `now`: `30m`, `12h`, `7d`, `2w`, `1y`.
     """
     try:
         return _period(text, now)

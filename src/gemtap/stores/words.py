@@ -1,8 +1,8 @@
-"""From text to the words that searches go by: the same for what is stored and for what is asked, in every store.
+"""Splits text into words for searches, equally for stored texts and queries, in every store.
 
-A word is a run of letters and digits, whatever its case: `getUserName` is one, `connection_refused` and `src/app.py`
-are several in a row, and so they are found by the whole and by each. Scripts that put no spaces between words
-(Chinese, Japanese, Korean, Thai, ...) are taken sign by sign, so that a search for several signs in a row finds them.
+A word is a sequence of letters and digits. Case is ignored. `getUserName` is one word; `connection_refused` and
+`src/app.py` are several words in a row, found as a whole and by each word. In scripts without spaces between words
+(Chinese, Japanese, Korean, Thai, ...) every character is a word, so that a phrase finds any part of a sentence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 from typing import Final
 
 LONGEST_WORD: Final = 64
-"""Characters of a word that count."""
+"""Number of characters of a word that are significant."""
 
 _ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
 
@@ -23,13 +23,13 @@ _UNSPACED: Final = re.compile(
     "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
     "\u3040-\u30ff\u31f0-\u31ff"  # Hiragana, Katakana
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
-    "\uac00-\ud7af"  # Hangul: what is asked for stands there with particles at its end
+    "\uac00-\ud7af"  # Hangul: written with spaces, but words have particles appended
     "]"
 )
 
 
 def words_of(text: str) -> list[str]:
-    """The words, in order."""
+    """The words of the text, in order."""
     if text.isascii():
         return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(text.lower())]
     folded = unicodedata.normalize("NFKC", text).casefold()
@@ -37,12 +37,12 @@ def words_of(text: str) -> list[str]:
 
 
 def is_sign(word: str) -> bool:
-    """Whether it is a single sign of a script that puts no spaces between words."""
+    """Whether the word is a single character of a script without spaces between words."""
     return _UNSPACED.fullmatch(word) is not None
 
 
 @cache
 def _any_word() -> re.Pattern[str]:
-    # `\w` knows letters and digits. Marks are parts of words too: vowels in Hindi, accents that stand by themselves.
+    # `\w` matches letters and digits. Marks belong to words too: vowels in Hindi, combining accents.
     marks = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
     return re.compile(f"(?:[^\\W_]|[{marks}])+")
