@@ -1,4 +1,4 @@
-"""Gemtap beside nginx and beside nothing, in one run: `python -m bench`. Takes about four minutes, on Linux."""
+"""Compares Gemtap with nginx and with no proxy in one run: `python -m bench`. Takes about four minutes, on Linux."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the simulated agents of `bench.agents` and the APIs that they call put things: the shapes on the wire."""
+"""Wire formats of the simulated agents in `bench.agents` and the APIs that they call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Chunks = list[tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the model says, and what it calls."""
+    """The model's text and calls."""
 
     text: str
     call: tuple[str, dict[str, Any]] | None
@@ -29,46 +29,46 @@ class Answer:
 
 
 class Shape(Protocol):
-    """One kind of client and the API that it speaks."""
+    """One kind of client and the API that it uses."""
 
     @property
     def path(self) -> bytes:
-        """Where it calls."""
+        """Path of the requests."""
         ...
 
     @property
     def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """What it sends along."""
+        """Headers of the requests."""
         ...
 
     @property
     def thinks(self) -> bool:
-        """Whether the model's thoughts are part of its answers."""
+        """Whether responses include the model's thinking."""
         ...
 
     def frame(self, rng: Random) -> tuple[bytes, bytes]:
-        """What stands before and after the messages of a request."""
+        """The parts of a request before and after its messages."""
         ...
 
     def user_message(self, text: str) -> bytes:
-        """What a person says."""
+        """A message of the user."""
         ...
 
     def model_message(self, answer: Answer) -> bytes:
-        """An answer as it is sent again."""
+        """A response as the client resends it."""
         ...
 
     def result_message(self, call: tuple[str, dict[str, Any]], result: str) -> bytes:
-        """What a call has given."""
+        """The result of a call."""
         ...
 
     def stream(self, answer: Answer, request_bytes: int, rng: Random) -> Chunks:
-        """The answer as it arrives: chunks with their microseconds."""
+        """The response as it arrives: chunks with their times in microseconds."""
         ...
 
 
 def _compact(value: Any) -> bytes:
-    """As JSON.stringify writes it."""
+    """JSON as JSON.stringify formats it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -95,7 +95,7 @@ _RULES: Final = (
 
 
 def _system(rng: Random, kind: str) -> str:
-    """Some kilobytes, the same for each client but for a few words about the place."""
+    """A system instruction of some kilobytes, which differs between clients of a kind in only a few words."""
     rules = "\n\n".join(f"# Rule {number}\n{rule * (number % 3 + 1)}" for number, rule in enumerate(_RULES * 6, 1))
     tools = "\n".join(
         f"## {name}\nParameters: {', '.join(names)}. Use it as {name}(...)." for name, names in _TOOLS.items()
@@ -105,7 +105,7 @@ def _system(rng: Random, kind: str) -> str:
 
 
 def _words(text: str, rng: Random) -> list[str]:
-    """The text cut as models stream it."""
+    """The text in pieces, as models stream it."""
     cuts, start = [], 0
     while start < len(text):
         end = start + rng.randint(30, 220)
@@ -124,7 +124,7 @@ def _times(count: int, rng: Random) -> list[int]:
 
 
 class _Gemini(ABC):
-    """What both clients of Gemini's own API have in common."""
+    """Common base of the two clients of Gemini's native API."""
 
     path = b"/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse"
     thinks = True
@@ -163,11 +163,11 @@ class _Gemini(ABC):
 
     @abstractmethod
     def _said(self, answer: Answer, rng: Random) -> list[dict[str, Any]]:
-        """The parts that the answer's frames have."""
+        """The parts in the frames of the response."""
 
 
 class GeminiCli(_Gemini):
-    """Calls functions; sends thoughts' signatures again, but no thoughts."""
+    """Calls functions. Resends the signatures of thoughts, but not the thoughts."""
 
     headers = (_JSON, (b"user-agent", b"GeminiCLI/0.21.0/gemini-2.5-pro (linux; x64)"), _KEY)
 
@@ -212,7 +212,7 @@ class GeminiCli(_Gemini):
 
 
 class TextAgent(_Gemini):
-    """Does everything in text parts, as Cline and its kin do, with the tools in the system instruction."""
+    """Uses text parts for everything, with the tools in the system instruction, as Cline and similar clients do."""
 
     headers = (_JSON, (b"user-agent", b"Cline/3.38.0"), (b"x-goog-api-client", b"google-genai-sdk/1.30.0"), _KEY)
     thinks = False
@@ -245,7 +245,7 @@ class TextAgent(_Gemini):
 
 
 class OpenAiAgent:
-    """Speaks OpenAI's shapes at Gemini's compatible endpoint; its JSON is Python's, with spaces and escapes."""
+    """Uses OpenAI's format with Gemini's compatible endpoint. Its JSON is Python's, with spaces and escapes."""
 
     path = b"/v1beta/openai/chat/completions"
     headers = (
@@ -307,10 +307,10 @@ class OpenAiAgent:
 
 
 SHAPES: Final[tuple[Callable[[], Shape], ...]] = (GeminiCli, TextAgent, OpenAiAgent)
-"""With what share of the sessions each has: see `bench.agents`."""
+"""Client types. `bench.agents` has their shares of the sessions."""
 
 
 def error_body() -> bytes:
-    """What the API answers when it is asked too often."""
+    """The response when a rate limit is exceeded."""
     error = {"code": 429, "message": "Resource has been exhausted (e.g. check quota).", "status": "RESOURCE_EXHAUSTED"}
     return json.dumps({"error": error}, indent=2).encode() + b"\n"

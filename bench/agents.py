@@ -1,9 +1,9 @@
-"""Coding agents at work: their exchanges, as they cross the wire, from a fixed seed.
+"""Simulated coding agents: generates their exchanges, as they cross the wire, from a fixed seed.
 
-Each agent works on a project, a part of the standard library's own sources: it reads files, searches, edits, runs
-tests, and sends its whole conversation anew with every turn. What models and people say is text of the same sources,
-their docstrings. Three kinds of client are simulated: one that calls functions over Gemini's API, one that does
-everything in text parts, one that speaks OpenAI's shapes. The same seed gives the same bytes under the same Python.
+Each agent works on a project, a part of the standard library's sources: it reads files, searches, edits, runs tests,
+and sends its whole conversation with every turn. Prompts and responses are docstrings of the same sources. There are
+three kinds of client: one with function calls over Gemini's API, one with text parts only, and one with OpenAI's
+format. The same seed gives the same bytes with the same version of Python.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gemtap.capture.events import FORMAT, Kind, pack
 SEED: Final = 20260314
 TOKENS_A_MONTH: Final = 230_000_000
 BYTES_A_TOKEN: Final = 4.3
-"""Of code and English, about: a month is a gigabyte."""
+"""Approximate ratio for code and English text: a month is a gigabyte."""
 
 _FIRST_DAY: Final = 1_767_600_000.0
 """2026-01-05, a Monday, 08:00 UTC."""
@@ -33,29 +33,29 @@ _WORKDAY_S: Final = 9 * 3600.0
 _DOCSTRING: Final = re.compile(r'^ *"""([^"\\]+)"""$', re.MULTILINE)
 
 _CONTEXT_BYTES: Final = 800_000
-"""A conversation that grows over this is compacted, or ends."""
+"""A conversation larger than this is compacted or ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call and its answer."""
+    """One request and its response."""
 
     at: float
-    """When it was received, in seconds since 1970."""
+    """Time when the request was received, in seconds since 1970."""
     session: int
-    """The conversation that it belongs to, by number."""
+    """Number of the conversation."""
     path: bytes
     headers: Sequence[tuple[bytes, bytes]]
     request: bytes
     status: int
     chunks: Sequence[tuple[int, bytes]]
-    """The answer's pieces as they arrive, each with its microseconds since the request was received."""
+    """The chunks of the response, each with its time in microseconds since the request was received."""
     resent: int
-    """Bytes of the request's messages, system instruction and tools that an earlier request of the session has too."""
+    """Bytes of messages, system instruction and tools that an earlier request of the session already had."""
 
     @property
     def response(self) -> bytes:
-        """The whole answer."""
+        """The complete response."""
         return b"".join(chunk for _, chunk in self.chunks)
 
 
@@ -67,7 +67,7 @@ class _File:
 
 @dataclass
 class _Library:
-    """The sources: projects of files, and what is said about them."""
+    """The sources: projects with files, and sentences about them."""
 
     projects: list[list[_File]] = field(default_factory=list)
     sayings: list[str] = field(default_factory=list)
@@ -114,7 +114,7 @@ class _Session:
         self._say(self._task())
 
     def turns(self) -> Iterator[Exchange]:
-        """Its exchanges, one after the other."""
+        """Its exchanges, in order."""
         for _ in range(self._turns):
             if sum(map(len, self._messages)) > _CONTEXT_BYTES:
                 if self._rng.random() < 0.5:
@@ -132,7 +132,7 @@ class _Session:
                 self._messages.append(self._shape.result_message(answer.call, self._result(*answer.call)))
 
     def until(self, size: int) -> Exchange:
-        """Its first exchange whose request has so many bytes."""
+        """Its first exchange with a request of at least `size` bytes."""
         while self._request_bytes() < size:
             answer = self._answer()
             self._messages.append(self._shape.model_message(answer))
@@ -149,7 +149,7 @@ class _Session:
         return f"{self._rng.choice(self._library.sayings)}\n\nThe project's files:\n{names}\n"
 
     def _compact(self) -> None:
-        """What clients do when the window is full: a summary in the place of all but the last messages."""
+        """Compact the context as clients do: replace all but the last messages by a summary."""
         kept = self._messages[-2 * self._rng.randint(4, 12) :]
         summary = "\n\n".join(self._rng.sample(self._library.sayings, 8))
         self._messages = [self._shape.user_message(f"<state_snapshot>\n{summary}\n</state_snapshot>"), *kept]
@@ -193,7 +193,7 @@ class _Session:
         return "run_tests", {"selection": Path(self._open_file.name).stem}
 
     def _edit(self, file: _File) -> dict[str, str]:
-        """Put lines of another file in the place of some lines of this one."""
+        """Replace some lines of this file by lines of another one."""
         rng = self._rng
         start = rng.randrange(len(file.lines))
         end = start + rng.randint(2, 14)
@@ -231,10 +231,10 @@ class _Session:
 
 
 def traffic(months: float = 1, *, tokens: int = TOKENS_A_MONTH, seed: int = SEED) -> Iterator[Exchange]:
-    """What the agents of one person send in so many months, `tokens` a month, in the order of its arrival.
+    """The exchanges of one person's agents over some months, with `tokens` per month, in order of arrival.
 
-    Two sessions go on at a time. A month ends with the exchange that brings its tokens, of requests and answers
-    together, to what was asked for; the days of it follow from that.
+    Two sessions run at a time. A month ends with the exchange that brings requests and responses together to its number
+    of tokens; its days are derived from that.
     """
     rng = Random(seed)
     library = _Library.read()
@@ -243,7 +243,7 @@ def traffic(months: float = 1, *, tokens: int = TOKENS_A_MONTH, seed: int = SEED
     running: list[Iterator[Exchange]] = []
     sent, number = 0, 0
     while sent < wanted:
-        # A place in time by what was sent until now: workdays of equal traffic.
+        # The time is derived from the bytes sent so far: every workday has equal traffic.
         day, of_day = divmod(sent / a_day, 1)
         now = _FIRST_DAY + (day + 2 * (day // 5)) * 86_400 + of_day * _WORKDAY_S
         while len(running) < 2:
@@ -265,7 +265,7 @@ def _new_session(number: int, library: _Library, rng: Random) -> _Session:
 
 
 def long_request(size: int, *, seed: int = SEED) -> Exchange:
-    """One call of a conversation with so many bytes, and its answer."""
+    """One exchange of a conversation with a request of at least `size` bytes."""
     rng = Random(seed)
     library = _Library.read()
     session = _Session(0, library, max(library.projects, key=len), GeminiCli(), rng)
@@ -273,7 +273,7 @@ def long_request(size: int, *, seed: int = SEED) -> Exchange:
 
 
 def capture_of(exchange: Exchange) -> bytes:
-    """The exchange as a tap captures it."""
+    """The exchange in the format of the tap's captures."""
     path, _, query = exchange.path.partition(b"?")
     last = exchange.chunks[-1][0]
     head = {

@@ -1,4 +1,4 @@
-"""What can stand between a client and the upstream."""
+"""The alternatives between a client and the upstream."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from bench.processes import cpu_seconds
 
 @dataclass
 class Contender:
-    """One way to the upstream: nothing in between, unless a subclass or a process says otherwise."""
+    """One path to the upstream. This base class is the direct connection."""
 
     name: str
     port: int
     processes: dict[str, int] = field(default_factory=dict)
-    """The process ids of its parts."""
+    """Process ids by the name of the part."""
 
     def settle(self) -> float | None:
-        """Return when all the work is done that requests have left.
+        """Wait until all work that requests left behind is done.
 
-        Gives the pieces of it that were done in a second, or None where there was none.
+        Returns the rate of this work per second, or None if there was none.
         """
         return None
 
     def cpu(self) -> dict[str, float]:
-        """CPU seconds that each part has used."""
+        """CPU seconds used so far, by part."""
         return {part: cpu_seconds(pid) for part, pid in self.processes.items()}

@@ -1,4 +1,4 @@
-"""Interactions of real text for benchmarks of stores: from a fixed seed, the sources of Python's standard library."""
+"""Interactions with real text for benchmarks of stores: the sources of Python's standard library, with a fixed seed."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ PERIOD: Final = timedelta(days=365)
 _MODELS: Final = ("gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.5-flash-lite", "gemini-3-pro-preview")
 _CLIENTS: Final = ("gemini-cli", "cline", "roo-code", "langchain")
 _STATUSES: Final = {200: 97_900, 429: 2_000, 503: 90, 500: 10}
-"""Status codes and how often each comes, of 100,000."""
+"""Status codes and their frequencies per 100,000."""
 
 
 def sources() -> list[str]:
-    """The lines of the standard library's modules, in an order that does not depend on the machine's."""
+    """The source lines of the standard library's modules, in a machine-independent order."""
     paths = sorted(path for path in Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     return [line for path in paths for line in path.read_text("utf-8", "replace").splitlines() if line.strip()]
 
 
 def small_interactions(count: int, *, seed: int = 1) -> Iterator[Record]:
-    """So many interactions of a few hundred bytes each, oldest first, over the year before `NEWEST`."""
+    """Generate `count` interactions of a few hundred bytes each, oldest first, over the year before `NEWEST`."""
     rng = random.Random(seed)
     lines = sources()
     gap = PERIOD / count

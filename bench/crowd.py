@@ -25,25 +25,25 @@ _HEALTH: Final = b"GET /_gemtap/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @dataclass
 class Crowd:
-    """What was seen."""
+    """The results."""
 
     streams: int
     bodies: int
     body_mb: int
     idle: dict[str, float] = field(default_factory=dict)
-    """Resident memory of each process before, in MB."""
+    """Resident memory of each process before the run, in MB."""
     peak: dict[str, float] = field(default_factory=dict)
-    """And at its highest, until all was recorded."""
+    """Peak resident memory until everything was recorded, in MB."""
     tap_peak: float = 0.0
-    """The tap's when all clients were served."""
+    """Peak of the tap when all clients were served, in MB."""
     probes: list[float] = field(default_factory=list)
-    """Milliseconds that the tap took to answer the smallest request, asked a hundred times a second meanwhile."""
+    """Milliseconds until the tap answered the smallest request, sent a hundred times a second meanwhile."""
     seconds: float = 0.0
     recorded_after: float = 0.0
 
 
 async def measure(folder: Path, *, streams: int, bodies: int, body_mb: int) -> Crowd:
-    """Serve them all at once. Raises RuntimeError where one is not answered whole."""
+    """Serve all of them at once. Raises RuntimeError if a response is not complete."""
     crowd = Crowd(streams, bodies, body_mb)
     upstream = free_port()
     with (
@@ -98,7 +98,7 @@ async def _stream(port: int, delay: float) -> None:
 
 
 async def _upload(port: int, size: int) -> None:
-    """A JSON body with one long text, as one with a file inline is."""
+    """Send a JSON body with one long text, like a body with an inline file."""
     before, after = b'{"contents":[{"parts":[{"inlineData":{"mimeType":"a/b","data":"', b'"}}]}]}'
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(_head(GENERATE, len(before) + size + len(after)) + before)
@@ -125,7 +125,7 @@ async def _probe(port: int, times: list[float]) -> None:
 
 
 def report(crowd: Crowd) -> str:
-    """As Markdown."""
+    """The results as Markdown."""
     rows = [
         [part, f"{crowd.idle[part]:.0f} MB", f"{crowd.peak[part]:.0f} MB", f"{crowd.peak[part] / crowd.idle[part]:.1f}"]
         for part in crowd.idle
@@ -144,7 +144,7 @@ def report(crowd: Crowd) -> str:
 
 
 def main() -> None:
-    """Measure, print and write the page's part."""
+    """Measure, print and update the section of the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.crowd", description=__doc__)
     parser.add_argument("--streams", type=int, default=1000)
     parser.add_argument("--bodies", type=int, default=20, help="large requests")

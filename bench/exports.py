@@ -1,7 +1,7 @@
-"""A million interactions, exported in every format: how long it takes, and how much memory: `python -m bench.exports`.
+"""Time and memory of exporting a million interactions in every format: `python -m bench.exports`.
 
-The interactions are small and all different, written straight into SQLite. Each format is a `gemtap export` of its own,
-whose peak of resident memory the kernel tells.
+The interactions are small, all different, and written directly into SQLite. Each format is a separate `gemtap export`,
+whose peak resident memory comes from the kernel.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BATCH: Final = 2_000
 
 @dataclass(frozen=True)
 class Measured:
-    """One export."""
+    """The result of one export."""
 
     name: str
     seconds: float
@@ -45,7 +45,7 @@ class Measured:
 
 
 def records(count: int) -> Iterator[Record]:
-    """Conversations of one turn, each different."""
+    """Conversations of one turn, all different."""
     for number in range(count):
         request = {"contents": [{"role": "user", "parts": [{"text": f"What is {number} times {number + 7}?"}]}]}
         content = {"role": "model", "parts": [{"text": f"It is {number * (number + 7):,}."}]}
@@ -62,7 +62,7 @@ def records(count: int) -> Iterator[Record]:
 
 
 async def fill(path: Path, count: int) -> None:
-    """Write them."""
+    """Write them into a new store."""
     store = open_store(f"sqlite:///{path}")
     await store.open()
     made = records(count)
@@ -76,7 +76,7 @@ async def fill(path: Path, count: int) -> None:
 
 
 def peak_mb(process: int) -> float:
-    """The largest resident memory of a process until now; 0 where it is over."""
+    """Peak resident memory of a process so far, in MB, or 0 if it has exited."""
     try:
         found = re.search(r"^VmHWM:\s+(\d+) kB$", Path(f"/proc/{process}/status").read_text(), re.MULTILINE)
     except OSError:
@@ -85,14 +85,14 @@ def peak_mb(process: int) -> float:
 
 
 def measure(name: str, folder: Path) -> Measured:
-    """Export in one format, in a process of its own."""
+    """Export in one format, in a separate process."""
     target = folder / "out"
     command = [sys.executable, "-m", "gemtap", "export", name, "-o", str(target), "--data-dir", str(folder)]
     started = time.perf_counter()
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         peak = 0.0
         while process.poll() is None:
-            # Not what `wait4` tells: that begins with what this process held when it forked.
+            # The value of `wait4` would include the memory that this process had when it forked.
             peak = max(peak, peak_mb(process.pid))
             time.sleep(0.05)
         assert process.stderr is not None
@@ -104,7 +104,7 @@ def measure(name: str, folder: Path) -> Measured:
 
 
 def main() -> None:
-    """Measure, print, and write it into docs/performance.md unless told otherwise."""
+    """Measure, print, and update docs/performance.md unless told otherwise."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--interactions", type=int, default=1_000_000)
     parser.add_argument("--formats", nargs="*", default=[each.name for each in FORMATS.values() if not each.shows_one])

@@ -1,4 +1,4 @@
-"""`gemtap serve` as a person starts it, with a data directory of its own."""
+"""`gemtap serve` as users start it, with a data directory of its own."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bench.processes import children, free_port, running, wait_until
 _PROGRAM: Final = Path(sys.executable).with_name("gemtap")
 
 _PARTS: Final = {"gemtap.tap.entry": "tap", "gemtap.desk": "desk"}
-"""The processes of gemtap by the module that each runs."""
+"""Names of Gemtap's processes by the module that each runs."""
 
 
 class Gemtap(Contender):
-    """Gemtap while it runs."""
+    """A running Gemtap."""
 
     def __init__(self, folder: Path, upstream: int, *flags: str) -> None:
-        """`upstream` is the port of the upstream; the flags are those of `gemtap serve`."""
+        """`upstream` is the port of the upstream; `flags` are passed to `gemtap serve`."""
         super().__init__("gemtap", free_port())
         self.data_dir = folder / "data"
         self.log = folder / "gemtap.log"
@@ -41,18 +41,18 @@ class Gemtap(Contender):
         return self._health() is not None
 
     def backlog(self) -> int | None:
-        """How many captures wait to be recorded; None while the desk does not answer."""
+        """Number of captures that wait to be recorded, or None while the desk does not answer."""
         answer = _get_json(f"http://127.0.0.1:{self.dashboard_port}/readyz")
         return None if answer is None else int(answer["backlog"])
 
     def settle(self) -> float | None:
-        """Return when every capture is recorded. Gives interactions recorded per second."""
+        """Wait until every capture is recorded. Returns the interactions recorded per second."""
         began_at, backlog = time.perf_counter(), self.backlog()
         wait_until("recording the backlog", lambda: self.backlog() == 0, every=0.1, patience=300)
         return backlog / (time.perf_counter() - began_at) if backlog else None
 
     def lost(self) -> int:
-        """How many captures could not be written or not be recorded."""
+        """Number of captures that could not be written or recorded."""
         health = self._health()
         assert health is not None
         failed = len(list((self.data_dir / "spool" / "failed").glob("*.capture")))
@@ -64,7 +64,7 @@ class Gemtap(Contender):
 
 @contextmanager
 def running_gemtap(folder: Path, upstream: int, *flags: str) -> Iterator[Gemtap]:
-    """Gemtap, as soon as its tap and its desk answer."""
+    """Run Gemtap. Yields once its tap and its desk answer."""
     gemtap = Gemtap(folder, upstream, *flags)
     with running(gemtap.command, gemtap.log) as process:
         wait_until("gemtap's tap", gemtap.takes_requests)
@@ -76,7 +76,7 @@ def running_gemtap(folder: Path, upstream: int, *flags: str) -> Iterator[Gemtap]
 
 
 def start_up_seconds(folder: Path, upstream: int) -> float:
-    """Seconds from the start of `gemtap serve` to the first answer of its tap."""
+    """Seconds from the start of `gemtap serve` to the first response of its tap."""
     gemtap = Gemtap(folder, upstream)
     began_at = time.perf_counter()
     with running(gemtap.command, gemtap.log):
@@ -86,15 +86,15 @@ def start_up_seconds(folder: Path, upstream: int) -> float:
 
 @dataclass(frozen=True)
 class Kept:
-    """What a store holds."""
+    """Contents of a store."""
 
     interactions: int
     bytes: int
-    """On the disk."""
+    """Size on the disk."""
 
 
 def kept_by(gemtap: Gemtap) -> Kept:
-    """What is in the store of a gemtap that has ended: all of it is then in one file."""
+    """Contents of the store of a stopped Gemtap, which is a single file then."""
     database = gemtap.data_dir / "gemtap.db"
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         (interactions,) = connection.execute("SELECT count(*) FROM interactions").fetchone()
@@ -106,7 +106,7 @@ def _get_json(url: str) -> dict[str, Any] | None:
         with urllib.request.urlopen(url, timeout=10) as answer:
             found: dict[str, Any] = json.load(answer)
     except urllib.error.HTTPError as answer:
-        # Whoever is not ready says so with 503, and gives the same figures.
+        # A process that is not ready answers 503 with the same figures.
         with answer:
             found = json.load(answer)
     except OSError:

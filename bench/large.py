@@ -1,4 +1,4 @@
-"""A file of 2 GB up and one down through Gemtap, its memory watched: `python -m bench.large`, a minute on Linux."""
+"""Memory while a file of 2 GB is uploaded and one is downloaded: `python -m bench.large`, a minute on Linux."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _HEADERS: Final = HEADERS | {"content-type": "application/octet-stream"}
 
 @dataclass
 class Large:
-    """What was seen. Memory is resident, in MB, by process."""
+    """The results. Memory is resident, in MB, by process."""
 
     gb: float
     idle: dict[str, float] = field(default_factory=dict)
     peak: dict[str, dict[str, float]] = field(default_factory=dict)
-    """After each of the two, the highest since the start."""
+    """Peaks since the start, after the upload and after the download."""
     seconds: dict[str, float] = field(default_factory=dict)
     kept_mb: float = 0.0
-    """How much of each body is kept: `capture_max_body`."""
+    """Stored part of each body: `capture_max_body`."""
 
 
 def measure(folder: Path, gb: float) -> Large:
-    """Up, then down, each until it is recorded. Raises RuntimeError where a file does not pass whole."""
+    """Upload, then download, each until it is recorded. Raises RuntimeError if a file is not transferred completely."""
     large, size = Large(gb), int(gb * 1e9)
     file, taker = folder / "file", free_port()
     _make(file, size)
     with (
-        # It answers an upload when it has all of it: nginx itself would answer before.
+        # This upstream answers an upload only after its last byte; nginx itself would answer earlier.
         running([sys.executable, "-m", "bench.upstream", str(taker)], folder / "taker.log"),
         file_serving_nginx(folder / "upstream", _DOWNLOAD, file, taker) as upstream,
         running_gemtap(folder, upstream) as gemtap,
@@ -58,7 +58,7 @@ def measure(folder: Path, gb: float) -> Large:
             began_at = time.perf_counter()
             transfer(gemtap.port, size)
             large.seconds[name] = time.perf_counter() - began_at
-            # A capture is handed on after its answer: no backlog says nothing yet.
+            # A capture is handed over after its response, so an empty backlog proves nothing yet.
             _wait_for(gemtap, number + 2)
             large.peak[name] = {part: memory(pid).peak for part, pid in gemtap.processes.items()}
         large.kept_mb = _kept(gemtap)
@@ -66,7 +66,7 @@ def measure(folder: Path, gb: float) -> Large:
 
 
 def _make(file: Path, size: int) -> None:
-    """A file whose bytes are no text and cannot be compressed, as those of a film."""
+    """Create a file of incompressible binary data, like a video."""
     piece = random.Random(50).randbytes(2**20)
     with file.open("wb") as opened:
         for at in range(0, size, len(piece)):
@@ -74,7 +74,7 @@ def _make(file: Path, size: int) -> None:
 
 
 def _wait_for(gemtap: Gemtap, count: int) -> None:
-    """Return when so many exchanges are recorded."""
+    """Wait until this number of exchanges is recorded."""
     connection = http.client.HTTPConnection("127.0.0.1", gemtap.dashboard_port, timeout=60)
 
     def recorded() -> bool:
@@ -113,7 +113,7 @@ def _down(port: int, size: int) -> None:
 
 
 def _kept(gemtap: Gemtap) -> float:
-    """Megabytes of the download that are in the store."""
+    """Size of the stored part of the download, in MB."""
     connection = http.client.HTTPConnection("127.0.0.1", gemtap.dashboard_port, timeout=60)
     connection.request("GET", "/api/interactions?operation=files.download")
     (item,) = json.load(connection.getresponse())["items"]
@@ -127,7 +127,7 @@ def _kept(gemtap: Gemtap) -> float:
 
 
 def report(large: Large) -> str:
-    """As Markdown."""
+    """The results as Markdown."""
     rows = [
         [part, f"{idle:.0f} MB", *(f"+{large.peak[name][part] - idle:.0f} MB" for name in large.peak)]
         for part, idle in large.idle.items()
@@ -141,7 +141,7 @@ def report(large: Large) -> str:
 
 
 def main() -> None:
-    """Measure, print and write the page's part."""
+    """Measure, print and update the section of the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.large", description=__doc__)
     parser.add_argument("--gb", type=float, default=2.0, help="the size of each file")
     parser.add_argument("--page", type=Path, default=Path("docs/performance.md"), help="the page with the tables")

@@ -1,4 +1,4 @@
-"""What large bodies cost a list that does not show them: `python -m bench.lists`, about two minutes."""
+"""The cost of large bodies for lists, which do not show them: `python -m bench.lists`, about two minutes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.mongod import Mongod
 _INTERACTIONS: Final = 200
 _SMALL: Final = 1_000
 _LARGE: Final = 3_000_000
-"""Bytes of the body of each request."""
+"""Size of the body of each request, in bytes."""
 
 _AT_ONCE: Final = 5
 _PAGE: Final = 50
@@ -34,7 +34,7 @@ Asked = Callable[[Store], Awaitable[Any]]
 
 
 def asked(second: str | None) -> dict[str, Asked]:
-    """What is asked for, by name; `second` is where the second page begins."""
+    """The queries by name; `second` is the cursor of the second page."""
     since = BEGIN.replace(year=2000)
     return {
         "list, newest page of 50": lambda store: store.page(Filter(), limit=_PAGE),
@@ -58,7 +58,7 @@ TAGGED: Final[dict[str, Asked]] = {
 
 
 async def fill(store: Store, body_bytes: int) -> None:
-    """The same interactions with bodies of this size."""
+    """Store the same interactions with bodies of this size."""
     batch: list[Record] = []
     for record in records(body_bytes):
         batch.append(record)
@@ -69,7 +69,7 @@ async def fill(store: Store, body_bytes: int) -> None:
 
 
 def records(body_bytes: int) -> Iterator[Record]:
-    """A few interactions of a year."""
+    """Some interactions spread over a year."""
     for document in interactions(_INTERACTIONS, body_bytes=body_bytes):
         sides = [
             json.dumps(side["body"]).encode() if side else b"" for side in (document["request"], document["response"])
@@ -78,7 +78,7 @@ def records(body_bytes: int) -> Iterator[Record]:
 
 
 async def measure(stores: Sequence[Store], questions: Sequence[dict[str, Asked]]) -> dict[str, list[float]]:
-    """Median milliseconds of everything that is asked of each of the stores, in turns."""
+    """Median time of every query in each store, in milliseconds. The stores take turns."""
     taken: dict[str, list[list[float]]] = {name: [[] for _ in stores] for name in questions[0]}
     for _ in range(_ROUNDS):
         for name, times in taken.items():
@@ -90,7 +90,7 @@ async def measure(stores: Sequence[Store], questions: Sequence[dict[str, Asked]]
 
 
 async def of_both(urls: tuple[str, str]) -> dict[str, list[float]]:
-    """Fill two stores of a kind, with small bodies and with large ones, and measure them side by side."""
+    """Fill two stores of a kind, one with small bodies and one with large ones, and measure both."""
     stores = [open_store(url) for url in urls]
     try:
         for store, size in zip(stores, (_SMALL, _LARGE), strict=True):
@@ -107,7 +107,7 @@ async def of_both(urls: tuple[str, str]) -> dict[str, list[float]]:
 
 
 def report(results: dict[str, dict[str, list[float]]]) -> str:
-    """The table, and what was measured."""
+    """The table, and a description of the measurement."""
     rows = []
     for name in next(iter(results.values())):
         cells = [

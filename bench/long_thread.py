@@ -1,4 +1,4 @@
-"""One long conversation with whole bodies: 200 turns, each of which sends all before it, up to 700,000 tokens."""
+"""A long conversation with complete bodies: 200 turns, each with all earlier messages, up to 700,000 tokens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WORDS: Final = ("the", "picker", "shows", "yesterday", "for", "users", "west", 
 
 
 def long_thread(begins: datetime) -> Iterator[Record]:
-    """Its turns, the first to the last, with 20 seconds between them."""
+    """Its turns from first to last, 20 seconds apart."""
     rng = Random(_SEED)
     thread, parent = ObjectId(), None
     contents: list[dict[str, Any]] = []

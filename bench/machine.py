@@ -1,4 +1,4 @@
-"""The machine that was measured on."""
+"""The machine of the benchmark."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILES: Final = 4000
 
 
 def facts(folder: Path) -> dict[str, str]:
-    """What a reader has to know of the machine, and of the disk that holds the folder."""
+    """Properties of the machine, and of the disk that holds the folder, for readers of the results."""
     cpu = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     libraries = (f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "aiohttp"))
     return {
@@ -34,10 +34,10 @@ def facts(folder: Path) -> dict[str, str]:
 
 
 def file_us(folder: Path) -> float:
-    """Microseconds that it takes to make a file where many were deleted just before.
+    """Microseconds to create a file where many have just been deleted.
 
-    Gemtap makes a file for every exchange. On ext4 without a journal, as in some virtual machines, making one passes
-    over each file that was deleted in the last minutes, and takes longer than all the rest of an exchange.
+    Gemtap creates a file for every exchange. On ext4 without a journal, as in some virtual machines, creating one scans
+    all files deleted within the last minutes, which takes longer than the rest of an exchange.
     """
     probe = folder / "probe"
     seconds = 0.0

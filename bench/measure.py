@@ -1,4 +1,4 @@
-"""The measurements. All contenders take turns, round after round, so that what else the machine does hits all alike."""
+"""The measurements. All contenders take turns, so that other load on the machine affects them equally."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from bench.wrk import run_wrk
 
 ROUNDS: Final = 3
 SECONDS: Final = {1: 3, 32: 3}
-"""Seconds of wrk by the number of connections."""
+"""Duration of wrk in seconds, by the number of connections."""
 STREAMS: Final = (100, 500)
 UPLOADS: Final = 20
 STARTS: Final = 3
 
 
 class NotKept(Exception):
-    """Gemtap has not kept what it forwarded: its figures mean nothing."""
+    """Gemtap did not record everything that it forwarded, so the figures are invalid."""
 
 
 def measure_requests(folder: Path, samples: Samples) -> Kept:
-    """Whole requests, as fast as they are answered. Raises NotKept."""
+    """Complete requests, at the maximum rate. Raises NotKept."""
     folder.mkdir()
     body = folder / "request.json"
     body.write_bytes(request_body())
@@ -59,7 +59,7 @@ def measure_requests(folder: Path, samples: Samples) -> Kept:
 
 
 def measure_streams(folder: Path, samples: Samples) -> Kept:
-    """Streams that are read while they are written, and large requests. Raises NotKept."""
+    """Streams that are read as they are written, and large requests. Raises NotKept."""
     folder.mkdir()
     body = large_request_body()
     with _asyncio_upstream(folder) as upstream, _contenders(folder, upstream) as contenders:
@@ -83,7 +83,7 @@ def measure_streams(folder: Path, samples: Samples) -> Kept:
 
 
 def measure_start_up(folder: Path, samples: Samples) -> None:
-    """From the command to the first answer."""
+    """From the command to the first response."""
     folder.mkdir()
     for number in range(STARTS):
         _say(f"start {number + 1}")
@@ -107,7 +107,7 @@ def _asyncio_upstream(folder: Path) -> Iterator[int]:
 
 
 def _note_memory(contenders: tuple[Contender, Contender, Gemtap], after: str, samples: Samples) -> Gemtap:
-    """Sample the memory of every part, and give the contender that has something to check."""
+    """Sample the memory of every part. Returns Gemtap. Raises NotKept if it has lost captures."""
     *_, gemtap = contenders
     for contender in contenders:
         for part, pid in contender.processes.items():

@@ -1,4 +1,4 @@
-"""nginx, in two parts: the upstream that answers at once, and the reverse proxy to compare with."""
+"""nginx as the upstream that answers at once, and as the reverse proxy to compare with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.traffic import answer_body
 
 _SBIN: Final = "/usr/local/sbin:/usr/sbin"
 
-# One process each, as gemtap has one tap. Nothing is logged: nginx at its fastest.
+# One worker process each, like Gemtap's one tap, and no logs, for maximum speed.
 _CONFIGURATION: Final = """
 daemon off;
 master_process off;
@@ -35,7 +35,7 @@ http {{
 }}
 """
 
-# $request_id makes each answer a different one.
+# $request_id makes every response different.
 _ANSWERING: Final = """
     default_type "application/json; charset=UTF-8";
     server {{
@@ -77,7 +77,7 @@ _STREAMING_PROXY: Final = """
 
 @contextmanager
 def answering_nginx(folder: Path) -> Iterator[int]:
-    """An upstream that gives the same answer to everything, much faster than any proxy asks. Gives its port."""
+    """Run an upstream with a fixed response, much faster than any proxy. Yields its port."""
     port = free_port()
     answer = answer_body("$request_id").decode("ascii")
     with _nginx(folder, port, _ANSWERING.format(port=port, answer=answer)):
@@ -86,7 +86,7 @@ def answering_nginx(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def file_serving_nginx(folder: Path, path: str, file: Path, others: int) -> Iterator[int]:
-    """An upstream that has the file at a path, and leaves all else to the port `others`. Gives its port."""
+    """Run an upstream that serves `file` at `path`, and forwards the rest to the port `others`. Yields its port."""
     port = free_port()
     with _nginx(folder, port, _SERVING.format(port=port, path=path, file=file, others=others)):
         yield port
@@ -94,14 +94,14 @@ def file_serving_nginx(folder: Path, path: str, file: Path, others: int) -> Iter
 
 @contextmanager
 def proxying_nginx(folder: Path, upstream: int) -> Iterator[tuple[int, int]]:
-    """A plain streaming reverse proxy. Gives its port and its process id."""
+    """Run a plain streaming reverse proxy. Yields its port and its process id."""
     port = free_port()
     with _nginx(folder, port, _STREAMING_PROXY.format(port=port, upstream=upstream)) as pid:
         yield port, pid
 
 
 def nginx_version() -> str:
-    """As `1.22.1`."""
+    """Version such as `1.22.1`."""
     told = subprocess.run([_program(), "-v"], capture_output=True, text=True, check=True).stderr
     return told.strip().rpartition("/")[2]
 
@@ -118,7 +118,7 @@ def _nginx(folder: Path, port: int, http: str) -> Iterator[int]:
 
 
 def _program() -> str:
-    # Debian keeps it where the PATH of ordinary users does not look.
+    # Debian installs it in a folder that is not in the PATH of ordinary users.
     program = shutil.which("nginx") or shutil.which("nginx", path=_SBIN)
     if program is None:
         raise FileNotFoundError("nginx is not installed: on Debian, apt-get install nginx-light")

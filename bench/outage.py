@@ -1,4 +1,4 @@
-"""A database that is away for ten minutes under steady traffic: `python -m bench.outage`, fourteen minutes on Linux."""
+"""A database outage of ten minutes under constant traffic: `python -m bench.outage`, fourteen minutes on Linux."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from bench.traffic import GENERATE, HEADERS, request_body
 from tests.mongod import Mongod
 
 _WORKED_OFF_WITHIN: Final = 1_800.0
-"""Seconds of traffic after the outage, at most."""
+"""Maximum duration of the traffic after the outage, in seconds."""
 
 _DATABASE: Final = "outage"
 
 
 @dataclass
 class Phase:
-    """Steady traffic, and how long its answers took, in milliseconds."""
+    """A phase of constant traffic, with latencies in milliseconds."""
 
     name: str
     seconds: float = 0.0
@@ -39,17 +39,17 @@ class Phase:
 
     @property
     def added(self) -> float:
-        """What Gemtap adds to the median."""
+        """Latency that Gemtap adds to the median, in milliseconds."""
         return statistics.median(self.gemtap) - statistics.median(self.direct)
 
     def percentile(self, n: int) -> tuple[float, float]:
-        """Direct and through Gemtap."""
+        """The percentile of direct requests and of requests through Gemtap."""
         direct, gemtap = (statistics.quantiles(each, n=100)[n - 1] for each in (self.direct, self.gemtap))
         return direct, gemtap
 
 
 class Traffic:
-    """Requests through Gemtap at a steady rate, and every fourth time one past it, for comparison."""
+    """Requests through Gemtap at a constant rate, with every fourth sent directly too, for comparison."""
 
     def __init__(self, gemtap: int, direct: int, rate: float) -> None:
         self._gemtap = gemtap
@@ -57,10 +57,10 @@ class Traffic:
         self._rate = rate
         self._body = request_body()
         self.sent = 0
-        """Through Gemtap, and answered with 200."""
+        """Number of requests through Gemtap that were answered with 200."""
 
     async def run(self, name: str, is_over: Callable[[float], bool]) -> Phase:
-        """Go on until it is over by the seconds that have passed. Raises aiohttp.ClientError where one fails."""
+        """Send traffic until `is_over` of the elapsed seconds. Raises aiohttp.ClientError if a request fails."""
         phase = Phase(name)
         loop = asyncio.get_running_loop()
         began_at = due = loop.time()
@@ -88,19 +88,19 @@ class Traffic:
 
 @dataclass
 class Outage:
-    """What was seen."""
+    """The results."""
 
     phases: list[Phase]
     sent: int
     kept: int
     backlog: int
-    """Captures that waited when the database came back."""
+    """Number of captures in the backlog when the database came back."""
     spool_bytes: int
-    """What they took on the disk."""
+    """Their size on the disk."""
 
 
 async def measure(folder: Path, *, before: float, away: float, rate: float) -> Outage:
-    """So many seconds with the database, so many without, and then until all is recorded."""
+    """Run `before` seconds with the database, `away` seconds without it, and then until everything is recorded."""
     mongod = Mongod(folder / "mongod")
     mongod.start()
     upstream = free_port()
@@ -145,7 +145,7 @@ async def _until_worked_off(traffic: Traffic, gemtap: Gemtap) -> Phase:
 
 
 def report(outage: Outage, rate: float) -> str:
-    """As Markdown."""
+    """The results as Markdown."""
     before, _, after = outage.phases
     rows = []
     for phase in outage.phases:
@@ -165,7 +165,7 @@ def report(outage: Outage, rate: float) -> str:
 
 
 def main() -> None:
-    """Measure, print and write the page's part. Exit status 1 if anything is lost."""
+    """Measure, print and update the section of the page. Exit status 1 if anything is lost."""
     parser = argparse.ArgumentParser(prog="python -m bench.outage", description=__doc__)
     parser.add_argument("--before", type=float, default=120, help="seconds of traffic before the outage")
     parser.add_argument("--away", type=float, default=600, help="seconds that the database is away")

@@ -1,4 +1,4 @@
-"""Measurements as Markdown, and the parts of docs/performance.md that benchmarks write."""
+"""Formats results as Markdown and writes them into docs/performance.md."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns, but for the first, are of numbers."""
+    """A Markdown table. All columns except the first are right-aligned."""
     alignment = ["---", *["---:"] * (len(titles) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (titles, alignment, *rows))
 
 
 def write_between_markers(page: Path, text: str, *, part: str = "bench") -> None:
-    """Replace what is between the markers of a part; what people wrote around them stays. Raises ValueError without."""
+    """Replace the text between the markers of a section. Raises ValueError if they are missing."""
     begin, end = f"<!-- {part}: written by `make {part}` from here -->", f"<!-- {part}: to here -->"
     before, begun, rest = page.read_text("utf-8").partition(begin)
     _, ended, after = rest.partition(end)

@@ -1,4 +1,4 @@
-"""How long the pages take to be made, and how large they are, over a year of traffic: `python -m bench.pages`."""
+"""Load time and size of the dashboard's pages, with a year of traffic: `python -m bench.pages`."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from tests.mongod import Mongod
 _AT_ONCE: Final = 500
 
 _BODY: Final = 300
-"""Bytes of a body: only the long thread's are read by any page."""
+"""Size of a body in bytes. Pages read only the bodies of the long thread."""
 
 _TIMES: Final = 15
-"""How often each page is asked for."""
+"""Number of requests per page."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """What a store was given."""
+    """Contents of a store."""
 
     interactions: int
     megabytes: float
@@ -50,7 +50,7 @@ class Filled:
 
 @dataclass(frozen=True)
 class Timed:
-    """What one page took, in milliseconds, from the request to its last byte."""
+    """Load times of a page in milliseconds, from the request to the last byte."""
 
     first: float
     median: float
@@ -59,7 +59,7 @@ class Timed:
 
 
 def pages_of(filled: Filled) -> dict[str, str]:
-    """What people open, by what it is."""
+    """Paths of the pages, by description."""
     turn = f"/interactions/{filled.last_turn}"
     return {
         "list": "/",
@@ -84,7 +84,7 @@ def pages_of(filled: Filled) -> dict[str, str]:
 
 
 def measure(gemtap: Gemtap, filled: Filled) -> dict[str, Timed]:
-    """Every page a few times over one connection."""
+    """Request every page several times over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", gemtap.dashboard_port, timeout=300)
     found = {}
     for name, path in pages_of(filled).items():
@@ -105,7 +105,7 @@ def measure(gemtap: Gemtap, filled: Filled) -> dict[str, Timed]:
 
 
 async def filled_store(url: str, interactions: int) -> Filled:
-    """A store with the year until now in it, and a long thread at its end."""
+    """Fill a store with the year until now, and a long thread at its end."""
     store = open_store(url)
     await store.open()
     try:
@@ -127,7 +127,7 @@ async def filled_store(url: str, interactions: int) -> Filled:
 
 
 def year_until(now: datetime, interactions: int) -> Iterator[Record]:
-    """The year of `bench.year`, moved so that it ends at this moment."""
+    """The year of `bench.year`, shifted so that it ends now."""
     ago = _whole(now) - BEGIN - timedelta(days=DAYS)
     for document in year_of(interactions, body_bytes=_BODY):
         document["timestamp"] += ago
@@ -139,13 +139,13 @@ def year_until(now: datetime, interactions: int) -> Iterator[Record]:
 
 
 def _whole(moment: datetime) -> datetime:
-    """In milliseconds, as documents have it."""
+    """The moment in whole milliseconds, as documents store it."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @contextmanager
 def stores(folder: Path) -> Iterator[dict[str, str]]:
-    """The addresses of an empty store of each kind."""
+    """URLs of an empty store of each kind."""
     mongod = Mongod(folder / "mongod")
     mongod.start()
     try:
@@ -155,7 +155,7 @@ def stores(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def main() -> None:
-    """Fill both stores, ask for every page, print the table and write it into the page."""
+    """Fill both stores, request every page, print the table and write it into the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.pages", description=__doc__)
     parser.add_argument("--interactions", type=int, default=100_000, help="of a year; the long thread comes on top")
     parser.add_argument("--store", choices=("SQLite", "MongoDB"), action="append", help="by default both")
@@ -179,7 +179,7 @@ def main() -> None:
 
 
 def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[str, str]) -> str:
-    """The table, and what was measured."""
+    """The table, and a description of the measurement."""
     rows = []
     for name in next(iter(results.values()))[1]:
         timed = [pages[name] for _, pages in results.values()]

@@ -1,4 +1,4 @@
-"""Processes: started, ended, and what they have cost, from Linux's /proc."""
+"""Starts, stops and measures processes, using Linux's /proc."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _PATIENCE: Final = 60.0
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory in MB (10^6 bytes): now, and at its highest."""
+    """Resident memory in MB (10^6 bytes): current and peak."""
 
     now: float
     peak: float
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, all of its threads, user and system (proc_pid_stat(5))."""
+    """CPU time of a process with all its threads, user and system (proc_pid_stat(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     user, system = fields[11:13]
     return (int(user) + int(system)) / _TICKS_PER_SECOND
 
 
 def memory(pid: int) -> Memory:
-    """Memory that a process holds (proc_pid_status(5))."""
+    """Memory of a process (proc_pid_status(5))."""
     lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     now, peak = (int(lines[name].split()[0]) * 1024 / 1e6 for name in ("VmRSS", "VmHWM"))
     return Memory(now, peak)
 
 
 def children(pid: int) -> dict[int, str]:
-    """The process's children: their command lines by their ids."""
+    """Command lines of the process's children, by process id."""
     found = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -47,19 +47,19 @@ def children(pid: int) -> dict[int, str]:
             if parent == pid:
                 found[int(path.name)] = (path / "cmdline").read_text().replace("\0", " ")
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
+            continue  # it has exited meanwhile
     return found
 
 
 def free_port() -> int:
-    """A port that is free now."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 def wait_until(what: str, met: Callable[[], bool], *, every: float = 0.01, patience: float = _PATIENCE) -> None:
-    """Return when the condition is met. Raises TimeoutError."""
+    """Wait until the condition is true. Raises TimeoutError."""
     deadline = time.monotonic() + patience
     while not met():
         if time.monotonic() > deadline:
@@ -68,7 +68,7 @@ def wait_until(what: str, met: Callable[[], bool], *, every: float = 0.01, patie
 
 
 def accepts_connections(port: int) -> bool:
-    """Whether something listens on the port."""
+    """Whether a process listens on the port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -78,7 +78,7 @@ def accepts_connections(port: int) -> bool:
 
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, ended with SIGTERM on the way out. What it prints goes to the log, and from there into exceptions."""
+    """Run a process until the context ends, then send SIGTERM. Its output goes to the log and into exceptions."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:

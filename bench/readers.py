@@ -1,7 +1,7 @@
-"""Clients that read many streams at a time, as a process: `python -m bench.readers PORT STREAMS`.
+"""Clients that read many streams concurrently, as a process: `python -m bench.readers PORT STREAMS`.
 
-Prints one line of JSON: see `Readings`. It runs on the machine of the upstream, whose times of sending it compares
-with its own times of reading: CLOCK_MONOTONIC is the same for both.
+Prints one line of JSON: see `Readings`. It must run on the machine of the upstream, since it compares the upstream's
+send times with its own read times: CLOCK_MONOTONIC is the same for both.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ import uvloop
 from bench.traffic import CHUNKS, HEADERS, STAMP_BYTES, STAMP_PATTERN, STREAM, request_body
 
 _RAMP: Final = 1.0
-"""Seconds over which the streams begin, so that their chunks are spread in time as those of many users are."""
+"""Seconds over which streams start, so that their chunks are spread in time like those of many users."""
 
 _STAMPS: Final = re.compile(STAMP_PATTERN)
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What one run came to, in milliseconds."""
+    """The results of a run, in milliseconds."""
 
     streams: int
     first_byte_p50: float
@@ -39,14 +39,14 @@ class Readings:
 
 
 def read_streams(port: int, streams: int) -> Readings:
-    """Read this many streams at a time, in a process of its own. Raises CalledProcessError where any is not whole."""
+    """Read this many streams concurrently in a separate process. Raises CalledProcessError if any is incomplete."""
     command = [sys.executable, "-m", "bench.readers", str(port), str(streams)]
     result = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120).stdout
     return Readings(**json.loads(result))
 
 
 class Reader(asyncio.Protocol):
-    """One client: a connection, then a request, then its stream."""
+    """One client: connects, sends a request and reads the stream."""
 
     def __init__(self) -> None:
         self._tail = b""
@@ -54,11 +54,11 @@ class Reader(asyncio.Protocol):
         self.first_byte: int | None = None
         """Nanoseconds from the request to the first chunk."""
         self.delays: list[int] = []
-        """Nanoseconds from sending each chunk to reading it."""
+        """Nanoseconds from sending to reading, for each chunk."""
         self.over = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # No isinstance: uvloop's transports are none of asyncio's classes.
+        # No isinstance: uvloop's transports do not inherit from asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
 
     def ask(self, request: bytes) -> None:
@@ -74,7 +74,7 @@ class Reader(asyncio.Protocol):
                 self.first_byte = now - self._asked_at
             self.delays.append(now - int(stamp[1]))
             end = stamp.end()
-        # A stamp may be torn between two reads.
+        # A timestamp may be split between two reads.
         self._tail = text[max(end, len(text) - STAMP_BYTES + 1) :]
         if text.endswith(b"\r\n0\r\n\r\n"):
             self._transport.close()
@@ -89,7 +89,7 @@ async def _read(port: int, streams: int) -> Readings:
     head = [f"POST {STREAM} HTTP/1.1", f"host: 127.0.0.1:{port}", f"content-length: {len(body)}"]
     head += [f"{name}: {value}" for name, value in HEADERS.items()]
     request = "\r\n".join([*head, "\r\n"]).encode("ascii") + body
-    # Connections first, one by one: what is timed is the request.
+    # Connect all clients first, one after another, since only requests are timed.
     readers = [(await loop.create_connection(Reader, "127.0.0.1", port))[1] for _ in range(streams)]
     start = loop.time()
     for number, reader in enumerate(readers):
@@ -107,7 +107,7 @@ def _summary(readers: list[Reader]) -> Readings:
 
 
 def _percentiles(nanoseconds: list[int]) -> tuple[float, float]:
-    """The 50th and the 99th, in milliseconds."""
+    """The 50th and 99th percentile, in milliseconds."""
     cuts = statistics.quantiles(nanoseconds, n=100, method="inclusive")
     return cuts[49] / 1e6, cuts[98] / 1e6
 

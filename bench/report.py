@@ -1,4 +1,4 @@
-"""What was measured as Markdown: the tables between the markers of docs/performance.md, and nothing around them."""
+"""Formats the results as the Markdown tables between the markers of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def report(samples: Samples, facts: dict[str, str], requests: Kept, streams: Kep
 
 
 def _comparison(samples: Samples) -> str:
-    """Each figure for all three, and how gemtap compares."""
+    """Each figure for all three contenders, and the ratios of Gemtap."""
     rows = []
     for label, figure, unit in _compared():
         direct, nginx, gemtap = (samples.median(figure, name) for name in ("direct", "nginx", "gemtap"))
@@ -65,7 +65,7 @@ def _comparison(samples: Samples) -> str:
 
 
 def _compared() -> list[tuple[str, str, str]]:
-    """The label, the figure and its unit, of each row."""
+    """Label, figure and unit of each row."""
     rows = []
     for connections in SECONDS:
         where = f"{connections} connection{'s' if connections > 1 else ''}"
@@ -96,7 +96,7 @@ def _costs(samples: Samples) -> str:
 
 
 def _kept(samples: Samples, requests: Kept, streams: Kept) -> str:
-    """What recording achieves, and what it takes on the disk."""
+    """Recording rate and disk usage."""
     rows = [
         ["start-up to the first answer", _cell(samples.median("start-up", "gemtap"), "s")],
         ["interactions recorded, when a run is over", _cell(samples.median("recorded/s", "gemtap"), "/s")],

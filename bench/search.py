@@ -1,4 +1,4 @@
-"""Lists and searches in a full store: `python -m bench.search`, about ten minutes for a million interactions."""
+"""Lists and searches in a large store: `python -m bench.search`, about ten minutes for a million interactions."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ from tests.mongod import Mongod
 
 _BATCH: Final = 1_000
 _SAMPLE: Final = 20_000
-"""Interactions of which it is counted how many have each word."""
+"""Number of interactions used to determine the frequency of words."""
 
 _ROUNDS: Final = 40
-"""Times that each kind of query is asked, each time for other words."""
+"""Number of runs per kind of query, each with different words."""
 
 _PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Words by how many of the interactions have them, and pairs that stand in a row."""
+    """Words by their frequency among interactions, and pairs of consecutive words."""
 
     frequent: list[str]
-    """In at least one of ten."""
+    """In at least one of ten interactions."""
     middling: list[str]
-    """In one of a hundred to one of a thousand."""
+    """In one of a hundred to one of a thousand interactions."""
     rare: list[str]
-    """In one of ten thousand, or fewer."""
+    """In one of ten thousand interactions, or fewer."""
     pairs: list[str]
 
 
 def vocabulary_of(texts: list[str]) -> Vocabulary:
-    """The words of a sample."""
+    """The vocabulary of a sample of texts."""
     seen: Counter[str] = Counter()
     pairs: Counter[str] = Counter()
     for text in texts:
@@ -71,7 +71,7 @@ def vocabulary_of(texts: list[str]) -> Vocabulary:
 
 
 def kinds(words: Vocabulary, rng: random.Random) -> dict[str, Callable[[], str]]:
-    """Kinds of queries, each with what makes another one of it."""
+    """Kinds of queries, each with a function that generates one."""
     frequent, middling, rare = (partial(rng.choice, of) for of in (words.frequent, words.middling, words.rare))
     beginnings = sorted({word[:4] for word in words.middling if len(word) > 4 and not word[0].isdigit()})
     return {
@@ -99,17 +99,17 @@ def kinds(words: Vocabulary, rng: random.Random) -> dict[str, Callable[[], str]]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One kind of query."""
+    """Results for one kind of query."""
 
     p50: float
     p95: float
-    """Milliseconds for a page of fifty, what is decoded included."""
+    """Milliseconds for a page of fifty, including decoding."""
     processor: float
-    """Milliseconds of this process's own processor time, the 95th percentile: whatever else the machine does."""
+    """95th percentile of this process's CPU time in milliseconds, which other load does not affect."""
 
 
 async def measure(store: Store, words: Vocabulary, rounds: int) -> dict[str, Measured]:
-    """Every kind of query, in turns. What the first round finds cold is counted too."""
+    """Run every kind of query, in turns. The first round runs with cold caches and counts too."""
     makers = kinds(words, random.Random(7))
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in makers}
     for _ in range(rounds):
@@ -129,7 +129,7 @@ async def measure(store: Store, words: Vocabulary, rounds: int) -> dict[str, Mea
 
 
 async def load(store: Store, count: int) -> tuple[list[str], int]:
-    """Fill the store; a sample of the texts, and the characters of all of them."""
+    """Fill the store. Returns a sample of the texts, and the total number of characters."""
     await store.open()
     records = small_interactions(count)
     characters = 0
@@ -148,22 +148,22 @@ async def load(store: Store, count: int) -> tuple[list[str], int]:
 
 @dataclass(frozen=True, slots=True)
 class Full:
-    """A full store and what was measured in it."""
+    """A filled store and its results."""
 
     name: str
     count: int
     characters: int
     whole: int
-    """Bytes."""
+    """Total size, in bytes."""
     index: int
-    """Bytes of it that are for searches."""
+    """Size of the search index, in bytes."""
     measured: dict[str, Measured]
     load: float
-    """How many processes wanted to run on the machine meanwhile, these among them."""
+    """Load average of the machine during the run, including this benchmark."""
 
 
 async def in_sqlite(folder: Path, count: int, rounds: int) -> Full:
-    """SQLite with so many interactions."""
+    """Measure SQLite with `count` interactions."""
     path = folder / "gemtap.db"
     store = open_store(f"sqlite:///{path}")
     try:
@@ -177,7 +177,7 @@ async def in_sqlite(folder: Path, count: int, rounds: int) -> Full:
 
 
 async def in_mongodb(folder: Path, count: int, rounds: int) -> Full:
-    """MongoDB with so many interactions."""
+    """Measure MongoDB with `count` interactions."""
     with _mongod(folder) as url:
         store = open_store(f"{url}/search")
         try:
@@ -204,7 +204,7 @@ def _mongod(folder: Path) -> Iterator[str]:
 
 
 def report(fulls: list[Full]) -> str:
-    """As Markdown."""
+    """The results as Markdown."""
     columns = ["a page of 50"]
     for full in fulls:
         columns.append(f"{full.name}, {full.count:,}: p50, p95")
@@ -238,7 +238,7 @@ def report(fulls: list[Full]) -> str:
 
 
 def main() -> None:
-    """Fill, measure, print and write the page's part."""
+    """Fill, measure, print and update the section of the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.search", description=__doc__)
     parser.add_argument("--sqlite", type=int, default=1_000_000, help="interactions in SQLite")
     parser.add_argument("--mongodb", type=int, default=100_000, help="interactions in MongoDB; 0 for none")

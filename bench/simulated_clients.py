@@ -1,7 +1,7 @@
-"""Agents that keep their conversations as real clients do, and so know which turn goes on from which.
+"""Simulated clients that know which of their turns continues which, for checking threads.
 
-What they do to the context is modelled on what clients do: Cline cuts the middle out and keeps the first exchange, Roo
-Code puts a summary before the last messages, gemini-cli one before the last third, opencode one in the place of all.
+They change their context as real clients do: Cline removes the middle and keeps the first exchange, Roo Code inserts a
+summary before the last messages, gemini-cli inserts one before the last third, opencode replaces everything by one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TASKS: Final = (
     "Add a --json flag to the list command.",
     "Rename Customer to Account everywhere but in the API.",
 )
-"""Few, so that many conversations begin with the same words."""
+"""Only a few, so that many conversations begin with the same words."""
 
 _FOLLOW_UPS: Final = (
     "Go on.",
@@ -35,41 +35,41 @@ _FOLLOW_UPS: Final = (
 
 @dataclass
 class Turn:
-    """One request, its answer, and what the client knows of it."""
+    """A request, its response, and the position that the client knows."""
 
     habit: str
-    """What the client did to come to this request."""
+    """The client's change to the context before this request."""
     contents: list[Message]
     answer: Message | None
-    """None where it failed."""
+    """None if it failed."""
     broke_off: bool = False
     parent: Turn | None = None
-    """The turn that it goes on from; of a retry the one that the first try went on from."""
+    """The turn that this one continues. For a retry, the parent of the first attempt."""
 
 
 def user(text: str) -> Message:
-    """What the person says."""
+    """A message of the user."""
     return {"role": "user", "parts": [{"text": text}]}
 
 
 def model(text: str) -> Message:
-    """What the model says."""
+    """A message of the model."""
     return {"role": "model", "parts": [{"text": text}]}
 
 
 @dataclass
 class Client:
-    """One conversation of one client, from its task on."""
+    """One conversation of one client."""
 
     rng: Random
     contents: list[Message] = field(default_factory=list)
     last: Turn | None = None
-    """The last turn that was answered."""
+    """The last successful turn."""
     _earlier: list[tuple[list[Message], Turn]] = field(default_factory=list)
-    """What to go back to: the context after each answer."""
+    """The context after each response, for going back."""
 
     def work(self, turns: int) -> Iterator[Turn]:
-        """Its requests, one after another."""
+        """Its requests, in order."""
         self.contents = [user(self.rng.choice(_TASKS))]
         yield from self._ask("begins")
         for _ in range(turns):
@@ -96,7 +96,7 @@ class Client:
         return habits
 
     def _ask(self, habit: str, answer: Message | None = None) -> Iterator[Turn]:
-        """Send the context, and take the answer into it as a client does."""
+        """Send the context, and append the response to it as a client does."""
         said = answer or self._answer()
         turn = Turn(habit, copy.deepcopy(self.contents), said, parent=self.last)
         yield turn
@@ -110,7 +110,7 @@ class Client:
         return model(prose.answer(self.rng.choice(_TASKS), self.rng))
 
     def _taken_in(self, said: Message) -> Message:
-        """The answer as it is sent again: without thoughts, its pieces put together, white space trimmed."""
+        """The response as clients resend it: without thinking, joined, and with whitespace trimmed."""
         parts = [dict(part) for part in said["parts"] if not part.get("thought")]
         for part in parts:
             part.pop("thoughtSignature", None)
@@ -139,7 +139,7 @@ class Client:
         yield from self._ask(habit)
 
     def _cut(self, habit: str) -> Iterator[Turn]:
-        """The person stops the answer; the client keeps what there was of it."""
+        """The user aborts the response, and the client keeps its beginning."""
         self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
         text = prose.answer(self.rng.choice(_TASKS), self.rng)
         turn = Turn("is stopped", copy.deepcopy(self.contents), model(text), broke_off=True, parent=self.last)
@@ -149,7 +149,7 @@ class Client:
         yield from self._ask(habit)
 
     def _aside(self, habit: str) -> Iterator[Turn]:
-        """A title for the conversation: a request of its own that goes on from nothing."""
+        """Ask for a title of the conversation: a separate request that continues nothing."""
         contents = [user("Generate a title for this conversation:"), self.contents[0]]
         yield Turn(habit, copy.deepcopy(contents), model(f"Title {self.rng.randint(1, 10**6)}"))
 
@@ -181,7 +181,7 @@ class Client:
         yield from self._ask(habit)
 
     def _summarise(self, habit: str) -> Iterator[Turn]:
-        """The model is asked for a summary, and what follows has nothing else of what was said."""
+        """Ask the model for a summary, which replaces everything before it."""
         self.contents.append(user("Summarise our conversation so that another agent can go on from it."))
         summary = prose.answer(f"what was done in {len(self.contents)} messages", self.rng)
         yield from self._ask("is asked on", model(summary))

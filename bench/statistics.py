@@ -1,4 +1,4 @@
-"""Lists and statistics over a year of traffic: `python -m bench.statistics`. Minutes, most of them to load the year."""
+"""Lists and statistics with a year of traffic: `python -m bench.statistics`. Takes minutes, mostly to load the year."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from gemtap.stores.sqlite.store import open_database
 from tests.mongod import Mongod
 
 _MONGODB_BODY: Final = 1_500
-"""Bytes of a request's body in MongoDB, where it is part of the document."""
+"""Size of a request's body in MongoDB, where documents include bodies, in bytes."""
 
 _END: Final = BEGIN + timedelta(days=DAYS)
 _DATABASE: Final = "year"
@@ -37,20 +37,21 @@ _BATCH: Final = 5_000
 
 @dataclass
 class Measured:
-    """One store."""
+    """Results of one store."""
 
     name: str
     count: int
     loaded_s: float
     bytes: int
     times: dict[str, list[float]] = field(default_factory=dict)
-    """Milliseconds of each run of what is named."""
+    """Milliseconds of each run, by query."""
 
 
 def load_sqlite(path: Path, count: int) -> int:
-    """A year in a new database, each row as `put` writes it but for the bodies, which lists and statistics never read.
+    """Write a year into a new database, with the rows of `put` but without bodies, which lists and statistics never
+    read.
 
-    Its indexes are made at the end: the same indexes, sooner.
+    Indexes are created at the end, which is faster.
     """
     with closing(open_database(path)) as connection:
         connection.execute("PRAGMA synchronous = OFF")
@@ -76,7 +77,7 @@ def load_sqlite(path: Path, count: int) -> int:
 
 
 def load_mongodb(url: str, count: int) -> int:
-    """A year in the collection of an opened store, with short bodies."""
+    """Write a year with short bodies into the collection of an opened store."""
     loaded = 0
     with MongoClient[Any](url, w=1) as client:
         database = client.get_default_database()
@@ -89,7 +90,7 @@ def load_mongodb(url: str, count: int) -> int:
 
 
 async def measure(store: Store, found: Measured, runs: int) -> None:
-    """Time what people ask for."""
+    """Time typical queries."""
 
     async def timed(name: str, ask: Callable[[], Awaitable[Any]], count: int = runs) -> None:
         times = found.times[name] = []
@@ -119,7 +120,7 @@ async def measure(store: Store, found: Measured, runs: int) -> None:
 
 
 async def measure_sqlite(folder: Path, count: int, runs: int) -> Measured:
-    """The year in SQLite."""
+    """Measure the year in SQLite."""
     path = folder / "year.db"
     began_at = time.perf_counter()
     loaded = await asyncio.to_thread(load_sqlite, path, count)
@@ -132,7 +133,7 @@ async def measure_sqlite(folder: Path, count: int, runs: int) -> Measured:
 
 
 async def measure_mongodb(folder: Path, count: int, runs: int) -> Measured:
-    """The year in MongoDB."""
+    """Measure the year in MongoDB."""
     mongod = Mongod(folder / "mongod")
     mongod.start()
     try:
@@ -150,7 +151,7 @@ async def measure_mongodb(folder: Path, count: int, runs: int) -> Measured:
 
 
 def report(measured: Sequence[Measured], load: float) -> str:
-    """As Markdown."""
+    """The results as Markdown."""
     columns_of = [f"{each.name}, {which}" for each in measured for which in ("p50", "p95")]
     rows = [
         [name, *(shown for each in measured for shown in _percentiles(each.times[name]))] for name in measured[0].times
@@ -175,7 +176,7 @@ def _percentiles(times: Sequence[float]) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Measure, print and write the page's part."""
+    """Measure, print and update the section of the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.statistics", description=__doc__)
     parser.add_argument("--sqlite", type=int, default=1_000_000, help="interactions in SQLite")
     parser.add_argument("--mongodb", type=int, default=300_000, help="interactions in MongoDB")

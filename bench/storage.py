@@ -1,4 +1,4 @@
-"""What is stored of months of agents' traffic, how large it is, and how soon it is read: `python -m bench.storage`."""
+"""Size and read latency of months of agent traffic: `python -m bench.storage`."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ from gemtap.stores.sqlite.upkeep import upkeep_step
 from tests.mongod import Mongod
 
 _BACKLOG: Final = 64 * 2**20
-"""Bytes of captures that wait for the recorder at a time."""
+"""Maximum size of captures in the backlog, in bytes."""
 
 _LONG_REQUEST: Final = 3_000_000
-"""Bytes: 700,000 tokens."""
+"""700,000 tokens, in bytes."""
 
 _SEARCHES: Final = ("import", "unicodedata", '"not found"', "import model:gemini-2.5-pro", "tokens:>100k")
 
@@ -51,7 +51,7 @@ _BODIES: Final = ("packs", "pieces", "counters", "bodies")
 
 
 class Limit:
-    """The theoretical limit: each distinct message once, in the order of their coming, in one zstd -19 archive."""
+    """The theoretical limit: each distinct message once, in order of arrival, in one zstd -19 archive."""
 
     def __init__(self) -> None:
         self._compressor = zstandard.ZstdCompressor(level=19).compressobj()
@@ -60,7 +60,7 @@ class Limit:
         self.bytes = 0
 
     def add(self, exchange: Exchange) -> None:
-        """The messages, tools and system instruction of the request, what stands between them, and the answer."""
+        """Add the messages, tools and system instruction of the request, the bytes between them, and the response."""
         cuts = seams(exchange.request)
         pieces = [
             exchange.request[start:end] for start, end in zip([0, *cuts], [*cuts, len(exchange.request)], strict=True)
@@ -73,13 +73,13 @@ class Limit:
                 self.bytes += len(self._compressor.compress(piece))
 
     def finish(self) -> None:
-        """Count what the compressor still has."""
+        """Add the remaining output of the compressor."""
         self.bytes += len(self._compressor.flush())
 
 
 @dataclass
 class Storage:
-    """What was seen."""
+    """The results."""
 
     months: float
     raw: int = 0
@@ -105,7 +105,7 @@ class Storage:
 
     @property
     def bodies(self) -> int:
-        """Bytes of bodies in SQLite, with all that they are found and put together by."""
+        """Bytes of bodies in SQLite, including the indexes and lists needed to read them."""
         return sum(self.tables.get(name, 0) for name in _BODIES)
 
 
@@ -114,7 +114,7 @@ def _digest(raw: bytes) -> bytes:
 
 
 async def measure(folder: Path, months: float, *, with_mongodb: bool) -> Storage:
-    """Record the traffic in SQLite, look at what came of it, and store the same in MongoDB. Raises SystemExit."""
+    """Record the traffic in SQLite, measure the result, and store the same traffic in MongoDB. Raises SystemExit."""
     seen = Storage(months)
     path = folder / "gemtap.db"
     digests = await _record(folder, path, seen)
@@ -127,7 +127,7 @@ async def measure(folder: Path, months: float, *, with_mongodb: bool) -> Storage
 
 
 async def _record(folder: Path, path: Path, seen: Storage) -> dict[ObjectId, tuple[bytes, bytes]]:
-    """Captures through the real recorder. Digests of both bodies by id."""
+    """Record captures with the real recorder. Returns the hashes of both bodies by id."""
     spool = Spool(folder / "spool")
     spool.create()
     store = SqliteStore(path)
@@ -144,7 +144,7 @@ async def _record(folder: Path, path: Path, seen: Storage) -> dict[ObjectId, tup
         began, cpu = time.perf_counter(), time.process_time()
         recorded = await recorder.drain()
         seen.recording_s += time.perf_counter() - began
-        # With the upkeep, which goes on beside.
+        # Includes maintenance, which runs concurrently.
         seen.recording_cpu_s += time.process_time() - cpu
         if recorded != len(backlog):
             raise SystemExit(f"{len(backlog) - recorded} captures were not recorded: see {spool.failed}")
@@ -155,7 +155,7 @@ async def _record(folder: Path, path: Path, seen: Storage) -> dict[ObjectId, tup
 
 
 def _exchanges(seen: Storage) -> Iterator[Exchange]:
-    """The traffic, counted, and one long request at its end."""
+    """The traffic, counted, followed by one long request."""
     for exchange in traffic(seen.months):
         seen.exchanges += 1
         seen.sessions.add(exchange.session)
@@ -192,7 +192,7 @@ def _finish_upkeep(path: Path, seen: Storage) -> None:
 
 def _look_at_file(path: Path, seen: Storage) -> None:
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        # Indexes are counted with their tables; of an FTS5 table its shadow tables are counted by themselves.
+        # Indexes are counted with their tables. The shadow tables of an FTS5 table are listed separately.
         seen.tables = dict(
             connection.execute(
                 "SELECT coalesce(tbl_name, name), sum(pgsize) FROM dbstat LEFT JOIN sqlite_master USING (name)"
@@ -225,7 +225,7 @@ async def _read(path: Path, digests: Mapping[ObjectId, tuple[bytes, bytes]], see
     seen.reads["the same afterwards"] = await _times(50, lambda: _by_day(store))
     await store.close()
     for _ in range(20):
-        # A store that has read nothing yet has no pack at hand.
+        # A newly opened store has no packs in its cache.
         store = SqliteStore(path)
         await store.open()
         await store.page(Filter(), limit=1)
@@ -238,7 +238,7 @@ async def _by_day(store: Store) -> object:
 
 
 async def _times(count: int, work: Callable[[], Awaitable[Any]]) -> list[float]:
-    """Milliseconds that each time took."""
+    """Milliseconds of each run."""
     times = []
     for _ in range(count):
         began = time.perf_counter()
@@ -277,7 +277,7 @@ async def _put(store: Store, batch: list[Record]) -> None:
 
 
 def report(seen: Storage) -> str:
-    """As Markdown."""
+    """The results as Markdown."""
     raw, limit, bodies = seen.raw, seen.limit, seen.bodies
     search = sum(size for name, size in seen.tables.items() if name.startswith("search"))
     rest = seen.file - bodies - search
@@ -325,7 +325,7 @@ def _percentiles(times: list[float]) -> str:
 
 
 def main() -> None:
-    """Measure, print and write the page's part. Exit status 1 where anything is not as it was stored."""
+    """Measure, print and update the section of the page. Exit status 1 if any body differs from the original."""
     parser = argparse.ArgumentParser(prog="python -m bench.storage", description=__doc__)
     parser.add_argument("--months", type=float, default=1, help="how much traffic")
     parser.add_argument("--no-mongodb", action="store_true", help="SQLite alone")

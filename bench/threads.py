@@ -1,4 +1,4 @@
-"""How often threads are told right: `python -m bench.threads`, half a minute."""
+"""Accuracy of threads: `python -m bench.threads`, half a minute."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from tests.captures import make_capture
 _RECORDED: Final = "recorded sessions of gemini-cli"
 
 Judged = dict[str, Counter[str]]
-"""By what the client did: how many were right, wrong and missed."""
+"""Counts of right, wrong and missed turns, by what the client did."""
 
 
 def simulated(conversations: int, turns: int, seed: int) -> Iterator[Turn]:
-    """Conversations of many clients, eight of them at a time."""
+    """Conversations of many clients, eight at a time."""
     rng = Random(seed)
     waiting = [Client(Random(rng.random())).work(rng.randint(3, turns)) for _ in range(conversations)]
     at_work: list[Iterator[Turn]] = []
@@ -50,7 +50,7 @@ def simulated(conversations: int, turns: int, seed: int) -> Iterator[Turn]:
 
 
 def recorded(path: Path) -> Iterator[Turn]:
-    """The answers that gemini-cli got, asked for again as it does."""
+    """Turns rebuilt from the recorded responses of gemini-cli."""
     for session in json.loads(path.read_text()):
         contents: list[Message] = [user(f"Task of {session['name']}")]
         last: Turn | None = None
@@ -68,7 +68,7 @@ def recorded(path: Path) -> Iterator[Turn]:
 
 
 async def judge(turns: Sequence[Turn], folder: Path, *, at_once: int) -> Judged:
-    """Record the turns, so many captures waiting each time that the recorder looks, and compare what it tells."""
+    """Record the turns, in batches of `at_once` captures, and compare the resulting threads."""
     spool = Spool(folder / "spool")
     spool.create()
     store = open_store(f"sqlite:///{folder / 'gemtap.db'}")
@@ -116,7 +116,7 @@ def _verdict(thread: dict[str, Any] | None, parent: ObjectId | None) -> str:
 
 
 def report(judged: Judged) -> str:
-    """As Markdown: a row for each thing that clients do, the commonest first."""
+    """The results as Markdown, with one row per change of context, the most frequent first."""
     verdicts = ("right", "wrong", "missed")
     rows = sorted(judged.items(), key=lambda row: -row[1].total())
     whole = sum(judged.values(), Counter())
@@ -125,7 +125,7 @@ def report(judged: Judged) -> str:
 
 
 def main() -> None:
-    """Judge, print and write the page's part."""
+    """Compare, print and update the section of the page."""
     parser = argparse.ArgumentParser(prog="python -m bench.threads", description=__doc__)
     parser.add_argument("--conversations", type=int, default=400)
     parser.add_argument("--turns", type=int, default=30, help="what clients do in a conversation, at most")

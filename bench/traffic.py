@@ -1,4 +1,4 @@
-"""What is sent: one call of an agent and its answer, and one stream."""
+"""The traffic of the benchmark: one call of an agent with its response, and one stream."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HEADERS: Final = {
     "content-type": "application/json",
     "user-agent": "google-genai-sdk/2.0.0 gl-python/3.11",
     "x-goog-api-client": "google-genai-sdk/2.0.0 gl-python/3.11",
-    # A real-looking key: gemtap has to find it and to replace it.
+    # Looks like a real key, which Gemtap has to find and replace.
     "x-goog-api-key": "AIzaSyBenchBenchBenchBenchBenchBenchBen",
 }
 
 CHUNKS: Final = 80
-"""Chunks of one stream."""
+"""Number of chunks in a stream."""
 
 CHUNK_EVERY: Final = 0.05
 """Seconds between two chunks of a stream."""
@@ -59,12 +59,12 @@ def request_body() -> bytes:
 
 
 def answer_body(response_id: str) -> bytes:
-    """An answer, about 3 KB."""
+    """A response of about 3 KB."""
     return json.dumps(_answer(_prose(20, 480), response_id), indent=2).encode("ascii")
 
 
 def large_request_body() -> bytes:
-    """A request with an image inside, 3 MB."""
+    """A request with an inline image, 3 MB."""
     image = base64.b64encode(random.Random(30).randbytes(2_250_000)).decode("ascii")
     parts = [{"inlineData": {"mimeType": "image/png", "data": image}}, {"text": "What is this?"}]
     return json.dumps({"contents": [{"role": "user", "parts": parts}]}).encode("ascii")
@@ -74,7 +74,7 @@ _STAMP: Final = "stamp-"
 _STAMP_DIGITS: Final = 20
 
 STAMP_PATTERN: Final = rb"stamp-(\d{%d})" % _STAMP_DIGITS
-"""The time in a stream's chunk at which the upstream has sent it: CLOCK_MONOTONIC, in nanoseconds."""
+"""Timestamp in a chunk: the upstream's send time in CLOCK_MONOTONIC nanoseconds."""
 
 STAMP_BYTES: Final = len(_STAMP) + _STAMP_DIGITS
 
@@ -82,5 +82,5 @@ _EVENT: Final = b"data: " + json.dumps(_answer(_prose(40, 8), _STAMP + "@")).enc
 
 
 def stream_chunk(sent_at: int) -> bytes:
-    """One server-sent event with its time of sending, about 400 bytes."""
+    """One server-sent event with its send time, about 400 bytes."""
     return _EVENT.replace(b"@", b"%0*d" % (_STAMP_DIGITS, sent_at))

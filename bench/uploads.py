@@ -10,7 +10,7 @@ from bench.traffic import GENERATE, HEADERS
 
 
 def upload_ms(port: int, body: bytes, times: int) -> float:
-    """Milliseconds from the first byte of the body to the last of the answer: the median over one connection."""
+    """Median milliseconds from the first byte of the body to the last byte of the response, over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     latencies = []
     for _ in range(times):

@@ -1,7 +1,7 @@
-"""The upstream of streams and uploads, as a process: `python -m bench.upstream PORT`.
+"""The upstream for streams and uploads, as a process: `python -m bench.upstream PORT`.
 
-It answers `:streamGenerateContent` with chunks that tell when they were sent, and anything else at once, when the
-whole request is here. No framework: what it costs must not hide what a proxy costs.
+It answers `:streamGenerateContent` with chunks that contain their send times, and any other request at once after its
+last byte. It uses no framework, so that its own cost does not hide that of a proxy.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 class Upstream(asyncio.Protocol):
-    """One connection. Requests need a Content-Length, and come one after another."""
+    """One connection. Requests need a Content-Length and are answered one after another."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._head = b""
         self._body_left: int | None = None
-        """Bytes of the body that are still to come; None while the head is."""
+        """Remaining bytes of the body, or None while the headers are read."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # No isinstance: uvloop's transports are none of asyncio's classes.
+        # No isinstance: uvloop's transports do not inherit from asyncio's classes.
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -52,7 +52,7 @@ class Upstream(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         if b":streamGenerateContent" in head.partition(b"\r\n")[0]:
-            # The first chunk comes with the head, as it does when a model has begun to speak.
+            # The first chunk is sent with the headers, as by a model that has begun its response.
             self._transport.write(_STREAM_HEAD)
             self._send_chunk(CHUNKS, self._loop.time())
         else:

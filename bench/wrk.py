@@ -1,4 +1,4 @@
-"""wrk: as many requests as a number of connections takes."""
+"""wrk: sends requests over a number of connections at the maximum rate."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _SCRIPT: Final = Path(__file__).with_suffix(".lua")
 
 @dataclass(frozen=True)
 class Load:
-    """What one run came to."""
+    """The results of a run."""
 
     requests: int
-    """Answered with 2xx or 3xx. At the end of a run wrk drops what is under way: at most one for each connection."""
+    """Requests answered with 2xx or 3xx. At its end wrk drops running requests, at most one per connection."""
     per_second: float
     p50_ms: float
     p99_ms: float
 
 
 def run_wrk(port: int, body: Path, *, connections: int, seconds: int) -> Load:
-    """POST the body over and over. Raises RuntimeError where any request fails."""
+    """POST the body repeatedly. Raises RuntimeError if any request fails."""
     command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
     command += [f"--script={_SCRIPT}", f"http://127.0.0.1:{port}{GENERATE}"]
     command += ["--", str(body), *itertools.chain.from_iterable(HEADERS.items())]
@@ -43,7 +43,7 @@ def run_wrk(port: int, body: Path, *, connections: int, seconds: int) -> Load:
 
 
 def wrk_version() -> str:
-    """As `4.1.0`."""
-    # It exits with 1 after telling its version.
+    """Version such as `4.1.0`."""
+    # wrk exits with 1 after printing its version.
     told = subprocess.run(["wrk", "--version"], capture_output=True, text=True, check=False).stdout
     return told.split()[1].removeprefix("debian/")

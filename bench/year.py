@@ -1,4 +1,4 @@
-"""A year of agents' traffic, as the documents that are stored of it: the same for the same number, on any machine."""
+"""Generates the documents of a year of agent traffic. Equal counts give equal documents on every machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MODELS: Final = {
 }
 _KEYS: Final = {"8f2a11c0d3e4": 50, "77ab01c2ff09": 30, "0cd4e5a6b7c8": 15, None: 5}
 _HOURS: Final = [0.2] * 7 + [1, 3, 6, 8, 7, 4, 6, 8, 8, 7, 5, 3, 2, 2, 1.5, 1, 0.5]
-"""How much of a working day falls into each hour (UTC)."""
+"""Share of each hour (UTC) in a working day."""
 
 _ENDINGS: Final[dict[tuple[str, int | None, str | None], float]] = {
     ("complete", 200, "STOP"): 940,
@@ -40,7 +40,7 @@ _ENDINGS: Final[dict[tuple[str, int | None, str | None], float]] = {
     ("upstream_timeout", None, None): 2,
     ("interrupted", None, None): 1,
 }
-"""Outcome, status and finish reason, and how many of a thousand."""
+"""Outcome, status and finish reason, with frequencies per thousand."""
 
 _MEDIAN_TURNS: Final = 14
 _PHRASES: Final = ["read the file", "tell me why", "this test fails", "when it runs", "after the other", "in parallel"]
@@ -59,7 +59,7 @@ class _Session:
 
 
 def interactions(count: int, *, body_bytes: int = 0) -> Iterator[Interaction]:
-    """About so many interactions over a year, day by day; `body_bytes` is how large each request's body is."""
+    """About `count` interactions over a year, in order of days. `body_bytes` is the size of each request's body."""
     chance = random.Random(_SEED)
     weights = [
         (1.0 if (BEGIN + timedelta(days=day)).weekday() < 5 else 0.25) * chance.uniform(0.5, 1.5) for day in range(DAYS)
@@ -92,7 +92,7 @@ def _turns(chance: random.Random, session: _Session, turns: int, body_bytes: int
     at, parent, context = session.at, None, chance.randrange(8_000, 20_000)
     midnight = session.at.replace(hour=23, minute=59, second=59, microsecond=0)
     for turn in range(1, turns + 1):
-        # The first turn's id is the thread's.
+        # The id of a thread is that of its first turn.
         id_ = session.thread if parent is None else _id(chance, at)
         fresh = chance.randrange(20, 3_000)
         yield _interaction(chance, session, id_, at, turn, parent, context, fresh, body_bytes)
@@ -201,7 +201,7 @@ def _interaction(
         "note": None,
         "recorded_at": at + timedelta(milliseconds=round(duration) + 50),
     }
-    return document  # type: ignore[return-value]  # every field is there
+    return document  # type: ignore[return-value]  # every field is set
 
 
 def _context(tokens: int | None) -> dict[str, int] | None:
