@@ -119,7 +119,7 @@ async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mong
 @pytest.mark.parametrize(
     "query",
     [
-        *("", "since:2026-03-01", "model:gemini-2.5-pro", "client:cline,roo-code", "error:yes", "-error:yes"),
+        *("", "since:2026-03-01", "model:gemini-2.5-pro", "client:cline outcome:complete", "error:yes", "-error:yes"),
         *("tokens:>100k", "model:gemini-* cost:>0.1", "-model:gpt-5 duration:>1s", "thread:* status:200"),
     ],
 )

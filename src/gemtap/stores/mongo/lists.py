@@ -8,12 +8,12 @@ from typing import Any
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.mongo.choosing import choose_index
 from gemtap.stores.mongo.hinting import find
 from gemtap.stores.mongo.queries import (
     AS_RECORDED,
     NEWEST_FIRST,
     OLDEST_FIRST,
-    index_for,
     selection,
     times_after,
 )
@@ -66,6 +66,7 @@ class Lists:
 
     async def _places(self, where: Filter, *, limit: int, after: Cursor | None, newest_first: bool) -> list[Cursor]:
         found: list[Cursor] = []
+        index = await choose_index(self._interactions, where)
         for time in times_after(after, newest_first=newest_first):
             if len(found) < limit:
                 documents = await find(
@@ -74,7 +75,7 @@ class Lists:
                     {"timestamp": 1},
                     sort=NEWEST_FIRST if newest_first else OLDEST_FIRST,
                     limit=limit - len(found),
-                    index=index_for(where),
+                    index=index,
                 )
                 found += [Cursor(document["timestamp"], document["_id"]) for document in documents]
         return found

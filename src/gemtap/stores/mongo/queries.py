@@ -8,7 +8,7 @@ from typing import Any, Final
 from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import TEXT, Is, Says
+from gemtap.stores.filter import TEXT, Condition, Is, Says
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 from gemtap.stores.mongo.hinting import Index
 from gemtap.stores.mongo.searching import WORDS
@@ -124,15 +124,14 @@ def index_for(where: Filter) -> Index | None:
     them. That is well where one value is asked for, and its index has the order of time in it. For comparisons and
     exclusions the newest are looked through instead, in the index alone where it has all that is asked about.
     """
-    for term in where.terms:
-        if not term.negated and term.field in _STEERING and all(isinstance(test, Is | Says) for test in term.tests):
-            return None
+    if any(is_steering(term) for term in where.terms):
+        return None
     return LISTED if where.terms and is_listed(where) else _NEWEST_FIRST
 
 
-def thread_index_for(where: Filter) -> Index | None:
-    """The index in which interactions that match are looked through for their threads; None as in `index_for`."""
-    return LISTED if index_for(where) is LISTED else None
+def is_steering(term: Condition) -> bool:
+    """Whether the planner finds an index that has what meets the condition in the order of time."""
+    return not term.negated and term.field in _STEERING and all(isinstance(test, Is | Says) for test in term.tests)
 
 
 def is_listed(where: Filter) -> bool:

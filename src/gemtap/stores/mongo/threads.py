@@ -9,8 +9,9 @@ from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.mongo.choosing import choose_index
 from gemtap.stores.mongo.hinting import Index, aggregate, find
-from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, NEWEST_FIRST, selection, thread_index_for, times_after
+from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, LISTED, NEWEST_FIRST, selection, times_after
 from gemtap.stores.mongo.rows import Rows
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
@@ -63,11 +64,12 @@ async def _latest(
     These are walked through newest first, in the index alone, as far as the page goes and no further. A thread that
     comes up after the cursor may have been on an earlier page: then it has one before the cursor too.
     """
+    index = await _index(interactions, where)
     begin = None if after is None else Cursor(from_milliseconds(int(after.value)), after.id)
     place, found, passed = begin, dict[ObjectId, _Place](), set[ObjectId]()
     while len(found) < limit:
         others = {"thread.id": {**_IS_SET, "$nin": [*found, *passed]}}
-        batch = await _walk(interactions, {"$and": [selection(where), others]}, place, thread_index_for(where))
+        batch = await _walk(interactions, {"$and": [selection(where), others]}, place, index)
         fresh = dict[ObjectId, _Place]()
         for each in batch:
             thread = each["thread"]["id"]
@@ -79,6 +81,12 @@ async def _latest(
             break
         place = Cursor(batch[-1]["timestamp"], batch[-1]["_id"])
     return list(found.values())[:limit]
+
+
+async def _index(interactions: AsyncCollection[Any], where: Filter) -> Index | None:
+    """The index in which interactions that match are looked through for their threads."""
+    # Of the indexes that lists use all others have the thread too, and the planner takes the shortest.
+    return LISTED if await choose_index(interactions, where) is LISTED else None
 
 
 async def _walk(
@@ -119,7 +127,7 @@ async def _sorted(
     if where.terms:
         matching = {"$and": [selection(where), among, AT_ANY_TIME]}
         stages: list[dict[str, Any]] = [{"$match": matching}, {"$group": {"_id": "$thread.id"}}]
-        groups = await aggregate(interactions, stages, thread_index_for(where))
+        groups = await aggregate(interactions, stages, await _index(interactions, where))
         among = {"thread.id": {"$in": [each["_id"] for each in groups]}}
     value = {
         "turns": "$turns",

@@ -1,0 +1,34 @@
+"""Which index a list is read from, where that depends on what is stored."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from gemtap.stores.base import Filter
+from gemtap.stores.mongo.hinting import Index
+from gemtap.stores.mongo.queries import LISTED, index_for, is_listed, is_steering, selection
+
+_FEW: Final = 100
+_RARE: Final = 1_000
+"""A value is rare if at most so many interactions have it, or one in so many."""
+
+
+async def choose_index(interactions: AsyncCollection[Any], where: Filter) -> Index | None:
+    """The index to hint at; None where the planner finds the best.
+
+    Among several conditions the planner takes the index of one of them and reads each document for the others. That
+    is right where one of the values is rare. Otherwise the index `LISTED` has soon told enough that match, and tells
+    it of its keys alone.
+    """
+    # Every index has the time.
+    terms = [term for term in where.terms if term.field != "time"]
+    steering = [term for term in terms if is_steering(term)]
+    if not steering or len(terms) == 1 or not is_listed(where):
+        return index_for(where)
+    rare = max(_FEW, await interactions.estimated_document_count() // _RARE)
+    for term in steering:
+        if await interactions.count_documents(selection(Filter(term)), limit=rare) < rare:
+            return None
+    return LISTED
