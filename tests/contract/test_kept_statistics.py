@@ -19,14 +19,6 @@ from tests.contract.test_statistics import counted, varied
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture(params=["mongodb"])
-def store_url(request: pytest.FixtureRequest) -> str:
-    """The address of an empty store."""
-    url: str = request.getfixturevalue("mongod_url")
-    return url
-
-
 Parts = list[list[Any]]
 """What `cache.pack` packs."""
 
@@ -87,7 +79,7 @@ async def told(store: Store) -> list[Any]:
 
 
 async def test_what_an_earlier_version_has_kept_is_counted_anew(store: Store, store_url: str) -> None:
-    """Days kept by a version that counted less are counted again, and deleted when the store is opened."""
+    """Days kept by a version that counted less are counted again. At the latest when a store is opened they go."""
     records = varied(80, days=6)
     await store.put(records)
     right = counted([record.document for record in records], "day", "model")

@@ -17,7 +17,7 @@ from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.statistics import read_parts
 from gemtap.stores.statistics import Bucket, By, Part
-from gemtap.stores.statistics.cache import DAY, Span, by_day, kept_as, pack
+from gemtap.stores.statistics.cache import DAY, VERSION, Span, by_day, kept_as, pack
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ class SqliteCounts:
         return await self._read(partial(_count, where=where, bucket=bucket, by=by))
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
-        """What is kept of the days."""
+        """What this version has kept of the days."""
         return await self._read(partial(_kept, span=span, name=kept_as(by, bucket)))
 
     async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
@@ -70,8 +70,8 @@ def _times(connection: sqlite3.Connection) -> tuple[datetime | None, datetime | 
 
 def _kept(connection: sqlite3.Connection, span: Span, name: str) -> dict[datetime, bytes]:
     found = connection.execute(
-        "SELECT day, parts FROM day_parts WHERE day >= ? AND day < ? AND field = ?",
-        (_number(span.first), _number(span.end), name),
+        "SELECT day, parts FROM day_parts WHERE day >= ? AND day < ? AND field = ? AND version = ?",
+        (_number(span.first), _number(span.end), name, VERSION),
     )
     return {_FIRST + day * DAY: parts for day, parts in found}
 
@@ -85,9 +85,14 @@ def _count_to_keep(connection: sqlite3.Connection, span: Span, bucket: Bucket | 
     # What is written between counting and keeping would be missing for good.
     with transaction(connection, "IMMEDIATE"):
         parts = read_parts(connection, span.where, bucket or "day", by)
+        # An earlier version that runs beside this one counts once more what it needs.
+        connection.execute(
+            "DELETE FROM day_parts WHERE day >= ? AND day < ? AND version < ?",
+            (_number(span.first), _number(span.end), VERSION),
+        )
         connection.executemany(
-            "INSERT OR REPLACE INTO day_parts (day, field, parts) VALUES (?, ?, ?)",
-            [(_number(day), kept_as(by, bucket), pack(of_day)) for day, of_day in by_day(span, parts).items()],
+            "INSERT OR REPLACE INTO day_parts (day, field, version, parts) VALUES (?, ?, ?, ?)",
+            [(_number(day), kept_as(by, bucket), VERSION, pack(of_day)) for day, of_day in by_day(span, parts).items()],
         )
     return parts
 

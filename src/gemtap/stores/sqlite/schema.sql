@@ -200,12 +200,14 @@ CREATE TRIGGER search_of_deleted AFTER DELETE ON interactions BEGIN
     DELETE FROM search_due WHERE interaction = old.number;
 END;
 
--- Cached statistics of whole days by one field: see gemtap.stores.days. They can be computed again at any time.
+-- Cached statistics of whole days by one field: see gemtap.stores.statistics.cache. They can be computed again at any
+-- time.
 CREATE TABLE day_parts (
     day INTEGER NOT NULL,             -- days since 1970 (UTC)
-    field TEXT NOT NULL,              -- the grouping: see gemtap.stores.days.kept_as
+    field TEXT NOT NULL,              -- the grouping: see gemtap.stores.statistics.cache.kept_as
+    version INTEGER NOT NULL,         -- of what computed them: see gemtap.stores.statistics.cache.VERSION
     parts BLOB NOT NULL,              -- msgpack
-    PRIMARY KEY (day, field)
+    PRIMARY KEY (day, field, version)
 ) STRICT;
 
 CREATE TRIGGER day_parts_after_insert AFTER INSERT ON interactions BEGIN
