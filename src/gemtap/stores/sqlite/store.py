@@ -21,7 +21,7 @@ from gemtap.stores.annotations import checked
 from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
-from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import ConnectionThreads, DatabaseFile, connect
 from gemtap.stores.sqlite.counts import SqliteCounts
 from gemtap.stores.sqlite.deleting import checkpoint, delete, space
@@ -155,6 +155,8 @@ class SqliteStore:
         try:
             with translated(self._path):
                 await self.tidy_search()
+                if not (await sweeper.run(counters))["deleted"]:
+                    return  # the whole database would be read for nothing
                 steps = await sweeper.run(sweep)
                 while (step := await sweeper.run(lambda _: next(steps, None))) is not None:
                     yield Progress(step.done, step.of)
