@@ -58,10 +58,9 @@ class Writer:
             present = await insert_absent(self._interactions, [record.document for record in stored])
             if present:
                 await self._replace_interrupted([stored[position] for position in present])
+        # The row of what was there already, or is replaced, is for the next list to make: it reads the document.
         there = set(present)
         await self._rows.keep(record.row for position, record in enumerate(stored) if position not in there)
-        # What was there already is not always what these records say.
-        await self._rows.renew([stored[position].id for position in present])
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
         """Delete interactions, then their rows and files, and say how many there were. Raises PyMongoError."""
