@@ -19,10 +19,10 @@ MAX_NESTING: Final = 100
 _MAX_READ_NESTING: Final = 500
 """Deeper JSON stays text. How deep Python itself can read depends on its version and on who calls."""
 
-MAX_CONTAINERS: Final = 2**20
+MAX_CONTAINERS: Final = 2**19
 MAX_VALUES: Final = 2**23
-"""Objects and arrays, and values, of JSON that is read. 20 MB of tiny arrays would take 500 MB and whoever waits for
-them; a request of a million tokens has some ten thousand, and an answer with 2,048 embeddings six million numbers."""
+"""Objects and arrays, and values, of JSON that is read. 10 MB of tiny arrays take 250 MB, and the time of whoever
+waits; a request of a million tokens has some ten thousand, and an answer with 2,048 embeddings six million numbers."""
 
 _CONTAINER: Final = re.compile(rb"(?:\xef\xbb\xbf)?[ \t\r\n]*+[{\[]")
 _NEXT_LINE: Final = re.compile(rb"[}\]][ \t\r]*+\n[ \t\r\n]*+[{\[]")

@@ -44,6 +44,10 @@ class JobFailed(Exception):
     """A job exceeded a bound, or its process ended. The message says which, as a clause: "it takes more than 2 s"."""
 
 
+class WorkersUnavailable(JobFailed):
+    """No process can be started, or Gemtap is ending. It is no fault of the job, which can be tried again."""
+
+
 class OverLimit(BaseException):
     """More processor time than `processor_limit` allows. No Exception, for code under a limit catches these."""
 
@@ -116,6 +120,8 @@ class Workers:
 
         The function stands in a module; it, its arguments and what it returns are pickled.
         """
+        if self._closed:
+            raise WorkersUnavailable("Gemtap is ending")
         call = partial(self.call, seconds, function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
@@ -130,9 +136,11 @@ class Workers:
             if answer.ends:
                 self._discard(worker)
                 worker = None
-        except BaseException:
+        except BaseException as exc:
             self._discard(worker)
             worker = None
+            if self._closed:
+                raise WorkersUnavailable("Gemtap is ending") from exc
             raise
         finally:
             self._idle.put(worker)
@@ -159,11 +167,11 @@ class Workers:
 
     def _start(self) -> _Worker:
         if self._closed:
-            raise JobFailed("Gemtap is ending")
+            raise WorkersUnavailable("Gemtap is ending")
         try:
             worker = _Worker(self._memory)
         except (OSError, EOFError) as exc:
-            raise JobFailed(f"no process can be started for it ({exc})") from exc
+            raise WorkersUnavailable(f"no worker process can be started ({exc})") from exc
         self._started.add(worker)
         return worker
 

@@ -114,8 +114,8 @@ def test_an_integer_too_long_to_be_read_leaves_the_body_text() -> None:
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [
-        (b"[" + b"[]," * MAX_CONTAINERS + b"0]", "more than 1,048,576 objects and arrays"),
-        (b" " * 5_000 + b'{"a":' * (MAX_CONTAINERS + 1), "more than 1,048,576 objects and arrays"),
+        (b"[" + b"[]," * MAX_CONTAINERS + b"0]", "more than 524,288 objects and arrays"),
+        (b" " * 5_000 + b'{"a":' * (MAX_CONTAINERS + 1), "more than 524,288 objects and arrays"),
         (b"[" + b"0," * (MAX_VALUES + 1) + b"0]", "more than 8,388,608 values"),
     ],
 )

@@ -16,6 +16,7 @@ from gemtap.capture.spool import SUFFIX, Spool, capture_id
 from gemtap.conversation.model import Text, Thought
 from gemtap.interaction import Interaction, Json, iso
 from gemtap.providers.conversations import conversation_of
+from gemtap.workers import JobFailed
 
 ReadCapture = Callable[[bytes, ObjectId], Interaction]
 """Reads the document of a complete or partial capture. Raises an exception if it holds none."""
@@ -91,18 +92,30 @@ class _OpenCapture:
         self._offset = 0
         self._torn = b""
         self._head = b""
-        self._asked = b""
-        self._answered = b""
+        # Grown in place: an answer may come byte by byte.
+        self._asked = bytearray()
+        self._answered = bytearray()
         self._bytes = 0
+        self._too_much = False
 
     def follow(self, read: ReadCapture) -> None:
-        """Read appended events and update the summary. Raises FileNotFoundError."""
+        """Read appended events and update the summary. Raises FileNotFoundError, and JobFailed once."""
+        if self._too_much:
+            return
+        try:
+            self._follow(read)
+        except JobFailed:
+            # It would take too much each time.
+            self._too_much = True
+            raise
+
+    def _follow(self, read: ReadCapture) -> None:
         asked = len(self._asked)
         self._take_in()
         if self._head and (not self.summary or len(self._asked) > asked):
             self.summary = _what_is_asked(self.document(read))
         if self._answered:
-            answer = read(self._head + self._answered, self._id)
+            answer = read(self._head + bytes(self._answered), self._id)
             assert answer["response"] is not None
             # A new dictionary, since callers compare it with the previous one.
             self.summary = self.summary | {
@@ -113,7 +126,7 @@ class _OpenCapture:
 
     def document(self, read: ReadCapture) -> Interaction:
         """The partial document."""
-        return read(self._head + self._asked + self._answered, self._id)
+        return read(self._head + bytes(self._asked) + bytes(self._answered), self._id)
 
     def _take_in(self) -> None:
         """Read the appended events."""

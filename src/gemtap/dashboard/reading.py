@@ -45,7 +45,10 @@ def make_router(
         document = await store.get(known)
         flying = document is None
         if document is None:
-            document = await in_flight.document(known)
+            try:
+                document = await in_flight.document(known)
+            except JobFailed as exc:
+                raise HTTPException(503, f"This exchange is under way and cannot be shown yet: {exc}.") from exc
         if document is None:
             raise unknown(id_)
         desk = str(request.base_url).rstrip("/")

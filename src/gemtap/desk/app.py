@@ -9,13 +9,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from bson import ObjectId
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
+from gemtap.interaction import Interaction
 from gemtap.providers.registry import PROVIDERS
+from gemtap.recorder.assembling import read_document
 from gemtap.recorder.drain import Recorder
 from gemtap.recorder.redact import Redactor
 from gemtap.replay.desk import Replays
@@ -34,6 +37,15 @@ _PAGE_WORKERS: Final = 2
 _PAGE_MEMORY: Final = 2**30
 """Memory limit for rendering the page of one document, including the document, in bytes."""
 
+_RECORDING_WORKERS: Final = 2
+"""One for captures, and one for documents that are made searchable later."""
+
+_RECORDING_MEMORY: Final = 4 * 2**30
+"""Bytes of memory for assembling: two bodies of `capture_max_body` (256 MiB) each take several times their size."""
+
+_READING_SECONDS: Final = 1.0
+"""Processor time for a capture that is under way, each time that it has grown."""
+
 
 def make_desk(settings: Settings) -> ASGIApp:
     """Create the dashboard for the settings, and the recorder that runs as long as the dashboard."""
@@ -41,7 +53,11 @@ def make_desk(settings: Settings) -> ASGIApp:
     store = open_store(settings.store_url)
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
     redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
-    recorder = Recorder(spool, store, PROVIDERS, limits, redactor)
+    recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY)
+    recorder = Recorder(spool, store, PROVIDERS, limits, redactor, recording_workers)
+
+    def read_capture(capture: bytes, id_: ObjectId) -> Interaction:
+        return page_workers.call(_READING_SECONDS, read_document, capture, id_, PROVIDERS, redactor)
 
     preload(["gemtap.desk.preloaded"])
     page_workers = Workers(_PAGE_WORKERS, memory=_PAGE_MEMORY)
@@ -53,7 +69,8 @@ def make_desk(settings: Settings) -> ASGIApp:
         try:
             async with replays.open(), asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
-                beside = [tasks.create_task(each) for each in (prune_daily(settings, store), page_workers.start())]
+                others = (prune_daily(settings, store), recording_workers.start(), page_workers.start())
+                beside = [tasks.create_task(each) for each in others]
                 yield
                 for task in beside:
                     task.cancel()
@@ -64,6 +81,7 @@ def make_desk(settings: Settings) -> ASGIApp:
                     task.cancel()
         finally:
             await asyncio.to_thread(page_workers.close)
+            await asyncio.to_thread(recording_workers.close)
             await store.close()
 
     return make_dashboard(
@@ -71,7 +89,7 @@ def make_desk(settings: Settings) -> ASGIApp:
         store,
         spool,
         recorder.progress,
-        read_capture=recorder.read_capture,
+        read_capture=read_capture,
         workers=page_workers,
         replays=replays,
         lifespan=lifespan,

@@ -11,9 +11,10 @@ from typing import Final, TypeVar
 
 from bson import ObjectId
 
-from gemtap.body import storable
+from gemtap.body import ParsedBody, storable
 from gemtap.capture.events import BodyEnd, Kind, RawHeaders, RequestHead
 from gemtap.dialects.base import UNKNOWN_OPERATION, Parsed, RawExchange
+from gemtap.encodings import Decoded
 from gemtap.interaction import (
     SCHEMA_VERSION,
     Body,
@@ -27,6 +28,7 @@ from gemtap.interaction import (
     Preview,
     Request,
     Response,
+    Side,
     Timing,
     to_milliseconds,
 )
@@ -47,7 +49,7 @@ from gemtap.recorder.captured import (
 from gemtap.recorder.context import context_of
 from gemtap.recorder.pricing import cost_of
 from gemtap.recorder.redact import Redactor, redacted_answer, redacted_body, redacted_message, withheld
-from gemtap.recorder.sessions import closing_error, open_session
+from gemtap.recorder.sessions import closing_error, open_session, pack_message
 from gemtap.stores.base import Record
 
 _log = logging.getLogger(__name__)
@@ -83,7 +85,33 @@ def assemble(
         request_raw=request.decoded.body,
         response_raw=response.decoded.body,
         accumulated=parsed.accumulated is not None,
+        parsed=_parsed_sides(exchange, parsed),
     )
+
+
+def assemble_plainly(capture: bytes, *, id: ObjectId, recorded_at: datetime, why: str) -> Record:
+    """The record of a capture whose bodies are not read, for the reason given: they are kept as they came.
+
+    Raises CaptureUnreadable.
+    """
+    exchange = read_capture(capture)
+    sides = (exchange.request_pieces, exchange.response_pieces)
+    if exchange.is_session:
+        sides = tuple(  # type: ignore[assignment]  # two of them
+            [(event.at, pack_message(event)) for event in exchange.ws_events if event.kind == kind]
+            for kind in (Kind.WS_CLIENT, Kind.WS_SERVER)
+        )
+    request, response = (
+        OpenBody(
+            Decoded(b"".join(piece for _, piece in pieces), []),
+            ParsedBody(None, incomplete=f"not read, since {why}"),
+            sum(len(piece) for _, piece in pieces),
+        )
+        for pieces in sides
+    )
+    fault: Error = {"message": UNPARSED, "details": why}
+    document = _document(exchange, request, response, Parsed(operation=UNKNOWN_OPERATION), fault, id, recorded_at)
+    return Record(document, request.decoded.body, response.decoded.body, accumulated=False)
 
 
 def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBody, OpenBody]:
@@ -108,6 +136,12 @@ def _open_session(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBo
         open_messages(exchange.session.client, redacted=Kind.WS_CLIENT in redacted),
         open_messages(exchange.session.server, redacted=Kind.WS_SERVER in redacted),
     )
+
+
+def _parsed_sides(exchange: Exchange, parsed: Parsed) -> frozenset[Side]:
+    if exchange.is_session:
+        return frozenset()
+    return frozenset({"request"} if parsed.accumulated is not None else {"request", "response"})
 
 
 def _parse(
@@ -138,7 +172,9 @@ def _parse(
         _log.exception("The %s provider cannot parse %s %s", provider.name, raw.method, raw.path)
         return Parsed(operation=UNKNOWN_OPERATION), {
             "message": UNPARSED,
-            "details": f"{type(exc).__name__}: {exc}",
+            "details": "it takes more memory than there is"
+            if isinstance(exc, MemoryError)
+            else f"{type(exc).__name__}: {exc}",
         }
 
 

@@ -16,24 +16,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bson import ObjectId
 from watchfiles import awatch
 
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.losses import counted_losses
 from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
-from gemtap.interaction import Interaction
 from gemtap.providers.base import Provider
-from gemtap.recorder.assemble import UNPARSED, assemble
-from gemtap.recorder.captured import CaptureUnreadable
-from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
+from gemtap.recorder.assemble import UNPARSED
+from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
-from gemtap.recorder.searchable import text_of
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
+from gemtap.workers import Workers, WorkersUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -77,15 +74,16 @@ class Recorder:
         providers: Mapping[str, Provider],
         limits: SpoolLimits,
         redactor: Redactor | None = None,
+        workers: Workers | None = None,
     ) -> None:
+        """`workers`: where captures are assembled; without them, in threads of this process."""
         self._spool = spool
         self._store = store
-        self._providers = providers
         self._limits = limits
-        self._redactor = redactor
+        self._assembler = Assembler(providers, redactor, workers)
         self._incidents = IncidentLog(spool)
         self._threads = Threads(store)
-        self._backfill = SearchBackfill(store)
+        self._backfill = SearchBackfill(store, self._assembler.texts)
         self.progress = Progress()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -140,13 +138,15 @@ class Recorder:
         waiting = self._spool.waiting()
         count, looked_at = 0, time.monotonic()
         for batch in _batches(waiting):
-            count += await self._record_batch(batch)
-            self._works(len(waiting))
-            if time.monotonic() - looked_at > _LOOK_AFTER:
-                fresh = [path for path in self._spool.waiting() if path.name > waiting[-1].name]
-                for newer in _batches(fresh):
-                    count += await self._record_batch(newer)
-                looked_at = time.monotonic()
+            while batch:
+                handled, recorded = await self._record_some(batch)
+                batch, count = batch[handled:], count + recorded
+                self._works(len(waiting))
+                if time.monotonic() - looked_at > _LOOK_AFTER:
+                    fresh = [path for path in self._spool.waiting() if path.name > waiting[-1].name]
+                    for newer in _batches(fresh):
+                        count += await self._record_all(newer)
+                    looked_at = time.monotonic()
         return count
 
     async def drain_if_alone(self) -> bool:
@@ -162,53 +162,42 @@ class Recorder:
         finally:
             os.close(lock)
 
-    def read_capture(self, capture: bytes, id_: ObjectId) -> Interaction:
-        """The document of a capture as far as it has come. Raises CaptureUnreadable."""
-        now = datetime.now(UTC)
-        return assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor).document
+    async def _record_all(self, paths: list[Path]) -> int:
+        count = 0
+        while paths:
+            handled, recorded = await self._record_some(paths)
+            paths, count = paths[handled:], count + recorded
+        return count
 
-    async def _record_batch(self, paths: list[Path]) -> int:
-        assembled = await asyncio.to_thread(self._assemble, paths)
-        records = [
-            (path, record if fingerprint is None else await self._threads.place(record, fingerprint))
-            for path, record, fingerprint in assembled
-        ]
+    async def _record_some(self, paths: list[Path]) -> tuple[int, int]:
+        """Record the first of these captures. How many were handled, at least one, and how many recorded of them."""
+        assembled = await self._assembler.assemble(paths)
+        records: list[tuple[Path, Record]] = []
+        for path, each in zip(paths, assembled, strict=False):
+            if each.is_empty:
+                # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
+                self._spool.recycle([path])
+            elif each.unreadable is not None:
+                self._fail(path, each.unreadable)
+            elif each.record is not None:
+                self._note_unparsed(each.record)
+                fingerprint, record = each.fingerprint, each.record
+                if fingerprint is not None:
+                    record = await self._threads.place(record, fingerprint)
+                records.append((path, record))
         # What a turn added is known once its place is.
-        await self._put(await asyncio.to_thread(_with_texts, records))
-        return len(records)
-
-    def _assemble(self, paths: list[Path]) -> list[tuple[Path, Record, Fingerprint | None]]:
-        records = []
-        for path in paths:
-            try:
-                id_ = capture_id(path)
-                if id_ is None:
-                    raise CaptureUnreadable("the file's name is no capture's id")
-                capture = path.read_bytes()
-                if not capture:
-                    # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
-                    self._spool.recycle([path])
-                    continue
-                now = datetime.now(UTC)
-                record = assemble(capture, id=id_, recorded_at=now, providers=self._providers, redactor=self._redactor)
-                self._note_unparsed(record)
-                records.append((path, record, _fingerprint(record)))
-            except FileNotFoundError:
-                continue
-            except (OSError, MemoryError):
-                # Not the capture's fault. It is tried again.
-                raise
-            except Exception as exc:
-                # Whatever this capture is, those after it must not wait for it. Its bytes are kept.
-                self._fail(path, exc)
-        return records
+        texts = await self._assembler.texts([record.document for _, record in records])
+        await self._put(
+            [(path, replace(record, text=text)) for (path, record), text in zip(records, texts, strict=True)]
+        )
+        return len(assembled), len(records)
 
     async def _put(self, records: list[tuple[Path, Record]]) -> None:
         try:
             await self._store.put([record for _, record in records])
         except RecordRejected as exc:
             if len(records) == 1:
-                self._fail(records[0][0], exc)
+                self._fail(records[0][0], str(exc))
                 return
             # One of them is the cause: one by one, the others get in.
             for single in records:
@@ -217,9 +206,8 @@ class Recorder:
         self._spool.recycle(path for path, _ in records)
         self.progress.recorded += len(records)
 
-    def _fail(self, path: Path, exc: Exception) -> None:
+    def _fail(self, path: Path, reason: str) -> None:
         self.progress.failed += 1
-        reason = str(exc) if isinstance(exc, CaptureUnreadable | RecordRejected) else f"{type(exc).__name__}: {exc}"
         _log.error("A capture can never be stored, and is kept as %s: %s", self._spool.failed / path.name, reason)
         self._spool.fail(path, reason)
         self._incidents.note(IncidentKind.CAPTURE_FAILED, capture_id(path), reason, file=path.name)
@@ -236,7 +224,8 @@ class Recorder:
         self._incidents.outage_over(waiting)
 
     def _note(self, exc: Exception) -> None:
-        reason = str(exc) if isinstance(exc, StoreUnavailable) else f"{type(exc).__name__}: {exc}"
+        told = isinstance(exc, StoreUnavailable | WorkersUnavailable)
+        reason = str(exc) if told else f"{type(exc).__name__}: {exc}"
         if reason != self.progress.last_error:
             _log.error("NOT RECORDING, captures wait in the spool: %s", reason)
             self._incidents.outage(reason)
@@ -301,16 +290,3 @@ def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _with_texts(records: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
-    return [(path, replace(record, text=text_of(record.document))) for path, record in records]
-
-
-def _fingerprint(record: Record) -> Fingerprint | None:
-    """The fingerprint of its conversation; none where that cannot be read: it is recorded all the same."""
-    try:
-        return fingerprint_of(record.document)
-    except Exception:
-        _log.exception("The conversation of %s cannot be followed", record.document["_id"])
-        return None

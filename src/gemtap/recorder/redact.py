@@ -22,7 +22,11 @@ class Redactor:
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """Raises ValueError for what is no pattern."""
+        self._expressions = tuple(patterns)
         self._patterns = [Pattern(pattern) for pattern in patterns]
+
+    def __reduce__(self) -> tuple[type[Redactor], tuple[tuple[str, ...]]]:
+        return Redactor, (self._expressions,)
 
     def raw(self, raw: bytes) -> bytes:
         """The bytes without it, as they stand; and where they are JSON, also without what its escapes hide.

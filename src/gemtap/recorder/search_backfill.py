@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from gemtap.interaction import Interaction
-from gemtap.recorder.searchable import text_of
 from gemtap.stores.base import Searchable, Store
 
 _log = logging.getLogger(__name__)
@@ -28,11 +28,16 @@ _LOOKS_EVERY: Final = 10.0
 _TIDIES_EVERY: Final = 3_600.0
 
 
+TextsOf = Callable[[Sequence[Interaction]], Awaitable[list[str]]]
+"""Tells the texts of documents, see `gemtap.recorder.searchable`."""
+
+
 class SearchBackfill:
     """Makes interactions searchable for as long as it runs."""
 
-    def __init__(self, store: Store, looks_every: float = _LOOKS_EVERY) -> None:
+    def __init__(self, store: Store, texts: TextsOf, looks_every: float = _LOOKS_EVERY) -> None:
         self._store = store
+        self._texts = texts
         self._looks_every = looks_every
         self._tidied_at = float("-inf")
 
@@ -53,12 +58,11 @@ class SearchBackfill:
         """Make a few interactions searchable and say how many. Raises StoreError."""
         documents = await self._store.unsearchable(limit=_STEP)
         if documents:
-            await self._store.make_searchable(await asyncio.to_thread(_texts, documents))
+            texts = zip(documents, await self._texts(documents), strict=True)
+            await self._store.make_searchable(
+                Searchable(document["_id"], text, document["note"]) for document, text in texts
+            )
         elif time.monotonic() - self._tidied_at > _TIDIES_EVERY:
             await self._store.tidy_search()
             self._tidied_at = time.monotonic()
         return len(documents)
-
-
-def _texts(documents: list[Interaction]) -> list[Searchable]:
-    return [Searchable(document["_id"], text_of(document), document["note"]) for document in documents]

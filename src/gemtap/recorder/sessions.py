@@ -63,12 +63,18 @@ def _sent_by(side: str, opened: Sequence[tuple[Event, ParsedBody]], sent: int) -
     kept, left_out = storable(messages)
     reasons = dict.fromkeys([*filter(None, (parsed.incomplete for _, parsed in own)), *left_out])
     return SentMessages(
-        raw=b"".join(msgpack.packb([event.at, event.value]) for event, _ in own),
+        raw=b"".join(pack_message(event) for event, _ in own),
         size=sum(len(_bytes(event.value)) for event, _ in own),
         times=[event.at for event, _ in own],
         messages=kept,
         incomplete="; ".join(reasons) or None,
     )
+
+
+def pack_message(event: Event) -> bytes:
+    """A message as it stands in the exact bytes of its side."""
+    packed: bytes = msgpack.packb([event.at, event.value])
+    return packed
 
 
 def _bytes(message: str | bytes) -> bytes:

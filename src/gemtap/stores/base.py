@@ -58,6 +58,8 @@ class Record:
     """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
     text: str | None = None
     """What searches for words go through, see `gemtap.recorder.searchable`; None where that is yet to be told."""
+    parsed: frozenset[Side] = frozenset()
+    """The sides whose body is what `parse_body` makes of its bytes, as far as that is known without parsing again."""
 
 
 class Searchable(NamedTuple):

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder.drain import Progress, Recorder
+from gemtap.recorder.assembling import read_document
+from gemtap.recorder.drain import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
 from gemtap.stores.opening import open_store
@@ -97,13 +98,12 @@ async def site_over(store: Store, folder: Path, **settings: Any) -> AsyncIterato
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
-    recorder = Recorder(spool, store, PROVIDERS, SpoolLimits(2**40, 0))
     app = make_dashboard(
         Settings(data_dir=folder, **settings),
         store,
         spool,
         progress,
-        read_capture=recorder.read_capture,
+        read_capture=partial(read_document, providers=PROVIDERS, redactor=None),
         workers=WORKERS,
         lifespan=lifespan,
     )

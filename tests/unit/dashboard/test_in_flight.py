@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,10 @@ import pytest
 from bson import ObjectId
 
 from gemtap.capture.events import Event, Kind, read_events
-from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Capture, Spool, TapFolder
 from gemtap.dashboard.in_flight import InFlight
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder.drain import Recorder
-from gemtap.stores.opening import open_store
+from gemtap.recorder.assembling import read_document
 from tests.captures import SSE, STREAM, make_capture
 
 pytestmark = pytest.mark.anyio
@@ -43,9 +42,8 @@ def tap(spool: Spool) -> Iterator[TapFolder]:
 
 
 @pytest.fixture
-def flights(spool: Spool, tmp_path: Path) -> InFlight:
-    recorder = Recorder(spool, open_store(f"sqlite:///{tmp_path}/g.db"), PROVIDERS, SpoolLimits(2**40, 0))
-    return InFlight(spool, recorder.read_capture, every=0)
+def flights(spool: Spool) -> InFlight:
+    return InFlight(spool, partial(read_document, providers=PROVIDERS, redactor=None), every=0)
 
 
 TEXTS = ("One, ", "two, ", "three")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.stores.base import StoreUnavailable
 from gemtap.stores.query import parse
@@ -43,7 +44,7 @@ async def count(store: SqliteStore, query: str) -> int:
 
 async def test_step_by_step_all_become_searchable(store: Away) -> None:
     await store.put([make_record() for _ in range(50)] + [replace(make_record(), text="stored with it")])
-    backfill = SearchBackfill(store)
+    backfill = SearchBackfill(store, Assembler({}, None).texts)
     steps = [await backfill.step() for _ in range(4)]
     assert steps == [20, 20, 10, 0]
     assert await count(store, "rayleigh") == 50
@@ -54,7 +55,7 @@ async def test_it_goes_on_once_the_store_is_back_and_notices_what_comes_later(st
     store.is_away = True
     await store.put([make_record() for _ in range(30)])
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(SearchBackfill(store, looks_every=0.01).run())
+        running = tasks.create_task(SearchBackfill(store, Assembler({}, None).texts, looks_every=0.01).run())
         await asyncio.sleep(0.05)
         assert await count(store, "rayleigh") == 0
         store.is_away = False

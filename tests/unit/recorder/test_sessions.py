@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gemtap.capture.events import Kind, pack
 from gemtap.interaction import summary, to_json
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder.assemble import assemble
+from gemtap.recorder.assemble import assemble, assemble_plainly
 from gemtap.stores.base import Record
 from tests.captures import make_capture
 
@@ -119,6 +119,16 @@ def test_the_exact_messages_and_their_times_are_kept() -> None:
     record = assembled(capture_of(*CONVERSATION, closing=normal()))
     assert unpacked(record.request_raw) == [[1_500, SETUP], [10_500, ASKED]]
     assert unpacked(record.response_raw) == [[at, data] for kind, at, data in CONVERSATION if kind == Kind.WS_SERVER]
+
+
+def test_a_session_that_takes_too_much_to_be_read_keeps_its_exact_messages() -> None:
+    """In the same form, so that whoever reads them later need not know."""
+    capture = capture_of(*CONVERSATION)
+    read, id_ = assembled(capture), ObjectId()
+    plain = assemble_plainly(capture, id=id_, recorded_at=datetime.now(UTC), why="it is late")
+    assert (plain.request_raw, plain.response_raw) == (read.request_raw, read.response_raw)
+    assert plain.request_raw
+    assert plain.document["request"]["body"] is None
 
 
 def test_a_message_that_is_no_json_is_text_or_base64() -> None:

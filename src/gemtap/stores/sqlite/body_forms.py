@@ -32,9 +32,15 @@ class KeptValue(NamedTuple):
     kept: bytes | None
 
 
-def encode_body(value: Json | str | bytes, raw: bytes) -> KeptValue:
-    """How to keep the value of a body that has these exact bytes. Raises ValueError or TypeError if it cannot be."""
-    if _is_same(value, parse_body(raw).value):
+def encode_body(value: Json | str | bytes, raw: bytes, *, is_parsed: bool = False) -> KeptValue:
+    """How to keep the value of a body that has these exact bytes. Raises ValueError or TypeError if it cannot be.
+
+    `is_parsed`: it is known that parsing the bytes gives the value.
+    """
+    if value is None and raw and raw[:16].strip() != b"null":
+        # Bytes that were not read because that takes too much are not read here either.
+        return KeptValue(Form.JSON, b"null")
+    if is_parsed or _is_same(value, parse_body(raw).value):
         return KeptValue(Form.PARSED, None)
     if isinstance(value, bytes):
         return KeptValue(Form.BINARY, value)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from gemtap.interaction import Side
 from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter, next_interaction
@@ -58,8 +59,8 @@ def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) 
     request, response = record.document["request"], record.document["response"]
     number = next_interaction(connection)
     row = columns(record.document) | {"number": number}
-    row |= _body_columns(writer, "request", request["body"], record.request_raw)
-    row |= _body_columns(writer, "response", response and response["body"], record.response_raw)
+    row |= _body_columns(writer, "request", request["body"], record)
+    row |= _body_columns(writer, "response", response and response["body"], record)
     names = ", ".join(row)
     places = ", ".join(f":{name}" for name in row)
     connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
@@ -71,8 +72,9 @@ def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) 
         index(connection, number, row, record.text)
 
 
-def _body_columns(writer: BodyWriter, side: str, value: object, raw: bytes) -> dict[str, SqlValue]:
-    form, kept = encode_body(value, raw)
+def _body_columns(writer: BodyWriter, side: Side, value: object, record: Record) -> dict[str, SqlValue]:
+    raw = record.request_raw if side == "request" else record.response_raw
+    form, kept = encode_body(value, raw, is_parsed=side in record.parsed)
     return {
         f"{side}_raw": writer.put(raw) if raw else None,
         f"{side}_form": form,

@@ -1,0 +1,173 @@
+"""Recorded content is hostile input: none of it may stop the desk from recording, or from answering others."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.hostile_content import CONTENT, Hostile
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, eventually
+
+PATH = "/v1beta/models/gemini-2.5-pro:generateContent"
+ORDINARY = Hostile()
+COMPARED = (
+    ("another text of 3 MB", "a text of 3 MB"),
+    ("the same lines in another order", "few distinct lines"),
+)
+
+
+class Upstream:
+    """An API that answers with what it is told to."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Hostile] = {}
+        upstream = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                hostile = upstream.answers.get(self.headers["x-content"], ORDINARY)
+                self.send_response(200)
+                for name, value in hostile.answer_headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(hostile.answer)))
+                self.end_headers()
+                self.wfile.write(hostile.answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+class Repeatedly:
+    """Does something again and again in a thread, and notes how many seconds it takes each time."""
+
+    def __init__(self, work: Callable[[], object], pause: float) -> None:
+        self._work = work
+        self._pause = pause
+        self._stop = threading.Event()
+        self._seconds: list[float] = []
+        self._raised: Exception | None = None
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.wait(self._pause):
+                started = time.monotonic()
+                self._work()
+                self._seconds.append(time.monotonic() - started)
+        except Exception as exc:
+            self._raised = exc
+
+    def seconds(self) -> list[float]:
+        """How long it took each time; it goes on no longer. Raises what went wrong."""
+        self._stop.set()
+        self._thread.join()
+        if self._raised is not None:
+            raise self._raised
+        return self._seconds
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    upstream = Upstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture
+def served(upstream: Upstream, tmp_path: Path) -> Iterator[RunningGemtap]:
+    served = RunningGemtap(tmp_path, upstream.origin)
+    yield served
+    served.close()
+
+
+def ask(gemtap: RunningGemtap, name: str, hostile: Hostile) -> str:
+    """Send the request, take the answer, and give the exchange's id."""
+    connection = http.client.HTTPConnection("127.0.0.1", gemtap.port, timeout=PATIENCE)
+    headers = {"x-content": name, "accept-encoding": "gzip, deflate, br, zstd", **hostile.request_headers}
+    connection.request("POST", PATH, hostile.request, headers)
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert answer.read() == hostile.answer, "the proxy passes on what came"
+    connection.close()
+    return str(answer.headers["x-gemtap-id"])
+
+
+def is_alive(gemtap: RunningGemtap) -> None:
+    assert gemtap.get("/healthz")[0] == 200
+
+
+def record(gemtap: RunningGemtap) -> None:
+    """An ordinary exchange, until it can be read."""
+    gemtap.interaction(ask(gemtap, "", ORDINARY))
+
+
+def found(gemtap: RunningGemtap, id_: str) -> Any:
+    """The document, if it is recorded."""
+    status, body = gemtap.get(f"/api/interactions/{id_}")
+    return json.loads(body) if status == 200 else None
+
+
+def incomplete(document: dict[str, Any]) -> str:
+    return " ".join(str((document[side] or {}).get("body_incomplete", "")) for side in ("request", "response"))
+
+
+@pytest.mark.timeout(300)
+def test_no_content_stops_the_desk(served: RunningGemtap, upstream: Upstream) -> None:
+    """While all of it is recorded and shown, the desk answers, and what is sent meanwhile is recorded."""
+    hostile = {name: make() for name, make in CONTENT.items()}
+    upstream.answers.update(hostile)
+    record(served)
+    beside = Repeatedly(partial(is_alive, served), 0.05), Repeatedly(partial(record, served), 0.2)
+    time.sleep(2)
+    alive_before, recorded_before = (each.seconds() for each in beside)
+
+    beside = Repeatedly(partial(is_alive, served), 0.05), Repeatedly(partial(record, served), 0.2)
+    try:
+        ids = {name: ask(served, name, each) for name, each in hostile.items()}
+        documents = {name: eventually(partial(found, served, id_), 200) for name, id_ in ids.items()}
+        pages = [f"/interactions/{id_}" for id_ in ids.values()]
+        pages += [f"/interactions/{ids[name]}/changes?since={ids[other]}" for name, other in COMPARED]
+        with ThreadPoolExecutor(2) as readers:
+            shown = dict(zip(pages, readers.map(served.get, pages), strict=True))
+    finally:
+        alive, recorded = (each.seconds() for each in beside)
+
+    assert {status for status, _ in shown.values()} == {200}
+    for name, each in hostile.items():
+        document, page = documents[name], shown[f"/interactions/{ids[name]}"][1].decode()
+        assert each.incomplete is None or each.incomplete in incomplete(document), name
+        assert each.shown is None or each.shown in page, name
+        assert document["response"]["body_bytes"] == len(each.answer), name
+    for name in ("zstd bomb", "bomb in a request", "many arrays", "NULs", "code for the lexer of autoit"):
+        assert served.bytes_of(ids[name], "request") == hostile[name].request, name
+        assert served.bytes_of(ids[name], "response") == hostile[name].answer, name
+    assert served.ready()["failed"] == 0
+    # Whoever else uses this machine does as much to the time before.
+    assert statistics.quantiles(alive, n=20)[-1] < 0.2 + 3 * max(alive_before)
+    assert statistics.median(recorded) < 0.5 + 5 * max(recorded_before)
+    assert len(recorded) > 5

@@ -1,0 +1,195 @@
+"""Captures assembled in a worker: one that takes too much is stored as it came, and no other waits for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.providers.base import Provider
+from gemtap.providers.gemini.reader import Gemini
+from gemtap.recorder.assembling import Assembled, Assembler
+from gemtap.recorder.redact import Redactor
+from gemtap.workers import Workers, WorkersUnavailable
+from tests.captures import make_capture
+
+pytestmark = pytest.mark.anyio
+
+
+class Slow:
+    """A provider's parser that does not end."""
+
+    name = "slow"
+
+    def parse(self, exchange: RawExchange) -> Parsed:
+        re.match(r"(a*)*b", "a" * 60)
+        raise AssertionError("it does not end")
+
+
+class Hungry:
+    """A provider's parser that takes all memory."""
+
+    name = "hungry"
+
+    def parse(self, exchange: RawExchange) -> Parsed:
+        taken = [os.urandom(2**20) for _ in range(2**20)]
+        raise AssertionError(f"{len(taken)} MiB")
+
+
+class Deadly:
+    """A provider's parser that the kernel ends."""
+
+    name = "deadly"
+
+    def parse(self, exchange: RawExchange) -> Parsed:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError("killed")
+
+
+PROVIDERS: dict[str, Provider] = {
+    "gemini": Gemini(),
+    "slow": Slow(),
+    "hungry": Hungry(),
+    "deadly": Deadly(),
+}
+BODY = b'{"contents":[{"parts":[{"text":"Why is the sky blue?"}]}]}'
+
+
+@pytest.fixture(scope="module")
+def workers() -> Iterator[Workers]:
+    workers = Workers(1, memory=2**29)
+    yield workers
+    workers.close()
+
+
+def write(folder: Path, provider: str = "gemini", capture: bytes | None = None) -> Path:
+    path = folder / f"{ObjectId()}.capture"
+    path.write_bytes(make_capture(provider=provider, request=[(100, BODY)]) if capture is None else capture)
+    return path
+
+
+async def assemble_all(assembler: Assembler, paths: list[Path]) -> list[Assembled]:
+    found: list[Assembled] = []
+    while len(found) < len(paths):
+        found += await assembler.assemble(paths[len(found) :])
+    return found
+
+
+def outcome(assembled: Assembled) -> str:
+    if assembled.record is None:
+        return assembled.unreadable or ("empty" if assembled.is_empty else "gone")
+    error = assembled.record.document["error"]
+    return "fine" if error is None else f"{error['message']}: {error['details']}"
+
+
+async def test_a_batch_gives_what_each_of_its_captures_holds(workers: Workers, tmp_path: Path) -> None:
+    """In their order: records, what can never be read, what is empty and what is gone."""
+    paths = [
+        write(tmp_path),
+        write(tmp_path, capture=b"no capture"),
+        write(tmp_path, capture=b""),
+        tmp_path / f"{ObjectId()}.capture",
+        write(tmp_path),
+    ]
+    found = await assemble_all(Assembler(PROVIDERS, None, workers), paths)
+    assert [outcome(each) for each in found] == [
+        "fine",
+        "it is empty, or torn before its first event was whole",
+        "empty",
+        "gone",
+        "fine",
+    ]
+    assert found[0].fingerprint is not None
+    assert found[0].record is not None
+    assert found[0].record.parsed == {"request", "response"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "why"),
+    [
+        ("slow", "it takes more than 0.5 s of processor time"),
+        ("deadly", "the process for it was ended (SIGKILL), perhaps for want of memory"),
+    ],
+)
+async def test_a_capture_that_takes_too_much_is_stored_as_it_came(
+    workers: Workers, tmp_path: Path, provider: str, why: str
+) -> None:
+    """With what its head says and the reason; the captures around it are read."""
+    paths = [write(tmp_path), write(tmp_path, provider), write(tmp_path)]
+    found = await assemble_all(Assembler(PROVIDERS, None, workers, seconds=0.5), paths)
+    unparsed = f"Gemtap could not parse this exchange; its exact bytes are kept: {why}"
+    assert [outcome(each) for each in found] == ["fine", unparsed, "fine"]
+    record = found[1].record
+    assert record is not None
+    assert record.request_raw == BODY
+    assert record.document["request"]["body"] is None
+    assert record.document["request"].get("body_incomplete") == f"not read, since {why}"
+    assert record.document["request"]["body_bytes"] == len(BODY)
+    assert record.document["request"]["path"] == "/v1beta/models/gemini-2.5-pro:generateContent"
+    assert record.document["outcome"] == "complete"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS limits no process's memory")
+async def test_a_parser_that_takes_all_memory_costs_what_it_would_have_read(workers: Workers, tmp_path: Path) -> None:
+    """The bodies are there, and the worker goes on."""
+    found = await assemble_all(
+        Assembler(PROVIDERS, None, workers, seconds=30), [write(tmp_path, "hungry"), write(tmp_path)]
+    )
+    unparsed = "Gemtap could not parse this exchange; its exact bytes are kept: it takes more memory than there is"
+    assert [outcome(each) for each in found] == [unparsed, "fine"]
+    assert found[0].record is not None
+    assert found[0].record.document["request"]["body"] == json.loads(BODY)
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS limits no process's memory")
+async def test_a_capture_too_large_for_a_worker_is_stored_as_it_came(tmp_path: Path) -> None:
+    """Three hundred thousand objects take more memory than this worker may have."""
+    body = b"[" + b'{"a":0},' * 300_000 + b"0]"
+    workers = Workers(1, memory=2**26)
+    try:
+        paths = [write(tmp_path), write(tmp_path, capture=make_capture(request=[(0, body)])), write(tmp_path)]
+        found = await assemble_all(Assembler(PROVIDERS, None, workers), paths)
+    finally:
+        workers.close()
+    why = "it takes more than 0.0625 GiB of memory"
+    unparsed = f"Gemtap could not parse this exchange; its exact bytes are kept: {why}"
+    assert [outcome(each) for each in found] == ["fine", unparsed, "fine"]
+    assert found[1].record is not None
+    assert found[1].record.request_raw == body
+
+
+async def test_what_cannot_be_redacted_is_not_stored(workers: Workers, tmp_path: Path) -> None:
+    """A capture that is not read may hold what `redact_patterns` are for."""
+    assembler = Assembler(PROVIDERS, Redactor(["sky"]), workers, seconds=0.5)
+    fine, slow = await assemble_all(assembler, [write(tmp_path), write(tmp_path, "slow")])
+    assert fine.record is not None
+    assert b"sky" not in fine.record.request_raw
+    assert slow.record is None
+    assert outcome(slow).startswith("it cannot be looked through for redact_patterns: it takes more than 0.5 s")
+
+
+async def test_the_end_of_gemtap_is_no_fault_of_a_capture(tmp_path: Path) -> None:
+    """What was not assembled by then is assembled at the next start."""
+    workers = Workers(1, memory=2**29)
+    workers.close()
+    with pytest.raises(WorkersUnavailable):
+        await assemble_all(Assembler(PROVIDERS, None, workers), [write(tmp_path)])
+
+
+async def test_texts_are_told_of_the_last_batch_and_of_any_documents(workers: Workers, tmp_path: Path) -> None:
+    """A worker remembers what it has just assembled; what it does not is sent to it."""
+    assembler = Assembler(PROVIDERS, None, workers)
+    records = [each.record for each in await assemble_all(assembler, [write(tmp_path), write(tmp_path)])]
+    documents = [record.document for record in records if record is not None]
+    for _ in range(2):
+        texts = await assembler.texts(documents)
+        assert [("sky blue" in text) for text in texts] == [True, True]
+    assert await assembler.texts([]) == []
