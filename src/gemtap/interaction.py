@@ -51,7 +51,7 @@ class Body(TypedDict):
     body_incomplete: NotRequired[str]
     """Why `body` differs from the exact bytes."""
     body_redacted: NotRequired[bool]
-    """What `redact_patterns` name was taken out of it: neither `body` nor the exact bytes have that."""
+    """What `redact_patterns` or `redact_known_secrets` name was taken out of it, and of the exact bytes."""
     body_truncated: NotRequired[bool]
     """Whether the body exceeded `capture_max_body`, so that only its beginning was stored."""
     body_sha256: NotRequired[str]

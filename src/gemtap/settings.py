@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         description="Regular expressions (RE2) of what is taken out of bodies before they are stored; of one with "
         "groups, what these match. A line each in the variable.",
     )
+    redact_known_secrets: bool = Field(
+        False,
+        description="Take keys of Google, OpenAI, Anthropic, GitHub and AWS, and private keys, out of bodies before "
+        "they are stored: such as are pasted into a prompt.",
+    )
     prune_older_than: Age = Field(
         "", description="Once a day, conversations go that have been over for so long: 90d. Empty: none does."
     )

@@ -28,7 +28,7 @@ LAYERS: Final = (
     {"conversation"},
     {"body", "json_access", "serving", "incident"},
     {"interaction", "settings", "encodings", "tls", "instructions", "control_chars", "origin_check", "data_dir_lock"},
-    {"re2_patterns", "units", "durable_files", "workers"},
+    {"re2_patterns", "known_secrets", "units", "durable_files", "workers"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

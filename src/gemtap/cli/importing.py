@@ -73,7 +73,7 @@ async def _import(store: Store, settings: Settings, files: list[Path], *, everyt
 
 def _importing(settings: Settings) -> Importing:
     from gemtap.importers.exchanges import Importing, KnownFingerprints
-    from gemtap.recorder.redact import Redactor
+    from gemtap.recorder.redact import redactor_of
     from gemtap.tap.credentials import load_fingerprint_secret
 
     try:
@@ -81,5 +81,5 @@ def _importing(settings: Settings) -> Importing:
         secret = load_fingerprint_secret(settings.data_dir / "fingerprint.key")
     except OSError as exc:
         raise Failed(f"The data directory cannot be used: {exc}.") from exc
-    redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
+    redactor = redactor_of(settings)
     return Importing(KnownFingerprints(secret), settings.providers.upstreams(), redactor)

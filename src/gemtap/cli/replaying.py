@@ -150,10 +150,10 @@ async def _recorded(store: Store, settings: Settings, id_: ObjectId) -> Interact
     from gemtap.capture.spool import Spool
     from gemtap.providers.registry import PROVIDERS
     from gemtap.recorder.drain import Recorder
-    from gemtap.recorder.redact import Redactor
+    from gemtap.recorder.redact import redactor_of
 
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
-    redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
+    redactor = redactor_of(settings)
     await Recorder(Spool(settings.spool_dir), store, PROVIDERS, limits, redactor).drain_if_alone()
     deadline = time.monotonic() + _RECORDED_WITHIN
     while (document := await store.get(id_)) is None:

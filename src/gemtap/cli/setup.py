@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -13,6 +13,11 @@ from gemtap.cli.app import AsJson, Config, Failed, app, settings_of
 from gemtap.cli.printing import console
 from gemtap.instructions import CLIENTS
 from gemtap.settings import address_of
+
+_PASTED_KEYS: Final = (
+    "API keys never reach the disk, but prompts are stored as they are. redact_known_secrets = true in gemtap.toml "
+    "removes keys that are pasted into them."
+)
 
 
 def _complete(beginning: str) -> list[str]:
@@ -29,7 +34,8 @@ def setup(
 
     Example: gemtap setup cline
     """
-    tap = address_of(settings_of({}, config).settings)
+    settings = settings_of({}, config).settings
+    tap = address_of(settings)
     if client is None:
         if as_json:
             print(json.dumps({name: each.title for name, each in CLIENTS.items()}, ensure_ascii=False))
@@ -38,6 +44,8 @@ def setup(
         for name, each in CLIENTS.items():
             table.add_row(f"gemtap setup {name}", Text(each.title, "dim"))
         console().print(table)
+        if not settings.redact_known_secrets:
+            console().print(Text(_PASTED_KEYS, "dim"))
         return
     if client not in CLIENTS:
         raise Failed(f"{client} is no client that Gemtap has instructions for. It has: {', '.join(CLIENTS)}.")
@@ -54,3 +62,5 @@ def setup(
         out.print(Text(f"  {line}"), soft_wrap=True)
     if instructions.note:
         out.print(Text(instructions.note, "dim"))
+    if not settings.redact_known_secrets:
+        out.print(Text(_PASTED_KEYS, "dim"))

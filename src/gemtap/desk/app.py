@@ -20,7 +20,7 @@ from gemtap.interaction import Interaction
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
 from gemtap.recorder.drain import Recorder
-from gemtap.recorder.redact import Redactor
+from gemtap.recorder.redact import redactor_of
 from gemtap.replay.desk import Replays
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
@@ -52,7 +52,7 @@ def make_desk(settings: Settings) -> ASGIApp:
     spool = Spool(settings.spool_dir)
     store = open_store(settings.store_url)
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
-    redactor = Redactor(settings.redact_patterns) if settings.redact_patterns else None
+    redactor = redactor_of(settings)
     recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY)
     recorder = Recorder(spool, store, PROVIDERS, limits, redactor, recording_workers)
 

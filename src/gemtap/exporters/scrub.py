@@ -18,15 +18,7 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Text, Thought
 from gemtap.exporters.base import ExportError, Report, Scrub
 from gemtap.interaction import Json
-
-_PRIVATE_KEY: Final = re.compile(r"-----BEGIN ([A-Z ]*PRIVATE KEY)-----.*?(?:-----END \1-----|\Z)", re.DOTALL)
-"""A PEM block (RFC 7468). The library's detector finds only its first line."""
-
-_GOOGLE_KEY: Final = re.compile(r"AIza[0-9A-Za-z_-]{35,}|ya29\.[0-9A-Za-z_-]{20,}|GOCSPX-[0-9A-Za-z_-]{28}")
-"""Google's API keys, access tokens and client secrets, for which detect-secrets has no detector.
-
-https://docs.github.com/en/code-security/secret-scanning/introduction/supported-secret-scanning-patterns
-"""
+from gemtap.known_secrets import KnownSecrets
 
 _SURE: Final = 0.5
 """Minimum Presidio score. Patterns below it match any long number."""
@@ -53,7 +45,7 @@ Finder = Callable[[str], Iterator[_Find]]
 def make_scrub() -> Scrub:
     """A scrubber. Raises ExportError if the libraries are not installed."""
     try:
-        finders = (_find_keys, _secret_finder(), _personal_finder())
+        finders = (_key_finder(), _secret_finder(), _personal_finder())
     except ImportError as exc:
         raise ExportError("--scrub needs more libraries: `make extras`, or pip install 'gemtap[scrub]'.") from exc
 
@@ -126,11 +118,16 @@ def _value(value: Json, clean: Callable[[str], str]) -> Json:
             return value
 
 
-def _find_keys(text: str) -> Iterator[_Find]:
-    for match in _PRIVATE_KEY.finditer(text):
-        yield _Find(*match.span(), "private key")
-    for match in _GOOGLE_KEY.finditer(text):
-        yield _Find(*match.span(), "Google credential")
+def _key_finder() -> Finder:
+    keys = KnownSecrets()
+
+    def find(text: str) -> Iterator[_Find]:
+        raw = text.encode("utf-8", "surrogatepass")
+        for start, end, kind in keys.find(raw):
+            before, found = (len(part.decode("utf-8", "surrogatepass")) for part in (raw[:start], raw[start:end]))
+            yield _Find(before, before + found, kind)
+
+    return find
 
 
 def _secret_finder() -> Finder:

@@ -1,4 +1,4 @@
-"""What `redact_patterns` name is taken out of bodies before they reach the store."""
+"""Removes from bodies, before they are stored, what `redact_patterns` and `redact_known_secrets` name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Final
 from gemtap.body import ParsedBody, parse_body, serialise
 from gemtap.dialects.base import Parsed
 from gemtap.interaction import Json
+from gemtap.known_secrets import KnownSecrets
 from gemtap.re2_patterns import Pattern
 from gemtap.recorder.captured import OpenBody
+from gemtap.settings import Settings
 
 _MARK: Final = b"[redacted]"
 
@@ -20,13 +22,16 @@ WITHHELD: Final = "what was redacted had come in pieces: the pieces are withheld
 class Redactor:
     """Replaces what the patterns match by `[redacted]`. Where a pattern has groups, what these match is replaced."""
 
-    def __init__(self, patterns: Sequence[str]) -> None:
-        """Raises ValueError for what is no pattern."""
+    def __init__(self, patterns: Sequence[str], known_secrets: bool = False) -> None:
+        """With `known_secrets`, keys of well-known services too. Raises ValueError for what is no pattern."""
         self._expressions = tuple(patterns)
-        self._patterns = [Pattern(pattern) for pattern in patterns]
+        self._known_secrets = known_secrets
+        self._patterns: list[Pattern | KnownSecrets] = [Pattern(pattern) for pattern in patterns]
+        if known_secrets:
+            self._patterns.append(KnownSecrets())
 
-    def __reduce__(self) -> tuple[type[Redactor], tuple[tuple[str, ...]]]:
-        return Redactor, (self._expressions,)
+    def __reduce__(self) -> tuple[type[Redactor], tuple[tuple[str, ...], bool]]:
+        return Redactor, (self._expressions, self._known_secrets)
 
     def raw(self, raw: bytes) -> bytes:
         """The bytes without it, as they stand; and where they are JSON, also without what its escapes hide.
@@ -57,6 +62,13 @@ class Redactor:
         for pattern in self._patterns:
             text = pattern.replace(text, _MARK)
         return text
+
+
+def redactor_of(settings: Settings) -> Redactor | None:
+    """The redactor that the settings ask for, if they do."""
+    if not settings.redact_patterns and not settings.redact_known_secrets:
+        return None
+    return Redactor(settings.redact_patterns, known_secrets=settings.redact_known_secrets)
 
 
 def redacted_body(body: OpenBody, redactor: Redactor) -> OpenBody:

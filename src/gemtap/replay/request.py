@@ -96,7 +96,9 @@ def _check(document: Interaction) -> None:
     if request.get("body_truncated"):
         raise CannotReplay("Only the beginning of its request was kept (capture_max_body).")
     if request.get("body_redacted"):
-        raise CannotReplay("Some of its request was taken out before it was stored (redact_patterns).")
+        raise CannotReplay(
+            "Some of its request was taken out before it was stored (redact_patterns or redact_known_secrets)."
+        )
     length = request["headers"].get("content-length")
     if isinstance(length, str) and length.isdigit() and int(length) != request["body_bytes"]:
         raise CannotReplay("Its request broke off before it was whole.")

@@ -149,3 +149,26 @@ def test_what_is_no_expression_is_refused(expression: str, reason: str) -> None:
 def test_no_expression_takes_long() -> None:
     """With a backtracking matcher this one would not end before the sun does."""
     assert Pattern("(a+)+$").replace(b"a" * 50_000 + b"b", b"") == b"a" * 50_000 + b"b"
+
+
+def test_known_secrets_are_taken_out_wherever_they_came_in_pieces() -> None:
+    """A key of a well-known form goes from a request, from a stream that cut it, and from what escapes hide."""
+    key = "ghp_" + "aB3" * 12
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in key).encode()
+    for request, response in (
+        (asked(f"my token is {key}"), frames("Thanks")),
+        (asked("hide").replace(b"hide", escaped), frames("Thanks")),
+        (asked("say it"), frames(f"It is {key[:9]}", f"{key[9:]}.")),
+    ):
+        record = assemble(
+            make_capture(request=[(1, request)], response=[(2, response)], path=STREAM, response_headers=SSE),
+            id=ObjectId(),
+            recorded_at=datetime(2026, 3, 14, tzinfo=UTC),
+            providers={"gemini": Gemini()},
+            redactor=Redactor((), known_secrets=True),
+        )
+        everything = bson.encode(dict(record.document)) + record.request_raw + record.response_raw
+        assert key.encode() not in everything
+        assert key[9:].encode() not in everything
+        assert escaped not in everything
+        assert b"[redacted]" in everything
