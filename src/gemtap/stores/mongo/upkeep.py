@@ -60,6 +60,10 @@ class Upkeep:
                 await self._step()
         except PyMongoError as exc:
             _log.info("Rows for documents of the past are put off: %s", exc)
+        except Exception:
+            # Such as a document that cannot be decoded. Lists make the rows that are still missing.
+            _log.exception("Not all documents of the past have rows now")
+            self._done = True
 
     async def _step(self) -> None:
         """Look at the next interactions."""
