@@ -158,7 +158,8 @@ async def test_what_goes_away_while_it_is_checked_is_no_fault(store: Store) -> N
     assert found == []
 
 
-async def test_the_command_says_what_is_wrong_and_the_rest_can_be_copied(tmp_path: Path) -> None:
+async def test_the_commands_say_what_is_wrong_and_keep_the_rest(tmp_path: Path) -> None:
+    """`check` names the damage, `copy` takes what is whole, `repair` moves the damage aside."""
     url = f"sqlite:///{tmp_path / 'data' / 'gemtap.db'}"
     store = open_store(url)
     await store.open()
@@ -167,8 +168,8 @@ async def test_the_command_says_what_is_wrong_and_the_rest_can_be_copied(tmp_pat
     await store.put([victim])
     await store.close()
 
-    def check() -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "gemtap", "check"]
+    def check(name: str = "check") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "gemtap", name]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
 
     done = check()
@@ -180,7 +181,7 @@ async def test_the_command_says_what_is_wrong_and_the_rest_can_be_copied(tmp_pat
     done = check()
     assert done.returncode == 1
     assert f"{victim.document['_id']}: the exact bytes of its request cannot be read" in done.stdout
-    assert "gemtap copy --to URL" in done.stdout.splitlines()[-1]
+    assert "gemtap repair" in done.stdout.splitlines()[-1]
     store = open_store(url)
     other = open_store(f"sqlite:///{tmp_path / 'other.db'}")
     await other.open()
@@ -189,3 +190,10 @@ async def test_the_command_says_what_is_wrong_and_the_rest_can_be_copied(tmp_pat
     assert list(copied.rejected) == [victim.document["_id"]]
     await store.close()
     await other.close()
+    done = check("repair")
+    assert done.returncode == 1
+    assert f"{victim.document['_id']}: the exact bytes of its request: lost, since piece" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 losses in 31 interactions."
+    done = check("repair")
+    assert (done.returncode, done.stdout) == (0, "No losses in 31 interactions.\n")
+    assert check().returncode == 0

@@ -1,7 +1,8 @@
-"""`gemtap check`: whether everything that is stored is still as it was stored."""
+"""`gemtap check` and `gemtap repair`: whether everything is still as it was stored, and what to do if not."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Final
 
 import typer
@@ -27,7 +28,7 @@ def check(as_json: AsJson = False, config: Config = None, data_dir: DataDir = No
     Nothing is changed, and recording may go on meanwhile.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    read, count, faults = open_for_reading(settings, _check)
+    read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.check))
     if as_json:
         told = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
         print_json({"read": read, "faulty": count, "faults": told})
@@ -39,8 +40,8 @@ def check(as_json: AsJson = False, config: Config = None, data_dir: DataDir = No
             out.print(f"and {count - len(faults):,} more")
         if count:
             out.print(
-                f"{count:,} faults in {read:,} interactions. Everything else is whole: `gemtap copy --to URL` takes it "
-                "into a new store. Of what is damaged, a backup has the rest; look after the disk first.",
+                f"{count:,} faults in {read:,} interactions. Check the disk first. If you have a backup, restore it; "
+                "`gemtap repair` moves the damage aside and keeps everything else.",
                 soft_wrap=True,
             )
         else:
@@ -49,7 +50,33 @@ def check(as_json: AsJson = False, config: Config = None, data_dir: DataDir = No
         raise typer.Exit(1)
 
 
-async def _check(store: Store) -> tuple[int, int, list[Fault]]:
+@app.command()
+def repair(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+    """Move damage in the store aside, keep everything else, and say what is lost. Exit status 1 if anything is.
+
+    Example: gemtap repair
+
+    Nothing is deleted: what cannot be read stays in tables of its own. Stop `gemtap serve` first and back up the file.
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.repair))
+    if as_json:
+        lost = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
+        print_json({"read": read, "lost": count, "faults": lost})
+    else:
+        out = console()
+        for each in faults:
+            out.print(harmless(f"{each.id or 'the store'}: {each.what}"), soft_wrap=True)
+        if count > len(faults):
+            out.print(f"and {count - len(faults):,} more")
+        out.print(f"{f'{count:,}' if count else 'No'} losses in {read:,} interactions.")
+    if count:
+        raise typer.Exit(1)
+
+
+async def _faults(
+    store: Store, look: Callable[[Callable[[int], None]], AsyncIterator[Fault]]
+) -> tuple[int, int, list[Fault]]:
     """How many interactions were read, how many faults there are, and the first of them."""
     from gemtap.stores.base import Filter
 
@@ -63,7 +90,7 @@ async def _check(store: Store) -> tuple[int, int, list[Fault]]:
             read += more
             show(f"{count:,} faults" if count else "all well", read, total)
 
-        async for fault in store.check(looked_at):
+        async for fault in look(looked_at):
             count += 1
             if len(faults) < _TOLD:
                 faults.append(fault)

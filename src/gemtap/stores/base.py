@@ -274,6 +274,15 @@ class Store(Protocol):
         """
         ...
 
+    def repair(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
+        """Mend what can be mended, move damage aside, and give what is lost. Nothing is deleted.
+
+        Afterwards the store works as if the damage had never been stored: `check` finds nothing, and maintenance that
+        had stopped at the damage goes on. In MongoDB damaged bodies stay where they are: they affect nothing else.
+        `looked_at` is called with the number of interactions that were read since the last call.
+        """
+        ...
+
     async def ping(self) -> None:
         """Return if the store answers."""
         ...

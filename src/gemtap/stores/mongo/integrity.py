@@ -21,6 +21,8 @@ from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.rows import Rows, misleads
 from gemtap.stores.mongo.searching import FIELD
 
+STALE_ROW: Final = "lists show it as it was before it was changed by hand: `gemtap repair` mends that"
+
 _BATCH: Final = 100
 _WITHOUT_WORDS: Final = {"links": 0, FIELD: 0}
 
@@ -60,10 +62,7 @@ async def _faults(encoded: RawBSONDocument, row: Row | None, files: BodyFiles) -
         if fault is not None:
             found.append(_named(side, fault))
     if row is not None and misleads(row, document):
-        found.append(
-            "lists show it as it was before it was changed by hand: `db.gemtap_rows.drop()` in mongosh has all rows "
-            "made anew"
-        )
+        found.append(STALE_ROW)
     return found
 
 

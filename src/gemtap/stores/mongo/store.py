@@ -24,7 +24,7 @@ from gemtap.stores.mongo.collections import Collections
 from gemtap.stores.mongo.documents import WITHOUT_RAW, exact_bytes, from_stored
 from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.hinting import Index, find
-from gemtap.stores.mongo.integrity import verify
+from gemtap.stores.mongo.integrity import STALE_ROW, verify
 from gemtap.stores.mongo.leftovers import Leftovers
 from gemtap.stores.mongo.lists import Lists
 from gemtap.stores.mongo.queries import NEWEST_FIRST, OLDEST_FIRST, index_for, scan_selection, selection
@@ -261,6 +261,15 @@ class MongoStore:
                 yield fault
             async for fault in self._leftovers.faults():
                 yield fault
+
+    async def repair(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
+        """Mend lists, and yield damaged bodies, which stay where they are: nothing else depends on them."""
+        with translated(self._description):
+            async for fault in verify(self._interactions, self._files, self._rows, looked_at or (lambda _: None)):
+                if fault.id is not None and fault.what == STALE_ROW:
+                    await self._rows.renew([fault.id])
+                else:
+                    yield fault
 
     async def ping(self) -> None:
         """Return if the server answers."""

@@ -32,12 +32,6 @@ def repair(connection: sqlite3.Connection, looked_at: Callable[[int], None]) -> 
 
     `looked_at` is called with the number of interactions that were read since the last call.
     """
-    for head, why in list(damaged_packs(connection)):
-        with transaction(connection, "IMMEDIATE"):
-            _move_pack(connection, head.first)
-        yield Fault(None, f"{why}: {head.span:,} pieces were moved aside")
-    for key, number, _ in list(wrong_keys(connection)):
-        connection.execute("DELETE FROM pieces WHERE key = ? AND number = ?", (key, number))
     bodies, number = BodyStore(), -1
     while True:
         with transaction(connection, "IMMEDIATE"):
@@ -51,6 +45,12 @@ def repair(connection: sqlite3.Connection, looked_at: Callable[[int], None]) -> 
         yield from faults
         number = row[0]
         looked_at(1)
+    for head, why in list(damaged_packs(connection)):
+        with transaction(connection, "IMMEDIATE"):
+            _move_pack(connection, head.first)
+        yield Fault(None, f"{why}: {head.span:,} pieces were moved aside")
+    for key, number, _ in list(wrong_keys(connection)):
+        connection.execute("DELETE FROM pieces WHERE key = ? AND number = ?", (key, number))
     with transaction(connection, "IMMEDIATE"):
         damage.clear(connection)
 
@@ -100,7 +100,7 @@ def _repair_row(connection: sqlite3.Connection, bodies: BodyStore, row: tuple[An
         side, _, form = part.partition("_")
         if form == "value":
             connection.execute(f"UPDATE interactions SET {side}_form = 'parsed' WHERE number = ?", (number,))  # noqa: S608
-        yield Fault(ObjectId(id_), f"{BODIES[part]} is lost: {why}")
+        yield Fault(ObjectId(id_), f"{BODIES[part]}: lost, since {why}")
 
 
 def _why_unreadable(connection: sqlite3.Connection, bodies: BodyStore, reference: int) -> str | None:
