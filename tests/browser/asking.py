@@ -10,7 +10,7 @@ from tests.e2e.running_gemtap import PATIENCE, RunningGemtap
 
 
 def ask(gemtap: RunningGemtap, text: str, *, model: str = "gemini-2.5-flash", **fields: Any) -> str:
-    """Have an answer streamed, and give the id of the interaction."""
+    """Request a streamed response. Returns the id of the interaction."""
     contents = fields.pop("contents", [{"role": "user", "parts": [{"text": text}]}])
     connection = http.client.HTTPConnection("127.0.0.1", gemtap.port, timeout=PATIENCE)
     try:
@@ -30,14 +30,14 @@ def ask(gemtap: RunningGemtap, text: str, *, model: str = "gemini-2.5-flash", **
 
 
 def recorded(gemtap: RunningGemtap, text: str, **fields: Any) -> str:
-    """Ask, and wait until it is recorded."""
+    """Send a request, and wait until it is recorded."""
     id_ = ask(gemtap, text, **fields)
     gemtap.interaction(id_)
     return id_
 
 
 def http_get(port: int, path: str, headers: dict[str, str]) -> None:
-    """A request without a body, through the proxy."""
+    """Send a request without a body through the proxy."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         connection.request("GET", path, headers=headers)

@@ -1,4 +1,4 @@
-"""A real `gemtap serve` with a demo's traffic, and a real Chromium before it."""
+"""A real `gemtap serve` with demo traffic, and a real Chromium."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE_MS = 15_000.0
 
 @pytest.fixture(scope="session")
 def api() -> Iterator[SimulatedApi]:
-    """The simulated Gemini API, slow enough to be watched."""
+    """The simulated Gemini API, slow enough to observe streams."""
     api = SimulatedApi("--pace", "0.02")
     yield api
     api.stop()
@@ -38,11 +38,11 @@ def slow_api() -> Iterator[SimulatedApi]:
 
 @pytest.fixture(scope="session")
 def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
-    """Gemtap with some sessions of agents recorded."""
+    """Gemtap with some recorded agent sessions."""
     gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
     try:
         agents = Agents(gemtap.origin, seed=1, pause=0.01, on_turn=lambda turn: None)
-        # Playwright has a loop of its own in this thread.
+        # Playwright runs an event loop in this thread.
         with ThreadPoolExecutor(1) as elsewhere:
             elsewhere.submit(lambda: asyncio.run(agents.work(10))).result()
         yield gemtap
@@ -52,10 +52,10 @@ def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium: `make test-browser` installs it."""
+    """Debian's Chromium, which `make test-browser` installs."""
     path = shutil.which("chromium")
     assert path is not None, "apt-get install chromium"
-    # In a container there is nobody but root, and Chromium's sandbox refuses to run as that.
+    # Containers often have only root, for which Chromium's sandbox does not start.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
@@ -65,7 +65,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visitor:
-    """A person with a browser. Whatever goes wrong in it, and whatever it fetches, is remembered."""
+    """A person with a browser. It records errors on pages, and URLs that they fetch."""
 
     context: BrowserContext
     page: Page
@@ -78,7 +78,7 @@ class Visitor:
         return self.page
 
     def foreign(self) -> list[str]:
-        """What was fetched from anywhere but this desk."""
+        """URLs fetched from other servers."""
         here = urlsplit(self.origin).netloc
         return [url for url in self.fetched if urlsplit(url).netloc != here and not url.startswith("data:")]
 
@@ -106,7 +106,7 @@ def visit(chromium: Browser, origin: str, **options: Any) -> Visitor:
 
 @pytest.fixture
 def visitor(chromium: Browser, gemtap: RunningGemtap) -> Iterator[Visitor]:
-    """Who visits leaves without anything having gone wrong and without anybody else having heard of it."""
+    """A visitor. At the end, no page has caused an error or contacted another server."""
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
     yield visitor
     visitor.context.close()

@@ -1,4 +1,4 @@
-"""Statistics in a browser: charts that show the numbers that the API has, and lead to the lists behind them."""
+"""Analytics in a browser: charts show the numbers of the API, and link to the lists behind them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIGURE = """const figureOf = title =>
 
 
 def drawn(page: Page, title: str) -> list[dict[str, Any]]:
-    """What plotly has drawn in a chart: for each trace its name, its values and its colour."""
+    """The contents of a plotly chart: name, values and colour of each trace."""
     page.wait_for_function(f"title => {{ {FIGURE} return figureOf(title)?.querySelector('.canvas').data; }}", arg=title)
     found: list[dict[str, Any]] = page.evaluate(
         f"""title => {{
@@ -34,6 +34,7 @@ def drawn(page: Page, title: str) -> list[dict[str, Any]]:
 
 
 def test_the_charts_show_what_was_recorded(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """Requests, tokens, sources and cost in the charts equal those of the API."""
     page = visitor.open("/analytics?last=24h&by=model")
     requests = {trace["name"]: sum(trace["y"]) for trace in drawn(page, "Requests")}
     rows = gemtap.api("stats?by=model")["rows"]
@@ -56,6 +57,7 @@ def test_the_charts_show_what_was_recorded(visitor: Visitor, gemtap: RunningGemt
 
 
 def test_a_bar_leads_to_the_interactions_that_it_counts(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A click on a bar opens a list with as many interactions."""
     page = visitor.open("/analytics?last=24h&by=outcome")
     (trace, *_) = drawn(page, "Requests")
     last = max(n for n, value in enumerate(trace["y"]) if value)
@@ -73,6 +75,7 @@ def test_a_bar_leads_to_the_interactions_that_it_counts(visitor: Visitor, gemtap
 
 
 def test_charts_follow_the_light(visitor: Visitor) -> None:
+    """Charts change their colours with the colour scheme."""
     page = visitor.open("/analytics?last=24h")
     light = drawn(page, "Tokens by kind")[1]["colour"]
     page.emulate_media(color_scheme="dark")
@@ -90,6 +93,7 @@ def test_charts_follow_the_light(visitor: Visitor) -> None:
 
 
 def test_the_numbers_stand_below_each_chart(visitor: Visitor) -> None:
+    """Each chart has its data in a table, and the grouping can be changed."""
     page = visitor.open("/analytics?last=24h")
     drawn(page, "Errors")
     figure = page.locator("figure.chart").first
@@ -102,6 +106,7 @@ def test_the_numbers_stand_below_each_chart(visitor: Visitor) -> None:
 
 
 def test_a_hostile_name_is_but_a_name(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """HTML in the name of a model is shown as text."""
     hostile = "<img src=x onerror='window.pwned=1'><a href='https://evil.example'>click</a>"
     recorded(gemtap, "Whose model is this?", model=quote(hostile, safe=""))
     page = visitor.open(f"/analytics?{urlencode({'last': '24h', 'q': 'text:whose'})}")

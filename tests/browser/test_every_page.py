@@ -1,4 +1,4 @@
-"""What holds of every page: nothing goes wrong, nothing goes out, everybody can read it."""
+"""Properties of every page: no errors, no external requests, accessible."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ def paths(gemtap: RunningGemtap) -> list[str]:
 
 
 def test_every_page_is_quiet_and_asks_nobody_else(chromium: Browser, gemtap: RunningGemtap, paths: list[str]) -> None:
+    """No page causes an error or contacts another server."""
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
     for path in paths:
         page = visitor.open(path)
         page.wait_for_timeout(300)
-        # The browser itself complains of the page that there is not, and of the query that is none.
+        # The browser itself reports the 404 of the missing page and the 422 of the invalid query.
         assert [said for said in visitor.complaints if "status of 4" not in said] == [], path
     assert visitor.foreign() == []
     visitor.context.close()
@@ -54,6 +55,7 @@ def test_every_page_is_quiet_and_asks_nobody_else(chromium: Browser, gemtap: Run
 def test_everybody_can_use_every_page(
     chromium: Browser, gemtap: RunningGemtap, paths: list[str], scheme: str, width: int
 ) -> None:
+    """axe finds no violation on any page, and no page scrolls sideways."""
     visitor = visit(
         chromium,
         f"http://localhost:{gemtap.dashboard_port}",
@@ -75,6 +77,7 @@ def test_everybody_can_use_every_page(
 
 
 def test_the_dark_is_dark(chromium: Browser, gemtap: RunningGemtap) -> None:
+    """The background follows the colour scheme."""
     grounds = []
     for scheme in ("light", "dark"):
         visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}", color_scheme=scheme)
@@ -87,6 +90,7 @@ def test_the_dark_is_dark(chromium: Browser, gemtap: RunningGemtap) -> None:
 
 
 def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: RunningGemtap, paths: list[str]) -> None:
+    """Lists, long texts, earlier messages and charts work without JavaScript."""
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}", java_script_enabled=False)
     page = visitor.open("/")
     expect(page.locator("tbody tr").first).to_be_visible()
@@ -121,6 +125,7 @@ def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: Ru
 
 
 def test_the_first_page_is_small(chromium: Browser, gemtap: RunningGemtap) -> None:
+    """The list loads less than 100 kB."""
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
     sizes: list[int] = []
     visitor.page.on(
@@ -137,7 +142,7 @@ def test_the_first_page_is_small(chromium: Browser, gemtap: RunningGemtap) -> No
 
 @contextmanager
 def strangers_page() -> Iterator[str]:
-    """A page of somebody else's on this machine."""
+    """A page of another site on this machine."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -161,6 +166,7 @@ def strangers_page() -> Iterator[str]:
 
 
 def test_a_strangers_page_can_neither_read_nor_change(chromium: Browser, gemtap: RunningGemtap) -> None:
+    """A page of another site can neither read nor change an interaction."""
     id_ = recorded(gemtap, "Mine.")
     visitor = visit(chromium, "")
     with strangers_page() as stranger:
@@ -180,6 +186,6 @@ def test_a_strangers_page_can_neither_read_nor_change(chromium: Browser, gemtap:
         }"""
         outcomes = visitor.page.evaluate(attempts, target)
     visitor.context.close()
-    # Of an opaque answer a page learns nothing; this desk does not even let it have that.
+    # A page learns nothing from an opaque response, but the desk refuses even that.
     assert outcomes == ["refused", "refused", "refused", "refused"]
     assert gemtap.interaction(id_)["note"] is None

@@ -1,4 +1,4 @@
-"""One interaction in a browser: what is opened is loaded, what is hostile does nothing, what is changed stays."""
+"""One interaction in a browser: lazy loading, hostile content, annotations."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ HISTORY = [
 
 
 def test_what_was_sent_again_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """Earlier messages load on request, each once and in order."""
     id_ = recorded(gemtap, "", contents=HISTORY)
     page = visitor.open(f"/interactions/{id_}")
     fresh = page.locator(".message.fresh")
@@ -47,12 +48,14 @@ def test_what_was_sent_again_is_loaded_when_it_is_asked_for(visitor: Visitor, ge
 
 
 def test_a_deep_link_leads_to_its_message(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A link with a fragment scrolls to its message."""
     id_ = recorded(gemtap, "", contents=HISTORY)
     page = visitor.open(f"/interactions/{id_}#message-62")
     expect(page.locator("#message-62")).to_be_in_viewport()
 
 
 def test_a_long_text_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The rest of a long text loads on request."""
     text = "word " * 50_000 + "THE END"
     id_ = recorded(gemtap, text)
     page = visitor.open(f"/interactions/{id_}")
@@ -62,6 +65,7 @@ def test_a_long_text_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: Ru
 
 
 def test_the_raw_body_is_a_tree_that_can_be_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The JSON tree unfolds, and a search in it finds a value with its path."""
     id_ = recorded(gemtap, "", contents=HISTORY)
     page = visitor.open(f"/interactions/{id_}")
     tree = page.locator("details.tree").first
@@ -75,6 +79,7 @@ def test_the_raw_body_is_a_tree_that_can_be_searched(visitor: Visitor, gemtap: R
 
 
 def test_a_rating_a_tag_and_a_note_stay(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """Rating, tags and note are stored and shown after a reload."""
     id_ = recorded(gemtap, "Rate me.")
     page = visitor.open(f"/interactions/{id_}")
     page.get_by_role("button", name="good").click()
@@ -90,6 +95,7 @@ def test_a_rating_a_tag_and_a_note_stay(visitor: Visitor, gemtap: RunningGemtap)
 
 
 def test_it_can_be_sent_again_from_a_terminal(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The request can be copied as a curl command with a placeholder for the key."""
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=visitor.origin)
     id_ = recorded(gemtap, "It's again.")
     page = visitor.open(f"/interactions/{id_}")
@@ -116,6 +122,7 @@ def blob(mime_type: str, content: bytes) -> dict[str, Any]:
 
 
 def test_pictures_are_shown_from_what_was_recorded(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """An inline image of the request is displayed."""
     contents = [said("user", {"text": "What is this?"}, blob("image/png", png(40, 20)))]
     page = visitor.open(f"/interactions/{recorded(gemtap, '', contents=contents)}")
     picture = page.locator(".medium img")
@@ -138,6 +145,7 @@ HOSTILE = "\n\n".join(
 
 
 def test_hostile_content_does_nothing(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """Scripts and HTML in recorded content are not executed on any page."""
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"><script>window.pwned = 1</script></svg>'
     contents = [
         said("user", {"text": HOSTILE}, blob("image/svg+xml", svg), blob("text/html", HOSTILE[:500].encode())),

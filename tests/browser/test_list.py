@@ -1,4 +1,4 @@
-"""The list in a browser: what arrives by itself, filters, keys, pages."""
+"""The list in a browser: live updates, filters, keys, pages."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_new_interaction_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A new interaction appears at the top without a reload."""
     page = visitor.open("/")
     page.evaluate("window.mark = 'the same page'")
     id_ = ask(gemtap, "Will you arrive?")
@@ -27,6 +28,7 @@ def test_a_new_interaction_arrives_by_itself(visitor: Visitor, gemtap: RunningGe
 
 
 def test_what_does_not_fit_the_filter_does_not_arrive(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """Live updates respect the filter."""
     page = visitor.open("/?model=gemini-2.5-pro")
     other = ask(gemtap, "Not me.", model="gemini-2.5-flash")
     fitting = ask(gemtap, "But me.", model="gemini-2.5-pro")
@@ -35,6 +37,7 @@ def test_what_does_not_fit_the_filter_does_not_arrive(visitor: Visitor, gemtap: 
 
 
 def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi, tmp_path: Path) -> None:
+    """A running response grows in the list and on its own page."""
     gemtap = RunningGemtap(tmp_path, slow_api.origin)
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
     asking = threading.Thread(target=ask, args=(gemtap, "Explain, step by step, how tides work."))
@@ -49,7 +52,7 @@ def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi
         page.wait_for_function(
             "before => document.querySelector('.flight [data-text]')?.textContent.length > before + 5", arg=first
         )
-        # Its own page grows as well, and becomes the page of what was recorded.
+        # The page of the running exchange grows too, and becomes the page of the recorded interaction.
         page.locator(".flight .open").click()
         expect(page.get_by_text("in flight")).to_be_visible()
         answer = page.locator(".message.model")
@@ -71,6 +74,7 @@ def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi
 
 
 def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
+    """A click filters the list, and the URL keeps the filter."""
     page = visitor.open("/")
     page.locator(".c-model a", has_text="gemini-2.5-flash").first.click()
     assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-flash"]}
@@ -87,6 +91,7 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
 
 
 def test_a_row_leads_to_the_words_that_were_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A row of a word search scrolls to the words in the conversation."""
     id_ = recorded(gemtap, "\n\n".join([*(f"Paragraph {n}." for n in range(60)), "There the quixotic zebra stands."]))
     page = visitor.open('/?q="quixotic+zebra"')
     page.locator(f"#row-{id_} .open").click()
@@ -98,6 +103,7 @@ def test_a_row_leads_to_the_words_that_were_searched(visitor: Visitor, gemtap: R
 
 
 def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A search is part of the URL, and its results update live."""
     page = visitor.open("/?model=gemini-2.5-pro")
     page.keyboard.press("/")
     page.keyboard.type("error:no tokens:>1")
@@ -112,6 +118,7 @@ def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap:
 
 
 def test_keys_move_and_open(visitor: Visitor) -> None:
+    """`j` and `k` move the selection, Enter opens."""
     page = visitor.open("/")
     for key in "jjjk":
         page.keyboard.press(key)
@@ -124,6 +131,7 @@ def test_keys_move_and_open(visitor: Visitor) -> None:
 
 
 def test_pages_lead_from_the_newest_to_the_oldest(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The pages list every interaction once, newest first."""
     page = visitor.open("/?limit=20")
     seen: list[str] = []
     while True:
@@ -138,6 +146,7 @@ def test_pages_lead_from_the_newest_to_the_oldest(visitor: Visitor, gemtap: Runn
 
 
 def test_the_first_request_turns_the_light_green(chromium: Browser, empty: RunningGemtap) -> None:
+    """The first request of a client turns only its own light green."""
     visitor = visit(chromium, f"http://localhost:{empty.dashboard_port}")
     page = visitor.open("/")
     page.get_by_role("link", name="The exact lines for each client").click()
@@ -145,7 +154,7 @@ def test_the_first_request_turns_the_light_green(chromium: Browser, empty: Runni
     expect(light).to_contain_text("Waiting for the first request")
     recorded(empty, "Hello")
     expect(light).to_contain_text("sent a request to gemini-2.5-flash")
-    # Nobody has instructions for it, but curl.
+    # Only curl has instructions; there are none for this client.
     assert page.locator(".arrival.good").count() == 0
     http_get(empty.port, "/v1beta/models", {"user-agent": "curl/8.14.1", "x-goog-api-key": "test"})
     expect(page.locator("#curl .arrival.good")).to_contain_text("Requests of curl arrive")

@@ -1,4 +1,4 @@
-"""Threads in a browser: the list, the conversation turn by turn, and what the client changed."""
+"""Threads in a browser: the list, the conversation turn by turn, and the client's changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONG = "word " * 40_000
 
 
 def a_thread(gemtap: RunningGemtap, first: str, turns: int, *, long: str = "") -> list[str]:
-    """The ids of its turns: each sends what was said before, with the answers that really came."""
+    """Record a thread, each turn with the real responses so far. Returns the ids of its turns."""
     history: list[dict[str, Any]] = []
     ids = []
     for number in range(1, turns + 1):
@@ -30,6 +30,7 @@ def a_thread(gemtap: RunningGemtap, first: str, turns: int, *, long: str = "") -
 
 
 def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A thread has each turn with a chart, and marks a retry."""
     ids = a_thread(gemtap, "The thread of three turns.", 3)
     retry = recorded(
         gemtap, "", contents=gemtap.interaction(ids[1])["request"]["body"]["contents"], model="gemini-2.5-pro"
@@ -44,11 +45,11 @@ def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemt
     expect(page.locator(f"#turn-{retry}.retry")).to_contain_text("the same question again")
     assert (
         page.get_by_text("The thread of three turns.", exact=True).count() == 2
-    )  # in the title, and where it was said
+    )  # in the title, and in the conversation
     for number, id_ in enumerate(ids, 1):
         expect(page.locator(f"#turn-{id_} .message.user").last).to_contain_text("Question" if number > 1 else "thread")
         expect(page.locator(f"#turn-{id_} .message.model")).not_to_be_empty()
-    # The first column of the chart is as tall, beside the tallest, as its tokens are many.
+    # The heights of the first column's bars are proportional to the tokens.
     charts = page.locator(".chart")
     context = charts.filter(has_text="Context by turn")
     items = {item["id"]: item for item in gemtap.api("interactions?limit=200")["items"]}
@@ -66,6 +67,7 @@ def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemt
 
 
 def test_long_turns_load_when_they_are_seen(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """Long turns load when they are scrolled into view."""
     ids = a_thread(gemtap, "The long thread.", 6, long=LONG)
     thread = gemtap.interaction(ids[0])["thread"]["id"]
     page = visitor.open(f"/threads/{thread}")
@@ -80,6 +82,7 @@ def test_long_turns_load_when_they_are_seen(visitor: Visitor, gemtap: RunningGem
 
 
 def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """A new turn appears without a reload."""
     (first,) = a_thread(gemtap, "The thread that goes on.", 1)
     page = visitor.open(f"/threads/{first}")
     expect(page.locator(".turn")).to_have_count(1)
@@ -98,6 +101,7 @@ def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -
 
 
 def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The comparison shows changes of system instruction, tools, settings and messages."""
     tool = {"name": "read_file", "description": "Reads a file."}
     contents = [
         said("user", {"text": "Summarise all of the files for me, please."}),

@@ -1,4 +1,4 @@
-"""Gemtap as its users run it, over each kind of store."""
+"""Gemtap as users run it, with each kind of store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def api() -> Iterator[SimulatedApi]:
 def gemtap(
     request: pytest.FixtureRequest, api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningGemtap]:
-    """Gemtap before the simulated API."""
+    """Gemtap in front of the simulated API."""
     flags: tuple[str, ...] = ()
     if request.param == "mongodb":
         mongod: Mongod = request.getfixturevalue("mongod")

@@ -1,4 +1,4 @@
-"""Looking for a secret wherever it could have come to rest."""
+"""Searches for a secret in every place where it could be stored."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.mongod import Mongod
 
 
 def files_with(secret: re.Pattern[bytes], folder: Path) -> list[str]:
-    """The files that have it: databases, their logs, captures, recycled captures, logs, core dumps."""
+    """Files that contain it: databases, their logs, captures, recycled captures, logs, core dumps."""
     return [str(path) for path in folder.rglob("*") if path.is_file() and secret.search(path.read_bytes())]
 
 
 def sqlite_values(folder: Path) -> Iterator[bytes]:
-    """Every value of every table, decompressed where it is compressed, and what the index of words has of texts."""
+    """Every value of every table, decompressed if needed, and the texts that the search index reveals."""
     for path in folder.rglob("*.db"):
         with contextlib.closing(sqlite3.connect(path)) as connection:
             for table, sql in connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall():
@@ -33,7 +33,7 @@ def sqlite_values(folder: Path) -> Iterator[bytes]:
 
 
 def indexed_texts(connection: sqlite3.Connection, table: str) -> Iterator[bytes]:
-    """The words of each text that a table of FTS5 has, in order: https://www.sqlite.org/fts5.html#fts5vocab"""
+    """The words of each text in an FTS5 table, in order: https://www.sqlite.org/fts5.html#fts5vocab"""
     connection.execute(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, '{table}', instance)")
     words = connection.execute('SELECT doc, term FROM temp.vocabulary ORDER BY doc, "offset"').fetchall()
     for _, text in groupby(words, lambda row: row[0]):

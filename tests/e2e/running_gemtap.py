@@ -1,4 +1,4 @@
-"""A real `gemtap serve`, and the simulated API in a process of its own."""
+"""A real `gemtap serve`, and the simulated API in a separate process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 def eventually(find: Callable[[], T | None], patience: float = PATIENCE) -> T:
-    """What `find` gives as soon as it is not None. A refused connection counts as None."""
+    """Call `find` until it returns something other than None. A refused connection counts as None."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens there."""
+    """Whether no process listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -67,7 +67,7 @@ class SimulatedApi:
 
 
 class RunningGemtap:
-    """The process, its ports and what it answers. Closing it leaves no process behind."""
+    """A running Gemtap: its process, ports and API. Closing it leaves no process behind."""
 
     def __init__(self, folder: Path, upstream: str, *flags: str, **environment: str) -> None:
         self.data_dir = folder / "data"
@@ -80,7 +80,7 @@ class RunningGemtap:
             *("--upstream", f"gemini={upstream}", *flags),
         ]
         self.reading = ("--data-dir", str(self.data_dir), *_store_flag(flags))
-        """Flags with which other commands read its store."""
+        """Flags that make other commands use its store."""
         self.environment = {
             "GEMTAP_DATA_DIR": str(self.data_dir),
             "GEMTAP_PORT": str(self.port),
@@ -88,13 +88,13 @@ class RunningGemtap:
             "GEMTAP_PROVIDERS__GEMINI__UPSTREAM": upstream,
             **({"GEMTAP_STORE": _store_flag(flags)[1]} if _store_flag(flags) else {}),
         }
-        """Variables with which other commands have its settings."""
+        """Variables that make other commands use its settings."""
         self._environment = os.environ | environment
         self._folder = folder
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start it, and return when both its processes answer."""
+        """Start it. Returns when both of its processes answer."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, cwd=self._folder, env=self._environment
@@ -108,21 +108,21 @@ class RunningGemtap:
         return _get(port, path)[0] == 200 or None
 
     def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body of a path on the dashboard's port."""
+        """Status and body of a path of the dashboard."""
         return _get(self.dashboard_port, path)
 
     def api(self, path: str) -> Any:
-        """What the API answers at `/api/PATH`."""
+        """The JSON response of `/api/PATH`."""
         status, body = self.get(f"/api/{path}")
         assert status == 200, body
         return json.loads(body)
 
     def ready(self) -> Any:
-        """What `/readyz` says."""
+        """The JSON response of `/readyz`."""
         return json.loads(self.get("/readyz")[1])
 
     def interaction(self, id_: str) -> Any:
-        """The document, as soon as it is recorded."""
+        """Wait until the interaction is recorded, and return its document."""
         return eventually(lambda: self._recorded(f"/api/interactions/{id_}"))
 
     def _recorded(self, path: str) -> Any:
@@ -130,13 +130,13 @@ class RunningGemtap:
         return json.loads(body) if status == 200 else None
 
     def bytes_of(self, id_: str, side: str) -> bytes:
-        """The exact bytes of one body."""
+        """The exact bytes of a body."""
         status, body = self.get(f"/api/interactions/{id_}/{side}")
         assert status == 200, body
         return body
 
     def newest(self, count: int) -> list[Any]:
-        """The newest interactions, oldest first, as soon as there are so many."""
+        """Wait for this number of interactions, and return the newest, oldest first."""
         return eventually(lambda: self._newest(count))
 
     def _newest(self, count: int) -> list[Any] | None:
@@ -156,7 +156,7 @@ class RunningGemtap:
         return {name: pid for name, module in modules.items() for pid in self.processes(module)[:1]}
 
     def stop(self) -> int:
-        """End it with SIGTERM, and return its exit status."""
+        """Stop it with SIGTERM. Returns its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
@@ -166,7 +166,7 @@ class RunningGemtap:
             try:
                 self.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                self.process.kill()  # its children notice, and end by themselves
+                self.process.kill()  # its children notice and exit by themselves
                 self.process.wait(PATIENCE)
 
 

@@ -1,4 +1,4 @@
-"""The commands beside a running Gemtap, as processes."""
+"""Commands run as processes beside a running Gemtap."""
 
 from __future__ import annotations
 
@@ -55,6 +55,7 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_tail_shows_each_interaction_once_and_at_once(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    """`gemtap tail` prints each interaction once, as soon as it is recorded."""
     before = [ask(gemtap, f"before {n}") for n in range(3)]
     gemtap.interaction(before[-1])
     with running(tmp_path, "tail", "--json", "-n", "2", *gemtap.reading) as process:
@@ -70,6 +71,7 @@ def test_tail_shows_each_interaction_once_and_at_once(gemtap: RunningGemtap, tmp
 
 
 def test_tail_is_readable(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    """A line of `gemtap tail` has status, model and prompt, without control characters."""
     gemtap.interaction(ask(gemtap, "Why is the \x1b[31msky\x07 blue?"))
     with running(tmp_path, "tail", "-n", "1", *gemtap.reading) as process:
         assert process.stdout is not None
@@ -82,6 +84,7 @@ def test_tail_is_readable(gemtap: RunningGemtap, tmp_path: Path) -> None:
 
 
 def test_doctor_and_health_are_content(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    """`gemtap doctor` and `gemtap health` succeed for a healthy Gemtap."""
     ask(gemtap, "Are you well?")
     settings = gemtap.environment
     assert run(tmp_path, "health", **settings).returncode == 0
@@ -94,6 +97,7 @@ def test_doctor_and_health_are_content(gemtap: RunningGemtap, tmp_path: Path) ->
 
 
 def test_doctor_names_each_fault_and_no_password(api: SimulatedApi, tmp_path: Path) -> None:
+    """`gemtap doctor` reports every problem without printing a password."""
     done = run(
         tmp_path,
         "doctor",
@@ -109,13 +113,14 @@ def test_doctor_names_each_fault_and_no_password(api: SimulatedApi, tmp_path: Pa
 
 
 def test_health_says_what_does_not_answer(tmp_path: Path) -> None:
+    """`gemtap health` exits with 1 and names the process that does not answer."""
     done = run(tmp_path, "health", GEMTAP_PORT=str(free_port()))
     assert done.returncode == 1
     assert done.stderr.startswith("gemtap: The proxy does not answer at http://127.0.0.1:")
 
 
 def test_demo_needs_no_key(tmp_path: Path) -> None:
-    """Rows while it runs; nothing left of it afterwards."""
+    """The demo records interactions, and leaves nothing behind after its end."""
     kept = tmp_path / "kept"
     ports = ("--port", str(free_port()), "--dashboard-port", str(free_port()))
     done = run(tmp_path, "demo", *ports, "--sessions", "2", "--exit", "--data-dir", str(kept))
@@ -131,6 +136,7 @@ def test_demo_needs_no_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_ends_at_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    """The demo exits with 0 on a signal and deletes its temporary folder."""
     before = set(Path(tempfile.gettempdir()).glob("gemtap-demo-*"))
     with running(tmp_path, "demo", "--port", str(free_port()), "--dashboard-port", str(free_port())) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""Every example that a command's help gives, run as it stands there; only addresses and ids are other ones."""
+"""Runs every example of the commands' help as it is, except for addresses and ids."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ EXAMPLES = [
     example for command in COMMANDS.values() for example in re.findall(r"^\s*Example: (.+)$", command.help or "", re.M)
 ]
 GO_ON = ("serve", "demo", "tail")
-"""Commands that go on until they are told to end."""
+"""Commands that run until they are told to exit."""
 
 
 @pytest.fixture(scope="module")
 def gemtap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
-    """A running Gemtap with something recorded."""
+    """A running Gemtap with a recorded interaction."""
     api = SimulatedApi("--pace", "0.01")
     gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
     try:
@@ -57,7 +57,7 @@ def recorded(gemtap: RunningGemtap) -> str:
 
 @pytest.fixture
 def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
-    """A working directory with the files that examples name."""
+    """A working directory with the files that the examples use."""
     exported = subprocess.run(
         [sys.executable, "-m", "gemtap", "export", "jsonl", "-o", str(tmp_path / "all.jsonl"), *gemtap.reading],
         capture_output=True,
@@ -70,6 +70,7 @@ def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Path, mongod_url: str) -> None:
+    """Every example succeeds."""
     command, _, reader = example.partition(" | ")
     program, name, *arguments = shlex.split(
         command.replace("66f1c0ffee0123456789abcd", recorded).replace("mongodb://localhost/gemtap", mongod_url)
@@ -77,7 +78,7 @@ def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Pat
     assert program == "gemtap"
     environment = os.environ | gemtap.environment | {"GEMINI_API_KEY": "a-key-for-nobody"}
     if name in ("serve", "demo"):
-        # Its own ports and data: the other one has those.
+        # Its own ports and data directory, since the fixture's Gemtap uses the others.
         environment = os.environ | {
             "GEMTAP_PORT": str(free_port()),
             "GEMTAP_DASHBOARD_PORT": str(free_port()),
@@ -97,7 +98,7 @@ def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Pat
 
 
 def goes_on(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    """It says something, and ends well with Ctrl-C."""
+    """The command prints something, and exits cleanly on Ctrl-C."""
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
     try:
@@ -112,6 +113,8 @@ def goes_on(command: list[str], folder: Path, environment: dict[str, str]) -> No
 
 
 def test_completion_knows_commands_and_formats() -> None:
+    """Shell completion offers commands, formats, clients and options."""
+
     def completed(words: str) -> list[str]:
         done = subprocess.run(
             [Path(sys.executable).parent / "gemtap"],

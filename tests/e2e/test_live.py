@@ -1,4 +1,4 @@
-"""A session of the Live API, as the JavaScript SDK opens one: seen from both sides, and in its document."""
+"""A session of the Live API as the JavaScript SDK opens it: seen by the client, the upstream and in the document."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ASKED = {
 
 
 def spoken(origin: str, path: str) -> tuple[list[Any], str | None]:
-    """What the API says in a session with one turn, and the exchange's id."""
+    """The messages of the API in a session with one turn, and the id of the exchange."""
     messages = []
     with connect(origin.replace("http", "ws", 1) + path, open_timeout=PATIENCE) as client:
         assert client.response is not None
@@ -41,7 +41,7 @@ def spoken(origin: str, path: str) -> tuple[list[Any], str | None]:
 def test_a_session_passes_unchanged_and_is_recorded_as_what_it_is(
     gemtap: RunningGemtap, api: SimulatedApi, path: str
 ) -> None:
-    """Also with the doubled slash of a base URL that ends in one."""
+    """A session passes unchanged and is recorded, also with the double slash from a base URL that ends with one."""
     direct, _ = spoken(api.origin, LIVE)
     tapped, id_ = spoken(gemtap.origin, path)
     assert tapped == direct
@@ -59,7 +59,7 @@ def test_a_session_passes_unchanged_and_is_recorded_as_what_it_is(
 def test_a_session_that_the_api_refuses_ends_for_the_client_as_it_would_without(
     gemtap: RunningGemtap, api: SimulatedApi
 ) -> None:
-    """With the same code and reason."""
+    """If the API refuses a session, the client sees the same close code and reason as without Gemtap."""
     seen = []
     for origin in (api.origin, gemtap.origin):
         with connect(origin.replace("http", "ws", 1) + LIVE, open_timeout=PATIENCE) as client:

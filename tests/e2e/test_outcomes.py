@@ -1,4 +1,4 @@
-"""One document of each outcome, read by plain PyMongo as somebody would who has never heard of Gemtap's code."""
+"""A document of each outcome, read with plain PyMongo by a program that knows nothing of Gemtap's code."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def ask(gemtap: RunningGemtap, target: str) -> Peer:
 
 
 def stored(documents: Documents, head: Head) -> dict[str, Any]:
-    """The document, as soon as it is there, which has the specification's fields and types."""
+    """Wait for the document, and check the specification's fields and their types."""
     id_ = head.value(b"x-gemtap-id")
     assert id_ is not None
     document = eventually(lambda: documents.find_one({"_id": ObjectId(id_.decode())}))
@@ -97,6 +97,7 @@ def check_types(document: dict[str, Any]) -> None:
 
 
 def test_complete(gemtap: RunningGemtap, documents: Documents) -> None:
+    """A complete exchange is stored with its JSON body, size and usage."""
     with ask(gemtap, GENERATE.format("gemini-2.5-flash")) as client:
         head, body = client.take_response()
     document = stored(documents, head)
@@ -110,6 +111,7 @@ def test_complete(gemtap: RunningGemtap, documents: Documents) -> None:
 
 
 def test_complete_with_an_error_of_the_api(gemtap: RunningGemtap, documents: Documents) -> None:
+    """An error response of the API is complete, and `error` has its message and status."""
     with ask(gemtap, GENERATE.format("error-429")) as client:
         head, _ = client.take_response()
     document = stored(documents, head)
@@ -120,6 +122,7 @@ def test_complete_with_an_error_of_the_api(gemtap: RunningGemtap, documents: Doc
 
 
 def test_client_disconnected(gemtap: RunningGemtap, documents: Documents) -> None:
+    """A client that leaves during a stream gives `client_disconnected` with the partial response."""
     with ask(gemtap, STREAM.format("fault-stall")) as client:
         head = client.take_head()
         client.take_chunk()
@@ -129,6 +132,7 @@ def test_client_disconnected(gemtap: RunningGemtap, documents: Documents) -> Non
 
 
 def test_upstream_timeout(gemtap: RunningGemtap, documents: Documents) -> None:
+    """A silent upstream gives a 504 and `upstream_timeout`."""
     with ask(gemtap, GENERATE.format("fault-silent")) as client:
         head, body = client.take_response()
     assert head.status == 504
@@ -140,6 +144,7 @@ def test_upstream_timeout(gemtap: RunningGemtap, documents: Documents) -> None:
 
 
 def test_upstream_disconnected(gemtap: RunningGemtap, documents: Documents) -> None:
+    """An upstream that breaks off a stream gives `upstream_disconnected` with the partial response."""
     with ask(gemtap, STREAM.format("fault-disconnect")) as client:
         head = client.take_head()
         client.take_rest()
@@ -150,6 +155,7 @@ def test_upstream_disconnected(gemtap: RunningGemtap, documents: Documents) -> N
 
 
 def test_refused(gemtap: RunningGemtap, documents: Documents) -> None:
+    """A path of no provider gives a 404 and `refused`, with the request's body."""
     with ask(gemtap, "/v9/nothing") as client:
         head, body = client.take_response()
     assert head.status == 404
@@ -164,6 +170,7 @@ def test_refused(gemtap: RunningGemtap, documents: Documents) -> None:
 
 
 def test_upstream_unreachable(mongod: Mongod, documents: Documents, tmp_path: Path) -> None:
+    """An upstream that is down gives a 502 and `upstream_unreachable`, which names its address."""
     stopped = SimulatedApi()
     stopped.stop()
     gemtap = RunningGemtap(tmp_path, stopped.origin, "--store", address(mongod, documents))
@@ -180,7 +187,7 @@ def test_upstream_unreachable(mongod: Mongod, documents: Documents, tmp_path: Pa
 
 
 def test_proxy_error(gemtap: RunningGemtap, documents: Documents) -> None:
-    """A fault of our own cannot be had from outside: its capture is laid where the tap would have left it."""
+    """Internal errors cannot be provoked from outside, so the test writes the capture as the tap would."""
     id_ = ObjectId()
     capture = make_capture(outcome="proxy_error", details="KeyError('x')", status=None, response=[])
     draft = gemtap.data_dir / "spool" / "draft"
@@ -192,7 +199,7 @@ def test_proxy_error(gemtap: RunningGemtap, documents: Documents) -> None:
 
 
 def test_interrupted(gemtap: RunningGemtap, documents: Documents) -> None:
-    """The tap is killed in the middle of a stream; the one that follows hands on what it had written."""
+    """If the tap is killed during a stream, the next one hands over its capture."""
     with ask(gemtap, STREAM.format("fault-stall")) as client:
         head = client.take_head()
         client.take_chunk()
@@ -204,6 +211,7 @@ def test_interrupted(gemtap: RunningGemtap, documents: Documents) -> None:
 
 
 def test_shutdown(gemtap: RunningGemtap, documents: Documents) -> None:
+    """A stream that Gemtap's shutdown ends has the outcome `shutdown`."""
     with ask(gemtap, STREAM.format("fault-stall")) as client:
         head = client.take_head()
         client.take_chunk()

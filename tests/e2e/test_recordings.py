@@ -1,4 +1,4 @@
-"""Recorded answers of the real API, served in pieces cut anywhere: the client gets them all, and so does the store."""
+"""Recorded responses of the real API, sent in random pieces, reach the client and the store completely."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def recordings() -> Iterator[Any]:
     for session in json.loads((Path(FOLDER) / "gemini-cli-streams.json").read_text()):
         for number, call in enumerate(session["calls"]):
             if call["method"] == "generateContentStream":
-                # As the API frames what that client has received.
+                # The framing that the API used for this response.
                 body = b"".join(
                     b"data: " + json.dumps(each, ensure_ascii=False).encode() + b"\r\n\r\n" for each in call["response"]
                 )
@@ -64,6 +64,7 @@ def gemtap(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory)
 def test_nothing_of_a_recording_is_lost(
     gemtap: RunningGemtap, upstream: ScriptedUpstream, target: str, sent: bytes, answer: bytes, content_type: str
 ) -> None:
+    """The stored bytes equal those sent, and the body has the content of all chunks."""
     headers = [f"Content-Type: {content_type}", "X-Goog-Trace: a", "X-Goog-Trace: b", "Server: scaffolding"]
     id_ = served_in_pieces(gemtap, upstream, target, sent, answer, headers)
 
@@ -81,7 +82,7 @@ def test_nothing_of_a_recording_is_lost(
 def served_in_pieces(
     gemtap: RunningGemtap, upstream: ScriptedUpstream, target: str, sent: bytes, answer: bytes, headers: list[str]
 ) -> str:
-    """Carry the exchange, its answer cut at random points; give its id. The client has got what was sent."""
+    """Run the exchange with its response split at random. Checks what the client received, and returns the id."""
     cuts = random.Random(target + str(len(answer)))
     places = sorted({0, len(answer), *(cuts.randrange(len(answer)) for _ in range(PIECES))})
     with Peer.to(gemtap.port) as client:
@@ -95,7 +96,7 @@ def served_in_pieces(
             got = b""
             for start, end in itertools.pairwise(places):
                 peer.send(chunk(answer[start:end]))
-                while len(got) < end:  # what was sent arrives before more is sent
+                while len(got) < end:  # wait until the client has received the piece
                     got += client.take_chunk()
             peer.send(chunk(b""))
             assert client.take_chunk() == b""
@@ -109,7 +110,7 @@ def served_in_pieces(
 
 
 def told_by(chunks: list[Any]) -> dict[str, Any]:
-    """What an agent takes from an answer, whether it came in one piece or many: no assembling, only adding up."""
+    """The content of a response that an agent uses, by concatenation only, whether it has one chunk or many."""
     candidates = [each for chunk in chunks for each in chunk.get("candidates", [])]
     parts = [part for each in candidates for part in each.get("content", {}).get("parts", [])]
     return {

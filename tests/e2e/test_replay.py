@@ -1,4 +1,4 @@
-"""A recorded request sent again to a simulated API: with Gemtap running, without, and from the dashboard."""
+"""Replays with a simulated API: while Gemtap runs, while it does not, and from the dashboard."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def gemtap(api: SimulatedApi, tmp_path: Path) -> Iterator[RunningGemtap]:
 
 
 def record(gemtap: RunningGemtap) -> dict[str, Any]:
-    """An interaction, as a client leaves it."""
+    """Record an interaction as a client would."""
     request = urllib.request.Request(
         gemtap.origin + CALL, json.dumps(BODY, indent=1).encode(), {"content-type": "application/json"}
     )
@@ -61,6 +61,7 @@ def replay(gemtap: RunningGemtap, *arguments: str, key: str = KEY) -> subprocess
 
 
 def test_it_is_sent_recorded_and_shown(gemtap: RunningGemtap) -> None:
+    """A replay sends the same body, prints the response and links to the original."""
     old = record(gemtap)
     done = replay(gemtap, old["id"])
     assert done.returncode == 0, done.stderr
@@ -84,6 +85,7 @@ def answer_of(document: dict[str, Any]) -> str:
 
 
 def test_changes_and_the_two_side_by_side(gemtap: RunningGemtap) -> None:
+    """`--model` and `--set` change the request; `--diff` compares both responses."""
     old = record(gemtap)
     changes = ("--model", "gemini-2.5-pro", "--set", "generationConfig.temperature=0")
     done = replay(gemtap, old["id"], *changes, "--json")
@@ -97,7 +99,7 @@ def test_changes_and_the_two_side_by_side(gemtap: RunningGemtap) -> None:
 
 
 def test_nothing_of_it_reaches_the_upstream(gemtap: RunningGemtap) -> None:
-    """Neither that it is a replay nor whose it was. And an answer that repeats the key is cleaned of it."""
+    """The upstream sees neither that it is a replay nor of what. A key that the response repeats is redacted."""
     old = record(gemtap)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -125,6 +127,7 @@ def test_nothing_of_it_reaches_the_upstream(gemtap: RunningGemtap) -> None:
 
 
 def test_no_client_can_claim_to_be_one(gemtap: RunningGemtap) -> None:
+    """A client cannot set `replay_of`."""
     request = urllib.request.Request(
         gemtap.origin + CALL + "&replay_of=66f1c0ffee0123456789abcd",
         json.dumps(BODY | {"replay_of": "66f1c0ffee0123456789abcd"}).encode(),
@@ -137,6 +140,7 @@ def test_no_client_can_claim_to_be_one(gemtap: RunningGemtap) -> None:
 
 
 def test_without_gemtap_running_it_is_recorded_all_the_same(gemtap: RunningGemtap) -> None:
+    """A replay is recorded even if Gemtap is not running."""
     old = record(gemtap)
     assert gemtap.stop() == 0
     done = replay(gemtap, old["id"], "--json")
@@ -154,6 +158,7 @@ def test_without_gemtap_running_it_is_recorded_all_the_same(gemtap: RunningGemta
 
 
 def test_an_upstream_that_is_not_there(gemtap: RunningGemtap) -> None:
+    """A replay to an unreachable upstream exits with 1 and is recorded."""
     old = record(gemtap)
     done = replay(gemtap, old["id"], "--upstream", f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 1
@@ -163,6 +168,7 @@ def test_an_upstream_that_is_not_there(gemtap: RunningGemtap) -> None:
 
 
 def test_without_a_key_nothing_is_sent(gemtap: RunningGemtap) -> None:
+    """Without a key in the environment, nothing is sent and the error names the variables."""
     old = record(gemtap)
     done = replay(gemtap, old["id"], key="")
     assert done.returncode == 1
@@ -171,6 +177,7 @@ def test_without_a_key_nothing_is_sent(gemtap: RunningGemtap) -> None:
 
 
 def test_from_the_dashboard(gemtap: RunningGemtap) -> None:
+    """The dashboard replays with changes, and refuses a wrong token, unknown ids and invalid changes."""
     old = record(gemtap)
     page = gemtap.get(f"/interactions/{old['id']}")[1].decode()
     assert f'data-replay="{old["id"]}"' in page
@@ -203,6 +210,7 @@ def test_from_the_dashboard(gemtap: RunningGemtap) -> None:
 
 
 def test_without_a_key_there_is_no_button(api: SimulatedApi, tmp_path: Path) -> None:
+    """Without a key in the environment, the dashboard shows no replay button."""
     gemtap = RunningGemtap(tmp_path, api.origin, GEMINI_API_KEY="", GOOGLE_API_KEY="")
     try:
         old = record(gemtap)

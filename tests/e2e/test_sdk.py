@@ -1,4 +1,4 @@
-"""The google-genai SDK sees the same through Gemtap as without, and everything it did is recorded."""
+"""The google-genai SDK behaves the same with and without Gemtap, and all its calls are recorded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPERATURE = types.GenerateContentConfig(temperature=0.3, max_output_tokens=500
 
 
 def weather(city: str) -> str:
-    """What the weather is in a city."""
+    """Weather in a city, as a function that the model can call."""
     return f"sunny in {city}"
 
 
@@ -91,7 +91,7 @@ TASKS = [
 
 
 def without_the_wire(answer: Any) -> Any:
-    """The answer without what differs from call to call: the HTTP response's own headers, the response's id."""
+    """The response without fields that differ between calls: the HTTP headers and the response id."""
     match answer:
         case list() | tuple():
             return [without_the_wire(item) for item in answer]
@@ -102,7 +102,7 @@ def without_the_wire(answer: Any) -> Any:
 
 
 def id_of(answer: types.GenerateContentResponse) -> str:
-    """The id of the interaction that an answer came with."""
+    """The id of the interaction that a response belongs to."""
     assert answer.sdk_http_response is not None
     headers = answer.sdk_http_response.headers or {}
     return next(value for name, value in headers.items() if name.lower() == "x-gemtap-id")
@@ -112,12 +112,14 @@ def id_of(answer: types.GenerateContentResponse) -> str:
 def test_the_sdk_sees_what_it_sees_without_gemtap(
     gemtap: RunningGemtap, api: SimulatedApi, task: Callable[[genai.Client], Any]
 ) -> None:
+    """Every SDK call returns the same through Gemtap as directly."""
     direct = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=api.origin))
     tapped = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=gemtap.origin))
     assert without_the_wire(task(tapped)) == without_the_wire(task(direct))
 
 
 def test_what_the_sdk_did_is_recorded(gemtap: RunningGemtap) -> None:
+    """Prompt, settings, usage, client and timing of SDK calls are stored."""
     client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=gemtap.origin))
     answer = generate(client)
     chunks = generate_stream(client)

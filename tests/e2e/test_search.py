@@ -1,4 +1,4 @@
-"""What was said is found by its words: in the API, on the command line, in exports, on the dashboard."""
+"""Word searches in the API, on the command line, in exports and on the dashboard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
 def ask(gemtap: RunningGemtap, *contents: dict[str, Any]) -> str:
-    """Send a conversation; the id of its interaction, once that is recorded."""
+    """Send a conversation and wait until it is recorded. Returns the id of the interaction."""
     body = json.dumps({"contents": contents}).encode()
     with Peer.to(gemtap.port) as client:
         client.send(request(GENERATE, "x-goog-api-key: any", "Content-Type: application/json", body=body))
@@ -66,6 +66,7 @@ def run(gemtap: RunningGemtap, *arguments: str) -> subprocess.CompletedProcess[s
 
 
 def test_a_word_finds_the_turn_that_said_it_and_not_those_that_sent_it_again(gemtap: RunningGemtap) -> None:
+    """A word finds only the turn that added it."""
     word, other = f"w{ObjectId()}", f"o{ObjectId()}"
     start = said("user", f"Why does {word} fail with connection_refused in src/app.py? Please explain it to me.")
     first = ask(gemtap, start)
@@ -80,6 +81,7 @@ def test_a_word_finds_the_turn_that_said_it_and_not_those_that_sent_it_again(gem
 
 
 def test_the_answer_is_found(gemtap: RunningGemtap) -> None:
+    """A phrase of the response finds the interaction."""
     id_ = ask(gemtap, said("user", "Tell me something."))
     (part, *_) = answered(gemtap, id_)["parts"]
     phrase = " ".join(part["text"].split()[:4]).replace('"', "")
@@ -87,6 +89,7 @@ def test_the_answer_is_found(gemtap: RunningGemtap) -> None:
 
 
 def test_every_way_in_understands_the_same_query(gemtap: RunningGemtap) -> None:
+    """A query has equal results in the API, in `ls`, in `export` and on the page."""
     word = f"w{ObjectId()}"
     id_ = ask(gemtap, said("user", f"{word} one"))
     ask(gemtap, said("user", f"{word} two"))
@@ -104,6 +107,7 @@ def test_every_way_in_understands_the_same_query(gemtap: RunningGemtap) -> None:
 
 
 def test_a_query_that_is_none_is_explained_wherever_it_is_asked(gemtap: RunningGemtap) -> None:
+    """An invalid query gets the same explanation everywhere."""
     wrong = '"connection refused'
     for path in ("/api/interactions", "/"):
         status, text = got(gemtap, path, q=wrong)
@@ -115,6 +119,7 @@ def test_a_query_that_is_none_is_explained_wherever_it_is_asked(gemtap: RunningG
 
 
 def test_a_note_is_found_once_it_is_written(gemtap: RunningGemtap) -> None:
+    """A word of a note finds the interaction after a moment."""
     word = f"n{ObjectId()}"
     id_ = ask(gemtap, said("user", "Something to be noted."))
     assert run(gemtap, "note", id_, f"about {word}").returncode == 0

@@ -1,4 +1,4 @@
-"""The API key is nowhere: no file, no document, no log line, and in nothing that is compressed either."""
+"""The API key is stored nowhere: not in files, documents or logs, not even compressed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEY = "AIzaSyCanary-0123456789_abcdefghijklmnop"
 LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
-# Also as the words that searches go by.
+# Also as the words of the search index.
 SECRET = re.compile(rb"canary[- ]0123456789|6123456789abcdef[- ]canary", re.IGNORECASE)
 OTHER_KEY = "ya29.6123456789abcdef-canary"
 
@@ -42,7 +42,7 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 
 def use_keys(gemtap: RunningGemtap, api: SimulatedApi, upstream: ScriptedUpstream | None) -> None:
-    """Everything that may carry a key, with the SDK and by hand."""
+    """Send keys in every place that may carry one, with the SDK and by hand."""
     client = genai.Client(api_key=KEY, http_options=types.HttpOptions(base_url=gemtap.origin))
     client.models.generate_content(model="gemini-2.5-flash", contents="Why?")
     list(client.models.generate_content_stream(model="gemini-2.5-flash", contents="Why?"))
@@ -73,7 +73,7 @@ def use_keys(gemtap: RunningGemtap, api: SimulatedApi, upstream: ScriptedUpstrea
 
 
 def echo_key(gemtap: RunningGemtap, upstream: ScriptedUpstream) -> None:
-    """Errors that repeat the key, as they are and compressed."""
+    """Error responses that repeat the key, plain and compressed."""
     text = b'{"error":{"code":400,"message":"API key not valid: ' + KEY.encode() + b'","status":"INVALID_ARGUMENT"}}'
     for headers, body in (([], text), (["Content-Encoding: gzip"], gzip.compress(text))):
         with Peer.to(gemtap.port) as client:
@@ -101,6 +101,7 @@ def echo_key(gemtap: RunningGemtap, upstream: ScriptedUpstream) -> None:
 def test_the_key_is_nowhere(
     kind: str, api: SimulatedApi, upstream: ScriptedUpstream, tmp_path: Path, mongod: Mongod
 ) -> None:
+    """After normal and failing traffic, no file contains a key."""
     database = f"secrets_{ObjectId()}"
     flags = ("--store", f"{mongod.url}/{database}") if kind == "mongodb" else ()
     for folder, origin, count in ((tmp_path / "a", api.origin, 16), (tmp_path / "b", upstream.origin, 22)):
@@ -140,6 +141,7 @@ def test_the_key_is_nowhere(
     ids=["version", "no version", "no colon", "bad length", "bad chunk", "too long", "no http", "host", "handshake"],
 )
 def test_not_after_a_request_that_is_none(gemtap: RunningGemtap, raw: str) -> None:
+    """A malformed request leaves its key in no file and in no response."""
     with Peer.to(gemtap.port) as peer:
         peer.send(raw.encode())
         peer.finish()
@@ -149,7 +151,7 @@ def test_not_after_a_request_that_is_none(gemtap: RunningGemtap, raw: str) -> No
 
 
 def test_not_after_what_goes_wrong(tmp_path: Path) -> None:
-    """No upstream, no database, and a tap that aborts while requests with keys are in its memory."""
+    """No key is stored when upstream and database are down and the tap aborts with requests in memory."""
     store = f"mongodb://gemtap:{KEY}@127.0.0.1:{free_port()}/gemtap?serverSelectionTimeoutMS=200"
     gemtap = RunningGemtap(tmp_path, f"http://127.0.0.1:{free_port()}", "--log-level", "debug", "--store", store)
     try:
@@ -184,6 +186,7 @@ def test_not_after_what_goes_wrong(tmp_path: Path) -> None:
     ids=lambda arguments: " ".join(arguments[:1]),
 )
 def test_not_in_what_commands_say_of_a_wrong_store(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Errors about a store URL do not print its password."""
     command = [sys.executable, "-m", "gemtap", *arguments]
     ended = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
     assert ended.returncode != 0
@@ -198,7 +201,7 @@ BODY_SECRET = re.compile(rb"swordfish[- ]\d+", re.IGNORECASE)
 def test_what_redact_patterns_name_is_nowhere(
     kind: str, upstream: ScriptedUpstream, tmp_path: Path, mongod: Mongod
 ) -> None:
-    """Neither of a request nor of a stream that tears it apart; nor in the captures, once these are recorded."""
+    """Matches are removed from requests and from streams that split them, and from captures once they are recorded."""
     database = f"redacted_{ObjectId()}"
     flags = ("--store", f"{mongod.url}/{database}") if kind == "mongodb" else ()
     gemtap = RunningGemtap(tmp_path, upstream.origin, *flags, GEMTAP_REDACT_PATTERNS=r"swordfish-\d+")

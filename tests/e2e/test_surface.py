@@ -1,4 +1,4 @@
-"""Every endpoint of the API: the bytes pass both ways unchanged, and the document says what it was."""
+"""Every endpoint of the API: bytes pass unchanged in both directions, and the document describes the call."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ PARTS = (said("Hel"), said("lo.", usageMetadata=USAGE))
 
 @dataclass(frozen=True)
 class Row:
-    """One call of the surface, and what its document has to say."""
+    """One call, and the expected content of its document."""
 
     method: str
     target: str
@@ -64,13 +64,13 @@ class Row:
     model: str | None = None
     tokens: dict[str, int | None] | None = None
     says: str | None = None
-    """The text of the accumulated answer."""
+    """The text of the accumulated response."""
     arrives_at: str = ""
-    """The target that the upstream sees, where it is another."""
+    """The target that the upstream receives, if it differs."""
     sent_type: str = ""
-    """The Content-Type of what is sent, where it is not JSON."""
+    """The Content-Type of the request, if it is not JSON."""
     expects: dict[str, Any] = field(default_factory=dict)
-    """Fields of the document, by dotted path."""
+    """Expected fields of the document, by dotted path."""
 
 
 def generation(target: str, operation: str, answer: bytes, content_type: str = "application/json", **more: Any) -> Row:
@@ -352,6 +352,7 @@ def gemtap(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory)
 def test_a_call_passes_unchanged_and_is_recorded_as_what_it_is(
     gemtap: RunningGemtap, upstream: ScriptedUpstream, row: Row
 ) -> None:
+    """Each call passes unchanged, and its document is correct."""
     id_ = carried(gemtap, upstream, row)
     document = gemtap.interaction(id_)
     assert gemtap.bytes_of(id_, "request") == row.sent
@@ -377,7 +378,7 @@ def at(document: Any, path: str) -> Any:
 
 
 def carried(gemtap: RunningGemtap, upstream: ScriptedUpstream, row: Row) -> str:
-    """Make the call; both sides see what the other sent. Gives the interaction's id."""
+    """Make the call, and check that each side receives what the other sent. Returns the interaction's id."""
     streamed = row.content_type == EVENTS
     with Peer.to(gemtap.port) as client:
         sent_type = row.sent_type or ("application/json" if row.sent.startswith(b"{") else "")
@@ -404,7 +405,7 @@ def carried(gemtap: RunningGemtap, upstream: ScriptedUpstream, row: Row) -> str:
 def test_a_resumable_upload_begins_with_an_address_that_leads_back(
     gemtap: RunningGemtap, upstream: ScriptedUpstream, prefix: str
 ) -> None:
-    """What the client gets is what is recorded: the answer's address names Gemtap, not the API."""
+    """The client receives an upload URL of Gemtap instead of the API, and the same one is recorded."""
     path = "/upload/v1beta/files"
     with Peer.to(gemtap.port) as client:
         begin = ("X-Goog-Upload-Protocol: resumable", "X-Goog-Upload-Command: start", "Content-Type: application/json")

@@ -1,4 +1,4 @@
-"""A tap between two sockets that the test holds: one of each for a module, as starting a process takes a second."""
+"""A tap between two sockets that the test controls. Each module shares one, since starting a process takes a second."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def module_tap(module_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def upstream(module_upstream: ScriptedUpstream) -> Iterator[ScriptedUpstream]:
-    """The upstream of the module, without connections of tests before."""
+    """The module's upstream, without connections of earlier tests."""
     yield module_upstream
     module_upstream.hang_up()
 
 
 @pytest.fixture
 def tap(module_tap: RunningTap, upstream: ScriptedUpstream) -> RunningTap:
-    """The tap of the module. It calls `upstream`."""
+    """The module's tap, which forwards to `upstream`."""
     module_tap.forget()
     return module_tap
 
@@ -43,7 +43,7 @@ def tap(module_tap: RunningTap, upstream: ScriptedUpstream) -> RunningTap:
 def start_tap(
     upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., RunningTap]]:
-    """Start a tap of the test's own, with settings of its own."""
+    """Start a tap for one test, with its own settings."""
     taps: list[RunningTap] = []
 
     def start(**settings: Any) -> RunningTap:

@@ -1,6 +1,6 @@
-"""The two peers of a tap as plain sockets, so that a test says byte by byte what each of them does and when.
+"""The two peers of a tap as plain sockets, so that a test controls every byte and its timing.
 
-Everything is blocking and in one thread: a script of who speaks next. Every wait ends after `PATIENCE`.
+All calls block, in a single thread, so that a test reads like a script. Every wait ends after `PATIENCE`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 T = TypeVar("T")
 
 PATIENCE = 20.0
-"""Seconds after which a test stops waiting. Nothing here takes that long unless it has failed."""
+"""Seconds after which a test stops waiting. Only a failing test waits that long."""
 
 
 class Peer:
@@ -24,18 +24,18 @@ class Peer:
         connection.settimeout(PATIENCE)
         self.socket = connection
         self.received = bytearray()
-        """What has been received and not yet taken."""
+        """Received bytes that no method has returned yet."""
 
     @classmethod
     def to(cls, port: int) -> Self:
-        """A new connection to a port of this machine."""
+        """Connect to a port of this machine."""
         return cls(socket.create_connection(("127.0.0.1", port)))
 
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes."""
+        """Read the next `size` bytes."""
         while len(self.received) < size:
             self._receive()
         taken = bytes(self.received[:size])
@@ -43,7 +43,7 @@ class Peer:
         return taken
 
     def take_until(self, mark: bytes) -> bytes:
-        """The bytes up to the mark and with it."""
+        """Read up to and including the mark."""
         while mark not in self.received:
             self._receive()
         return self.take(self.received.index(mark) + len(mark))
@@ -52,7 +52,7 @@ class Peer:
         return Head(self.take_until(b"\r\n\r\n"))
 
     def take_chunk(self) -> bytes:
-        """One chunk of a chunked body; empty for the last, its trailers taken too."""
+        """Read one chunk of a chunked body. The last chunk is empty, and its trailers are read too."""
         size = int(self.take_until(b"\r\n").split(b";")[0], 16)
         if size == 0:
             while self.take_until(b"\r\n") != b"\r\n":
@@ -63,7 +63,7 @@ class Peer:
         return chunk
 
     def take_chunks(self) -> bytes:
-        """A whole chunked body."""
+        """Read a whole chunked body."""
         body = b""
         while chunk := self.take_chunk():
             body += chunk
@@ -79,7 +79,7 @@ class Peer:
         return self.take_request()
 
     def take_rest(self) -> bytes:
-        """Everything until the other side ends the connection, cleanly or not."""
+        """Read until the other side closes the connection, cleanly or not."""
         try:
             while data := self.socket.recv(65536):
                 self.received += data
@@ -88,7 +88,7 @@ class Peer:
         return self.take(len(self.received))
 
     def is_closed(self) -> bool:
-        """Whether the other side has ended the connection. Waits for it to speak or to end."""
+        """Whether the other side has closed the connection. Waits until it sends or closes."""
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
@@ -97,7 +97,7 @@ class Peer:
         return not data
 
     def is_silent(self, seconds: float = 0.5) -> bool:
-        """Whether the other side sends nothing within the time."""
+        """Whether the other side sends nothing within this time."""
         self.socket.settimeout(seconds)
         try:
             self.received += self.socket.recv(65536)
@@ -111,7 +111,7 @@ class Peer:
         self.socket.close()
 
     def finish(self) -> None:
-        """Say that nothing more comes; the other direction stays."""
+        """Close the sending direction only."""
         self.socket.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
@@ -135,7 +135,7 @@ class Peer:
 
 
 class Head:
-    """The head of a request or a response."""
+    """Start line and headers of a request or a response."""
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
@@ -159,7 +159,7 @@ class Head:
 
 
 class ScriptedUpstream:
-    """An upstream that does what the test says."""
+    """An upstream that the test controls."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -169,18 +169,18 @@ class ScriptedUpstream:
         self._accepted: list[Peer] = []
 
     def accept(self) -> Peer:
-        """The next connection that the tap makes."""
+        """Accept the next connection of the tap."""
         peer = Peer(self._listener.accept()[0])
         self._accepted.append(peer)
         return peer
 
     @property
     def last(self) -> Peer:
-        """The connection that came last."""
+        """The most recent connection."""
         return self._accepted[-1]
 
     def nobody_calls(self, seconds: float = 0.5) -> bool:
-        """Whether no further connection comes within the time."""
+        """Whether no further connection arrives within this time."""
         self._listener.settimeout(seconds)
         try:
             self._accepted.append(Peer(self._listener.accept()[0]))
@@ -191,7 +191,7 @@ class ScriptedUpstream:
         return False
 
     def hang_up(self) -> None:
-        """Close every connection, those that no test has accepted too, so that the next test begins with new ones."""
+        """Close all connections, including those not accepted yet, so that the next test starts with new ones."""
         while not self.nobody_calls(0):
             pass
         for peer in self._accepted:
@@ -204,7 +204,7 @@ class ScriptedUpstream:
 
 
 def eventually(find: Callable[[], T | None]) -> T:
-    """What `find` gives as soon as it is not None."""
+    """Call `find` until it returns something other than None."""
     deadline = time.monotonic() + PATIENCE
     while (found := find()) is None:
         assert time.monotonic() < deadline, "it did not come about"
@@ -219,7 +219,7 @@ def request(
     body: bytes = b'{"contents":[]}',
     host: str = "localhost",
 ) -> bytes:
-    """A request's bytes, with a Content-Length unless the headers frame the body themselves."""
+    """A request with a Content-Length, unless the headers frame the body."""
     lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *headers]
     if body and not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in lines):
         lines.append(f"Content-Length: {len(body)}")
@@ -227,7 +227,7 @@ def request(
 
 
 def response(*headers: str, status: str = "200 OK", body: bytes = b"{}") -> bytes:
-    """A response's bytes, with a Content-Length unless the headers frame the body themselves."""
+    """A response with a Content-Length, unless the headers frame the body."""
     lines = [f"HTTP/1.1 {status}", *headers]
     if not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in lines):
         lines.append(f"Content-Length: {len(body)}")

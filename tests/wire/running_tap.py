@@ -1,4 +1,4 @@
-"""A real tap process, as the supervisor starts it."""
+"""A real tap process, started as the supervisor does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.wire.peers import PATIENCE, Head, Peer, eventually
 
 
 class RunningTap:
-    """The process, its port and the captures that it writes."""
+    """A running tap: its process, port and captures."""
 
     def __init__(
         self, data_dir: Path, upstream: str, environment: dict[str, str] | None = None, **settings: Any
@@ -39,7 +39,7 @@ class RunningTap:
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the process on the same socket and data directory; return when it takes connections."""
+        """Start the process on the same socket and data directory. Returns when it accepts connections."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gemtap.tap.entry", str(self.listener.fileno())],
@@ -65,7 +65,7 @@ class RunningTap:
             return found
 
     def captured(self, head: Head) -> Captured:
-        """The capture of the exchange with this answer, as soon as it has ended."""
+        """Wait for the capture of the exchange with this response."""
         id_ = head.value(b"x-gemtap-id")
         assert id_ is not None
         return self.capture_of(id_.decode())
@@ -76,11 +76,11 @@ class RunningTap:
         return Captured(path)
 
     def only_capture(self) -> Captured:
-        """The one capture in `ready/`, as soon as it is there."""
+        """Wait for the single capture in `ready/`."""
         return Captured(eventually(lambda: next((self.spool / "ready").glob("*.capture"), None)))
 
     def forget(self) -> None:
-        """Delete the captures of tests before."""
+        """Delete the captures of earlier tests."""
         for path in (self.spool / "ready").glob("*.capture"):
             path.unlink()
 
@@ -90,7 +90,7 @@ class RunningTap:
         self._close_pipes()
 
     def stop(self) -> int:
-        """End it as the supervisor does, and return its exit status."""
+        """Stop it as the supervisor does. Returns its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -111,7 +111,7 @@ class RunningTap:
 
 
 class Captured:
-    """A capture, read back."""
+    """A parsed capture."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -141,6 +141,6 @@ class Captured:
 
     @property
     def outcome(self) -> str | None:
-        """How it ended; None where the tap died first."""
+        """Outcome of the exchange, or None if the tap died before its end."""
         end = self._value("end")
         return end and str(end["outcome"])

@@ -1,4 +1,4 @@
-"""Whoever does not read holds the other side up; the tap keeps next to nothing for them."""
+"""A side that does not read slows the other side down, and the tap buffers almost nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.wire.running_tap import RunningTap
 BODY = 128 * 1024 * 1024
 PIECE = bytes(65_536)
 UNDER_WAY = BODY // 4
-"""The most that may be under way when all stand still. Most of it is in the kernel's socket buffers, at both hops."""
+"""Upper limit of the data in transit when all sides stand still. Most of it is in socket buffers of both hops."""
 HELD = 32 * 1024 * 1024
-"""By how much the tap's memory may grow."""
+"""Upper limit for the growth of the tap's memory, in bytes."""
 
 
 class Sender(threading.Thread):
-    """Sends the whole body, for as long as the peer takes it."""
+    """Sends the whole body as fast as the peer accepts it."""
 
     def __init__(self, peer: Peer) -> None:
         super().__init__(daemon=True)
@@ -31,7 +31,7 @@ class Sender(threading.Thread):
                 self._peer.send(PIECE)
                 self.sent += len(PIECE)
         except OSError:
-            pass  # the test is over
+            pass  # the test has ended
 
     def sent_when_all_stand_still(self) -> int:
         def stands_still() -> int | None:
@@ -48,6 +48,7 @@ def resident(tap: RunningTap) -> int:
 
 
 def test_a_client_that_does_not_read_holds_the_upstream_up(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A download pauses while the client does not read."""
     before = resident(tap)
     with tap.connect() as client:
         client.send(request("/v1beta/files/abc:download?alt=media", method="GET", body=b""))
@@ -65,6 +66,7 @@ def test_a_client_that_does_not_read_holds_the_upstream_up(tap: RunningTap, upst
 
 
 def test_an_upstream_that_does_not_read_holds_the_client_up(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """An upload pauses while the upstream does not read."""
     before = resident(tap)
     with tap.connect() as client:
         head = f"POST /upload/v1beta/files HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BODY}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""No credential reaches the disk, wherever the client or the upstream puts it."""
+"""No credential reaches the disk, wherever the client or the upstream sends it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.wire.running_tap import Captured, RunningTap
 
 SECRET = "AIzaSyCanary-0123456789_abcdefghijklmnop"
 TRICKY = "ya29.c/an+ary=="
-"""A credential that JSON and URLs write otherwise."""
+"""A credential with characters that JSON and URLs escape."""
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 
 
 def exchange(tap: RunningTap, upstream: ScriptedUpstream, sent: bytes, answer: bytes) -> tuple[Captured, bytes, bytes]:
-    """Run it; give the capture, what the upstream got and the body that the client got."""
+    """Run an exchange. Returns the capture, what the upstream received, and the body that the client received."""
     with tap.connect() as client:
         client.send(sent)
         peer = upstream.accept()
@@ -48,6 +48,7 @@ def exchange(tap: RunningTap, upstream: ScriptedUpstream, sent: bytes, answer: b
 def test_a_credential_goes_on_but_not_into_the_capture(
     tap: RunningTap, upstream: ScriptedUpstream, target: str, headers: list[str]
 ) -> None:
+    """A credential is forwarded, and captured only as a fingerprint."""
     capture, forwarded, _ = exchange(tap, upstream, request(target, *headers), response())
     assert SECRET.encode() in forwarded
     assert SECRET.encode() not in capture.bytes
@@ -56,6 +57,7 @@ def test_a_credential_goes_on_but_not_into_the_capture(
 
 
 def test_the_same_key_has_the_same_fingerprint_wherever_it_stands(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A key has one fingerprint in headers and queries."""
     found = {
         exchange(tap, upstream, request(target, *headers), response("Connection: close"))[0].request["key"]
         for target, headers in [
@@ -81,7 +83,7 @@ ENCODERS = {
 def test_an_error_that_repeats_the_credential_is_cleaned(
     tap: RunningTap, upstream: ScriptedUpstream, encoding: str, secret: str
 ) -> None:
-    """The client gets the original; the capture the text without the credential, decoded."""
+    """The client receives the original error; the capture has its decoded text without the credential."""
     text = b'{"error": {"message": "API key not valid: %s or %s"}}' % (
         secret.encode(),
         secret.replace("/", "\\/").replace("=", "\\u003d").encode(),
@@ -109,7 +111,7 @@ def test_an_error_that_repeats_the_credential_is_cleaned(
 def test_an_error_in_pieces_reaches_the_client_at_once_and_the_capture_clean(
     tap: RunningTap, upstream: ScriptedUpstream
 ) -> None:
-    """The credential is split over two reads."""
+    """An error whose credential spans two reads is forwarded at once, but captured without the credential."""
     with tap.connect() as client:
         client.send(request(GENERATE, f"x-goog-api-key: {SECRET}"))
         peer = upstream.accept()
@@ -126,7 +128,7 @@ def test_an_error_in_pieces_reaches_the_client_at_once_and_the_capture_clean(
 
 
 def test_a_broken_off_error_leaks_no_first_half(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """What the connection's end has cut may be a credential's beginning."""
+    """A truncated error may end with part of a credential, which is not captured."""
     with tap.connect() as client:
         client.send(request(GENERATE, f"x-goog-api-key: {SECRET}"))
         peer = upstream.accept()
@@ -141,7 +143,7 @@ def test_a_broken_off_error_leaks_no_first_half(tap: RunningTap, upstream: Scrip
 
 
 def test_an_error_too_large_to_hold_is_cut_clean(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Over 1 MiB the rest is left out, and its size and digest are kept."""
+    """An error over 1 MiB is captured up to this limit, with its size and hash."""
     filler = b"x" * (2**20 - 10)
     body = filler + SECRET.encode() + b"tail"
     capture, _, got = exchange(
@@ -154,7 +156,7 @@ def test_an_error_too_large_to_hold_is_cut_clean(tap: RunningTap, upstream: Scri
 
 
 def test_a_compressed_error_that_is_torn_leaks_nothing(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Bytes that cannot be decoded cannot be cleaned: they are left out."""
+    """A compressed error that is cut off cannot be decoded and redacted, so it is not captured."""
     original = gzip.compress(b"key not valid: " + SECRET.encode())[:-12] + b"garbage-garbage"
     capture, _, body = exchange(
         tap,
@@ -168,6 +170,7 @@ def test_a_compressed_error_that_is_torn_leaks_nothing(tap: RunningTap, upstream
 
 
 def test_response_cookies_and_redirects_are_cleaned(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Cookies and credentials in redirects are not captured."""
     capture, _, _ = exchange(
         tap,
         upstream,
@@ -179,7 +182,7 @@ def test_response_cookies_and_redirects_are_cleaned(tap: RunningTap, upstream: S
 
 
 def test_nothing_is_logged_of_a_credential(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Neither good exchanges nor broken ones."""
+    """Logs contain no credential, neither of successful nor of failed exchanges."""
     exchange(tap, upstream, request(f"{GENERATE}?key={SECRET}"), response("Connection: close"))
     with tap.connect() as client:
         client.send(request(f"{GENERATE}?key={SECRET}", f"Authorization: Bearer {SECRET}"))

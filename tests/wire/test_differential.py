@@ -1,6 +1,6 @@
-"""The same request sent straight to an upstream and through the tap: what each side sees differs in this and no more.
+"""A request through the tap differs from the same request sent directly only in the listed ways.
 
-`as_forwarded` and `as_returned` are the list of all that may differ. Whatever else does fails the test.
+`as_forwarded` and `as_returned` list all permitted differences. Any other difference fails the test.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DECODABLE = {b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity"}
 
 @dataclass(frozen=True)
 class Seen:
-    """A message as one side has received it."""
+    """A message as one side received it."""
 
     start: bytes
     headers: Headers
@@ -34,10 +34,10 @@ class Seen:
 
 
 def as_forwarded(sent: Seen, upstream: str) -> Seen:
-    """A request that arrived straight, as it must arrive through the tap."""
+    """A directly received request, changed into what the tap should forward."""
     method, target, _ = sent.start.split(b" ")
     if target.endswith(b"?") and target.count(b"?") == 1:
-        target = target[:-1]  # an empty query is none: the server interface knows no difference
+        target = target[:-1]  # an empty query is dropped: ASGI cannot express it
     dropped = HOP_BY_HOP | named_by_connection(sent.headers) | {b"host", b"expect"}
     headers = [(b"host", upstream.encode())]
     for name, value in sent.headers:
@@ -48,12 +48,12 @@ def as_forwarded(sent: Seen, upstream: str) -> Seen:
             headers.append((name, as_utf8(value)))
     framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in sent.headers)
     if not framed and method not in (b"GET", b"HEAD", b"OPTIONS"):
-        headers.append((b"content-length", b"0"))  # RFC 9110, section 8.6, wants it said
+        headers.append((b"content-length", b"0"))  # RFC 9110, section 8.6, asks for it
     return Seen(method + b" " + target + b" HTTP/1.1", headers, sent.body)
 
 
 def as_utf8(value: bytes) -> bytes:
-    """What is no UTF-8 is taken for ISO-8859-1: the HTTP library writes UTF-8 only."""
+    """Bytes that are not UTF-8 are decoded as ISO-8859-1, since the HTTP library writes only UTF-8."""
     try:
         value.decode("utf-8")
     except UnicodeDecodeError:
@@ -62,7 +62,7 @@ def as_utf8(value: bytes) -> bytes:
 
 
 def as_returned(answer: Seen) -> Seen:
-    """An answer that arrived straight, as it must arrive through the tap: no reason phrase of its own, and no hops."""
+    """A directly received response, changed into what the tap should return: no reason, no hop-by-hop headers."""
     dropped = HOP_BY_HOP | named_by_connection(answer.headers)
     headers = [(name, value) for name, value in answer.headers if name not in dropped]
     return Seen(answer.start.split(b" ")[1], headers, answer.body)
@@ -84,11 +84,11 @@ TARGET = st.builds(
     lambda segments, query: "/v1beta/" + "/".join(segments) + query, st.lists(SEGMENT, min_size=1, max_size=4), QUERY
 )
 OTHERS = {
-    *("content-length", "transfer-encoding", "host", "connection", "expect", "upgrade", "trailer"),  # framing, and ours
+    *("content-length", "transfer-encoding", "host", "connection", "expect", "upgrade", "trailer"),  # framing: tap's
     *("authorization", "cookie", "x-api-key", "api-key", "x-goog-api-key", "set-cookie", "proxy-authorization"),
     "accept-encoding",
 }
-"""Headers with a part of their own in this test, or in another."""
+"""Headers that other parts of this test, or other tests, cover."""
 NAME = st.one_of(
     st.sampled_from(["X-Goog-Api-Client", "x-a", "X-A", "Accept", "User-Agent", "TE", "Keep-Alive", "_x"]),
     st.from_regex(r"\A[A-Za-z][A-Za-z0-9!#$%&'*+.^_`|~-]{0,12}\Z"),
@@ -110,7 +110,7 @@ CHUNKS = st.lists(st.integers(1, 4000), max_size=3)
 
 @dataclass(frozen=True)
 class Request:
-    """A request's bytes, and what is needed to read the answer."""
+    """The bytes of a request, and what is needed to read the response."""
 
     method: str
     raw: bytes
@@ -150,7 +150,7 @@ def requests(draw: st.DrawFn) -> Request:
 
 @st.composite
 def answers(draw: st.DrawFn, method: str) -> bytes:
-    """The bytes of an answer on a connection that then closes."""
+    """The bytes of a response on a connection that closes afterwards."""
     status = draw(STATUS)
     headers = [*draw(HEADERS), (b"Connection", b"close")]
     bodiless = method == "HEAD" or status[:3] in (b"204", b"304")
@@ -180,7 +180,7 @@ def read_answer(client: Peer, method: str) -> Seen:
 
 
 def exchange(port: int, upstream: ScriptedUpstream, request: Request, answer: bytes) -> tuple[Seen, Seen]:
-    """What the upstream and what the client saw."""
+    """Run an exchange. Returns what the upstream and the client received."""
     with Peer.to(port) as client:
         client.send(request.raw)
         with upstream.accept() as peer:
@@ -198,6 +198,7 @@ def ends(module_tap: RunningTap, module_upstream: ScriptedUpstream) -> tuple[Run
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_nothing_differs_but_what_is_listed(ends: tuple[RunningTap, ScriptedUpstream], data: st.DataObject) -> None:
+    """Generated exchanges differ from direct ones only in the listed ways."""
     tap, upstream = ends
     request = data.draw(requests())
     answer = data.draw(answers(request.method))
@@ -211,6 +212,6 @@ def test_nothing_differs_but_what_is_listed(ends: tuple[RunningTap, ScriptedUpst
 
 
 def framed_alike(forwarded: Seen, expected: Seen) -> Seen:
-    """With the `Transfer-Encoding` of the tap's own hop to the upstream, where the body goes on in chunks."""
+    """With the `Transfer-Encoding` of the tap's upstream connection if the body is forwarded in chunks."""
     framing = [header for header in forwarded.headers if header[0] == b"transfer-encoding"]
     return Seen(expected.start, [*expected.headers, *framing], expected.body)

@@ -1,4 +1,4 @@
-"""How exchanges end early, and what client, upstream and capture see of it."""
+"""Exchanges that end early: what client, upstream and capture see."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STREAM_HEAD = response("Content-Type: text/event-stream", "Transfer-Encoding: ch
 
 
 def begin_stream(tap: RunningTap, upstream: ScriptedUpstream) -> tuple[Peer, Peer, bytes]:
-    """A stream of which the first piece has arrived: the client, the upstream's connection, and the exchange's id."""
+    """Start a stream and wait for its first chunk. Returns client, upstream connection and id of the exchange."""
     client = tap.connect()
     client.send(request(STREAM))
     peer = upstream.accept()
@@ -36,7 +36,7 @@ def error_of(body: bytes) -> tuple[int, str, str]:
 
 
 def test_the_client_leaves_in_the_middle_of_a_stream(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """The upstream's connection is closed at once, and the partial answer is kept."""
+    """The upstream connection is closed at once, and the partial response is captured."""
     client, peer, id_ = begin_stream(tap, upstream)
     client.close()
     assert peer.is_closed()
@@ -46,6 +46,7 @@ def test_the_client_leaves_in_the_middle_of_a_stream(tap: RunningTap, upstream: 
 
 
 def test_the_client_leaves_before_the_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A client that disconnects early closes the upstream connection too."""
     client = tap.connect()
     client.send(request())
     peer = upstream.accept()
@@ -57,6 +58,7 @@ def test_the_client_leaves_before_the_answer(tap: RunningTap, upstream: Scripted
 
 
 def test_the_client_leaves_during_its_upload(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A client that disconnects while it uploads is captured with the partial body."""
     client = tap.connect()
     client.send(request(STREAM, "Content-Length: 1000", body=b"half"))
     peer = upstream.accept()
@@ -77,7 +79,7 @@ def test_the_client_leaves_during_its_upload(tap: RunningTap, upstream: Scripted
 def test_the_upstream_breaks_off(
     tap: RunningTap, upstream: ScriptedUpstream, head: bytes, piece: bytes, how: str
 ) -> None:
-    """The client sees a broken stream too: neither a last chunk nor the promised length."""
+    """The client sees a broken stream too: neither a last chunk nor the full Content-Length."""
     with tap.connect() as client:
         client.send(request(STREAM))
         peer = upstream.accept()
@@ -93,7 +95,7 @@ def test_the_upstream_breaks_off(
 
 
 def test_a_broken_answer_to_an_http10_client_is_broken(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Where only the connection's end ends the body, a clean end would be a lie: the connection is reset."""
+    """If only the end of the connection ends the body, it is reset, since a clean close would look complete."""
     client = tap.connect()
     client.send(b"GET /v1beta/models HTTP/1.0\r\n\r\n")
     peer = upstream.accept()
@@ -108,6 +110,7 @@ def test_a_broken_answer_to_an_http10_client_is_broken(tap: RunningTap, upstream
 
 
 def test_the_upstream_closes_before_its_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """An upstream that closes without a response gives a 502."""
     with tap.connect() as client:
         client.send(request())
         peer = upstream.accept()
@@ -120,6 +123,7 @@ def test_the_upstream_closes_before_its_answer(tap: RunningTap, upstream: Script
 
 
 def test_the_upstream_speaks_no_http(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """An upstream that does not speak HTTP gives a 502."""
     with tap.connect() as client:
         client.send(request())
         peer = upstream.accept()
@@ -131,7 +135,7 @@ def test_the_upstream_speaks_no_http(tap: RunningTap, upstream: ScriptedUpstream
 
 
 def test_an_unreachable_upstream(start_tap: Callable[..., RunningTap]) -> None:
-    """502 UNAVAILABLE, which names the upstream; the request is captured whole."""
+    """An unreachable upstream gives a 502 UNAVAILABLE with its address, and the request is captured completely."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     tap = start_tap(upstream_of=f"http://127.0.0.1:{port}")
@@ -148,6 +152,7 @@ def test_an_unreachable_upstream(start_tap: Callable[..., RunningTap]) -> None:
 
 
 def test_an_unknown_host(start_tap: Callable[..., RunningTap]) -> None:
+    """An upstream whose name does not resolve gives a 502 with that name."""
     tap = start_tap(upstream_of="http://no-such-host.invalid")
     with tap.connect() as client:
         client.send(request())
@@ -158,7 +163,7 @@ def test_an_unknown_host(start_tap: Callable[..., RunningTap]) -> None:
 
 
 def test_a_silent_upstream(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
-    """504 DEADLINE_EXCEEDED before the answer's head; after it the stream breaks. Both say which setting it was."""
+    """504 DEADLINE_EXCEEDED before the response's headers, a broken stream after them. Both name the setting."""
     tap = start_tap(upstream_silence_timeout=0.5)
     with tap.connect() as client:
         client.send(request())
@@ -177,7 +182,7 @@ def test_a_silent_upstream(start_tap: Callable[..., RunningTap], upstream: Scrip
 
 
 def test_a_slow_upload_is_no_silence(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
-    """The limit is on what the upstream owes us, not on what the client has still to send."""
+    """The timeout applies to the upstream's response, not to a client that is still sending."""
     tap = start_tap(upstream_silence_timeout=0.5)
     with tap.connect() as client:
         client.send(request(STREAM, "Content-Length: 3", body=b""))
@@ -191,7 +196,7 @@ def test_a_slow_upload_is_no_silence(start_tap: Callable[..., RunningTap], upstr
 
 
 def test_a_path_that_no_provider_knows(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """404 in Google's shape, which says what is known; recorded as refused, its body too."""
+    """A 404 in Google's format lists the known paths. The exchange is captured as refused, with its body."""
     with tap.connect() as client:
         client.send(request("/v2/elsewhere", body=b"what I sent"))
         head, body = client.take_response()
@@ -205,6 +210,7 @@ def test_a_path_that_no_provider_knows(tap: RunningTap, upstream: ScriptedUpstre
 
 
 def test_a_request_that_is_no_http(tap: RunningTap) -> None:
+    """Bytes that are not HTTP get a 400 in Google's format."""
     with tap.connect() as client:
         client.send(b"what is this\r\n\r\n")
         head, body = client.take_response()
@@ -213,7 +219,7 @@ def test_a_request_that_is_no_http(tap: RunningTap) -> None:
 
 
 def test_a_head_has_a_largest_size(tap: RunningTap) -> None:
-    """64 KB of headers pass (below); a head without end is refused."""
+    """A request with endless headers is refused; 64 KB of headers pass (below)."""
     with tap.connect() as client:
         client.send(b"GET /v1beta/models HTTP/1.1\r\n")
         try:
@@ -227,6 +233,7 @@ def test_a_head_has_a_largest_size(tap: RunningTap) -> None:
 
 
 def test_64_kb_of_headers_pass(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """64 KB of request headers are forwarded."""
     lines = [f"X-{number}: {'x' * 1000}" for number in range(64)]
     with tap.connect() as client:
         client.send(request("/v1beta/models", *lines, method="GET", body=b""))
@@ -238,7 +245,7 @@ def test_64_kb_of_headers_pass(tap: RunningTap, upstream: ScriptedUpstream) -> N
 
 
 def test_a_head_that_does_not_end_in_time_is_refused(tap: RunningTap) -> None:
-    """408, however steadily its bytes trickle in. The limit is 10 s."""
+    """Headers that are not complete after 10 s give a 408, even if bytes keep arriving."""
     with tap.connect() as client:
         client.socket.settimeout(0.5)
         client.send(b"GET /v1beta/models HTTP/1.1\r\n")
@@ -254,6 +261,7 @@ def test_a_head_that_does_not_end_in_time_is_refused(tap: RunningTap) -> None:
 
 
 def test_shutdown_lets_a_stream_finish(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
+    """A running stream finishes within the grace period of a shutdown."""
     tap = start_tap()
     client, peer, id_ = begin_stream(tap, upstream)
     tap.process.send_signal(signal.SIGTERM)
@@ -269,7 +277,7 @@ def test_shutdown_lets_a_stream_finish(start_tap: Callable[..., RunningTap], ups
 def test_shutdown_ends_what_is_still_running(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream, grace: float, signals: int
 ) -> None:
-    """A stream breaks, an exchange without an answer gets 503; both captures say `shutdown`."""
+    """A running stream breaks, an exchange without a response gets a 503. Both captures have the outcome `shutdown`."""
     tap = start_tap(shutdown_grace=grace)
     client, _, id_ = begin_stream(tap, upstream)
     with tap.connect() as waiting:
@@ -289,7 +297,7 @@ def test_shutdown_ends_what_is_still_running(
 
 
 def test_a_tap_ends_when_its_parent_dies(start_tap: Callable[..., RunningTap]) -> None:
-    """The end of its standard input says so: an orphan would keep the port."""
+    """The tap exits at the end of its standard input, since an orphan would keep the port."""
     tap = start_tap()
     assert tap.process.stdin is not None
     tap.process.stdin.close()
@@ -299,7 +307,7 @@ def test_a_tap_ends_when_its_parent_dies(start_tap: Callable[..., RunningTap]) -
 def test_what_a_killed_tap_had_captured_is_handed_on(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
-    """Every piece that the client has received is in the capture, which has no end."""
+    """The capture of a killed tap has every chunk that the client received, and no end."""
     tap = start_tap()
     client, peer, id_ = begin_stream(tap, upstream)
     peer.send(chunk(b"data: 2\r\n\r\n"))
@@ -317,7 +325,7 @@ def test_what_a_killed_tap_had_captured_is_handed_on(
 def test_what_a_request_has_brought_by_now_is_on_the_disk(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream, sent: bytes
 ) -> None:
-    """A client that takes its time with the body has its head captured, and what of the body there is."""
+    """A slow upload is captured as it arrives: the headers, and the part of the body so far."""
     tap = start_tap()
     with tap.connect() as client:
         client.send(request(STREAM, "Content-Length: 10", body=b""))
@@ -333,7 +341,7 @@ def test_what_a_request_has_brought_by_now_is_on_the_disk(
 def test_an_answers_head_that_comes_alone_is_passed_on_and_captured_alone(
     tap: RunningTap, upstream: ScriptedUpstream
 ) -> None:
-    """A model that thinks before its first word has answered nevertheless."""
+    """Headers that arrive before the body, from a model that thinks first, are forwarded and captured at once."""
     with tap.connect() as client:
         client.send(request(STREAM))
         peer = upstream.accept()
@@ -347,13 +355,14 @@ def test_an_answers_head_that_comes_alone_is_passed_on_and_captured_alone(
 
 
 def open_captures(tap: RunningTap) -> list[Captured]:
-    """The captures that are being written, as far as they are readable."""
+    """The readable part of the captures that are being written."""
     return [Captured(path) for path in (tap.spool / "open").glob("*/*.capture") if path.stat().st_size]
 
 
 def test_a_starting_tap_leaves_the_captures_of_a_living_one_alone(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
+    """A new tap does not touch a running tap's open captures."""
     tap = start_tap()
     client, peer, id_ = begin_stream(tap, upstream)
     for _ in range(3):
@@ -368,7 +377,7 @@ def test_a_starting_tap_leaves_the_captures_of_a_living_one_alone(
 def test_traffic_goes_on_when_captures_cannot_be_written(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
-    """The loss is counted, and health and log say so."""
+    """If captures cannot be written, traffic continues; health and log report the loss."""
     tap = start_tap()
     shutil.rmtree(next((tap.spool / "open").iterdir()))
     with tap.connect() as client:
@@ -384,6 +393,7 @@ def test_traffic_goes_on_when_captures_cannot_be_written(
 def test_a_body_over_the_limit_is_cut_with_its_size_and_digest(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
+    """A body over the limit is captured in part, with size and hash."""
     import hashlib
 
     tap = start_tap(capture_max_body=1000)
@@ -403,6 +413,7 @@ def test_a_body_over_the_limit_is_cut_with_its_size_and_digest(
 
 
 def test_files_and_folders_are_private(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Only the owner can read the spool."""
     client, peer, _ = begin_stream(tap, upstream)
     for path in tap.spool.rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path

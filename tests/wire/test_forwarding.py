@@ -1,4 +1,4 @@
-"""What the upstream gets of a request, and the client of an answer: everything, but for a short list."""
+"""What the upstream receives of a request and the client of a response: everything, with few exceptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 
 
 def test_path_and_query_go_on_raw(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Escapes, colons, doubled slashes, dots and odd queries arrive as they were sent."""
+    """Escapes, colons, double slashes, dots and odd queries are forwarded unchanged."""
     for target in (
         "/v1beta/tunedModels/a%2Fb%20c:generateContent?x=%2F&y=a+b&&z",
         "/v1beta//models/./../m:generateContent?alt=sse&$alt=json%3Benum-encoding%3Dint",
@@ -44,6 +44,7 @@ def test_path_and_query_go_on_raw(tap: RunningTap, upstream: ScriptedUpstream) -
 def test_prefixes_and_bare_models_find_the_api(
     tap: RunningTap, upstream: ScriptedUpstream, sent: str, forwarded: str
 ) -> None:
+    """Paths with a prefix or without a version are mapped to the API's path."""
     with tap.connect() as client:
         client.send(request(sent))
         peer = upstream.accept()
@@ -55,7 +56,7 @@ def test_prefixes_and_bare_models_find_the_api(
 
 
 def test_request_headers_arrive_but_for_the_hop_by_hop_ones(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Duplicates stay duplicate and in order; nothing is added."""
+    """Duplicate headers stay in order, hop-by-hop headers are dropped, nothing is added."""
     with tap.connect() as client:
         client.send(
             request(
@@ -96,7 +97,7 @@ def test_request_headers_arrive_but_for_the_hop_by_hop_ones(tap: RunningTap, ups
 
 
 def test_response_head_and_body_arrive(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """Status, duplicate headers and the body's bytes; `x-gemtap-id` is all that is added."""
+    """Status, duplicate headers and body are forwarded; only `x-gemtap-id` is added."""
     with tap.connect() as client:
         client.send(request())
         peer = upstream.accept()
@@ -142,7 +143,7 @@ def test_response_head_and_body_arrive(tap: RunningTap, upstream: ScriptedUpstre
 def test_a_stream_arrives_as_it_is_made(
     tap: RunningTap, upstream: ScriptedUpstream, content_type: str, pieces: list[bytes]
 ) -> None:
-    """The upstream sends the next piece only when the client has the one before."""
+    """The upstream sends each chunk only after the client has received the previous one."""
     with tap.connect() as client:
         client.send(request(STREAM))
         peer = upstream.accept()
@@ -161,7 +162,7 @@ def test_a_stream_arrives_as_it_is_made(
 
 @pytest.mark.parametrize("framing", ["Content-Length: 10", "Transfer-Encoding: chunked"])
 def test_a_request_body_goes_on_as_it_arrives(tap: RunningTap, upstream: ScriptedUpstream, framing: str) -> None:
-    """The client sends the rest only when the upstream has the beginning, and the framing stays."""
+    """The client sends the rest only after the upstream has received the beginning. The framing is kept."""
     chunked = framing.startswith("Transfer")
     frame = chunk if chunked else bytes
     with tap.connect() as client:
@@ -183,6 +184,7 @@ def test_a_request_body_goes_on_as_it_arrives(tap: RunningTap, upstream: Scripte
 
 
 def test_compressed_bodies_pass_as_they_are(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Compressed bodies are forwarded and captured compressed."""
     sent, answered = gzip.compress(b'{"contents":[]}'), gzip.compress(b'{"candidates":[]}')
     with tap.connect() as client:
         client.send(request(GENERATE, "Content-Encoding: gzip", body=sent))
@@ -197,7 +199,7 @@ def test_compressed_bodies_pass_as_they_are(tap: RunningTap, upstream: ScriptedU
 
 
 def test_redirects_and_cookies_are_the_clients_affair(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """A redirect is not followed, and a cookie that was set is not sent."""
+    """Redirects are not followed, and cookies are not stored."""
     with tap.connect() as client:
         client.send(request(method="GET", body=b""))
         peer = upstream.accept()
@@ -214,6 +216,7 @@ def test_redirects_and_cookies_are_the_clients_affair(tap: RunningTap, upstream:
 def test_netrc_adds_no_authorization(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    """Credentials of `.netrc` are not added to requests."""
     netrc = tmp_path_factory.mktemp("home") / ".netrc"
     netrc.write_text("machine 127.0.0.1 login user password secret\n")
     netrc.chmod(0o600)
@@ -227,7 +230,7 @@ def test_netrc_adds_no_authorization(
 
 
 def test_an_environment_proxy_is_used(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
-    """The request goes to the proxy of `http_proxy`, in absolute form."""
+    """With `http_proxy` set, the request goes to that proxy in absolute form."""
     tap = start_tap(
         environment={"http_proxy": upstream.origin, "no_proxy": "", "NO_PROXY": ""}, upstream_of="http://api.invalid"
     )
@@ -241,7 +244,7 @@ def test_an_environment_proxy_is_used(start_tap: Callable[..., RunningTap], upst
 
 
 def test_trailers_become_no_headers(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """They are dropped both ways, and the capture's headers do not know them."""
+    """Trailers are dropped in both directions, and do not become headers of the capture."""
     with tap.connect() as client:
         client.send(request(GENERATE, "Transfer-Encoding: chunked", body=b""))
         client.send(chunk(b"{}") + b"0\r\nX-Trailer: sneaked\r\n\r\n")
@@ -256,6 +259,7 @@ def test_trailers_become_no_headers(tap: RunningTap, upstream: ScriptedUpstream)
 
 
 def test_expect_100_continue_is_answered_here(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """The tap answers `Expect: 100-continue` itself."""
     with tap.connect() as client:
         client.send(request(GENERATE, "Expect: 100-continue", "Content-Length: 2", body=b""))
         assert client.take_head().status == 100
@@ -279,7 +283,7 @@ def test_expect_100_continue_is_answered_here(tap: RunningTap, upstream: Scripte
 def test_answers_without_a_body_keep_the_connection(
     tap: RunningTap, upstream: ScriptedUpstream, method: str, status: str, headers: list[str]
 ) -> None:
-    """HEAD, 204 and 304, with a Content-Length and without: the next exchange goes over the same connections."""
+    """After HEAD, 204 and 304, with and without Content-Length, the next exchange uses the same connections."""
     head_bytes = "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode()
     with tap.connect() as client:
         client.send(request(method=method, body=b""))
@@ -298,6 +302,7 @@ def test_answers_without_a_body_keep_the_connection(
 
 
 def test_http10_clients_are_answered_without_chunks(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """An HTTP/1.0 client gets the body without chunked encoding."""
     with tap.connect() as client:
         client.send(b"GET /v1beta/models HTTP/1.0\r\nHost: localhost\r\n\r\n")
         peer = upstream.accept()
@@ -310,6 +315,7 @@ def test_http10_clients_are_answered_without_chunks(tap: RunningTap, upstream: S
 
 
 def test_a_pipelined_request_waits_its_turn(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Pipelined requests are forwarded one after the other."""
     with tap.connect() as client:
         client.send(request(body=b"1") + request(body=b"2"))
         peer = upstream.accept()
@@ -320,7 +326,7 @@ def test_a_pipelined_request_waits_its_turn(tap: RunningTap, upstream: ScriptedU
 
 
 def test_a_large_body_passes_both_ways_and_is_captured_whole(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """3 MB, about 700,000 tokens."""
+    """A body of 3 MB, about 700,000 tokens, is forwarded and captured completely in both directions."""
     sent, answered = b"s" * 3_000_000, b"a" * 3_000_001
     with tap.connect() as client:
         client.send(request(body=sent))
@@ -334,7 +340,7 @@ def test_a_large_body_passes_both_ways_and_is_captured_whole(tap: RunningTap, up
 
 
 def test_an_early_answer_ends_an_upload(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """The upstream answers before it has read the body, as with 413: the client gets that answer."""
+    """If the upstream responds before it has read the body, as with 413, the client gets this response."""
     with tap.connect() as client:
         client.send(request(GENERATE, "Content-Length: 10000000", body=b"x" * 100_000))
         peer = upstream.accept()

@@ -1,4 +1,4 @@
-"""A full spool or disk: traffic goes on and what is not recorded is counted, or it is refused, as one likes."""
+"""A full spool or disk: traffic continues and losses are counted, or requests are refused, depending on the setting."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def incidents(folder: Path) -> list[Incident]:
 def test_traffic_goes_on_and_what_is_not_recorded_is_counted(
     start_tap: StartTap, upstream: ScriptedUpstream, settings: dict[str, Any], named: str
 ) -> None:
+    """At a limit, traffic continues and each loss is counted."""
     tap = start_tap(**settings)
     if "spool_max_bytes" in settings:
         exchange(tap, upstream)
@@ -66,7 +67,7 @@ def test_traffic_goes_on_and_what_is_not_recorded_is_counted(
 
 
 def test_the_number_survives_a_kill(start_tap: StartTap, upstream: ScriptedUpstream) -> None:
-    """The tap that starts next hands it on."""
+    """The next tap reports the losses of a killed one."""
     tap = start_tap(disk_min_free_bytes=2**62)
     until_full(tap)
     exchange(tap, upstream)
@@ -77,6 +78,7 @@ def test_the_number_survives_a_kill(start_tap: StartTap, upstream: ScriptedUpstr
 
 
 def test_requests_are_refused_where_a_record_is_a_must(start_tap: StartTap, upstream: ScriptedUpstream) -> None:
+    """With `when_full = refuse`, requests get a 503 at a limit."""
     tap = start_tap(disk_min_free_bytes=2**62, when_full="refuse")
     until_full(tap)
     with tap.connect() as client:
@@ -101,7 +103,7 @@ def test_requests_are_refused_where_a_record_is_a_must(start_tap: StartTap, upst
 def test_a_request_that_cannot_be_written_is_refused_before_it_goes_on(
     start_tap: StartTap, upstream: ScriptedUpstream, sent: bytes
 ) -> None:
-    """The disk may fill up before anybody has looked: here no file may grow over a thousand bytes."""
+    """The disk may fill up between two checks, which is simulated by a file size limit of a thousand bytes."""
     tap = start_tap(when_full="refuse")
     resource.prlimit(tap.process.pid, resource.RLIMIT_FSIZE, (1000, 1000))
     with tap.connect() as client:
@@ -113,6 +115,7 @@ def test_a_request_that_cannot_be_written_is_refused_before_it_goes_on(
 
 
 def test_recording_goes_on_when_there_is_room_again(start_tap: StartTap, upstream: ScriptedUpstream) -> None:
+    """Capturing resumes when there is space again."""
     tap = start_tap(spool_max_bytes=1)
     exchange(tap, upstream)
     until_full(tap)

@@ -1,4 +1,4 @@
-"""Requests that are made to confuse: none leaves the upstream's origin, and no two ends read one differently."""
+"""Malicious requests: none leaves the upstream's origin, and no two parsers read one differently."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def answer_to(tap: RunningTap, raw: bytes) -> int:
     ],
 )
 def test_a_path_that_is_no_providers_goes_nowhere(tap: RunningTap, upstream: ScriptedUpstream, target: str) -> None:
+    """A path of no provider is refused without a connection to any host."""
     assert answer_to(tap, request(target)) == 404
     assert upstream.nobody_calls(0.1)
 
@@ -52,6 +53,7 @@ def test_a_path_that_is_no_providers_goes_nowhere(tap: RunningTap, upstream: Scr
 def test_whatever_the_path_it_goes_to_the_upstream(
     tap: RunningTap, upstream: ScriptedUpstream, target: str, seen: str
 ) -> None:
+    """Host names in targets and paths do not change the upstream."""
     with tap.connect() as client:
         client.send(request(target))
         peer = upstream.accept()
@@ -83,7 +85,7 @@ SMUGGLED = b"GET /v1beta/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
     ],
 )
 def test_a_request_with_two_lengths_is_refused(tap: RunningTap, upstream: ScriptedUpstream, framing: str) -> None:
-    """Or is read in one way by all: what follows it is never taken for a request of its own."""
+    """A request with two lengths is refused, or read in only one way, so that no second request is smuggled in it."""
     raw = f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode() + b"0\r\n\r\n" + SMUGGLED
     assert answer_to(tap, raw) == 400
     assert upstream.nobody_calls(0.1)
@@ -93,6 +95,7 @@ def test_a_request_with_two_lengths_is_refused(tap: RunningTap, upstream: Script
     "chunk", [b"zz\r\nabc\r\n", b"-1\r\n", b"3\r\nabcde\r\n", b"ffffffffffffffffff\r\n", b"3 abc\r\n"]
 )
 def test_a_broken_chunk_ends_the_request(tap: RunningTap, upstream: ScriptedUpstream, chunk: bytes) -> None:
+    """An invalid chunk gets a 400, and the upstream receives no complete request."""
     with tap.connect() as client:
         client.send(f"POST {GENERATE} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunk)
         assert client.take_head().status == 400
@@ -103,7 +106,7 @@ def test_a_broken_chunk_ends_the_request(tap: RunningTap, upstream: ScriptedUpst
 
 
 def accepted(upstream: ScriptedUpstream) -> list[Peer]:
-    """The connection that the tap has made meanwhile, if it has."""
+    """The connections that the tap has made so far."""
     return [] if upstream.nobody_calls(0.2) else [upstream.last]
 
 
@@ -119,6 +122,7 @@ def accepted(upstream: ScriptedUpstream) -> list[Peer]:
     ],
 )
 def test_what_is_no_http_is_refused_in_the_usual_shape(tap: RunningTap, raw: bytes) -> None:
+    """Malformed HTTP gets a 400 in Google's format."""
     with tap.connect() as client:
         client.send(raw)
         head, body = client.take_response()
@@ -130,7 +134,7 @@ def test_what_is_no_http_is_refused_in_the_usual_shape(tap: RunningTap, raw: byt
 def test_hundreds_that_never_end_what_they_begin_are_in_nobodys_way(
     tap: RunningTap, upstream: ScriptedUpstream
 ) -> None:
-    """Half a head, half a body, and a byte now and then."""
+    """Hundreds of clients that stop within headers or bodies, or send single bytes, do not block others."""
     slow = [tap.connect() for _ in range(300)]
     try:
         for number, client in enumerate(slow):
@@ -141,7 +145,7 @@ def test_hundreds_that_never_end_what_they_begin_are_in_nobodys_way(
                 client.send(b" ")
             with tap.connect() as client:
                 client.send(request("/v1beta/models/quick:generateContent"))
-                while True:  # half of the slow ones are at the upstream already
+                while True:  # half of the slow requests have reached the upstream already
                     peer = upstream.accept()
                     if b"quick" in (head := peer.take_head()).raw:
                         break

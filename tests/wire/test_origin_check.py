@@ -1,4 +1,4 @@
-"""Strangers' web pages on the way to the API: they get no further than here."""
+"""Requests from web pages of other sites are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.wire.running_tap import RunningTap
 
 
 def refusal(tap: RunningTap, raw: bytes) -> tuple[int, str, str]:
-    """Status, code and message of an answer, and that the exchange is recorded as refused."""
+    """Status, code and message of the refusal. Checks that the exchange is captured as refused."""
     with tap.connect() as client:
         client.send(raw)
         head, body = client.take_response()
@@ -27,6 +27,7 @@ def refusal(tap: RunningTap, raw: bytes) -> tuple[int, str, str]:
     "host", ["evil.example", "evil.example:4360", "127.0.0.1.evil.example", "localhost.evil.example"]
 )
 def test_a_name_that_a_stranger_made_point_here(tap: RunningTap, upstream: ScriptedUpstream, host: str) -> None:
+    """A foreign `Host` (DNS rebinding) gets a 403 that names the setting."""
     status, code, message = refusal(tap, request(host=host))
     assert (status, code) == (403, "PERMISSION_DENIED")
     assert host in message
@@ -38,6 +39,7 @@ def test_a_name_that_a_stranger_made_point_here(tap: RunningTap, upstream: Scrip
     "origin", ["https://evil.example", "null", "http://localhost.evil.example", "http://192.168.1.7"]
 )
 def test_a_page_of_a_stranger(tap: RunningTap, upstream: ScriptedUpstream, origin: str) -> None:
+    """A foreign `Origin` gets a 403 that names the setting."""
     status, code, message = refusal(tap, request("/v1beta/models", f"Origin: {origin}", method="GET", body=b""))
     assert (status, code) == (403, "PERMISSION_DENIED")
     assert origin in message
@@ -46,6 +48,7 @@ def test_a_page_of_a_stranger(tap: RunningTap, upstream: ScriptedUpstream, origi
 
 
 def test_a_websocket_of_a_stranger(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A WebSocket handshake with a foreign `Origin` gets a 403."""
     upgrade = (
         "Connection: Upgrade",
         "Upgrade: websocket",
@@ -70,6 +73,7 @@ def test_a_websocket_of_a_stranger(tap: RunningTap, upstream: ScriptedUpstream) 
 def test_pages_of_this_machine_and_of_the_editor(
     tap: RunningTap, upstream: ScriptedUpstream, host: str, origin: str
 ) -> None:
+    """Pages of this machine and of VS Code are allowed."""
     with tap.connect() as client:
         client.send(request("/v1beta/models", f"Origin: {origin}", host=host))
         peer = upstream.accept()

@@ -1,4 +1,4 @@
-"""A request is sent a second time in one case only: a small one, on a kept connection that was dead already."""
+"""The tap resends a request only if it is small and a kept connection turns out to be dead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MODELS = "/v1beta/models"
 
 
 def kept_connection(client: Peer, upstream: ScriptedUpstream) -> Peer:
-    """The upstream's end of a connection that the tap keeps after a first exchange."""
+    """Run a first exchange. Returns the upstream's end of the connection that the tap keeps."""
     client.send(request(MODELS, method="GET", body=b""))
     peer = upstream.accept()
     peer.take_request()
@@ -26,7 +26,7 @@ def kept_connection(client: Peer, upstream: ScriptedUpstream) -> Peer:
 @pytest.mark.parametrize("how", ["close", "reset"])
 @pytest.mark.parametrize("size", [0, 15, 600_000])
 def test_a_dead_kept_connection_is_made_good(tap: RunningTap, upstream: ScriptedUpstream, size: int, how: str) -> None:
-    """The upstream hangs up when it has begun to read: the client notices nothing."""
+    """If the upstream closes a kept connection, the request is resent and the client notices nothing."""
     with tap.connect() as client:
         peer = kept_connection(client, upstream)
         client.send(request(body=b"x" * size))
@@ -50,6 +50,7 @@ def expect_no_repeat(tap: RunningTap, client: Peer, upstream: ScriptedUpstream) 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_not_on_a_new_connection(tap: RunningTap, upstream: ScriptedUpstream, method: str) -> None:
+    """A request on a new connection is not resent."""
     with tap.connect() as client:
         client.send(request(method=method))
         peer = upstream.accept()
@@ -59,6 +60,7 @@ def test_not_on_a_new_connection(tap: RunningTap, upstream: ScriptedUpstream, me
 
 
 def test_not_after_a_first_byte_of_the_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A request is not resent after the first byte of a response."""
     with tap.connect() as client:
         peer = kept_connection(client, upstream)
         client.send(request())
@@ -69,7 +71,7 @@ def test_not_after_a_first_byte_of_the_answer(tap: RunningTap, upstream: Scripte
 
 
 def test_not_after_a_second(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """By then the upstream may have done the work, and billed it."""
+    """After a second the upstream may have done the work and billed it, so the request is not resent."""
     with tap.connect() as client:
         peer = kept_connection(client, upstream)
         client.send(request())
@@ -80,6 +82,7 @@ def test_not_after_a_second(tap: RunningTap, upstream: ScriptedUpstream) -> None
 
 
 def test_not_a_large_body(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A request over 1 MiB is not resent."""
     with tap.connect() as client:
         peer = kept_connection(client, upstream)
         client.send(request(body=b"x" * (2**20 + 1)))
@@ -89,6 +92,7 @@ def test_not_a_large_body(tap: RunningTap, upstream: ScriptedUpstream) -> None:
 
 
 def test_not_a_second_time(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A request is resent only once."""
     with tap.connect() as client:
         peer = kept_connection(client, upstream)
         client.send(request())
@@ -103,7 +107,7 @@ def test_not_a_second_time(tap: RunningTap, upstream: ScriptedUpstream) -> None:
 def test_a_kept_connection_serves_the_next_client(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
-    """Connections to the upstream are kept and shared."""
+    """Connections to the upstream are kept and shared by clients."""
     tap = start_tap()
     with tap.connect() as first, tap.connect() as second:
         peer = kept_connection(first, upstream)

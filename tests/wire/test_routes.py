@@ -1,4 +1,4 @@
-"""Which upstream a request reaches, seen from a proxy that all of them are reached through."""
+"""Which upstream each path is routed to, seen by a proxy for all of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODEL = "publishers/google/models/gemini-2.5-pro:generateContent"
 
 @pytest.fixture(scope="module")
 def routes(module_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningTap]:
-    """A tap whose upstreams have names that only the proxy, which is the test's upstream, could resolve."""
+    """A tap with unresolvable upstream names, which only the proxy, played by the test, accepts."""
     tap = RunningTap(
         tmp_path_factory.mktemp("routes") / "data",
         GEMINI,
@@ -58,6 +58,7 @@ def routes(module_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathF
 def test_a_path_leads_to_its_upstream(
     routes: RunningTap, upstream: ScriptedUpstream, path: str, reached: str, provider: str
 ) -> None:
+    """Each path is sent to its provider's host, and captured with its provider."""
     with routes.connect() as client:
         client.send(request(path))
         peer = upstream.accept()

@@ -1,4 +1,4 @@
-"""`capture_sync = always`: no byte goes on before the disk has it. The disk is held up, or fails, in a real tap."""
+"""`capture_sync = always`: no byte is forwarded before it is on the disk, which is slow or broken here."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def fdatasync(descriptor):
 
 os.fdatasync = fdatasync
 """
-"""Python runs this at its start. The disk is slow, or broken, while a file of that name is there."""
+"""Python runs this at startup. While a file with that name exists, the disk is slow or broken."""
 
 
 class Disk:
-    """Says how the disk of a tap behaves."""
+    """Controls the disk of a tap."""
 
     def __init__(self, folder: Path) -> None:
         self._control = folder / "control"
@@ -50,7 +50,7 @@ def disk(tmp_path: Path) -> Disk:
 
 
 def test_no_chunk_goes_on_before_the_disk_has_it(start_tap: StartTap, upstream: ScriptedUpstream, disk: Disk) -> None:
-    """Neither the request to the upstream nor the answer to the client; the tap answers others meanwhile."""
+    """Neither the request nor the response is forwarded before it is synced; the tap serves others meanwhile."""
     tap = start_tap(environment=disk.environment, capture_sync="always")
     with tap.connect() as client:
         disk.is_("slow")
@@ -72,7 +72,7 @@ def test_no_chunk_goes_on_before_the_disk_has_it(start_tap: StartTap, upstream: 
 
 
 def test_the_system_decides_unless_it_is_asked_for(start_tap: StartTap, upstream: ScriptedUpstream, disk: Disk) -> None:
-    """By default a chunk waits for no disk."""
+    """By default, a chunk waits for no sync."""
     tap = start_tap(environment=disk.environment)
     disk.is_("slow")
     with tap.connect() as client:
@@ -88,6 +88,7 @@ def test_the_system_decides_unless_it_is_asked_for(start_tap: StartTap, upstream
 def test_a_disk_that_fails_is_counted_and_traffic_goes_on(
     start_tap: StartTap, upstream: ScriptedUpstream, disk: Disk
 ) -> None:
+    """A failing disk counts as a loss, and traffic continues."""
     tap = start_tap(environment=disk.environment, capture_sync="always")
     disk.is_("broken")
     with tap.connect() as client:
@@ -104,6 +105,7 @@ def test_a_disk_that_fails_is_counted_and_traffic_goes_on(
 def test_a_disk_that_fails_refuses_where_a_record_is_a_must(
     start_tap: StartTap, upstream: ScriptedUpstream, disk: Disk
 ) -> None:
+    """With `when_full = refuse`, a failing disk gives a 503."""
     tap = start_tap(environment=disk.environment, capture_sync="always", when_full="refuse")
     disk.is_("broken")
     with tap.connect() as client:

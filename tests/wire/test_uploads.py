@@ -1,4 +1,4 @@
-"""Uploads and redirects: what the upstream says of its own address is turned so that the client comes back."""
+"""Upload URLs and redirects of the upstream are rewritten so that the client comes back through the tap."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ def start(target: str = START, *headers: str, host: str = "localhost:4360") -> b
 
 @pytest.mark.parametrize("prefix", ["", "/gemini"])
 def test_upload_urls_come_back_through_the_tap(tap: RunningTap, upstream: ScriptedUpstream, prefix: str) -> None:
+    """Upload URLs are rewritten to the tap, with the client's prefix."""
     head = answered(
         tap,
         upstream,
@@ -47,7 +48,7 @@ def test_upload_urls_come_back_through_the_tap(tap: RunningTap, upstream: Script
 def test_an_upload_url_of_google_comes_back_whatever_the_upstream_is(
     tap: RunningTap, upstream: ScriptedUpstream
 ) -> None:
-    """A gateway before Google passes Google's answers on as they are."""
+    """Google's upload URLs are rewritten for any upstream, since gateways pass them on unchanged."""
     url = f"X-Goog-Upload-URL: https://generativelanguage.googleapis.com{UPLOAD}"
     assert (
         answered(tap, upstream, start(), url).value(b"x-goog-upload-url") == f"http://localhost:4360{UPLOAD}".encode()
@@ -55,7 +56,7 @@ def test_an_upload_url_of_google_comes_back_whatever_the_upstream_is(
 
 
 def test_the_second_leg_goes_on_without_a_key(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """The bytes, the offset and the command as they are; the JS SDK calls the root whatever the prefix was."""
+    """Bytes, offset and command are forwarded unchanged. The JS SDK uses the root path whatever the prefix was."""
     data = bytes(range(256)) * 64
     headers = ("X-Goog-Upload-Command: upload, finalize", "X-Goog-Upload-Offset: 0")
     with tap.connect() as client:
@@ -91,6 +92,7 @@ def test_the_second_leg_goes_on_without_a_key(tap: RunningTap, upstream: Scripte
 def test_redirects_to_the_upstream_come_back_and_others_do_not(
     tap: RunningTap, upstream: ScriptedUpstream, location: str, seen: str
 ) -> None:
+    """Only redirects to the upstream are rewritten to the tap."""
     header = f"Location: {location.format(origin=upstream.origin)}"
     head = answered(tap, upstream, start("/v1beta/files/x"), header, status="302 Found")
     assert head.status == 302
@@ -98,6 +100,7 @@ def test_redirects_to_the_upstream_come_back_and_others_do_not(
 
 
 def test_a_redirect_under_a_prefix_keeps_the_prefix(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A rewritten redirect keeps the client's prefix."""
     for location in (f"{upstream.origin}/v1beta/y", "/v1beta/y"):
         head = answered(tap, upstream, start("/gemini/v1beta/x"), f"Location: {location}", status="307 Elsewhere")
         assert head.value(b"location") in (b"http://localhost:4360/gemini/v1beta/y", b"/gemini/v1beta/y")
@@ -106,6 +109,7 @@ def test_a_redirect_under_a_prefix_keeps_the_prefix(tap: RunningTap, upstream: S
 def test_an_upstream_with_a_path_of_its_own_keeps_it_to_itself(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
+    """The path of an upstream is not visible in upload URLs."""
     tap = start_tap(upstream_of=f"{upstream.origin}/corp/google")
     with tap.connect() as client:
         client.send(start())
@@ -121,6 +125,7 @@ FORWARDED = ("X-Forwarded-Proto: https, http", "X-Forwarded-Host: tap.example, i
 
 
 def test_a_stranger_is_not_believed_about_the_address(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """`X-Forwarded-*` headers of unknown peers are ignored."""
     head = answered(tap, upstream, start(START, *FORWARDED), f"X-Goog-Upload-URL: {upstream.origin}{UPLOAD}")
     assert head.value(b"x-goog-upload-url") == f"http://localhost:4360{UPLOAD}".encode()
 
@@ -128,6 +133,7 @@ def test_a_stranger_is_not_believed_about_the_address(tap: RunningTap, upstream:
 def test_a_trusted_front_is_believed_about_the_address(
     start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
 ) -> None:
+    """`X-Forwarded-*` headers of a trusted front set the address."""
     tap = start_tap(trusted_fronts=("127.0.0.1",))
     head = answered(tap, upstream, start(START, *FORWARDED), f"X-Goog-Upload-URL: {upstream.origin}{UPLOAD}")
     assert head.value(b"x-goog-upload-url") == f"https://tap.example{UPLOAD}".encode()

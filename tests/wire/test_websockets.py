@@ -1,4 +1,4 @@
-"""WebSocket sessions through the tap: real ones, on both sides."""
+"""Real WebSocket sessions through the tap."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET = "AIzaSyCanary-0123456789_abcdefghijklmnop"
 
 
 class LiveUpstream:
-    """A WebSocket server that runs the test's script for each session."""
+    """A WebSocket server that runs the test's script in each session."""
 
     def __init__(self) -> None:
         self.script: Callable[[ServerConnection], None] = lambda session: None
@@ -99,7 +99,7 @@ def messages(capture: Captured) -> list[tuple[str, str | bytes]]:
 
 
 def test_messages_pass_both_ways_as_what_they_are(live_tap: RunningTap, live: LiveUpstream) -> None:
-    """Text stays text and binary binary: the Live API answers JSON in binary messages."""
+    """Text messages stay text and binary messages binary: the Live API sends JSON in binary messages."""
 
     def script(session: ServerConnection) -> None:
         assert session.recv() == '{"setup":{}}'
@@ -136,6 +136,7 @@ def test_messages_pass_both_ways_as_what_they_are(live_tap: RunningTap, live: Li
 def test_a_close_of_the_client_reaches_the_upstream(
     live_tap: RunningTap, live: LiveUpstream, code: int, reason: str
 ) -> None:
+    """The client's close code and reason reach the upstream."""
     seen: Queue[Any] = Queue()
 
     def script(session: ServerConnection) -> None:
@@ -155,6 +156,7 @@ def test_a_close_of_the_client_reaches_the_upstream(
 
 @pytest.mark.parametrize("code", [1000, 1008, 1011, 4000])
 def test_a_close_of_the_upstream_reaches_the_client(live_tap: RunningTap, live: LiveUpstream, code: int) -> None:
+    """The upstream's close code and reason reach the client."""
     live.script = lambda session: session.close(code, "because")
     with session(live_tap) as client, pytest.raises(ConnectionClosed) as closed:
         client.recv()
@@ -164,6 +166,8 @@ def test_a_close_of_the_upstream_reaches_the_client(live_tap: RunningTap, live: 
 
 
 def test_an_upstream_that_breaks_off_is_seen_to_have_broken_off(live_tap: RunningTap, live: LiveUpstream) -> None:
+    """A broken upstream connection breaks the client's too."""
+
     def script(session: ServerConnection) -> None:
         session.send("half")
         session.socket.shutdown(2)
@@ -178,6 +182,7 @@ def test_an_upstream_that_breaks_off_is_seen_to_have_broken_off(live_tap: Runnin
 
 
 def test_a_client_that_breaks_off_ends_the_upstreams_session(live_tap: RunningTap, live: LiveUpstream) -> None:
+    """A broken client connection ends the upstream's session."""
     ended = threading.Event()
 
     def script(session: ServerConnection) -> None:
@@ -195,7 +200,7 @@ def test_a_client_that_breaks_off_ends_the_upstreams_session(live_tap: RunningTa
 
 
 def test_the_handshake_passes(live_tap: RunningTap, live: LiveUpstream) -> None:
-    """Path, query, headers and subprotocol; the slashes of the JS client; credentials only in the capture replaced."""
+    """Path, query, headers and subprotocol are forwarded with the JS client's slashes; credentials not captured."""
     live.script = lambda session: None
     while not live.requests.empty():
         live.requests.get()
@@ -225,6 +230,7 @@ def test_the_handshake_passes(live_tap: RunningTap, live: LiveUpstream) -> None:
 
 
 def test_a_credential_in_a_message_goes_on_but_not_into_the_capture(live_tap: RunningTap, live: LiveUpstream) -> None:
+    """A credential in a message is not captured."""
     live.script = lambda session: session.send(f"echo {session.recv()!s}")
     with session(live_tap, f"{LIVE}?access_token={SECRET}") as client:
         client.send(f"my key is {SECRET}")
@@ -235,6 +241,7 @@ def test_a_credential_in_a_message_goes_on_but_not_into_the_capture(live_tap: Ru
 
 
 def test_a_refusal_of_the_upstream_is_the_clients_answer(live_tap: RunningTap, live: LiveUpstream) -> None:
+    """The client gets the upstream's refusal of a handshake."""
     with pytest.raises(InvalidStatus) as refused:
         session(live_tap, f"{LIVE}/refuse")
     response = refused.value.response
@@ -247,6 +254,7 @@ def test_a_refusal_of_the_upstream_is_the_clients_answer(live_tap: RunningTap, l
 
 
 def test_a_redirect_is_the_clients_to_follow(live_tap: RunningTap, live: LiveUpstream) -> None:
+    """A redirect of the handshake is returned to the client."""
     upgrade = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
     with live_tap.connect() as client:
         key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
@@ -257,6 +265,7 @@ def test_a_redirect_is_the_clients_to_follow(live_tap: RunningTap, live: LiveUps
 
 
 def test_a_path_that_is_not_known_is_refused_in_the_usual_shape(live_tap: RunningTap) -> None:
+    """A session on an unknown path gets a 404 in Google's format."""
     with pytest.raises(InvalidStatus) as refused:
         session(live_tap, "/elsewhere")
     assert refused.value.response.status_code == 404
@@ -264,6 +273,7 @@ def test_a_path_that_is_not_known_is_refused_in_the_usual_shape(live_tap: Runnin
 
 
 def test_an_upstream_that_is_away_is_a_502(live: LiveUpstream, tmp_path: Path) -> None:
+    """An unreachable upstream gives a 502 for the handshake."""
     gone = LiveUpstream()
     gone.close()
     tap = RunningTap(tmp_path / "data", gone.origin)
@@ -277,7 +287,7 @@ def test_an_upstream_that_is_away_is_a_502(live: LiveUpstream, tmp_path: Path) -
 
 
 def test_large_messages_pass_and_are_kept_up_to_the_limit(live_tap: RunningTap, live: LiveUpstream) -> None:
-    """A message that does not fit into what is kept is left out whole, and counted."""
+    """A message that exceeds the capture limit is counted, but not captured."""
 
     def script(session: ServerConnection) -> None:
         for message in session:
@@ -296,7 +306,7 @@ def test_large_messages_pass_and_are_kept_up_to_the_limit(live_tap: RunningTap, 
 
 
 def test_a_client_that_does_not_read_holds_the_upstream_up(live_tap: RunningTap, live: LiveUpstream) -> None:
-    """The tap does not fill with what nobody takes: of 256 MB a small part is under way when all stand still."""
+    """While the client does not read, only a small part of 256 MB is in transit, and the tap buffers little."""
     sent = 0
 
     def script(session: ServerConnection) -> None:
@@ -317,7 +327,7 @@ def test_a_client_that_does_not_read_holds_the_upstream_up(live_tap: RunningTap,
 
 
 def test_pings_are_answered_here(live_tap: RunningTap, live: LiveUpstream) -> None:
-    """By whoever is asked, as RFC 6455 has it: nothing of them reaches the other side or the capture."""
+    """The tap answers pings itself (RFC 6455): they reach neither the other side nor the capture."""
     live.script = lambda session: session.recv()  # type: ignore[assignment]
     with session(live_tap) as client:
         assert client.ping(b"hello").wait(PATIENCE)
@@ -326,6 +336,7 @@ def test_pings_are_answered_here(live_tap: RunningTap, live: LiveUpstream) -> No
 
 
 def test_shutdown_closes_the_session_and_says_so(live: LiveUpstream, tmp_path: Path) -> None:
+    """A shutdown closes the session on both sides with code 1001, and the capture says so."""
     ended = threading.Event()
 
     def script(session: ServerConnection) -> None:
