@@ -193,7 +193,7 @@ async def test_the_commands_say_what_is_wrong_and_keep_the_rest(tmp_path: Path) 
     done = check("repair")
     assert done.returncode == 1
     assert f"{victim.document['_id']}: the exact bytes of its request: lost, since piece" in done.stdout
-    assert done.stdout.splitlines()[-1] == "1 losses in 31 interactions."
+    assert done.stdout.splitlines()[-1] == "2 losses in 31 interactions."
     done = check("repair")
     assert (done.returncode, done.stdout) == (0, "No losses in 31 interactions.\n")
     assert check().returncode == 0

@@ -69,7 +69,8 @@ def repair(as_json: AsJson = False, config: Config = None, data_dir: DataDir = N
             out.print(harmless(f"{each.id or 'the store'}: {each.what}"), soft_wrap=True)
         if count > len(faults):
             out.print(f"and {count - len(faults):,} more")
-        out.print(f"{f'{count:,}' if count else 'No'} losses in {read:,} interactions.")
+        losses = {0: "No losses", 1: "1 loss"}.get(count, f"{count:,} losses")
+        out.print(f"{losses} in {read:,} interactions.")
     if count:
         raise typer.Exit(1)
 
