@@ -12,12 +12,22 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 from urllib.request import getproxies, proxy_bypass
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from yarl import URL
 
 from gemtap import units
+from gemtap.providers.registry import PROVIDERS
 
 ENV_PREFIX: Final = "GEMTAP_"
 
@@ -100,17 +110,17 @@ class ProviderSettings(BaseModel):
     upstream: Upstream
 
 
-class Providers(BaseModel):
-    """The providers by name. An upstream is an origin, with a path prefix if need be.
+def _provider_fields() -> Any:
+    """A model with a field for each provider that there is."""
+    fields = {
+        name: (ProviderSettings, ProviderSettings(upstream=provider.wire.upstream))
+        for name, provider in PROVIDERS.items()
+    }
+    return create_model("ProviderFields", __config__=ConfigDict(frozen=True, extra="forbid"), **fields)  # type: ignore[call-overload]
 
-    `{location}-` in it is what the path of a request to Vertex AI says, see `providers.routing.origin_of`.
-    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    gemini: ProviderSettings = ProviderSettings(upstream="https://generativelanguage.googleapis.com")
-    vertex: ProviderSettings = ProviderSettings(upstream="https://{location}-aiplatform.googleapis.com")
-    code_assist: ProviderSettings = ProviderSettings(upstream="https://cloudcode-pa.googleapis.com")
+class Providers(_provider_fields()):  # type: ignore[misc]
+    """The providers by name. An upstream is an origin, with a path prefix if need be."""
 
     def upstreams(self) -> dict[str, str]:
         """Provider name to upstream."""

@@ -21,7 +21,7 @@ from gemtap.dialects.cut_points import seams
 from gemtap.exporters.base import ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.interaction import Interaction, to_json
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of

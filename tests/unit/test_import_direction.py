@@ -23,11 +23,13 @@ LAYERS: Final = (
     {"tap", "dashboard", "recorder", "demo"},
     {"api_schema", "exporters"},
     {"stores", "capture"},
+    {"serving"},
+    {"settings"},
     {"providers"},
     {"dialects"},
     {"conversation"},
-    {"body", "json_access", "serving", "incident"},
-    {"interaction", "settings", "encodings", "tls", "instructions", "control_chars", "origin_check", "data_dir_lock"},
+    {"body", "json_access", "incident"},
+    {"interaction", "encodings", "tls", "instructions", "control_chars", "origin_check", "data_dir_lock"},
     {"re2_patterns", "known_secrets", "units", "durable_files", "workers"},
     {"__init__"},
 )
@@ -119,10 +121,26 @@ def test_every_exception_is_needed() -> None:
     assert {(each.part, each.name) for each in imports()} >= EXCEPTIONS
 
 
-def test_the_tap_takes_from_the_providers_only_the_routing() -> None:
+def test_the_tap_takes_from_the_providers_only_routing_and_wire_faces() -> None:
     taken = {each.name for each in imports() if each.part == "tap" and each.imported_part == "providers"}
     assert taken
-    assert {name for name in taken if not name.startswith("gemtap.providers.routing")} == set()
+    assert {
+        name for name in taken if not name.startswith(("gemtap.providers.routing", "gemtap.providers.wire"))
+    } == set()
+
+
+def test_no_provider_is_imported_outside_its_folder() -> None:
+    """The registry finds them by themselves."""
+    folders = {path.name for path in (SOURCE / "providers").iterdir() if (path / "wire.py").exists()}
+    assert {"gemini", "vertex", "code_assist"} <= folders
+    wrong = [
+        f"{each.file} imports {each.name}"
+        for each in imports()
+        for folder in folders
+        if f"{each.name}.".startswith(f"gemtap.providers.{folder}.")
+        and not each.file.startswith(f"providers/{folder}/")
+    ]
+    assert wrong == []
 
 
 def test_the_tap_names_nothing_of_what_must_not_touch_the_traffic() -> None:
@@ -142,7 +160,10 @@ def test_a_tap_process_has_none_of_it_loaded_either() -> None:
     own = {name for name in shown if name.startswith("gemtap.")}
     assert "gemtap.tap.forward" in own
     assert {name for name in own if name.split(".")[1] in KEPT_FROM_THE_TAP} == set()
-    assert {name for name in own if name.startswith("gemtap.providers.")} == {"gemtap.providers.routing"}
+    assert {name for name in own if name.startswith(("gemtap.dialects", "gemtap.conversation", "gemtap.json"))} == set()
+    faces = {name for name in own if name.startswith("gemtap.providers.")}
+    assert "gemtap.providers.gemini.wire" in faces
+    assert {name for name in faces if name.endswith((".reader", ".documents", ".prices", ".clients"))} == set()
     assert not {"sqlite3", "pymongo", "jinja2"} & set(shown)
 
 

@@ -23,7 +23,7 @@ _MOST_COMPARED: Final = 20_000
 def answer_text(document: Interaction) -> str:
     """The response as text: the model's text and calls if it is a conversation, else the body."""
     from gemtap.conversation.model import Call, Text
-    from gemtap.providers.conversations import conversation_of
+    from gemtap.providers.documents import conversation_of
 
     try:
         conversation = conversation_of(document)

@@ -9,7 +9,7 @@ from typing import Final
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded on request."""

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gemtap import __version__
 from gemtap.control_chars import show_control_chars
 from gemtap.dashboard import conversation_view, filters, markup
-from gemtap.dialects.gemini_content.preview import call_form
+from gemtap.dialects.previews import call_form
 from gemtap.interaction import iso
 
 PAGES: Final = (

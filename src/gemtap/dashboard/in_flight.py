@@ -15,7 +15,7 @@ from gemtap.capture.events import Kind, pack, read_events
 from gemtap.capture.spool import SUFFIX, Spool, capture_id
 from gemtap.conversation.model import Text, Thought
 from gemtap.interaction import Interaction, Json, iso
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 from gemtap.workers import JobFailed
 
 ReadCapture = Callable[[bytes, ObjectId], Interaction]

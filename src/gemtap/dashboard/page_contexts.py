@@ -17,7 +17,7 @@ from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.filters import pretty
 from gemtap.dashboard.snippets import snippets_of
 from gemtap.interaction import Interaction, Json, Side, summary, to_json
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 
 _LONGEST_PART: Final = 2_000_000
 """Maximum characters of a message that a page shows."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
+from gemtap.conversation.model import Conversation
 from gemtap.interaction import NO_TOKENS, Error, Json, Preview, Tokens
 
 UNKNOWN_OPERATION: Final = "unknown"
@@ -75,3 +76,31 @@ class Parsed:
     reasoning_streamed: bool = False
     """Whether reasoning is part of the streamed content, and so of what its speed is measured by."""
     preview: Preview = field(default_factory=lambda: Preview(prompt=None, answer=None))
+
+
+class Dialect(Protocol):
+    """A shape of requests and answers. A bug in here costs fields of an interaction, never the interaction."""
+
+    @property
+    def good_endings(self) -> frozenset[str]:
+        """Finish reasons that say that the answer is all that the model had to say."""
+        ...
+
+    def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+        """Read one exchange; `model` is what its path names. Whatever the bytes are, read what can be read."""
+        ...
+
+    def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
+        """The conversation of the two bodies of a stored document; None where the operation has none.
+
+        Either body may be None, or of any other shape.
+        """
+        ...
+
+    def media_tokens(self, usage: Json) -> int | None:
+        """How many of the input tokens are media's, as the API counted them; None where it did not."""
+        ...
+
+    def priced_apart(self, usage: Json) -> Mapping[str, int]:
+        """Tokens that have prices of their own, by the name that genai-prices has for them."""
+        ...

@@ -9,7 +9,7 @@ from typing import Final
 
 from gemtap.dialects import sse
 from gemtap.dialects.base import RawExchange
-from gemtap.dialects.gemini_content.fields import read_error
+from gemtap.dialects.common_fields import read_error
 from gemtap.dialects.json_stream import read_elements
 from gemtap.interaction import Error, Json
 from gemtap.json_access import read_json

@@ -9,16 +9,9 @@ from typing import Any, Final, cast
 from gemtap.exporters.base import ExportOptions, Part, Report
 from gemtap.exporters.last_turns import LastTurns
 from gemtap.interaction import Interaction, Outcome
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of, ended_well
 from gemtap.stores.base import Cursor, Store
 
-_WELL_ENDED: Final = frozenset(
-    {
-        *("STOP", "completed", "requires_action"),  # Gemini, and its Interactions API
-        *("stop", "tool_calls", "function_call"),  # OpenAI
-        *("end_turn", "stop_sequence", "tool_use"),  # Anthropic
-    }
-)
 """Finish reasons of complete answers."""
 
 _PAGE: Final = 500
@@ -105,7 +98,7 @@ def not_trainable(document: Mapping[str, Any]) -> str | None:
         return "the answer broke off"
     if document["error"] is not None or response["status"] >= 400:
         return "failed"
-    if document["finish_reason"] is not None and document["finish_reason"] not in _WELL_ENDED:
+    if not ended_well(document):
         return f"the answer was cut short ({document['finish_reason']})"
     return None
 

@@ -12,7 +12,7 @@ from gemtap.conversation.model import Text
 from gemtap.exporters.base import ExportError, ExportOptions, Report
 from gemtap.exporters.stitching import BeginningMissing, whole_conversation
 from gemtap.interaction import Interaction
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 from gemtap.stores.base import Filter, Store
 
 _LONGEST_TITLE: Final = 120

@@ -7,7 +7,7 @@ from typing import Final
 
 from gemtap.conversation import Conversation
 from gemtap.interaction import Interaction
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 from gemtap.stores.base import Store
 
 _MOST_TURNS: Final = 10_000

@@ -29,9 +29,8 @@ from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, redac
 _PLACEHOLDER: Final = re.compile(rb"\[redacted:([0-9a-f]+)\]")
 
 _HOSTS: Final = (
-    (re.compile(r"generativelanguage\.googleapis\.com"), "gemini"),
-    (re.compile(r"(.+-)?aiplatform(\.[a-z]+\.rep)?\.googleapis\.com"), "vertex"),
-    (re.compile(r"(.+-)?cloudcode-pa(\.sandbox)?\.googleapis\.com"), "code_assist"),
+    *((host, name) for name, provider in PROVIDERS.items() for host in provider.wire.hosts),
+    # These are recorded by other programs too, and kept unread.
     (re.compile(r"api\.openai\.com"), "openai"),
     (re.compile(r"api\.anthropic\.com"), "anthropic"),
 )

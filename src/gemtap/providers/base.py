@@ -1,4 +1,4 @@
-"""What a provider gives."""
+"""What the recorder needs of a provider."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Protocol
 from gemtap.dialects.base import Parsed, RawExchange
 
 
-class Provider(Protocol):
-    """One API. A bug in here costs the parsed fields of an interaction, never the interaction."""
+class ExchangeParser(Protocol):
+    """Reads exchanges with one API. A bug in here costs fields of an interaction, never the interaction."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The provider's."""
+        ...
 
     def parse(self, exchange: RawExchange) -> Parsed:
-        """Read one exchange. Whatever the bytes are, parse what can be parsed."""
+        """Read one exchange. Whatever the bytes are, read what can be read."""
         ...

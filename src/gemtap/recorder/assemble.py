@@ -21,6 +21,7 @@ from gemtap.interaction import (
     ChunkTimes,
     Client,
     Context,
+    Cost,
     Error,
     Interaction,
     Json,
@@ -32,9 +33,9 @@ from gemtap.interaction import (
     Timing,
     to_milliseconds,
 )
-from gemtap.providers.base import Provider
+from gemtap.providers.base import ExchangeParser
 from gemtap.providers.clients import identify
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of, cost_of, dialect_of
 from gemtap.recorder.captured import (
     Exchange,
     OpenBody,
@@ -47,7 +48,6 @@ from gemtap.recorder.captured import (
     values_of,
 )
 from gemtap.recorder.context import context_of
-from gemtap.recorder.pricing import cost_of
 from gemtap.recorder.redact import Redactor, redacted_answer, redacted_body, redacted_message, withheld
 from gemtap.recorder.sessions import closing_error, open_session, pack_message
 from gemtap.stores.base import Record
@@ -65,7 +65,7 @@ def assemble(
     *,
     id: ObjectId,
     recorded_at: datetime,
-    providers: Mapping[str, Provider],
+    providers: Mapping[str, ExchangeParser],
     redactor: Redactor | None = None,
 ) -> Record:
     """The record of a capture.
@@ -81,7 +81,7 @@ def assemble(
         request = withheld(request) if exchange.is_session else request
     document = _document(exchange, request, response, parsed, parser_fault, id, recorded_at)
     return Record(
-        document={**document, "context": _context(document)},
+        document={**document, "context": _context(document), "cost": _cost(document)},
         request_raw=request.decoded.body,
         response_raw=response.decoded.body,
         accumulated=parsed.accumulated is not None,
@@ -145,7 +145,7 @@ def _parsed_sides(exchange: Exchange, parsed: Parsed) -> frozenset[Side]:
 
 
 def _parse(
-    exchange: Exchange, request: OpenBody, response: OpenBody, providers: Mapping[str, Provider]
+    exchange: Exchange, request: OpenBody, response: OpenBody, providers: Mapping[str, ExchangeParser]
 ) -> tuple[Parsed, Error | None]:
     """What the provider reads out of the exchange, and how it failed, if it did."""
     provider = providers.get(exchange.request["provider"])
@@ -231,14 +231,7 @@ def _document(
         "timing": _timing(exchange, response, parsed),
         "tokens": parsed.tokens,
         "context": None,
-        "cost": cost_of(
-            provider=head["provider"] or "unknown",
-            operation=parsed.operation,
-            models=(parsed.model_version, parsed.model),
-            tokens=parsed.tokens,
-            usage=parsed.usage_metadata,
-            at=timestamp,
-        ),
+        "cost": None,
         "finish_reason": parsed.finish_reason,
         "client": _client(head),
         "thread": None,
@@ -256,12 +249,21 @@ def _document(
 def _context(document: Interaction) -> Context | None:
     """Where its input tokens come from; None where its conversation cannot be read: it is recorded all the same."""
     try:
-        conversation = conversation_of(document)
-        return (
-            None if conversation is None else context_of(conversation, document["tokens"], document["usage_metadata"])
-        )
+        conversation, dialect = conversation_of(document), dialect_of(document)
+        if conversation is None or dialect is None:
+            return None
+        return context_of(conversation, document["tokens"], dialect.media_tokens(document["usage_metadata"]))
     except Exception:
         _log.exception("The context of %s cannot be told", document["_id"])
+        return None
+
+
+def _cost(document: Interaction) -> Cost | None:
+    """What it cost; None where that is not known, or the provider fails: it is recorded all the same."""
+    try:
+        return cost_of(document)
+    except Exception:
+        _log.exception("The %s provider cannot price %s", document["provider"], document["_id"])
         return None
 
 

@@ -21,7 +21,7 @@ from bson import ObjectId
 
 from gemtap.capture.spool import capture_id
 from gemtap.interaction import Interaction, Thread
-from gemtap.providers.base import Provider
+from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assemble import assemble, assemble_plainly
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
@@ -63,7 +63,7 @@ class Assembler:
 
     def __init__(
         self,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, ExchangeParser],
         redactor: Redactor | None,
         workers: Workers | None = None,
         seconds: float = _SECONDS,
@@ -128,7 +128,7 @@ class Assembler:
 
 
 def read_document(
-    capture: bytes, id_: ObjectId, providers: Mapping[str, Provider], redactor: Redactor | None
+    capture: bytes, id_: ObjectId, providers: Mapping[str, ExchangeParser], redactor: Redactor | None
 ) -> Interaction:
     """The document of a capture as far as it has come. Raises CaptureUnreadable."""
     return assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=providers, redactor=redactor).document
@@ -136,7 +136,7 @@ def read_document(
 
 def assemble_files(
     paths: Iterable[Path],
-    providers: Mapping[str, Provider],
+    providers: Mapping[str, ExchangeParser],
     redactor: Redactor | None,
     seconds: float | None = None,
 ) -> list[Assembled]:
@@ -156,7 +156,7 @@ def assemble_files(
 
 
 def _assemble_file(
-    path: Path, providers: Mapping[str, Provider], redactor: Redactor | None, seconds: float | None
+    path: Path, providers: Mapping[str, ExchangeParser], redactor: Redactor | None, seconds: float | None
 ) -> Assembled:
     limit = None if seconds is None else seconds + _size(path) * _SECONDS_A_BYTE
     try:
@@ -223,7 +223,7 @@ _remembered: Final[dict[ObjectId, Interaction]] = {}
 
 
 def _assemble_and_remember(
-    paths: Iterable[Path], providers: Mapping[str, Provider], redactor: Redactor | None, seconds: float
+    paths: Iterable[Path], providers: Mapping[str, ExchangeParser], redactor: Redactor | None, seconds: float
 ) -> list[Assembled]:
     _remembered.clear()
     found = assemble_files(paths, providers, redactor, seconds)

@@ -13,22 +13,22 @@ from typing import Final, Literal, cast
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Text, Thought, Tool
 from gemtap.interaction import Context, Json, Tokens
-from gemtap.json_access import count, items, members
 
 _OF_AN_IMAGE: Final = 258
 """Tokens: https://ai.google.dev/gemini-api/docs/tokens#multimodal-tokens."""
 
-_TEXTUAL: Final = frozenset({"TEXT", "MODALITY_UNSPECIFIED"})
-
 Share = Literal["system", "tools", "results", "history", "new"]
 
 
-def context_of(conversation: Conversation, tokens: Tokens, usage: Json) -> Context | None:
-    """The estimate; None where the input tokens are not known, or nothing is there that they could be of."""
+def context_of(conversation: Conversation, tokens: Tokens, media_tokens: int | None) -> Context | None:
+    """The estimate; None where the input tokens are not known, or nothing is there that they could be of.
+
+    `media_tokens` are those that the API counted; None where it did not count them.
+    """
     total = tokens["input"]
     if total is None:
         return None
-    media = min(total, _media_tokens(conversation, usage))
+    media = min(total, _estimated_media_tokens(conversation) if media_tokens is None else media_tokens)
     sizes = _sizes(conversation)
     if not any(sizes.values()):
         if not media:
@@ -82,15 +82,8 @@ def _size_of_json(value: Json) -> int:
     return 0 if value is None else len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
-def _media_tokens(conversation: Conversation, usage: Json) -> int:
-    """As the API counted them; else an image's for each."""
-    counted = [
-        count(members(each).get("tokenCount")) or 0
-        for each in items(members(usage).get("promptTokensDetails"))
-        if members(each).get("modality") not in _TEXTUAL
-    ]
-    if counted:
-        return sum(counted)
+def _estimated_media_tokens(conversation: Conversation) -> int:
+    """An image's for each."""
     return _OF_AN_IMAGE * sum(isinstance(part, Media) for message in conversation.prompt for part in message.parts)
 
 

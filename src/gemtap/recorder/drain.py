@@ -22,7 +22,7 @@ from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.losses import counted_losses
 from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
-from gemtap.providers.base import Provider
+from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assemble import UNPARSED
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.incidents import IncidentLog
@@ -71,7 +71,7 @@ class Recorder:
         self,
         spool: Spool,
         store: Store,
-        providers: Mapping[str, Provider],
+        providers: Mapping[str, ExchangeParser],
         limits: SpoolLimits,
         redactor: Redactor | None = None,
         workers: Workers | None = None,

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Role, Text, Thought
 from gemtap.interaction import Interaction
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 
 _HASH_BYTES: Final = 10
 

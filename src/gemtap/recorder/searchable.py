@@ -16,16 +16,13 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_unrecorded
 from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of, sends_whole_prompt
 
 LONGEST: Final = 100_000
 """Characters of one interaction that are searched: of a longer one the answer goes before what was asked."""
 
 LONGEST_BODY: Final = 4_000
 """Characters of a body that is no conversation's: lists of models and the like say the same every time."""
-
-_RESENDING: Final = frozenset({"countTokens"})
-"""Operations whose requests are whole conversations that another interaction has too."""
 
 _BINARY: Final = re.compile(
     r"[A-Za-z0-9+/_-]{200,}={0,2}"
@@ -79,7 +76,7 @@ def _texts(document: Interaction) -> Iterator[str]:
     if conversation is not None:
         yield from _said(document, conversation)
         return
-    if document["operation"] in _RESENDING:
+    if sends_whole_prompt(document):
         yield document["preview"]["prompt"] or ""
         return
     for side in (document["response"], document["request"]):

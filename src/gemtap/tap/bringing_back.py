@@ -13,9 +13,6 @@ from urllib.parse import urlsplit
 from gemtap.capture.events import RawHeaders
 from gemtap.tap.headers import value_of
 
-_UPLOADS: Final = {b"x-goog-upload-url", b"x-goog-upload-control-url"}
-"""https://ai.google.dev/gemini-api/docs/files: always Google's own, even where a gateway stands before Google."""
-
 _REDIRECTS: Final = {b"location", b"content-location"}
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -30,15 +27,17 @@ class WayBack:
     prefix: bytes
     """What stands before the upstream's path, such as `/gemini`; empty at the root."""
     upstream: str
+    rewritten: frozenset[bytes]
+    """Response headers with URLs of the API itself, even where a gateway stands before it."""
 
     def bring_back(self, headers: RawHeaders) -> RawHeaders:
         """The headers with every such URL turned."""
-        if not any(name in _UPLOADS or name in _REDIRECTS for name, _ in headers):
+        if not any(name in self.rewritten or name in _REDIRECTS for name, _ in headers):
             return headers
         return [(name, self._turned(name, value)) for name, value in headers]
 
     def _turned(self, name: bytes, value: bytes) -> bytes:
-        if name not in _UPLOADS and name not in _REDIRECTS:
+        if name not in self.rewritten and name not in _REDIRECTS:
             return value
         upstream, url = urlsplit(self.upstream), urlsplit(value.decode("latin-1"))
         try:
@@ -51,7 +50,7 @@ class WayBack:
             return value  # its port is none
         if not url.hostname:
             return self._turned_path(value, upstream.path) if value.startswith(b"/") else value
-        if not same and name not in _UPLOADS:
+        if not same and name not in self.rewritten:
             return value
         rest = value.partition(b"://")[2]
         slash = min((place for mark in b"/?#" if (place := rest.find(mark)) >= 0), default=len(rest))

@@ -16,6 +16,7 @@ from gemtap.capture.keeping import Keeping
 from gemtap.interaction import Outcome
 from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
+from gemtap.providers.wire import Wire
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
 from gemtap.tap.errors import (
     ExchangeFault,
@@ -48,6 +49,8 @@ class Destination:
     """The raw path and query for the upstream."""
     prefix: bytes
     """What stood before the upstream's path in the client's."""
+    wire: Wire
+    """The provider's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class Begun:
         if route is None or upstream is None:
             return None
         target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
-        return Destination(upstream, target.decode("latin-1"), route.prefix)
+        return Destination(upstream, target.decode("latin-1"), route.prefix, routing.wire_of(route.provider))
 
     def check_captured(self) -> None:
         """Raises ExchangeFault where the exchange is not captured, or not whole so far, and must not go on without."""

@@ -1,13 +1,12 @@
-"""What can end an exchange early, and how the client is told: in Google's error shape."""
+"""What can end an exchange early, and how the client is told: in the error shape of the API that it called."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Final
 
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
+from gemtap.providers.routing import wire_of
 
 
 @dataclass
@@ -81,11 +80,6 @@ def proxy_error(exc: BaseException) -> ExchangeFault:
     return ExchangeFault(Outcome.PROXY_ERROR, 500, "INTERNAL", message)
 
 
-_CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
-
-
-def answer(status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
-    """Headers and body of an error as Google words one."""
-    error = {"error": {"code": status, "message": message, "status": code}}
-    body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
-    return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+def answer(status: int, code: str, message: str, provider: str = "") -> tuple[RawHeaders, bytes]:
+    """Headers and body of an error in the shape of the provider; without one, of the default provider."""
+    return wire_of(provider).error(status, code, message)

@@ -29,6 +29,8 @@ class Exchange:
         """Microseconds from the start to sending upstream."""
         self.closing: Closing | None = None
         """How a WebSocket was closed."""
+        self.provider = ""
+        """Name of the provider, empty until it is known."""
         self._keeping = keeping
         self._start = time.perf_counter()
         self._received = time.time()
@@ -83,6 +85,7 @@ class Exchange:
     ) -> None:
         """The request's head has arrived. `length` is its Content-Length; `replay_of` says whose it is sent again."""
         self._request.expect(length)
+        self.provider = provider
         head: RequestHead = {
             "format": FORMAT,
             "tap": version,

@@ -67,7 +67,7 @@ class Forwarder:
             # Without a Content-Length the body goes on as chunks, as it came.
             whole if whole is not None and length is not None else body,
         )
-        way_back = WayBack(self._origin_of(scope), destination.prefix, upstream)
+        way_back = WayBack(self._origin_of(scope), destination.prefix, upstream, destination.wire.rewritten_headers)
         try:
             await self._relay(upstream, response, client, way_back)
         finally:
@@ -177,7 +177,7 @@ class _Client:
         if self._started:
             self._connection.break_off()
             return
-        headers, body = answer(fault.status, fault.code, fault.message)
+        headers, body = answer(fault.status, fault.code, fault.message, self._exchange.provider)
         try:
             await self.start(fault.status, headers, body, made_here=True)
             await self.finish()

@@ -228,7 +228,7 @@ class _Session:
                 self._exchange.closing = {"by": "gemtap", "code": code, "reason": fault.code}
                 await self._close(code, fault.code)
             elif not self._refused:
-                headers, body = answer(fault.status, fault.code, fault.message)
+                headers, body = answer(fault.status, fault.code, fault.message, self._exchange.provider)
                 await self.refuse(fault.status, headers, body, made_here=True)
         except (OSError, asyncio.CancelledError):
             return  # the client has gone meanwhile

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gemtap.body import parse_body
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.providers.gemini.reader import Gemini
+from gemtap.providers.registry import PROVIDERS
 
 GENERATE: Final = "/v1beta/models/gemini-2.5-pro:generateContent"
 STREAM: Final = "/v1beta/models/gemini-2.5-pro:streamGenerateContent"
@@ -53,7 +53,7 @@ def _raw(body: Any) -> bytes:
 
 
 def parse(**fields: Any) -> Parsed:
-    return Gemini().parse(make_exchange(**fields))
+    return PROVIDERS["gemini"].parse(make_exchange(**fields))
 
 
 def parse_stream(*chunks: Any, **fields: Any) -> Parsed:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gemtap.dialects.base import Message
-from gemtap.providers.base import Provider
+from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import JSON, SSE, array, events, json_values, make_exchange
 
@@ -52,7 +52,7 @@ many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS.keys())
 @given(data=st.data())
 @many
-def test_any_json_is_parsed_without_an_error(provider: Provider, data: st.DataObject) -> None:
+def test_any_json_is_parsed_without_an_error(provider: ExchangeParser, data: st.DataObject) -> None:
     chunks = data.draw(st.lists(likely_json, max_size=3))
     exchange = make_exchange(
         path=data.draw(st.sampled_from(PATHS[provider.name])),
@@ -68,7 +68,7 @@ def test_any_json_is_parsed_without_an_error(provider: Provider, data: st.DataOb
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=PROVIDERS.keys())
 @given(sent=st.lists(st.tuples(st.sampled_from(["client", "server"]), likely_json), max_size=6))
 @many
-def test_any_session_is_parsed_without_an_error(provider: Provider, sent: list[Any]) -> None:
+def test_any_session_is_parsed_without_an_error(provider: ExchangeParser, sent: list[Any]) -> None:
     messages = [Message(side, number, "", value) for number, (side, value) in enumerate(sent)]
     exchange = make_exchange(method="GET", path="/ws/a.b.BidiGenerateContent", status=101, content_type=None)
     assert provider.parse(replace(exchange, messages=messages)).operation != ""

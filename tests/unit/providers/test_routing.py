@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gemtap.providers.registry import PROVIDERS
-from gemtap.providers.routing import KNOWN, Route, match, origin_of
+from gemtap.providers.routing import KNOWN, match, origin_of
+from gemtap.providers.wire import Route
 from gemtap.settings import Providers
 
 ORIGINS = Providers().upstreams()

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from gemtap.capture.events import Kind, pack
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.providers.base import Provider
-from gemtap.providers.gemini.reader import Gemini
+from gemtap.providers.base import ExchangeParser
+from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.stores.base import Record
@@ -25,9 +25,11 @@ from tests.captures import GENERATE, JSON, SSE, STREAM, make_capture
 RECORDED_AT = datetime(2026, 3, 14, 12, 0, 5, 6_789, tzinfo=UTC)
 
 
-def assembled(capture: bytes, provider: Provider | None = None) -> Record:
+def assembled(capture: bytes, provider: ExchangeParser | None = None) -> Record:
     """The record, which BSON can hold whatever the capture was."""
-    record = assemble(capture, id=ObjectId(), recorded_at=RECORDED_AT, providers={"gemini": provider or Gemini()})
+    record = assemble(
+        capture, id=ObjectId(), recorded_at=RECORDED_AT, providers={"gemini": provider or PROVIDERS["gemini"]}
+    )
     bson.encode(dict(record.document))
     return record
 

@@ -14,8 +14,8 @@ import pytest
 from bson import ObjectId
 
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.providers.base import Provider
-from gemtap.providers.gemini.reader import Gemini
+from gemtap.providers.base import ExchangeParser
+from gemtap.providers.registry import PROVIDERS as KNOWN
 from gemtap.recorder.assembling import Assembled, Assembler
 from gemtap.recorder.redact import Redactor
 from gemtap.workers import Workers, WorkersUnavailable
@@ -54,8 +54,8 @@ class Deadly:
         raise AssertionError("killed")
 
 
-PROVIDERS: dict[str, Provider] = {
-    "gemini": Gemini(),
+PROVIDERS: dict[str, ExchangeParser] = {
+    "gemini": KNOWN["gemini"],
     "slow": Slow(),
     "hungry": Hungry(),
     "deadly": Deadly(),

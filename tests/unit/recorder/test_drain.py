@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool
-from gemtap.providers.gemini.reader import Gemini
+from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder import drain
 from gemtap.recorder.drain import Recorder
 from gemtap.stores.base import Filter, Record, RecordRejected, StoreUnavailable
@@ -52,7 +52,7 @@ async def store(tmp_path: Path) -> AsyncIterator[FaultyStore]:
 
 @pytest.fixture
 def recorder(spool: Spool, store: FaultyStore) -> Recorder:
-    return Recorder(spool, store, {"gemini": Gemini()}, LIMITS)
+    return Recorder(spool, store, {"gemini": PROVIDERS["gemini"]}, LIMITS)
 
 
 def leave(spool: Spool, capture: bytes | None = None, name: str | None = None) -> Path:
@@ -195,7 +195,7 @@ async def test_what_is_ready_when_it_is_stopped_is_recorded(
 
 async def test_two_do_not_record_from_one_spool(spool: Spool, store: FaultyStore, recorder: Recorder) -> None:
     """The second waits for the first to end, and says so."""
-    second = Recorder(spool, store, {"gemini": Gemini()}, LIMITS)
+    second = Recorder(spool, store, {"gemini": PROVIDERS["gemini"]}, LIMITS)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(recorder.run())
         leave(spool)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemtap.capture.events import Kind
-from gemtap.providers.gemini.reader import Gemini
+from gemtap.providers.registry import PROVIDERS
 from gemtap.re2_patterns import Pattern
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.redact import Redactor
@@ -31,7 +31,7 @@ def recorded(capture: bytes) -> Record:
         capture,
         id=ObjectId(),
         recorded_at=datetime(2026, 3, 14, tzinfo=UTC),
-        providers={"gemini": Gemini()},
+        providers={"gemini": PROVIDERS["gemini"]},
         redactor=Redactor(PATTERNS),
     )
     everything = bson.encode(dict(record.document)) + record.request_raw + record.response_raw
@@ -164,7 +164,7 @@ def test_known_secrets_are_taken_out_wherever_they_came_in_pieces() -> None:
             make_capture(request=[(1, request)], response=[(2, response)], path=STREAM, response_headers=SSE),
             id=ObjectId(),
             recorded_at=datetime(2026, 3, 14, tzinfo=UTC),
-            providers={"gemini": Gemini()},
+            providers={"gemini": PROVIDERS["gemini"]},
             redactor=Redactor((), known_secrets=True),
         )
         everything = bson.encode(dict(record.document)) + record.request_raw + record.response_raw

@@ -1,4 +1,4 @@
-"""Gemini's side: `contents` and `candidates`, of Vertex AI and Code Assist too.
+"""The conversation of `contents` and `candidates`.
 
 After https://ai.google.dev/api/caching#Content. The API takes names in `snake_case` as well.
 """
@@ -26,29 +26,14 @@ from gemtap.json_access import items, members, word
 
 def read(request: Json, response: Json) -> Conversation:
     """The conversation of a request for content and of its answer, of which the first candidate counts."""
-    # Code Assist wraps both.
-    request = members(request).get("request", request)
-    response = members(response).get("response", response)
     fields = members(request)
     candidates = items(members(response).get("candidates"))
     answer = read_message(members(candidates[0]).get("content")) if candidates else ()
     return Conversation(
-        system=_system(_either(fields, "systemInstruction", "system_instruction")),
+        system=system_text(either(fields, "systemInstruction", "system_instruction")),
         prompt=tuple(message for content in _contents(fields) for message in read_message(content)),
         answer=Message("model", tuple(part for message in answer for part in message.parts)) if answer else None,
-        tools=tuple(_tools(items(fields.get("tools")))),
-    )
-
-
-def read_session(response: Json, setup: Json) -> Conversation:
-    """The conversation of a Live session: its turns, and what its first message set up."""
-    fields = members(members(setup).get("setup"))
-    turns = tuple(message for turn in items(members(response).get("turns")) for message in _spoken(members(turn)))
-    return Conversation(
-        system=_system(_either(fields, "systemInstruction", "system_instruction")),
-        prompt=turns,
-        answer=None,
-        tools=tuple(_tools(items(fields.get("tools")))),
+        tools=tuple(declared_tools(items(fields.get("tools")))),
     )
 
 
@@ -99,8 +84,8 @@ def _part(part: dict[str, Json]) -> Part | None:
             case "inlineData" | "inline_data" | "fileData" | "file_data":
                 media = members(value)
                 return Media(
-                    word(_either(media, "mimeType", "mime_type")) or "application/octet-stream",
-                    uri=word(_either(media, "fileUri", "file_uri")),
+                    word(either(media, "mimeType", "mime_type")) or "application/octet-stream",
+                    uri=word(either(media, "fileUri", "file_uri")),
                     base64=word(media.get("data")),
                 )
             case "executableCode" | "executable_code" | "codeExecutionResult" | "code_execution_result":
@@ -108,20 +93,8 @@ def _part(part: dict[str, Json]) -> Part | None:
     return None
 
 
-def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
-    """A turn of a session: what was spoken in it stands as its transcription where there is one."""
-    messages = read_message(turn)
-    spoken = members(turn.get("outputTranscription" if turn.get("role") == "model" else "inputTranscription"))
-    said = word(spoken.get("text"))
-    if said is None:
-        yield from messages
-        return
-    role: Role = "model" if turn.get("role") == "model" else "user"
-    parts = [part for message in messages for part in message.parts if not isinstance(part, Media)]
-    yield Message(role, (Text(said), *parts))
-
-
-def _system(content: Json) -> str | None:
+def system_text(content: Json) -> str | None:
+    """The text of a system instruction."""
     if isinstance(content, str):
         return content or None
     parts = members(content).get("parts")
@@ -131,16 +104,17 @@ def _system(content: Json) -> str | None:
     return "\n".join(text for text in texts if isinstance(text, str)) or None
 
 
-def _tools(tools: Iterable[Json]) -> Iterator[Tool]:
+def declared_tools(tools: Iterable[Json]) -> Iterator[Tool]:
     """The functions that are declared. What Google itself runs, such as its search, is no tool of the client."""
     for tool in tools:
-        for declaration in items(_either(members(tool), "functionDeclarations", "function_declarations")):
+        for declaration in items(either(members(tool), "functionDeclarations", "function_declarations")):
             fields = members(declaration)
             name = word(fields.get("name"))
             if name is not None:
-                schema = _either(fields, "parametersJsonSchema", "parameters_json_schema")
+                schema = either(fields, "parametersJsonSchema", "parameters_json_schema")
                 yield Tool(name, word(fields.get("description")), schema or fields.get("parameters"))
 
 
-def _either(fields: dict[str, Json], *names: str) -> Json:
+def either(fields: dict[str, Json], *names: str) -> Json:
+    """The first of these members that there is: names come in two spellings."""
     return next((fields[name] for name in names if fields.get(name) is not None), None)

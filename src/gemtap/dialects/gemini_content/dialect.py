@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.gemini_content.accumulate import accumulate, has_content, has_thoughts
+from gemtap.dialects.gemini_content.conversation import read as read_conversation
 from gemtap.dialects.gemini_content.fields import (
     all_finished,
-    model_name,
     read_blocked_prompt,
-    read_error,
     read_finish_reason,
     read_generation_settings,
     read_tokens,
 )
+from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
 from gemtap.interaction import Error, Json
@@ -41,9 +43,6 @@ class Envelope:
         return response
 
 
-_NO_ENVELOPE: Final = Envelope()
-
-
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """The answer as one response, and what only a stream can tell."""
@@ -56,7 +55,7 @@ class _Answer:
     has_thoughts: bool = False
 
 
-def read_content(exchange: RawExchange, operation: str, model: str | None, envelope: Envelope = _NO_ENVELOPE) -> Parsed:
+def _read(exchange: RawExchange, operation: str, model: str | None, envelope: Envelope) -> Parsed:
     """Read one exchange; `model` is what the path names."""
     request = envelope.request(exchange.request_json)
     answer = _read_answer(exchange, operation, envelope)
@@ -114,3 +113,37 @@ def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
     if all_finished(response) or not exchange.response_whole:
         return None
     return {"message": "the stream ended without a finishReason", "details": None}
+
+
+class GeminiContent:
+    """Requests for content and their answers, perhaps in an envelope.
+
+    Other operations are read as far as they have the same fields.
+    """
+
+    good_endings = frozenset({"STOP"})
+
+    def __init__(self, envelope: Envelope | None = None) -> None:
+        self._envelope = envelope or Envelope()
+
+    def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+        """Read one exchange."""
+        return _read(exchange, operation, model, self._envelope)
+
+    def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
+        """What was said, of the operations that generate content."""
+        if operation not in _GENERATES:
+            return None
+        return read_conversation(self._envelope.request(request), self._envelope.response(response))
+
+    def media_tokens(self, usage: Json) -> int | None:
+        """By `promptTokensDetails`."""
+        return media_tokens(usage)
+
+    def priced_apart(self, usage: Json) -> dict[str, int]:
+        """Tokens of audio, images and video."""
+        return priced_apart(usage)
+
+
+GEMINI_CONTENT: Final = GeminiContent()
+"""Without an envelope."""

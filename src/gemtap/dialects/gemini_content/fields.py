@@ -35,15 +35,6 @@ _BLOCK_REASONS: Final = (
 """`PromptFeedback.BlockReason`, likewise."""
 
 
-def model_name(request: Json) -> str | None:
-    """The model where the body names it: caches, interactions, sessions, the OpenAI paths.
-
-    `models/M` and Vertex AI's `projects/P/locations/L/publishers/google/models/M` are M.
-    """
-    name = word(members(request).get("model"))
-    return name.removeprefix("models/").rpartition("/publishers/google/models/")[2] or None if name else None
-
-
 def read_generation_settings(request: Json) -> Json:
     """`generationConfig` as it was sent, in either spelling, both of which the API takes; Imagen's `parameters`."""
     fields = members(request)
@@ -87,17 +78,6 @@ def read_tokens(usage: Json) -> Tokens:
         "tool_use": tool_use,
         "total": total,
     }
-
-
-def read_error(response: Json) -> Error | None:
-    """The error of `{"error": {...}}`, which an answer without `alt=sse` wraps in an array."""
-    for value in (response, *items(response)[:1]):
-        error = members(value).get("error")
-        if error:
-            said = members(error)
-            message = word(error) or word(said.get("message")) or word(said.get("status")) or "error"
-            return {"message": message, "details": error}
-    return None
 
 
 def read_blocked_prompt(response: Json) -> Error | None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Final
 
+from gemtap.dialects.previews import call_form, shorten
 from gemtap.interaction import Json, Preview
 from gemtap.json_access import items, members, word
-
-MAX_LENGTH: Final = 200
-"""In characters."""
-
-_LONGEST_ARGUMENT: Final = 60
 
 
 def read_preview(request: Json, response: Json) -> Preview:
@@ -71,28 +65,3 @@ def _answer(response: Json) -> str | None:
 def _said(part: Json) -> str | None:
     fields = members(part)
     return None if fields.get("thought") is True else word(fields.get("text"))
-
-
-def call_form(name: Json, arguments: Json) -> str:
-    """A function call as a person would write it: `get_weather(location="Boston", days=3)`."""
-    shown = ", ".join(f"{argument}={_argument(value)}" for argument, value in members(arguments).items())
-    return f"{word(name) or ''}({shown})"
-
-
-def _argument(value: Json) -> str:
-    match value:
-        case dict():
-            return "{…}"
-        case list():
-            return "[…]"
-        case str():
-            return json.dumps(shorten(value, _LONGEST_ARGUMENT), ensure_ascii=False)
-        case _:
-            return json.dumps(value)
-
-
-def shorten(text: str, length: int = MAX_LENGTH) -> str:
-    """The text on one line, its white space folded, cut to so many characters."""
-    # Of a prompt of megabytes the beginning is enough, and folding all of it would take its time.
-    folded = " ".join(text.lstrip()[: 10 * length].split())
-    return folded if len(folded) <= length else folded[: length - 1].rstrip() + "…"

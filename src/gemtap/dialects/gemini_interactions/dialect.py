@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.gemini_content.fields import read_error, read_generation_settings
-from gemtap.dialects.gemini_content.preview import call_form, shorten
+from gemtap.dialects.common_fields import model_name, read_error
+from gemtap.dialects.gemini_content.fields import read_generation_settings
+from gemtap.dialects.gemini_interactions import conversation
 from gemtap.dialects.gemini_interactions.accumulate import accumulate
+from gemtap.dialects.previews import call_form, shorten
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
 from gemtap.interaction import Json, Tokens
 from gemtap.json_access import count, items, members, word
@@ -20,8 +23,7 @@ from gemtap.json_access import count, items, members, word
 _UNDER_WAY: Final = frozenset({"queued", "in_progress"})
 
 
-def read_interaction(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
-    """Read one exchange with the Interactions API; the model is what the request names."""
+def _read(exchange: RawExchange, operation: str) -> Parsed:
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
     interaction = accumulate([chunk.value for chunk in chunks]) if streamed else members(exchange.response_json)
@@ -32,7 +34,7 @@ def read_interaction(exchange: RawExchange, operation: str, model: str | None) -
     request = members(exchange.request_json)
     return Parsed(
         operation=operation,
-        model=model,
+        model=model_name(exchange.request_json),
         model_version=word(interaction.get("model")),
         streaming=streamed,
         generation_settings=read_generation_settings(request),
@@ -119,3 +121,28 @@ def _texts(interaction: dict[str, Json]) -> Iterator[str]:
         if members(step).get("type") == "model_output":
             for content in items(step.get("content")):
                 yield word(members(content).get("text")) or ""
+
+
+class GeminiInteractions:
+    """The Interactions API."""
+
+    good_endings = frozenset({"completed", "requires_action"})
+
+    def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+        """Read one exchange. Its path names no model; its request does."""
+        return _read(exchange, operation)
+
+    def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
+        """What was said, where an interaction is created."""
+        return conversation.read(request, response) if operation == "interactions.create" else None
+
+    def media_tokens(self, usage: Json) -> int | None:
+        """Not counted apart."""
+        return None
+
+    def priced_apart(self, usage: Json) -> dict[str, int]:
+        """None are."""
+        return {}
+
+
+GEMINI_INTERACTIONS: Final = GeminiInteractions()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Message, Parsed, RawExchange
-from gemtap.dialects.gemini_content.fields import model_name, read_error, read_generation_settings, read_tokens
+from gemtap.dialects.common_fields import model_name, read_error
+from gemtap.dialects.gemini_content.fields import read_generation_settings, read_tokens
+from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
+from gemtap.dialects.gemini_live import conversation
 from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
 from gemtap.interaction import Json, Preview
 from gemtap.json_access import items, members, word
 
 
-def is_session(exchange: RawExchange) -> bool:
-    """Whether the exchange is a WebSocket session that came about."""
-    return exchange.status == 101
-
-
-def read_session(exchange: RawExchange, operation: str) -> Parsed:
+def _read(exchange: RawExchange, operation: str) -> Parsed:
     """Read a session: its turns, and what its `setup` and its last `usageMetadata` say."""
     sent = [each.json for each in exchange.messages if each.side == "client"]
     got = [each.json for each in exchange.messages if each.side == "server"]
@@ -55,3 +55,31 @@ def _in_words(turn: dict[str, Json]) -> dict[str, Json]:
     transcriptions = (members(turn.get(name)).get("text") for name in ("inputTranscription", "outputTranscription"))
     spoken = [{"text": text} for text in transcriptions if word(text)]
     return {"role": turn["role"], "parts": [*items(turn.get("parts")), *spoken]}
+
+
+class GeminiLive:
+    """Sessions, whose messages are stored as two bodies, and their turns with the server's messages."""
+
+    good_endings = frozenset({"STOP"})
+
+    def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+        """Read one session. Its path names no model; its first message does."""
+        return _read(exchange, operation)
+
+    def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
+        """What was said and spoken, all of it as the prompt."""
+        if not isinstance(response, dict) or "turns" not in response:
+            return None
+        messages = items(members(request).get("messages"))
+        return conversation.read(response, members(messages[0]).get("data") if messages else None)
+
+    def media_tokens(self, usage: Json) -> int | None:
+        """By `promptTokensDetails`."""
+        return media_tokens(usage)
+
+    def priced_apart(self, usage: Json) -> dict[str, int]:
+        """Tokens of audio, images and video."""
+        return priced_apart(usage)
+
+
+GEMINI_LIVE: Final = GeminiLive()

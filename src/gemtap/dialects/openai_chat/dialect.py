@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.gemini_content.fields import read_error
+from gemtap.dialects.common_fields import model_name, read_error
+from gemtap.dialects.openai_chat import conversation
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
 from gemtap.dialects.openai_chat.fields import read_finish_reason, read_preview, read_settings, read_tokens
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
@@ -16,8 +18,7 @@ _CHAT: Final = "chat.completions"
 """How the operation of a chat ends, the only one whose streams are accumulated."""
 
 
-def read_openai(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
-    """Read one exchange; the model is what its path or its request names."""
+def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
     is_chat = operation.endswith(_CHAT)
@@ -31,7 +32,7 @@ def read_openai(exchange: RawExchange, operation: str, model: str | None) -> Par
     usage = members(response).get("usage")
     return Parsed(
         operation=operation,
-        model=model,
+        model=model or model_name(exchange.request_json),
         model_version=word(members(response).get("model")),
         streaming=streamed,
         generation_settings=read_settings(exchange.request_json),
@@ -50,3 +51,28 @@ def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
     if all_finished(response) or not exchange.response_whole:
         return None
     return {"message": "the stream ended without a finish_reason", "details": None}
+
+
+class OpenAIChat:
+    """Chat completions; the other operations as far as they are like them."""
+
+    good_endings = frozenset({"stop", "tool_calls", "function_call"})
+
+    def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+        """Read one exchange."""
+        return _read(exchange, operation, model)
+
+    def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
+        """What was said in a chat."""
+        return conversation.read(request, response) if operation.endswith(_CHAT) else None
+
+    def media_tokens(self, usage: Json) -> int | None:
+        """Not counted apart."""
+        return None
+
+    def priced_apart(self, usage: Json) -> dict[str, int]:
+        """None are."""
+        return {}
+
+
+OPENAI_CHAT: Final = OpenAIChat()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gemtap.dialects.gemini_content.preview import call_form, shorten
+from gemtap.dialects.previews import call_form, shorten
 from gemtap.interaction import NO_TOKENS, Json, Preview, Tokens
 from gemtap.json_access import count, items, members, read_json, word
 

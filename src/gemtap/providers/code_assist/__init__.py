@@ -1,1 +1,20 @@
 """Code Assist: gemini-cli with a Google account, and Gemini Code Assist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gemtap.providers.code_assist.wire import WIRE
+from gemtap.providers.provider import Provider
+
+if TYPE_CHECKING:
+    from gemtap.providers.reader import Reader
+
+
+def _reader() -> Reader:
+    from gemtap.providers.code_assist.reader import READER
+
+    return READER
+
+
+PROVIDER: Final = Provider(WIRE, _reader)

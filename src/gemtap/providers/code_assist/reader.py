@@ -1,4 +1,4 @@
-"""Code Assist, the API of gemini-cli with a Google account and of Gemini Code Assist.
+"""Code Assist for the desk: the API of gemini-cli with a Google account and of Gemini Code Assist.
 
 It has no reference. Shapes as gemini-cli's `CodeAssistServer` and its converter have them. A request is
 `{model, project, user_prompt_id, request: {...}}`; an answer, and each chunk of a stream, is
@@ -10,21 +10,12 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import unquote
 
-from gemtap.dialects.base import UNKNOWN_OPERATION, Parsed, RawExchange
-from gemtap.dialects.gemini_content.dialect import Envelope, read_content
+from gemtap.dialects.base import UNKNOWN_OPERATION, Dialect
+from gemtap.dialects.gemini_content.dialect import Envelope, GeminiContent
+from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 from gemtap.interaction import Json
 from gemtap.json_access import members, overlay
-from gemtap.providers.gemini.paths import ON_COLLECTION, ON_ITEM, WORD
-
-
-class CodeAssist:
-    """Reads exchanges with Code Assist."""
-
-    name = "code_assist"
-
-    def parse(self, exchange: RawExchange) -> Parsed:
-        """Read one exchange, as with Gemini, out of its wrapping."""
-        return read_content(exchange, read_operation(exchange.method, exchange.path), None, _WRAPPED)
+from gemtap.providers.reader import Reader
 
 
 def read_operation(method: str, path: str) -> str:
@@ -56,4 +47,23 @@ class _Wrapped(Envelope):
         return whole
 
 
-_WRAPPED: Final = _Wrapped()
+_WRAPPED: Final = GeminiContent(_Wrapped())
+
+
+class CodeAssistReader(Reader):
+    """Reads exchanges with Code Assist, as with Gemini, out of their envelope."""
+
+    by_subscription = True
+    unbilled = frozenset({"countTokens"})
+    resending = frozenset({"countTokens"})
+
+    def operation(self, method: str, path: str) -> tuple[str, str | None]:
+        """By the path alone. It names no model: the request does."""
+        return read_operation(method, path), None
+
+    def dialect(self, operation: str, *, is_session: bool) -> Dialect:
+        """The same for every operation."""
+        return _WRAPPED
+
+
+READER: Final = CodeAssistReader()

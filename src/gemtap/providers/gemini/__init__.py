@@ -1,1 +1,20 @@
-"""The Gemini API."""
+"""The Gemini API: https://ai.google.dev/api."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gemtap.providers.gemini.wire import WIRE
+from gemtap.providers.provider import Provider
+
+if TYPE_CHECKING:
+    from gemtap.providers.reader import Reader
+
+
+def _reader() -> Reader:
+    from gemtap.providers.gemini.reader import READER
+
+    return READER
+
+
+PROVIDER: Final = Provider(WIRE, _reader)

@@ -5,11 +5,13 @@ After Google's discovery document for `generativelanguage` v1beta and the paths 
 
 from __future__ import annotations
 
-import re
 from typing import Final
 from urllib.parse import unquote
 
 from gemtap.dialects.base import UNKNOWN_OPERATION
+from gemtap.dialects.gemini_live.paths import live_operation
+from gemtap.dialects.openai_chat.paths import openai_operation
+from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 
 _ROOTS: Final = frozenset({"upload", "download", "ws"})
 _VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha", "v1beta1"})
@@ -34,13 +36,6 @@ _RESOURCES: Final = _MODELS | {
 
 _NESTED: Final = frozenset({"chunks", "documents", "operations", "permissions"})
 
-_OPENAI_RESOURCES: Final = frozenset({"models", "files", "batches"})
-
-ON_COLLECTION: Final = {"GET": "list", "POST": "create"}
-ON_ITEM: Final = {"GET": "get", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
-
-WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-
 
 def read_path(method: str, path: str) -> tuple[str, str | None]:
     """The operation and, where the path names one, the model.
@@ -64,22 +59,6 @@ def read_path(method: str, path: str) -> tuple[str, str | None]:
             return _resource(method.upper(), [*collection, name], verb)
         case _:
             return UNKNOWN_OPERATION, None
-
-
-def live_operation(method: str) -> str:
-    """`google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent` -> `bidiGenerateContent`."""
-    name = method.rpartition(".")[2]
-    return name[0].lower() + name[1:] if WORD.fullmatch(name) else UNKNOWN_OPERATION
-
-
-def openai_operation(method: str, segments: list[str]) -> tuple[str, str | None]:
-    """OpenAI's paths: `chat/completions` -> `openai.chat.completions`, `models/M` -> `openai.models.get`."""
-    if segments[0] not in _OPENAI_RESOURCES:
-        known = method == "POST" and len(segments) <= 3 and all(map(WORD.fullmatch, segments))
-        return (".".join(["openai", *segments]) if known else UNKNOWN_OPERATION), None
-    verb = (ON_ITEM if len(segments) > 1 else ON_COLLECTION).get(method)
-    model = "/".join(segments[1:]).removeprefix("models/") if segments[0] == "models" else ""
-    return (f"openai.{segments[0]}.{verb}" if verb else UNKNOWN_OPERATION), model or None
 
 
 def _resource(method: str, segments: list[str], verb: str) -> tuple[str, str | None]:

@@ -1,28 +1,39 @@
-"""The Gemini API: https://ai.google.dev/api."""
+"""The Gemini API for the desk: https://ai.google.dev/api."""
 
 from __future__ import annotations
 
-from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.gemini_content.dialect import read_content
-from gemtap.dialects.gemini_content.fields import model_name
-from gemtap.dialects.gemini_interactions.dialect import read_interaction
-from gemtap.dialects.gemini_live.dialect import is_session, read_session
-from gemtap.dialects.openai_chat.dialect import read_openai
+from typing import Final
+
+from gemtap.dialects.base import Dialect
+from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
+from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS
+from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
+from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.gemini.paths import read_path
+from gemtap.providers.google_models import MAKERS
+from gemtap.providers.reader import Reader
 
 
-class Gemini:
-    """Reads exchanges with the Gemini API."""
+class GeminiReader(Reader):
+    """Reads exchanges with the Gemini API, its Interactions API, its Live API and its OpenAI-compatible one."""
 
-    name = "gemini"
+    unbilled = frozenset({"countTokens"})
+    resending = frozenset({"countTokens"})
+    makers = MAKERS
 
-    def parse(self, exchange: RawExchange) -> Parsed:
-        """Read one exchange: whatever the shape of its JSON, what has the shape that is documented."""
-        operation, model = read_path(exchange.method, exchange.path)
-        if is_session(exchange):
-            return read_session(exchange, operation)
+    def operation(self, method: str, path: str) -> tuple[str, str | None]:
+        """By the path alone."""
+        return read_path(method, path)
+
+    def dialect(self, operation: str, *, is_session: bool) -> Dialect:
+        """By what the operation begins with."""
+        if is_session:
+            return GEMINI_LIVE
         if operation.startswith("interactions."):
-            return read_interaction(exchange, operation, model_name(exchange.request_json))
+            return GEMINI_INTERACTIONS
         if operation.startswith("openai."):
-            return read_openai(exchange, operation, model or model_name(exchange.request_json))
-        return read_content(exchange, operation, model)
+            return OPENAI_CHAT
+        return GEMINI_CONTENT
+
+
+READER: Final = GeminiReader()

@@ -9,7 +9,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from gemtap.dialects.base import UNKNOWN_OPERATION
-from gemtap.providers.gemini.paths import ON_COLLECTION, ON_ITEM, WORD, live_operation, openai_operation
+from gemtap.dialects.gemini_live.paths import live_operation
+from gemtap.dialects.openai_chat.paths import openai_operation
+from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 
 _VERSIONS: Final = frozenset({"v1", "v1beta1"})
 _PLACES: Final = frozenset({"projects", "locations"})

@@ -1,25 +1,34 @@
-"""Gemini on Vertex AI: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference."""
+"""Vertex AI for the desk: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference."""
 
 from __future__ import annotations
 
-from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.gemini_content.dialect import read_content
-from gemtap.dialects.gemini_content.fields import model_name
-from gemtap.dialects.gemini_live.dialect import is_session, read_session
-from gemtap.dialects.openai_chat.dialect import read_openai
+from typing import Final
+
+from gemtap.dialects.base import Dialect
+from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
+from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
+from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
+from gemtap.providers.google_models import MAKERS
+from gemtap.providers.reader import Reader
 from gemtap.providers.vertex.paths import read_path
 
 
-class Vertex:
-    """Reads exchanges with Vertex AI. Of models that are not Google's it knows operation and model, and errors."""
+class VertexReader(Reader):
+    """Reads exchanges with Vertex AI. It knows operation, model and errors of models that are not Google's."""
 
-    name = "vertex"
+    unbilled = frozenset({"countTokens"})
+    resending = frozenset({"countTokens"})
+    makers = MAKERS
 
-    def parse(self, exchange: RawExchange) -> Parsed:
-        """Read one exchange, as with Gemini: the same shapes at other paths."""
-        operation, model = read_path(exchange.method, exchange.path)
-        if is_session(exchange):
-            return read_session(exchange, operation)
-        if operation.startswith("openai."):
-            return read_openai(exchange, operation, model_name(exchange.request_json))
-        return read_content(exchange, operation, model)
+    def operation(self, method: str, path: str) -> tuple[str, str | None]:
+        """By the path alone."""
+        return read_path(method, path)
+
+    def dialect(self, operation: str, *, is_session: bool) -> Dialect:
+        """By what the operation begins with."""
+        if is_session:
+            return GEMINI_LIVE
+        return OPENAI_CHAT if operation.startswith("openai.") else GEMINI_CONTENT
+
+
+READER: Final = VertexReader()

@@ -6,6 +6,7 @@ import pytest
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Thought, Tool
 from gemtap.dialects.gemini_content import conversation as gemini
+from gemtap.dialects.gemini_live import conversation as gemini_live
 from gemtap.interaction import Json
 
 
@@ -114,7 +115,7 @@ def test_a_session_reads_as_what_was_spoken() -> None:
         ]
     }
     setup = {"setup": {"systemInstruction": {"parts": [{"text": "Be brief."}]}}}
-    conversation = gemini.read_session(response, setup)
+    conversation = gemini_live.read(response, setup)
     assert conversation.system == "Be brief."
     assert conversation.prompt == (Message("user", (Text("Hi"),)), Message("model", (Text("Ho"),)))
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from gemtap.dialects.common_fields import read_error
 from gemtap.dialects.gemini_content.fields import (
     all_finished,
     read_blocked_prompt,
-    read_error,
     read_finish_reason,
     read_generation_settings,
     read_tokens,

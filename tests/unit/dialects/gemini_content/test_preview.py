@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gemtap.dialects.gemini_content.preview import MAX_LENGTH, read_preview, shorten
+from gemtap.dialects.gemini_content.preview import read_preview
+from gemtap.dialects.previews import MAX_LENGTH, shorten
 from tests.unit.providers.exchanges import call, candidate, text
 
 

@@ -10,9 +10,8 @@ import pytest
 
 from gemtap.dialects.base import Message, Parsed
 from gemtap.interaction import NO_TOKENS
-from gemtap.providers.base import Provider
-from gemtap.providers.gemini.reader import Gemini
-from gemtap.providers.vertex.reader import Vertex
+from gemtap.providers.base import ExchangeParser
+from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import make_exchange
 
 LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -21,14 +20,14 @@ SETUP = {"setup": {"model": "models/gemini-live-2.5", "generationConfig": {"resp
 ASKED = {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "Why?"}]}], "turnComplete": True}}
 
 
-def session(*messages: tuple[str, Any], path: str = LIVE, provider: Provider | None = None) -> Parsed:
+def session(*messages: tuple[str, Any], path: str = LIVE, provider: ExchangeParser | None = None) -> Parsed:
     """One of these messages, one each millisecond."""
     exchange = make_exchange(method="GET", path=path, status=101, content_type=None)
     sent = [
         Message("client" if side == "client" else "server", 1000 * number, json.dumps(value).encode(), value)
         for number, (side, value) in enumerate(messages, start=1)
     ]
-    return (provider or Gemini()).parse(replace(exchange, messages=sent))
+    return (provider or PROVIDERS["gemini"]).parse(replace(exchange, messages=sent))
 
 
 def answer(**content: Any) -> tuple[str, Any]:
@@ -84,7 +83,7 @@ def test_what_was_spoken_is_previewed_in_words() -> None:
 
 def test_vertex_has_the_same_sessions() -> None:
     model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5"
-    parsed = session(("client", {"setup": {"model": model}}), path=VERTEX_LIVE, provider=Vertex())
+    parsed = session(("client", {"setup": {"model": model}}), path=VERTEX_LIVE, provider=PROVIDERS["vertex"])
     assert (parsed.operation, parsed.model, parsed.streaming) == ("bidiGenerateContent", "gemini-live-2.5", True)
 
 
@@ -104,7 +103,7 @@ def test_an_error_that_was_sent_is_an_error() -> None:
 
 def test_a_handshake_that_was_refused_is_no_session() -> None:
     refused = {"error": {"code": 401, "message": "API key not valid."}}
-    parsed = Gemini().parse(make_exchange(method="GET", path=LIVE, status=401, response=refused))
+    parsed = PROVIDERS["gemini"].parse(make_exchange(method="GET", path=LIVE, status=401, response=refused))
     assert (parsed.operation, parsed.streaming, parsed.accumulated) == ("bidiGenerateContent", False, None)
     assert parsed.error is not None
     assert parsed.error["message"] == "API key not valid."

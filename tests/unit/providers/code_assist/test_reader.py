@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from gemtap.dialects.base import Parsed
 from gemtap.interaction import NO_TOKENS
-from gemtap.providers.code_assist.reader import CodeAssist, read_operation
+from gemtap.providers.code_assist.reader import read_operation
+from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import JSON, SSE, array, candidate, events, json_values, make_exchange, text
 
 STREAM = "/v1internal:streamGenerateContent"
@@ -46,7 +47,7 @@ EXPECTED: dict[str, Any] = {
 
 
 def parse(**fields: Any) -> Parsed:
-    return CodeAssist().parse(make_exchange(**fields))
+    return PROVIDERS["code_assist"].parse(make_exchange(**fields))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gemtap.dialects.base import Parsed
+from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.vertex.paths import read_path
-from gemtap.providers.vertex.reader import Vertex
 from tests.unit.providers.exchanges import SSE, candidate, events, make_exchange, text
 
 PLACE = "/v1beta1/projects/my-project/locations/europe-west4"
@@ -19,7 +19,7 @@ USAGE = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5,
 
 
 def parse(**fields: Any) -> Parsed:
-    return Vertex().parse(make_exchange(**fields))
+    return PROVIDERS["vertex"].parse(make_exchange(**fields))
 
 
 @pytest.mark.parametrize(

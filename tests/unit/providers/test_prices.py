@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 
 from gemtap.interaction import NO_TOKENS
-from gemtap.recorder.pricing import cost_of
+from gemtap.providers.documents import cost_of
+from tests.records import make_record
 
 AT = datetime(2026, 3, 14, tzinfo=UTC)
 
 
 def usd(model: str | None = "gemini-2.5-pro", usage: Any = None, **fields: Any) -> float | None:
-    exchange: dict[str, Any] = {"provider": "gemini", "operation": "generateContent", "models": (None, model), "at": AT}
     tokens = {name: fields.pop(name) for name in list(fields) if name in NO_TOKENS}
-    cost = cost_of(**exchange | fields, tokens={**NO_TOKENS, **tokens}, usage=usage)  # type: ignore[typeddict-item]
+    served, asked = fields.pop("models", (None, model))
+    record = make_record(
+        model_version=served, model=asked, timestamp=AT, tokens={**NO_TOKENS, **tokens}, usage_metadata=usage, **fields
+    )
+    cost = cost_of(record.document)
     if cost is None:
         return None
     assert cost["source"].startswith("genai-prices 0.")

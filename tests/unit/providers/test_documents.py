@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gemtap.conversation.model import Message, Text
-from gemtap.providers.conversations import conversation_of
+from gemtap.providers.documents import conversation_of
 from tests.records import make_record
 
 OPENAI = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}).encode()
@@ -32,6 +32,7 @@ def test_a_live_session_has_turns() -> None:
         operation="live",
         request_raw=b'{"messages":[{"at_ms":1,"data":{"setup":{"systemInstruction":"Be brief."}}}]}',
         response_raw=b'{"messages":[],"turns":[{"role":"model","parts":[{"text":"Ho"}]}]}',
+        response={"status": 101},
     )
     conversation = conversation_of(record.document)
     assert conversation is not None

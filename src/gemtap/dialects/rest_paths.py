@@ -1,0 +1,15 @@
+"""What paths of REST APIs have in common."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+ON_COLLECTION: Final = {"GET": "list", "POST": "create"}
+"""Verbs by method, where the path ends with a collection."""
+
+ON_ITEM: Final = {"GET": "get", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
+"""Verbs by method, where the path ends with the name of one thing."""
+
+WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+"""What a part of an operation's name looks like."""

@@ -1,0 +1,34 @@
+"""Code Assist on the wire: `/v1internal:METHOD`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from gemtap.providers.google import GoogleWire
+from gemtap.providers.wire import Route
+
+_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
+
+
+class CodeAssistWire(GoogleWire):
+    """Code Assist, which no other API shares a path with."""
+
+    name = "code_assist"
+    title = "Code Assist"
+    upstream = "https://cloudcode-pa.googleapis.com"
+    prefix = "code-assist"
+    hosts = (re.compile(r"(.+-)?cloudcode-pa(\.sandbox)?\.googleapis\.com"),)
+    root_order = 20
+    root_paths = "/v1internal..."
+
+    def route(self, path: bytes) -> Route | None:
+        """Its paths go on as they are."""
+        return Route(self.name, path) if _PATHS.match(path) else None
+
+    def route_at_root(self, path: bytes) -> Route | None:
+        """The same paths."""
+        return self.route(path)
+
+
+WIRE: Final = CodeAssistWire()

@@ -1,0 +1,66 @@
+"""The wire face of a provider: all that the tap knows of an API. No parser, no I/O."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a request goes."""
+
+    provider: str
+    path: bytes
+    """The raw path for the upstream."""
+    prefix: bytes = b""
+    """What the client's path had before it, such as `/gemini`."""
+    location: str | None = None
+    """The cloud location that the path names, such as `europe-west4`."""
+
+
+class Wire(ABC):
+    """How requests to one API are recognised and forwarded."""
+
+    name: ClassVar[str]
+    """In settings, documents and queries: `gemini`, `code_assist`."""
+    title: ClassVar[str]
+    """For people."""
+    upstream: ClassVar[str]
+    """The default upstream: an origin, with a path prefix if need be."""
+    prefix: ClassVar[str]
+    """The first segment of a client's path that names this provider: `/gemini/...`."""
+    hosts: ClassVar[Sequence[re.Pattern[str]]] = ()
+    """Host names of the API, matched whole."""
+    root_paths: ClassVar[str] = ""
+    """The paths that `route_at_root` recognises, for people; empty where there are none."""
+    root_order: ClassVar[int] = 0
+    """Providers with a lower number are asked for a route at the root first."""
+    is_default: ClassVar[bool] = False
+    """Whether most installations use it, so that an upstream that cannot be reached is a fault."""
+    rewritten_headers: ClassVar[frozenset[bytes]] = frozenset()
+    """Lower-case names of response headers with URLs of this API, which are rewritten to lead through the tap."""
+
+    @abstractmethod
+    def route(self, path: bytes) -> Route | None:
+        """The route of a raw path that followed the prefix; None where this API has no such path."""
+
+    def route_at_root(self, path: bytes) -> Route | None:
+        """The route of a raw path without a prefix; None where the path is not clearly this API's."""
+        return None
+
+    def origin(self, route: Route, configured: str) -> str:
+        """The upstream of a route, given the one that is configured."""
+        return configured
+
+    @abstractmethod
+    def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+        """Headers and body of an error of Gemtap's own in the shape of this API.
+
+        `code` is one of Google's canonical error codes, such as `UNAVAILABLE`.
+        """
