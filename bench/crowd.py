@@ -135,11 +135,11 @@ def report(crowd: Crowd) -> str:
         f"{crowd.streams:,} streams of {CHUNKS} chunks and {crowd.bodies} JSON requests of {crowd.body_mb} MB at once "
         f"through one tap, captured and recorded in SQLite: {crowd.seconds:.0f} s until all were answered, "
         f"{crowd.recorded_after:.0f} s more until all were recorded.\n\n"
-        f"{table(['process', 'memory before', 'at its highest', 'ratio'], rows)}\n\n"
-        f"The tap's was {crowd.tap_peak:.0f} MB when all were answered. Asked a hundred times a second meanwhile, it "
-        f"took {cuts[499]:.1f} ms to answer the smallest request (median; p99 {cuts[989]:.1f} ms, at most "
-        f"{max(crowd.probes):.0f} ms of {len(crowd.probes):,}): no pause of its event loop was longer. The asking "
-        "process itself, the upstream and the recorder have the same cores."
+        f"{table(['process', 'memory before', 'peak memory', 'ratio'], rows)}\n\n"
+        f"The peak of the tap was {crowd.tap_peak:.0f} MB when all were answered. A probe sent it the smallest request "
+        f"a hundred times a second meanwhile, and got the response in {cuts[499]:.1f} ms (median; p99 "
+        f"{cuts[989]:.1f} ms, maximum {max(crowd.probes):.0f} ms of {len(crowd.probes):,}): no pause of the event loop "
+        "was longer. The probe, the upstream and the recorder share the cores with it."
     )
 
 

@@ -134,8 +134,8 @@ def report(large: Large) -> str:
     ]
     titles = ["process", "memory before", "peak after the upload", "peak after the download"]
     return (
-        f"A file of {large.gb:g} GB up in {large.seconds['upload']:.0f} s and one down in "
-        f"{large.seconds['download']:.0f} s through Gemtap, which keeps {large.kept_mb:.0f} MB of each "
+        f"Upload of {large.gb:g} GB in {large.seconds['upload']:.0f} s and download of as much in "
+        f"{large.seconds['download']:.0f} s through Gemtap, which stores {large.kept_mb:.0f} MB of each "
         f"(`capture_max_body`) in SQLite:\n\n{table(titles, rows)}"
     )
 

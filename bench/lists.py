@@ -121,7 +121,7 @@ def report(results: dict[str, dict[str, list[float]]]) -> str:
         [
             table(["milliseconds, median", *titles], rows),
             f"{_INTERACTIONS} interactions, stored twice: with requests of 1 KB, and with requests of 3 MB. Each "
-            f"question {_ROUNDS} times, in turns. MongoDB has a cache of 256 MB. Measured on "
+            f"query ran {_ROUNDS} times, in turns. MongoDB has a cache of 256 MB. Measured on "
             f"{datetime.now(UTC):%Y-%m-%d}, load average {os.getloadavg()[0]:.0f}.",
         ]
     )

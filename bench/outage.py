@@ -114,7 +114,7 @@ async def measure(folder: Path, *, before: float, away: float, rate: float) -> O
             await traffic.run("warming up", lambda seconds: seconds > 5)
             phases = [await traffic.run("before", lambda seconds: seconds > before)]
             mongod.kill()
-            phases.append(await traffic.run("while it is away", lambda seconds: seconds > away))
+            phases.append(await traffic.run("during the outage", lambda seconds: seconds > away))
             backlog = gemtap.backlog() or 0
             spool_bytes = sum(path.stat().st_blocks * 512 for path in (gemtap.data_dir / "spool").rglob("*.capture"))
             await asyncio.to_thread(mongod.start)
@@ -141,7 +141,7 @@ async def _until_worked_off(traffic: Traffic, gemtap: Gemtap) -> Phase:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(watch())
-        return await traffic.run("while it is worked off", lambda _: done.is_set())
+        return await traffic.run("while the backlog is recorded", lambda _: done.is_set())
 
 
 def report(outage: Outage, rate: float) -> str:
@@ -155,12 +155,13 @@ def report(outage: Outage, rate: float) -> str:
     columns = ["", "time", "direct p50", "gemtap p50", "direct p99", "gemtap p99", "gemtap adds", "÷ before"]
     per_second = (outage.backlog + rate * after.seconds) / after.seconds
     return (
-        f"{rate:g} requests a second of {len(request_body()) / 1000:.1f} KB through Gemtap with MongoDB 6.0, which is "
-        "killed with kill -9 and started again later; besides, a quarter as many go past Gemtap for comparison.\n\n"
+        f"{rate:g} requests per second of {len(request_body()) / 1000:.1f} KB through Gemtap with MongoDB 6.0, which "
+        "is killed with kill -9 and restarted later; a quarter as many are sent directly for comparison.\n\n"
         f"{table(columns, rows)}\n\n"
         f"- Answered through Gemtap: {outage.sent:,}; in the database afterwards: {outage.kept:,}.\n"
-        f"- When it came back {outage.backlog:,} captures waited, {outage.spool_bytes / 1e6:.0f} MB on the disk. "
-        f"They were worked off in {after.seconds:.0f} s, the new traffic besides: {per_second:.0f} a second."
+        f"- The backlog when the database came back: {outage.backlog:,} captures, "
+        f"{outage.spool_bytes / 1e6:.0f} MB on the disk. It was recorded in {after.seconds:.0f} s, together with new "
+        f"traffic: {per_second:.0f} per second."
     )
 
 

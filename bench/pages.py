@@ -192,13 +192,13 @@ def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[st
     )
     return "\n\n".join(
         [
-            f"A year of traffic: {kept}; of {TURNS} of them the bodies are whole. Each page {_TIMES} times over one "
-            "connection to the desk of a running `gemtap serve`, from the request to the last byte; the first time is "
-            "told apart, for nothing is in any cache then. Sheets and scripts are not in the size: they are 25 to 40 "
-            "kB, and plotly, which the page of statistics alone loads, 4.8 MB.",
+            f"A year of traffic: {kept}; {TURNS} of them have complete bodies. Each page was requested {_TIMES} times "
+            "over one connection to the desk of a running `gemtap serve`, and timed from the request to the last byte. "
+            "The first request, with empty caches, has its own column. Sizes exclude style sheets and scripts: they "
+            "are 25 to 40 kB, and plotly, which only the analytics page loads, 4.8 MB.",
             table(["page", *titles, "size"], rows),
             f"Measured on {datetime.now(UTC):%Y-%m-%d}; {machine['CPU']}, {machine['Disk']}. The load average of the "
-            f"machine was {os.getloadavg()[2]:.0f} at the end: what it did besides is in the figures.",
+            f"machine was {os.getloadavg()[2]:.0f} at the end: other load affects the figures.",
         ]
     )
 

@@ -17,22 +17,22 @@ _UPLOAD_MB: Final = len(large_request_body()) / 1e6
 _RUNS: Final = " and ".join(f"{seconds} s over {count}" for count, seconds in SECONDS.items())
 
 _METHOD: Final = f"""\
-All three have the same upstream, run at the same time, and take turns in {ROUNDS} rounds; the figures are medians.
-Client, proxy and upstream share the machine's cores. One nginx process, one tap. Gemtap runs as `gemtap serve` with
-everything on: each exchange is captured on the disk and recorded in SQLite, and the run fails unless the store holds
-every request that was answered.
+All three use the same upstream, run at the same time, and take turns in {ROUNDS} rounds; the figures are medians.
+Client, proxy and upstream share the machine's cores. There is one nginx process and one tap. Gemtap runs as
+`gemtap serve` with all features: it captures each exchange on the disk and records it in SQLite, and the run fails
+unless the store contains every answered request.
 
 - **Requests**: wrk posts a `generateContent` call of {_REQUEST_KB:.1f} KB with an API key, for {_RUNS} connections; an
-  nginx gives the answer of {_ANSWER_KB:.1f} KB at once. The requests are all the same; each answer has its own
-  `responseId`. The desk records meanwhile.
-- **CPU** is each process's own, from the start of a run until the last interaction is recorded.
-- **Streams**: each has {CHUNKS} chunks, one every {CHUNK_EVERY * 1000:.0f} ms. A chunk carries the time of its sending,
-  and the client compares that with the time at which it reads it. First byte: from the request to the first chunk; the
-  connection to the proxy exists by then, the proxy's own to the upstream does not always.
+  nginx responds at once with {_ANSWER_KB:.1f} KB. All requests are equal; each response has its own `responseId`. The
+  desk records at the same time.
+- **CPU** is the CPU time of each process, from the start of a run until the last interaction is recorded.
+- **Streams**: each has {CHUNKS} chunks, one every {CHUNK_EVERY * 1000:.0f} ms. A chunk contains its send time, which
+  the client compares with its read time. First byte: from the request to the first chunk; the connection to the proxy
+  is already open, but the proxy may still have to open its own to the upstream.
 - **Upload**: {UPLOADS} requests of {_UPLOAD_MB:.0f} MB, one after another over one connection.
-- **Start-up**: from the command to the first answer of the tap, the median of {STARTS}.
+- **Start-up**: from the command to the first response of the tap, the median of {STARTS}.
 
-To reproduce: `make bench`, about four minutes on Linux. It writes this part of this page.
+To reproduce: `make bench`, about four minutes on Linux. It writes this section.
 """
 
 
@@ -40,12 +40,12 @@ def report(samples: Samples, facts: dict[str, str], requests: Kept, streams: Kep
     """All tables, the machine and the method."""
     machine = "\n".join(f"- {name}: {value}" for name, value in facts.items())
     parts = [
-        f"Measured on {date.today().isoformat()} with capture and store on.",
+        f"Measured on {date.today().isoformat()} with capturing and recording enabled.",
         _comparison(samples),
-        "### What it costs\n\n" + _costs(samples),
-        "### What it keeps\n\n" + _kept(samples, requests, streams),
-        f"### The machine\n\n{machine}",
-        f"### The method\n\n{_METHOD}",
+        "### CPU and memory\n\n" + _costs(samples),
+        "### Recording\n\n" + _kept(samples, requests, streams),
+        f"### Machine\n\n{machine}",
+        f"### Method\n\n{_METHOD}",
     ]
     return "\n\n".join(parts)
 
@@ -81,7 +81,7 @@ def _compared() -> list[tuple[str, str, str]]:
 def _costs(samples: Samples) -> str:
     """CPU time and memory of each process."""
     columns = [
-        *[(f"CPU a request, {connections} conn.", f"cpu, {connections}", "µs") for connections in SECONDS],
+        *[(f"CPU per request, {connections} conn.", f"cpu, {connections}", "µs") for connections in SECONDS],
         *[
             (f"memory {title} {after}", figure.format(after), "MB")
             for after in ("requests", "streams")
@@ -98,11 +98,11 @@ def _costs(samples: Samples) -> str:
 def _kept(samples: Samples, requests: Kept, streams: Kept) -> str:
     """Recording rate and disk usage."""
     rows = [
-        ["start-up to the first answer", _cell(samples.median("start-up", "gemtap"), "s")],
-        ["interactions recorded, when a run is over", _cell(samples.median("recorded/s", "gemtap"), "/s")],
-        ["requests kept", f"{requests.interactions:,}"],
-        ["bytes on the disk for each of them", f"{requests.bytes / requests.interactions:,.0f}"],
-        ["streams and uploads kept", f"{streams.interactions:,}"],
+        ["start-up to the first response", _cell(samples.median("start-up", "gemtap"), "s")],
+        ["recording rate after a run", _cell(samples.median("recorded/s", "gemtap"), "/s")],
+        ["recorded requests", f"{requests.interactions:,}"],
+        ["bytes on the disk per request", f"{requests.bytes / requests.interactions:,.0f}"],
+        ["recorded streams and uploads", f"{streams.interactions:,}"],
     ]
     return table(["", "gemtap"], rows)
 

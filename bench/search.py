@@ -209,7 +209,7 @@ def report(fulls: list[Full]) -> str:
     for full in fulls:
         columns.append(f"{full.name}, {full.count:,}: p50, p95")
         if full.name == "SQLite":
-            columns.append("processor time p95")
+            columns.append("CPU time p95")
     rows = []
     for name in fulls[0].measured:
         row = [name]
@@ -220,20 +220,20 @@ def report(fulls: list[Full]) -> str:
                 row.append(f"{taken.processor:.1f} ms")
         rows.append(row)
     sizes = "\n".join(
-        f"- {full.name}: {full.count:,} interactions that added {full.characters / 1e6:,.0f} MB of text take "
-        f"{full.whole / 1e6:,.0f} MB, of which the index of words is {full.index / 1e6:,.0f} MB "
-        f"({full.index / full.whole:.0%} of all, {full.index / full.characters:.0%} of the text). "
-        f"Load of the machine while it was measured: {full.load:.1f}."
+        f"- {full.name}: {full.count:,} interactions with {full.characters / 1e6:,.0f} MB of searchable text take "
+        f"{full.whole / 1e6:,.0f} MB, including {full.index / 1e6:,.0f} MB for the search index "
+        f"({full.index / full.whole:.0%} of the total, {full.index / full.characters:.0%} of the text). "
+        f"Load average during the run: {full.load:.1f}."
         for full in fulls
     )
     machine = f"{platform.system()} {platform.release()}, {len(os.sched_getaffinity(0))} cores"
     return (
         f"{table(columns, rows)}\n\n{sizes}\n\n"
-        "Frequent is a word that one interaction of ten has, or more; middling one of a hundred to one of a thousand; "
-        f"rare one of ten thousand, or fewer. Each kind of query is asked {_ROUNDS} times, each time for other words, "
-        "in turns with the others. The interactions are of a few hundred bytes, spread over a year, their text the "
-        f"sources of Python's standard library. {machine}, SQLite {sqlite3.sqlite_version}. SQLite runs in the process "
-        "that asks it, so that its processor time can be told apart from what others do on the machine."
+        "Frequent words are in at least one of ten interactions, middling words in one of a hundred to one of a "
+        f"thousand, rare words in at most one of ten thousand. Each kind of query ran {_ROUNDS} times with different "
+        "words, in turns with the others. The interactions have a few hundred bytes, are spread over a year, and "
+        f"contain the sources of Python's standard library. {machine}, SQLite {sqlite3.sqlite_version}. SQLite runs in "
+        "the process of the benchmark, so that its CPU time excludes other load on the machine."
     )
 
 

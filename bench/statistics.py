@@ -161,9 +161,9 @@ def report(measured: Sequence[Measured], load: float) -> str:
         for each in measured
     )
     return (
-        f"A year of simulated agents' traffic, the same at each run. {sizes}. In SQLite without bodies, which none of "
-        f"this reads; in MongoDB with requests of {_MONGODB_BODY / 1000:g} KB in the documents. Milliseconds of a call "
-        f"to the store, in the process that asks; {os.cpu_count()} cores, load {load:.1f} meanwhile.\n\n"
+        f"A year of simulated agent traffic, the same in each run. {sizes}. SQLite has no bodies, which none of the "
+        f"queries read; MongoDB has requests of {_MONGODB_BODY / 1000:g} KB in the documents. Milliseconds per call of "
+        f"the store, in the calling process; {os.cpu_count()} cores, load average {load:.1f}.\n\n"
         f"{table(['', *columns_of], rows)}"
     )
 

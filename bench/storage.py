@@ -307,12 +307,12 @@ def report(seen: Storage) -> str:
         f"Tables with their indexes, the largest: {largest}.\n\n"
         f"- Read back and compared by hash: {seen.read_back:,} bodies, all byte-exact, "
         f"{raw / seen.read_back_s / 1e6:.0f} MB/s; `gemtap check` finds {seen.faults} faults.\n"
-        "- Recorded from captures, parsed, threaded, searchable, on the disk: "
+        "- Recording from captures, including parsing, threads, search index and disk: "
         f"{raw / seen.recording_s / 1e6:.1f} MB/s, "
-        f"{seen.exchanges / seen.recording_s:.0f} interactions/s; in CPU time, with the upkeep beside it, "
-        f"{raw / seen.recording_cpu_s / 1e6:.1f} MB/s. Upkeep left at the end: {seen.upkeep_s:.0f} s.\n"
-        f"- A request of {_LONG_REQUEST / 1e6:g} MB (700,000 tokens) is back in {_percentiles(seen.long_cold)} from a "
-        f"store that was just opened, in {_percentiles(seen.long_warm)} afterwards.\n\n"
+        f"{seen.exchanges / seen.recording_s:.0f} interactions/s; per second of CPU time, including maintenance, "
+        f"{raw / seen.recording_cpu_s / 1e6:.1f} MB. Maintenance left at the end: {seen.upkeep_s:.0f} s.\n"
+        f"- A request of {_LONG_REQUEST / 1e6:g} MB (700,000 tokens) is read in {_percentiles(seen.long_cold)} from a "
+        f"newly opened store, in {_percentiles(seen.long_warm)} afterwards.\n\n"
         f"{table(['read from SQLite', 'p50, p95'], reads)}"
     )
 
