@@ -15,6 +15,7 @@ from gemtap.api_schema import Conditions, Id
 from gemtap.exporters.base import Chunk, ExportError, ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.stores.base import Store
+from gemtap.workers import Workers
 
 _AT_ONCE: Final = 64 * 1024
 """Minimum bytes of one write, since single lines would need thousands of writes."""
@@ -36,7 +37,7 @@ _FILE: Final[dict[int | str, dict[str, Any]]] = {
 }
 
 
-def make_router(store: Store) -> APIRouter:
+def make_router(store: Store, workers: Workers) -> APIRouter:
     """The route `/api/export/FORMAT`."""
     router = APIRouter(tags=["exports"])
 
@@ -54,7 +55,7 @@ def make_router(store: Store) -> APIRouter:
             needs = "shows one conversation: add its id" if chosen.shows_one else "takes no id"
             raise HTTPException(422, f"{chosen.name} {needs}.")
         try:
-            pieces = chosen.write(store, await _wanted(query), Report())
+            pieces = chosen.write(store, await _wanted(query, workers), Report())
             # A failure before the first chunk becomes an error response.
             first = await anext(pieces, None)
         except ExportError as exc:
@@ -66,14 +67,21 @@ def make_router(store: Store) -> APIRouter:
     return router
 
 
-async def _wanted(query: ExportQuery) -> ExportOptions:
+async def _wanted(query: ExportQuery, workers: Workers) -> ExportOptions:
     scrub = None
     if query.scrub:
         # Loading its rules takes half a second.
         from gemtap.exporters.scrub import make_scrub
 
         scrub = await asyncio.to_thread(make_scrub)
-    return ExportOptions(query.where(), one=query.id, bodies=query.bodies, every_turn=query.every_turn, scrub=scrub)
+    return ExportOptions(
+        query.where(),
+        one=query.id,
+        bodies=query.bodies,
+        every_turn=query.every_turn,
+        workers=workers,
+        scrub=scrub,
+    )
 
 
 async def _joined(first: Chunk | None, pieces: AsyncIterator[Chunk]) -> AsyncIterator[bytes]:

@@ -78,7 +78,7 @@ def make_dashboard(
         api.make_router(store),
         api_annotations.make_router(store),
         api_events.make_router(store),
-        api_exports.make_router(store),
+        api_exports.make_router(store, workers),
         api_statistics.make_router(store),
         live.make_router(store, in_flight, look),
     ):

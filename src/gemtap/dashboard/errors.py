@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gemtap.dashboard.render import Look, Render
 from gemtap.stores.annotations import BadAnnotation
-from gemtap.stores.base import BadCursor, StoreError
+from gemtap.stores.base import BadCursor, QueryTooSlow, StoreError
 
 _FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
@@ -47,6 +47,8 @@ def _describe(exc: Exception) -> tuple[int, str]:
             return 400, str(exc)
         case BadAnnotation():
             return 422, str(exc)
+        case QueryTooSlow():
+            return 503, str(exc)
         case StoreError():
             return 503, f"{exc} What is captured meanwhile waits in the spool."
         case RequestValidationError():

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-from gemtap.dashboard import markup, page_contexts  # noqa: F401 - workers use it
+import gemtap.exporters.html
+import gemtap.exporters.markdown
+import gemtap.recorder.assembling  # noqa: F401 - workers find it loaded
+from gemtap.dashboard import markup, page_contexts  # noqa: F401
 
 _COMMON: Final = ("bash", "c++", "css", "go", "html", "java", "javascript", "json", "python", "rust", "sql", "yaml")
 

@@ -11,6 +11,7 @@ from bson import ObjectId
 
 from gemtap.conversation.model import Conversation
 from gemtap.stores.base import Filter, Store
+from gemtap.workers import Workers
 
 Part = Literal["train", "validation"]
 
@@ -77,6 +78,8 @@ class ExportOptions:
     """Whether training formats include every turn of a thread, not only the last one, which holds them all."""
     split: float | None = None
     """Share of threads that go into the training file, from 0 to 1. The others go into the validation file."""
+    workers: Workers | None = None
+    """Where Markdown is parsed, whose parser can be kept busy; without them, in the main thread of this process."""
     scrub: Scrub | None = None
     """The scrubber of training formats and of formats that show one conversation."""
 

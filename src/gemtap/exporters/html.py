@@ -17,8 +17,10 @@ from gemtap.conversation.model import Call, Media, Result, Text, Thought
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.markdown import SPEAKERS
 from gemtap.exporters.single import Shown, shown_of
+from gemtap.exporters.text_limit import file_of, text_limit
 from gemtap.interaction import Json, iso
 from gemtap.stores.base import Store
+from gemtap.workers import OverLimit
 
 _PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 
@@ -29,7 +31,7 @@ _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """The HTML file."""
     shown = await shown_of(store, wanted, report)
-    yield Chunk(to_html(shown).encode("utf-8"))
+    yield Chunk(await file_of(shown, wanted, to_html))
 
 
 def to_html(shown: Shown) -> str:
@@ -57,7 +59,12 @@ def to_html(shown: Shown) -> str:
 
 def markdown(text: str) -> Markup:
     """Markdown rendered as HTML. Embedded HTML is escaped, and nh3 removes everything active."""
-    return Markup(nh3.clean(_PARSER.render(show_control_chars(text)), url_schemes={"http", "https", "mailto"}))  # noqa: S704
+    text = show_control_chars(text)
+    try:
+        with text_limit(text):
+            return Markup(nh3.clean(_PARSER.render(text), url_schemes={"http", "https", "mailto"}))  # noqa: S704
+    except OverLimit:
+        return Markup("<pre>{}</pre><p>Shown without formatting, which takes too long for this text.</p>").format(text)
 
 
 def _value(value: Json) -> str:

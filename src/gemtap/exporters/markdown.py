@@ -14,8 +14,10 @@ from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.single import Shown, shown_of
+from gemtap.exporters.text_limit import file_of, text_limit
 from gemtap.interaction import Json, iso
 from gemtap.stores.base import Store
+from gemtap.workers import OverLimit
 
 SPEAKERS: Final = {"user": "User", "model": "Model", "tool": "Tools"}
 
@@ -25,7 +27,7 @@ _PARSER: Final = MarkdownIt("commonmark")
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
     """The Markdown file."""
     shown = await shown_of(store, wanted, report)
-    yield Chunk(to_markdown(shown).encode("utf-8"))
+    yield Chunk(await file_of(shown, wanted, to_markdown))
 
 
 def to_markdown(shown: Shown) -> str:
@@ -93,8 +95,12 @@ def block(value: Json) -> str:
 def harmless(text: str) -> str:
     """Recorded Markdown with its HTML escaped."""
     text = show_control_chars(text)
-    if not any(_is_html(token.type) for token in _flat(text)):
-        return text
+    try:
+        with text_limit(text):
+            if not any(_is_html(token.type) for token in _flat(text)):
+                return text
+    except OverLimit:
+        pass  # there may be HTML in it
     # Inside code `<` needs no escape, but only a parser could find code, so every `<` is escaped.
     return text.replace("&", "&amp;").replace("<", "&lt;")
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from bson import ObjectId
 from bson.errors import InvalidId
@@ -19,6 +19,9 @@ from gemtap.stores.filter import Filter as Filter
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
+QUERY_SECONDS: Final = 30
+"""Seconds that a query may take: the recorder waits for the same store."""
+
 
 class StoreError(Exception):
     """What a store may raise. The message says what happened and what to do."""
@@ -26,6 +29,16 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The store cannot be reached or cannot take anything now. Trying again later helps."""
+
+
+class QueryTooSlow(StoreError):
+    """A query took more than `QUERY_SECONDS` and was ended."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"This query takes more than {QUERY_SECONDS} s, and was ended. Ask about a shorter time (since:7d), or for "
+            "rarer words."
+        )
 
 
 class RecordRejected(StoreError):

@@ -9,6 +9,7 @@ from bson import ObjectId
 from markdown_it import MarkdownIt
 
 from gemtap.exporters.base import ExportError
+from gemtap.exporters.html import markdown
 from gemtap.exporters.markdown import block, code, harmless
 from gemtap.exporters.scrub import make_scrub
 from gemtap.stores.base import Store
@@ -124,3 +125,10 @@ def test_code_stays_code(text: str) -> None:
 @pytest.mark.parametrize("text", ["a < b && c > d", "*well*", "```\n<b>\n```", "a\n\n- b"])
 def test_markdown_without_html_stays_as_it_is(text: str) -> None:
     assert harmless(text) == text
+
+
+@pytest.mark.parametrize("text", ["![" * 12_000, "[a][b" * 8_000, "<" * 20_000 + "<b>"])
+def test_markdown_that_keeps_its_parser_busy_is_written_plainly(text: str) -> None:
+    """Whatever can be in it, no HTML of it is obeyed."""
+    assert "<b>" not in harmless(text)
+    assert "<b>" not in markdown(text)

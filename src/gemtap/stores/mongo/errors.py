@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from pymongo.errors import BulkWriteError, ConnectionFailure, DocumentTooLarge, OperationFailure, PyMongoError
 
-from gemtap.stores.base import RecordRejected, StoreError, StoreUnavailable
+from gemtap.stores.base import QueryTooSlow, RecordRejected, StoreError, StoreUnavailable
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 DUPLICATE_KEY: Final = 11000
 _UNAUTHORIZED: Final = 13
+_MAX_TIME_EXPIRED: Final = 50
 _AUTHENTICATION_FAILED: Final = frozenset({18, 8000})  # 8000 is Atlas's own
 _DOCUMENT_AT_FAULT: Final = frozenset(
     {
@@ -64,6 +65,8 @@ def _worst(details: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _of_answer(answer: Mapping[str, Any], description: str) -> StoreError:
     code, reason = answer["code"], answer["errmsg"]
+    if code == _MAX_TIME_EXPIRED:
+        return QueryTooSlow()
     if code in _DOCUMENT_AT_FAULT:
         return RecordRejected(f"MongoDB refuses the document: {reason} (code {code}).")
     if code in _AUTHENTICATION_FAILED:

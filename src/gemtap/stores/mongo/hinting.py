@@ -8,8 +8,12 @@ from typing import Any, Final, TypeVar
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
+from gemtap.stores.base import QUERY_SECONDS
+
 _BAD_VALUE: Final = 2
 """What a hint is that names no index."""
+
+_MILLISECONDS: Final = QUERY_SECONDS * 1000
 
 Index = Sequence[tuple[str, int]]
 
@@ -23,7 +27,7 @@ async def aggregate(
     """What an aggregation gives, by way of the index."""
 
     async def ask(**hint: Any) -> list[Any]:
-        return await (await collection.aggregate(stages, **hint)).to_list()
+        return await (await collection.aggregate(stages, maxTimeMS=_MILLISECONDS, **hint)).to_list()
 
     return await _by_way_of(index, ask)
 
@@ -38,7 +42,7 @@ async def find(
     """All that `collection.find` finds, by way of the index."""
 
     async def ask(**hint: Any) -> list[Document]:
-        return await collection.find(query, *arguments, **options, **hint).to_list()
+        return await collection.find(query, *arguments, max_time_ms=_MILLISECONDS, **options, **hint).to_list()
 
     return await _by_way_of(index, ask)
 

@@ -18,7 +18,18 @@ from pymongo.errors import OperationFailure
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space, StoreUnavailable
+from gemtap.stores.base import (
+    QUERY_SECONDS,
+    Cursor,
+    Fault,
+    Filter,
+    Page,
+    Progress,
+    Record,
+    Searchable,
+    Space,
+    StoreUnavailable,
+)
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.collections import Collections
 from gemtap.stores.mongo.documents import WITHOUT_RAW, exact_bytes, from_stored
@@ -175,7 +186,7 @@ class MongoStore:
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
         with translated(self._description):
-            return await self._interactions.count_documents(selection(where))
+            return await self._interactions.count_documents(selection(where), maxTimeMS=QUERY_SECONDS * 1000)
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
         """Delete interactions, then their files, and say how many there were."""

@@ -18,6 +18,7 @@ import logging
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -31,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 _BUSY_TIMEOUT_S: Final = 10.0
 _WAL_LEFT_BEHIND_BYTES: Final = 64 * 1024 * 1024
+
+_INSTRUCTIONS: Final = 100_000
+"""Instructions of SQLite's virtual machine, about a millisecond, after which it asks whether to go on."""
 
 T = TypeVar("T")
 
@@ -185,8 +189,10 @@ class DatabaseFile:
 class ConnectionThreads:
     """A few threads that work with one database file."""
 
-    def __init__(self, file: DatabaseFile, *, threads: int, name: str) -> None:
+    def __init__(self, file: DatabaseFile, *, threads: int, name: str, seconds: float | None = None) -> None:
+        """`seconds`: after so many, SQLite interrupts what it does: sqlite3.OperationalError, SQLITE_INTERRUPT."""
         self._file = file
+        self._seconds = seconds
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._threads: set[int] = set()
 
@@ -209,7 +215,14 @@ class ConnectionThreads:
     def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         self._threads.add(threading.get_ident())
         with self._file.connection() as connection:
-            return work(connection)
+            if self._seconds is None:
+                return work(connection)
+            deadline = time.monotonic() + self._seconds
+            connection.set_progress_handler(lambda: time.monotonic() > deadline, _INSTRUCTIONS)
+            try:
+                return work(connection)
+            finally:
+                connection.set_progress_handler(None, 0)
 
 
 _Identity = tuple[int, int]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from gemtap.stores.base import StoreUnavailable
+from gemtap.stores.base import QueryTooSlow, StoreUnavailable
 
 # By primary result code: https://www.sqlite.org/rescode.html
 _ADVICE: Final = {
@@ -33,6 +33,8 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as exc:
         # An extended code holds the primary one in its low byte; errors of the Python module have none.
         code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_INTERRUPT:
+            raise QueryTooSlow from exc
         advice = _ADVICE.get(code, "it cannot be used")
         raise StoreUnavailable(f"The database {path}: {advice} ({exc}).") from exc
     except OSError as exc:

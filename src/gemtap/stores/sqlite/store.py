@@ -18,7 +18,7 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
+from gemtap.stores.base import QUERY_SECONDS, Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore, counters
@@ -57,7 +57,7 @@ class SqliteStore:
         self._file = DatabaseFile(path, partial(open_database, prerelease=prerelease))
         self._bodies = BodyStore()
         self._writer = ConnectionThreads(self._file, threads=1, name="sqlite-writer")
-        self._readers = ConnectionThreads(self._file, threads=_READERS, name="sqlite-reader")
+        self._readers = ConnectionThreads(self._file, threads=_READERS, name="sqlite-reader", seconds=QUERY_SECONDS)
         self._counts = SqliteCounts(self._read, self._write)
         self._upkeep = Upkeep(self._file)
 
