@@ -106,7 +106,7 @@ bench-storage: $(VENV)/.test ## a month of agents' traffic, and how large what i
 bench-storage-year: $(VENV)/.test ## the same of a year, about half an hour; needs 15 GB of disk
 	$(BIN)/python -m bench.storage --months 12 --part $@ $(STORAGE)
 
-bench-threads: install ## how often threads are told right, a minute; writes docs/threads.md
+bench-threads: $(VENV)/.test ## how often threads are told right, minutes; writes docs/threads.md
 	$(BIN)/python -m bench.threads
 
 bench-statistics: $(VENV)/.test ## lists, threads and statistics over a year in both stores, about ten minutes; needs 5 GB of disk

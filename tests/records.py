@@ -11,6 +11,7 @@ from bson import ObjectId
 from gemtap.body import parse_body
 from gemtap.interaction import SCHEMA_VERSION, Body, ChunkTimes, Interaction, Json, Outcome
 from gemtap.stores.base import Record
+from gemtap.stores.links import Before, Place
 
 NOON: Final = datetime(2026, 3, 14, 12, 0, 0, 123_000, tzinfo=UTC)
 
@@ -111,3 +112,8 @@ def _body(raw: bytes) -> Body:
     if parsed.incomplete is not None:
         body["body_incomplete"] = parsed.incomplete
     return body
+
+
+def at_the_end(link: bytes) -> Before:
+    """The question for the newest interaction that has a link."""
+    return Before(link, Place(datetime(9999, 1, 1, tzinfo=UTC), ObjectId("f" * 24)))

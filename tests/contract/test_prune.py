@@ -87,7 +87,9 @@ async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: St
     with pytest.raises(StoreError, match="not everything is searchable yet"):
         await prune(store, wanted, NOON)
     assert await ids_in(store) == ids_of(keeping, other, unknown)
-    await store.make_searchable([Searchable(unknown.document["_id"], "also worth keeping", None)])
+    await store.make_searchable(
+        [Searchable(unknown.document["_id"], "also worth keeping", None, unknown.document["thread"])]
+    )
     await prune(store, wanted, NOON)
     assert await ids_in(store) == ids_of(keeping, unknown)
 

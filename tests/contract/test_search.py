@@ -12,6 +12,7 @@ from bson import ObjectId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gemtap.interaction import Thread
 from gemtap.stores.base import Filter, Record, Searchable, Store
 from gemtap.stores.query import BadQuery, parse
 from gemtap.stores.thread_list import ThreadSort
@@ -28,6 +29,10 @@ def said(text: str | None, **fields: Any) -> Record:
 
 def id_of(record: Record) -> ObjectId:
     return record.document["_id"]
+
+
+def thread_of(record: Record) -> Thread | None:
+    return record.document["thread"]
 
 
 async def found(store: Store, query: str, limit: int = 100) -> list[ObjectId]:
@@ -197,12 +202,12 @@ async def test_what_was_stored_without_its_text_is_made_searchable_newest_first(
     await store.put(records)
     due = await store.unsearchable(limit=4)
     assert due == [each.document for each in records[5:1:-1]]
-    await store.make_searchable(Searchable(document["_id"], "made later", None) for document in due)
+    await store.make_searchable(Searchable(document["_id"], "made later", None, document["thread"]) for document in due)
     assert await found(store, "later") == [document["_id"] for document in due]
     rest = await store.unsearchable(limit=10)
     assert [document["_id"] for document in rest] == [id_of(each) for each in records[1::-1]]
-    others = [(id_of(records[7]), "not again"), (ObjectId(), "nobody's"), (id_of(records[0]), "")]
-    await store.make_searchable(Searchable(id_, text, None) for id_, text in others)
+    others = [(records[7], "not again"), (said(None), "nobody's"), (records[0], "")]
+    await store.make_searchable(Searchable(id_of(each), text, None, thread_of(each)) for each, text in others)
     assert await found(store, "again") == await found(store, "nobody") == []
     assert len(await found(store, "already")) == 2
     assert [document["_id"] for document in await store.unsearchable(limit=10)] == [id_of(records[1])]
@@ -227,7 +232,10 @@ async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_unt
     assert await found(store, "first") == [id_of(noted)]
     assert [document["note"] for document in await store.unsearchable(limit=10)] == ["remember"]
     await store.make_searchable(
-        [Searchable(id_of(noted), "second remember", "remember"), Searchable(id_of(other), "not due", None)]
+        [
+            Searchable(id_of(noted), "second remember", "remember", thread_of(noted)),
+            Searchable(id_of(other), "not due", None, thread_of(other)),
+        ]
     )
     assert await found(store, "first") == await found(store, "due") == []
     assert await found(store, "second remember") == [id_of(noted)]
@@ -241,10 +249,10 @@ async def test_a_note_that_comes_while_the_text_is_told_has_it_told_once_more(st
     await store.put([record])
     (document,) = await store.unsearchable(limit=10)
     await store.annotate(id_of(record), note="remember")
-    await store.make_searchable([Searchable(document["_id"], "too early", document["note"])])
+    await store.make_searchable([Searchable(document["_id"], "too early", document["note"], document["thread"])])
     assert await found(store, "early") == []
     (document,) = await store.unsearchable(limit=10)
-    await store.make_searchable([Searchable(document["_id"], "in time", document["note"])])
+    await store.make_searchable([Searchable(document["_id"], "in time", document["note"], document["thread"])])
     assert await found(store, "time") == [id_of(record)]
 
 

@@ -58,8 +58,8 @@ async def pins_of(samples: Iterable[Sample], folder: Path) -> Pins:
 async def _pinned(sample: Sample, threads: Threads, store: Store) -> Any:
     record = assemble(sample.capture, id=sample.id, recorded_at=RECORDED_AT, providers=PROVIDERS)
     fingerprint = fingerprint_of(record.document)
-    if fingerprint is not None:
-        record = await threads.place(record, fingerprint)
+    (placed,) = await threads.place([(record, fingerprint)])
+    record = placed.record
     text = text_of(record.document)
     await store.put([replace(record, text=text)])
     stored = await store.get(sample.id)

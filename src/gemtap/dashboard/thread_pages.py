@@ -72,7 +72,8 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             "thread.html",
             page_contexts.said,
             await _first_documents(store, turns),
-            id=id_,
+            # The one in the address may be that of a thread that was joined to this one.
+            id=items[0]["thread"]["id"],
             turns=turns,
             left_out=len(items) > _MOST_TURNS,
             sums=sums_of(turns),

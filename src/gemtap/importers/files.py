@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -18,9 +17,9 @@ from gemtap.importers import har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
 from gemtap.recorder.captured import CaptureUnreadable
-from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
-from gemtap.recorder.searchable import text_of
-from gemtap.recorder.threads import Threads
+from gemtap.recorder.fingerprint import readable_fingerprint
+from gemtap.recorder.searchable import with_text
+from gemtap.recorder.threads import Placed, Threads, in_its_thread
 from gemtap.stores.base import Record, RecordRejected, Store
 from gemtap.stores.presence import missing_ids
 
@@ -137,9 +136,9 @@ class _Work:
             # The second of two in one file is there already too.
             if record.document["_id"] in missing:
                 missing.discard(record.document["_id"])
-                ready[place] = await self._placed(record, is_own=place in own)
+                ready[place] = record
         self._done.present += len(found) - len(ready)
-        await self._put(ready)
+        await self._put(await self._placed(ready, own))
 
     def _record(self, entry: Entry) -> Record | None:
         match entry.content:
@@ -162,21 +161,23 @@ class _Work:
                     self._done.fault(entry.place, f"it cannot be read: {exc}")
         return None
 
-    async def _placed(self, record: Record, *, is_own: bool) -> Record:
-        """The record with its links and words; what Gemtap has not recorded itself gets its place in a thread too."""
-        fingerprint = await asyncio.to_thread(_fingerprint, record)
-        if fingerprint is not None:
-            record = (
-                replace(record, links=fingerprint.links) if is_own else await self._threads.place(record, fingerprint)
-            )
-        # What a turn added is known once its place is.
-        return replace(record, text=await asyncio.to_thread(text_of, record.document))
+    async def _placed(self, records: dict[str, Record], own: set[str]) -> dict[str, Placed]:
+        """The records with their links and words. Lines of Gemtap's own keep the threads that they have."""
+        prints = {
+            place: await asyncio.to_thread(readable_fingerprint, each.document) for place, each in records.items()
+        }
+        others = [place for place in records if place not in own]
+        placed = {place: in_its_thread(each, prints[place]) for place, each in records.items() if place in own}
+        fresh = await self._threads.place([(records[place], prints[place]) for place in others])
+        placed |= dict(zip(others, fresh, strict=True))
+        return {place: await asyncio.to_thread(with_text, placed[place]) for place in records}
 
-    async def _put(self, records: dict[str, Record]) -> None:
+    async def _put(self, records: dict[str, Placed]) -> None:
         if not records:
             return
         try:
-            await self._store.put(list(records.values()))
+            present = await self._store.put([each.record for each in records.values()])
+            await self._threads.join(list(records.values()), present)
             self._done.stored += len(records)
         except (RecordRejected, KeyError, TypeError, ValueError, AttributeError) as exc:
             if len(records) == 1:
@@ -187,10 +188,3 @@ class _Work:
             # One of them is the cause: one by one, the others get in.
             for place, record in records.items():
                 await self._put({place: record})
-
-
-def _fingerprint(record: Record) -> Fingerprint | None:
-    try:
-        return fingerprint_of(record.document)
-    except Exception:
-        return None  # a conversation that cannot be followed is stored all the same

@@ -24,7 +24,7 @@ from gemtap.interaction import Interaction, Thread
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assemble import assemble, assemble_plainly
 from gemtap.recorder.captured import CaptureUnreadable
-from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
+from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.searchable import text_of
 from gemtap.stores.base import Record
@@ -166,7 +166,7 @@ def _assemble_file(
                 return Assembled(is_empty=True)
             now = datetime.now(UTC)
             record = assemble(capture, id=id_, recorded_at=now, providers=providers, redactor=redactor)
-            return Assembled(record, _fingerprint(record))
+            return Assembled(record, readable_fingerprint(record.document))
     except OverLimit:
         return _assemble_plainly(path, f"it takes more than {limit:.3g} s of processor time", redactor)
     except FileNotFoundError:
@@ -206,15 +206,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _fingerprint(record: Record) -> Fingerprint | None:
-    """The fingerprint of its conversation; None where that cannot be read: it is recorded all the same."""
-    try:
-        return fingerprint_of(record.document)
-    except Exception:
-        _log.exception("The conversation of %s cannot be followed", record.document["_id"])
-        return None
 
 
 # A worker remembers the documents of the last batch: their texts can only be told once their places in threads are

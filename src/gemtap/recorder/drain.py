@@ -25,10 +25,11 @@ from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assemble import UNPARSED
 from gemtap.recorder.assembling import Assembler
+from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
-from gemtap.recorder.threads import Threads
+from gemtap.recorder.threads import Placed, Threads
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 from gemtap.workers import Workers, WorkersUnavailable
 
@@ -172,7 +173,7 @@ class Recorder:
     async def _record_some(self, paths: list[Path]) -> tuple[int, int]:
         """Record the first of these captures. How many were handled, at least one, and how many recorded of them."""
         assembled = await self._assembler.assemble(paths)
-        records: list[tuple[Path, Record]] = []
+        records: list[tuple[Path, Record, Fingerprint | None]] = []
         for path, each in zip(paths, assembled, strict=False):
             if each.is_empty:
                 # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
@@ -181,20 +182,22 @@ class Recorder:
                 self._fail(path, each.unreadable)
             elif each.record is not None:
                 self._note_unparsed(each.record)
-                fingerprint, record = each.fingerprint, each.record
-                if fingerprint is not None:
-                    record = await self._threads.place(record, fingerprint)
-                records.append((path, record))
+                records.append((path, each.record, each.fingerprint))
+        placed = await self._threads.place([(record, fingerprint) for _, record, fingerprint in records])
         # What a turn added is known once its place is.
-        texts = await self._assembler.texts([record.document for _, record in records])
+        texts = await self._assembler.texts([each.record.document for each in placed])
         await self._put(
-            [(path, replace(record, text=text)) for (path, record), text in zip(records, texts, strict=True)]
+            [
+                (path, replace(each, record=replace(each.record, text=text)))
+                for (path, *_), each, text in zip(records, placed, texts, strict=True)
+            ]
         )
         return len(assembled), len(records)
 
-    async def _put(self, records: list[tuple[Path, Record]]) -> None:
+    async def _put(self, records: list[tuple[Path, Placed]]) -> None:
+        placed = [each for _, each in records]
         try:
-            await self._store.put([record for _, record in records])
+            present = await self._store.put([each.record for each in placed])
         except RecordRejected as exc:
             if len(records) == 1:
                 self._fail(records[0][0], str(exc))
@@ -203,6 +206,8 @@ class Recorder:
             for single in records:
                 await self._put([single])
             return
+        # Before the captures go: where this is interrupted it is done again with them.
+        await self._threads.join(placed, present)
         self._spool.recycle(path for path, _ in records)
         self.progress.recorded += len(records)
 

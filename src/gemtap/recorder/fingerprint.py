@@ -8,6 +8,7 @@ hash somewhere within its own prompt continues it. docs/threads.md states the ru
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -18,7 +19,10 @@ from gemtap.conversation.model import Call, Media, Message, Other, Part, Result,
 from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
 
+_log = logging.getLogger(__name__)
+
 _HASH_BYTES: Final = 10
+_WAITING_BYTES: Final = 6
 
 _MOST_PLACES: Final = 200
 """Places within a prompt, the last ones, at which an earlier interaction may have ended."""
@@ -61,6 +65,11 @@ class Fingerprint:
     messages: int
     """Messages of the prompt."""
 
+    @property
+    def sought(self) -> list[tuple[bytes, int]]:
+        """The links of the candidates one by one, the best first, each with the number of messages that come after."""
+        return [(link, new_messages) for links, new_messages in self.candidates for link in links]
+
 
 def fingerprint_of(document: Interaction) -> Fingerprint | None:
     """The fingerprint of a document; None where it is no conversation."""
@@ -85,6 +94,24 @@ def fingerprint_of(document: Interaction) -> Fingerprint | None:
     if conversation.previous is not None:
         return Fingerprint(tuple(links), prompt_hash, (((_named(conversation.previous),), messages),), messages)
     return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, chain, messages)), messages)
+
+
+def readable_fingerprint(document: Interaction) -> Fingerprint | None:
+    """The same, but None for a conversation that cannot be read: it is recorded all the same, without a thread."""
+    try:
+        return fingerprint_of(document)
+    except Exception:
+        _log.exception("The conversation of %s cannot be followed", document["_id"])
+        return None
+
+
+def waiting_for(link: bytes) -> bytes:
+    """The link by which a parent that is recorded late finds those that were looking for it by this one.
+
+    It is shorter, and so never equal to a link of the other kind. Where two are equal by chance, nothing but a look at
+    an interaction is lost.
+    """
+    return link[:_WAITING_BYTES]
 
 
 def _named(id_: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Making searchable what was stored without its text, by an earlier Gemtap or from another store, or has a new note.
+"""Making searchable what was stored without its text, or has a new note or another place in a thread since.
 
 In small steps, each followed by a pause in which recording has the store to itself.
 """
@@ -60,7 +60,7 @@ class SearchBackfill:
         if documents:
             texts = zip(documents, await self._texts(documents), strict=True)
             await self._store.make_searchable(
-                Searchable(document["_id"], text, document["note"]) for document, text in texts
+                Searchable(document["_id"], text, document["note"], document["thread"]) for document, text in texts
             )
         elif time.monotonic() - self._tidied_at > _TIDIES_EVERY:
             await self._store.tidy_search()

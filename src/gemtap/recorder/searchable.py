@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from gemtap.conversation import Conversation
@@ -17,6 +18,7 @@ from gemtap.conversation.added import first_unrecorded
 from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import conversation_of, sends_whole_prompt
+from gemtap.recorder.threads import Placed
 
 LONGEST: Final = 100_000
 """Characters of one interaction that are searched: of a longer one the answer goes before what was asked."""
@@ -46,6 +48,11 @@ def text_of(document: Interaction) -> str:
     except Exception:
         _log.exception("The text of %s cannot be told, and no search for words will find it", document["_id"])
         return ""
+
+
+def with_text(placed: Placed) -> Placed:
+    """The record with its text: what its turn added is known once its place is."""
+    return replace(placed, record=replace(placed.record, text=text_of(placed.record.document)))
 
 
 def _bounded(texts: Iterator[str]) -> str:

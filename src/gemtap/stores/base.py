@@ -14,8 +14,9 @@ from bson import ObjectId
 from bson.errors import InvalidId
 
 from gemtap.incident import Incident
-from gemtap.interaction import Interaction, Outcome, Side
+from gemtap.interaction import Interaction, Outcome, Side, Thread
 from gemtap.stores.filter import Filter as Filter
+from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
@@ -68,7 +69,7 @@ class Record:
     Of a WebSocket session the request's body is no parse of `request_raw` either.
     """
     links: tuple[bytes, ...] = ()
-    """Hashes of its conversation by which later turns find it, see `gemtap.recorder.threads`."""
+    """Hashes by which the other turns of its conversation find it, see `gemtap.stores.links`."""
     text: str | None = None
     """What searches for words go through, see `gemtap.recorder.searchable`; None where that is yet to be told."""
     parsed: frozenset[Side] = frozenset()
@@ -76,12 +77,12 @@ class Record:
 
 
 class Searchable(NamedTuple):
-    """What searches for words are to go through of one interaction."""
+    """The search text of one interaction, and the fields that it was made of and that may have changed since."""
 
     id: ObjectId
     text: str
     note: str | None
-    """The note that the text was told with: the only part of an interaction's text that changes."""
+    thread: Thread | None
 
 
 class Space(NamedTuple):
@@ -156,8 +157,8 @@ class Store(Protocol):
         """Let go of connections and files."""
         ...
 
-    async def put(self, records: Sequence[Record]) -> None:
-        """Store the records, all of them durably before this returns.
+    async def put(self, records: Sequence[Record]) -> set[ObjectId]:
+        """Store the records, all of them durably before this returns, and return the ids that were there before.
 
         Storing an id twice is storing it once, but for this: a record with any other outcome takes the place
         of an `interrupted` one. RecordRejected says that one of the records can never be stored; which others
@@ -201,8 +202,29 @@ class Store(Protocol):
         """
         ...
 
-    async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
-        """For each of the links that an interaction was stored with, the newest that was."""
+    async def linked(self, wanted: Sequence[Before]) -> list[Linked | None]:
+        """For each wanted link the newest interaction before the place that has it and a thread, or None.
+
+        What was stored before this is called is seen, even if another process stored it.
+        """
+        ...
+
+    async def linked_after(self, wanted: Sequence[After]) -> list[Linked]:
+        """The interactions with a thread that have one of the links after its place, each once, oldest first.
+
+        What was stored before this is called is seen, even if another process stored it.
+        """
+        ...
+
+    async def children(self, ids: Sequence[ObjectId]) -> list[Linked]:
+        """The interactions whose `thread.parent` is one of these, oldest first."""
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """Change threads one after the other, and return whether each still had its old thread.
+
+        Stops at the first one that does not. Moved interactions are unsearchable until their text is made again.
+        """
         ...
 
     async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
@@ -252,7 +274,7 @@ class Store(Protocol):
         """
 
     async def unsearchable(self, *, limit: int) -> list[Interaction]:
-        """Up to so many whole documents that were stored without their text, or whose note has changed since.
+        """Up to so many whole documents that were stored without their text, or whose note or thread changed since.
 
         Those come first that were stored last.
 
@@ -263,7 +285,7 @@ class Store(Protocol):
     async def make_searchable(self, texts: Iterable[Searchable]) -> None:
         """Let searches for words find interactions by these texts.
 
-        What is deleted by now, has another note by now, or is not unsearchable any more, is left as it is.
+        What is deleted by now, has another note or thread by now, or is not unsearchable any more, is left as it is.
         """
         ...
 

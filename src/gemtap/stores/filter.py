@@ -5,8 +5,8 @@ Queries (`stores.query`) and the parameters of the API are turned into filters, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -88,6 +88,35 @@ class Filter:
 
     def __and__(self, other: Filter) -> Filter:
         return Filter(*self.terms, *other.terms)
+
+
+def thread_ids(where: Filter) -> set[ObjectId]:
+    """The ids of threads that a filter names."""
+    return {
+        test.value
+        for term in where.terms
+        if term.field == "thread"
+        for test in term.tests
+        if isinstance(test, Is) and isinstance(test.value, ObjectId)
+    }
+
+
+def with_threads(where: Filter, threads: Mapping[ObjectId, ObjectId]) -> Filter:
+    """The filter with the ids of threads replaced by those that they map to."""
+
+    def replaced(test: Test) -> Test:
+        return (
+            Is(threads.get(test.value, test.value))
+            if isinstance(test, Is) and isinstance(test.value, ObjectId)
+            else test
+        )
+
+    return Filter(
+        *(
+            replace(term, tests=tuple(map(replaced, term.tests))) if term.field == "thread" else term
+            for term in where.terms
+        )
+    )
 
 
 def asks_for_words(where: Filter) -> bool:

@@ -15,7 +15,7 @@ from gemtap.interaction import to_json
 from gemtap.recorder.fingerprint import fingerprint_of
 from gemtap.stores.base import Store
 from tests.exactness import exactly
-from tests.records import make_record
+from tests.records import at_the_end, make_record
 from tests.unit.importers.imported import documents, imported
 
 pytestmark = pytest.mark.anyio
@@ -162,7 +162,8 @@ async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: 
     await imported(store, tmp_path / "a.jsonl", jsonl.to_line(record))
     fingerprint = fingerprint_of(record.document)
     assert fingerprint is not None
-    assert set((await store.linked(fingerprint.links)).values()) == {record.document["_id"]}
+    found = await store.linked([at_the_end(link) for link in fingerprint.links])
+    assert {each and each.id for each in found} == {record.document["_id"]}
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"[1, 2]", b"\x00\x01", b"<html>"])

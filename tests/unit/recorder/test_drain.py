@@ -37,9 +37,9 @@ class FaultyStore(SqliteStore):
 
     fault: Callable[[Sequence[Record]], None] = staticmethod(lambda records: None)
 
-    async def put(self, records: Sequence[Record]) -> None:
+    async def put(self, records: Sequence[Record]) -> set[ObjectId]:
         self.fault(records)
-        await super().put(records)
+        return await super().put(records)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bson import ObjectId
 from gemtap.interaction import Thread
 from gemtap.recorder.fingerprint import fingerprint_of
 from gemtap.recorder.threads import Threads
-from gemtap.stores.base import Filter, Store
+from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
 from tests.records import NOON, make_record
 
@@ -45,15 +45,18 @@ class Recorded:
         body = json.dumps({"contents": messages}).encode()
         answered = json.dumps({"candidates": [{"content": answer}] if answer else []}).encode()
         record = make_record(request_raw=body, response_raw=answered, timestamp=self._at, thread=None, **fields)
-        fingerprint = fingerprint_of(record.document)
-        assert fingerprint is not None
-        placed = await Threads(self._store).place(record, fingerprint)
-        await self._store.put([placed])
-        thread = placed.document["thread"]
+        thread = (await record_in(self._store, record))["thread"]
         assert thread is not None
-        (listed,) = (await self._store.page(Filter(id=placed.document["_id"]), limit=1)).items
-        assert listed["thread"] == thread
-        return placed.document["_id"], thread
+        return record.document["_id"], thread
+
+
+async def record_in(store: Store, *records: Record) -> dict[str, Any]:
+    """Record these together, and return the first as lists have it."""
+    threads = Threads(store)
+    placed = await threads.place([(each, fingerprint_of(each.document)) for each in records])
+    await threads.join(placed, await store.put([each.record for each in placed]))
+    (listed,) = (await store.page(Filter(id=records[0].document["_id"]), limit=1)).items
+    return listed
 
 
 @pytest.fixture
@@ -218,23 +221,20 @@ async def test_openai_shapes_too(store: Store) -> None:
         [{"role": "system", "content": "Today is Monday."}, asked],
         [{"role": "system", "content": "It is Tuesday."}, asked, said, {"role": "user", "content": "Sure?"}],
     ]
-    threads, placed = Threads(store), []
+    placed = []
     for messages in turns:
         record = make_record(
             request_raw=json.dumps({"messages": messages}).encode(),
             response_raw=json.dumps({"choices": [{"message": said}]}).encode(),
             operation="openai.chat.completions",
         )
-        fingerprint = fingerprint_of(record.document)
-        assert fingerprint is not None
-        placed.append((await threads.place(record, fingerprint)).document)
+        placed.append(await record_in(store, record))
     assert placed[1]["thread"] is not None
     assert placed[1]["thread"]["parent"] == placed[0]["_id"]
 
 
 async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
     """The API keeps the conversation: the same few words are asked in two of them."""
-    threads = Threads(store)
 
     async def ask(said: str, id_: str, previous: str | None = None) -> tuple[ObjectId, Thread]:
         request = {"input": said, **({"previous_interaction_id": previous} if previous else {})}
@@ -244,9 +244,7 @@ async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
             response_raw=json.dumps(answer).encode(),
             operation="interactions.create",
         )
-        fingerprint = fingerprint_of(record.document)
-        assert fingerprint is not None
-        document = (await threads.place(record, fingerprint)).document
+        document = await record_in(store, record)
         assert document["thread"] is not None
         return document["_id"], document["thread"]
 

@@ -13,6 +13,7 @@ from pymongo import MongoClient, monitoring
 from gemtap.stores.base import Cursor, Filter, Store
 from gemtap.stores.fields import FIELDS
 from gemtap.stores.following import Follower
+from gemtap.stores.links import After, Move, Place
 from gemtap.stores.mongo import MongoStore
 from gemtap.stores.opening import open_store
 from gemtap.stores.query import parse
@@ -20,7 +21,7 @@ from gemtap.stores.statistics import Bucket, By
 from gemtap.stores.thread_list import ThreadSort
 from tests.contract.test_incidents import incident
 from tests.contract.test_statistics import varied
-from tests.records import NOON
+from tests.records import NOON, at_the_end
 
 pytestmark = pytest.mark.anyio
 
@@ -231,12 +232,16 @@ async def test_threads_of_a_filter_go_through_an_index(store: Store, mongod_url:
 async def test_everything_else_goes_through_an_index(store: Store, mongod_url: str) -> None:
     records = varied(3, seed=9)
     ids = [record.document["_id"] for record in records]
+    threads = [(each.document["_id"], each.document["thread"]) for each in records if each.document["thread"]]
     with overheard() as commands:
         await store.put(records)
         await store.put(records)
         await store.get(ids[0])
         await store.raw(ids[0], "request")
-        await store.linked([b"x"])
+        await store.linked([at_the_end(b"x"), at_the_end(b"y")])
+        await store.linked_after([After(b"x", Place(NOON, ids[0])), After(b"y", Place(NOON, ids[0]), NOW)])
+        await store.children(ids[:1])
+        await store.move([Move(id_, thread, thread) for id_, thread in threads])
         await store.links_of(ids)
         await store.oldest(Filter(), limit=3)
         await store.count(Filter(model="gemini-2.5-pro"))

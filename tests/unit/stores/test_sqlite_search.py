@@ -72,7 +72,7 @@ async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteS
     record = said("first")
     await store.put([record])
     await store.annotate(record.document["_id"], note="a note")
-    await store.make_searchable([Searchable(record.document["_id"], "second", "a note")])
+    await store.make_searchable([Searchable(record.document["_id"], "second", "a note", record.document["thread"])])
     assert ask(path, "SELECT places, deleted FROM search_parts") == [(2, 1)]
     assert ask(path, "SELECT part = place >> 33 FROM search_parts, search_places") == [(1,), (1,)]
 
@@ -97,7 +97,7 @@ async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_i
     assert ask(path, "SELECT count(*) FROM search_places") == [(0,)]
     due = await store.unsearchable(limit=500)
     assert len(due) == 200
-    await store.make_searchable(Searchable(document["_id"], "kept", None) for document in due)
+    await store.make_searchable(Searchable(document["_id"], "kept", None, document["thread"]) for document in due)
     assert len(await ids(store, "kept")) == 200
     assert await ids(store, "gone") == []
     assert ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'") < pages

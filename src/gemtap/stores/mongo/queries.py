@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from bson import ObjectId
 from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
@@ -29,6 +30,12 @@ _INDEXED: Final = (
 )
 """The fields that lists are filtered by on their own. Of the others the newest are looked through."""
 
+BY_LINK: Final = [("links", 1), *NEWEST_FIRST]
+"""With the order of time: the newest before a place is the first entry."""
+
+_CONTINUING: Final = {"thread.parent": {"$gte": ObjectId("0" * 24)}}
+"""Documents with a parent: asking for a value implies this."""
+
 _REPLAYED: Final = {"replay_of": {"$exists": True}}
 """The few documents that have one: asking for a value implies this."""
 
@@ -39,6 +46,7 @@ _LISTED_BY: Final = (
 LISTED: Final = [
     *OLDEST_FIRST,
     *((PATHS[name], 1) for name in _LISTED_BY),
+    ("thread.turn", 1),
     *((f"tokens.{name}", 1) for name in TOKENS),
     *((f"context.{name}", 1) for name in CONTEXT),
     ("cost.usd", 1),
@@ -51,7 +59,7 @@ MongoDB allows 32 fields in an index.
 """
 
 SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in (*_INDEXED, "thread")) | {
-    *("timestamp_-1__id_-1", "counted", "failed")
+    *("timestamp_-1__id_-1", "counted", "failed", "links")
 }
 """Names of indexes of earlier versions that others have taken the place of."""
 
@@ -78,7 +86,8 @@ INDEXES: Final = [
     IndexModel(BY_TAGGED, name="tagged", partialFilterExpression=TAGGED),
     IndexModel(BY_NOTED, name="noted", partialFilterExpression=NOTED),
     IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),
-    IndexModel([("links", 1), ("_id", DESCENDING)], name="links", sparse=True),
+    IndexModel(BY_LINK, name="by_link", sparse=True),
+    IndexModel([("thread.parent", 1)], name="by_parent", partialFilterExpression=_CONTINUING),
     IndexModel([(WORDS, 1), *NEWEST_FIRST], name="search"),
 ]
 

@@ -30,6 +30,8 @@ from gemtap.stores.base import (
     Space,
     StoreUnavailable,
 )
+from gemtap.stores.filter import thread_ids, with_threads
+from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.collections import Collections
 from gemtap.stores.mongo.documents import WITHOUT_RAW, exact_bytes, from_stored
@@ -37,6 +39,7 @@ from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.hinting import Index, find
 from gemtap.stores.mongo.integrity import STALE_ROW, verify
 from gemtap.stores.mongo.leftovers import Leftovers
+from gemtap.stores.mongo.linking import is_in, read_children, read_linked, read_linked_after, thread_of
 from gemtap.stores.mongo.lists import Lists
 from gemtap.stores.mongo.queries import NEWEST_FIRST, OLDEST_FIRST, index_for, scan_selection, selection
 from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
@@ -88,19 +91,20 @@ class MongoStore:
         await self._upkeep.close()
         await self._client.close()
 
-    async def put(self, records: Sequence[Record]) -> None:
+    async def put(self, records: Sequence[Record]) -> set[ObjectId]:
         """Store the records; unless the address says otherwise, on the disks of a majority when this returns."""
         if not records:
-            return
+            return set()
         with translated(self._description):
             await self._collections.create()
             try:
-                await self._writer.put(records)
+                present = await self._writer.put(records)
             except DeletedMeanwhile as exc:
                 raise StoreUnavailable(
                     f"{self._description}: a record was deleted while it was stored. Try again."
                 ) from exc
         self._upkeep.wake()
+        return present
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -121,7 +125,7 @@ class MongoStore:
         """A page of the list, newest first."""
         after = Cursor.decode(cursor) if cursor is not None else None
         with translated(self._description):
-            return page_of(await self._lists.newest(where, limit=limit + 1, after=after), limit)
+            return page_of(await self._lists.newest(await self._resolved(where), limit=limit + 1, after=after), limit)
 
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
         """Documents without bodies by (`recorded_at`, `_id`) ascending."""
@@ -131,6 +135,7 @@ class MongoStore:
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
         """Every whole document that matches, oldest first."""
         with translated(self._description):
+            where = await self._resolved(where)
             last = await self._lists.newest_place(where)
         after: Cursor | None = None
         while last is not None:
@@ -156,21 +161,25 @@ class MongoStore:
             done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
-    async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
-        """For each of the links that an interaction was stored with, the newest that was."""
-        if not links:
-            return {}
+    async def linked(self, wanted: Sequence[Before]) -> list[Linked | None]:
+        """For each wanted link the newest interaction before the place."""
         with translated(self._description):
-            found = await self._interactions.aggregate(
-                [
-                    {"$match": {"links": {"$in": list(links)}}},
-                    {"$project": {"links": 1}},
-                    {"$unwind": "$links"},
-                    {"$match": {"links": {"$in": list(links)}}},
-                    {"$group": {"_id": "$links", "newest": {"$max": "$_id"}}},
-                ]
-            )
-            return {bytes(each["_id"]): each["newest"] async for each in found}
+            return await read_linked(self._collections.plain, wanted)
+
+    async def linked_after(self, wanted: Sequence[After]) -> list[Linked]:
+        """The interactions that have one of the links after its place."""
+        with translated(self._description):
+            return await read_linked_after(self._collections.plain, wanted)
+
+    async def children(self, ids: Sequence[ObjectId]) -> list[Linked]:
+        """The interactions whose parent is one of these."""
+        with translated(self._description):
+            return await read_children(self._collections.plain, ids)
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """Change threads one after the other."""
+        with translated(self._description):
+            return await self._writer.move(moves)
 
     async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
         """The links that each of these interactions was stored with."""
@@ -181,12 +190,13 @@ class MongoStore:
     async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
         """Documents without bodies, oldest first."""
         with translated(self._description):
-            return await self._lists.oldest(where, limit=limit, after=after)
+            return await self._lists.oldest(await self._resolved(where), limit=limit, after=after)
 
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
         with translated(self._description):
-            return await self._interactions.count_documents(selection(where), maxTimeMS=QUERY_SECONDS * 1000)
+            query = selection(await self._resolved(where))
+            return await self._interactions.count_documents(query, maxTimeMS=QUERY_SECONDS * 1000)
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
         """Delete interactions, then their files, and say how many there were."""
@@ -221,7 +231,7 @@ class MongoStore:
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
         with translated(self._description):
-            return await statistics(self._collections.counts, where, bucket, by)
+            return await statistics(self._collections.counts, await self._resolved(where), bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
@@ -229,6 +239,7 @@ class MongoStore:
         """A page of the threads of which an interaction matches."""
         after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
         with translated(self._description):
+            where = await self._resolved(where)
             return await read_threads(self._collections.plain, self._rows, where, after, sort, limit)
 
     async def unsearchable(self, *, limit: int) -> list[Interaction]:
@@ -241,9 +252,10 @@ class MongoStore:
         """Let searches for words find these interactions."""
         changes = [
             UpdateOne(
-                {"_id": id_, **UNSEARCHABLE, "note": note}, {"$set": {FIELD: await asyncio.to_thread(searched, text)}}
+                {"_id": each.id, **UNSEARCHABLE, "note": each.note, **is_in(each.thread)},
+                {"$set": {FIELD: await asyncio.to_thread(searched, each.text)}},
             )
-            for id_, text, note in texts
+            for each in texts
         ]
         if changes:
             with translated(self._description):
@@ -286,6 +298,11 @@ class MongoStore:
         """Return if the server answers."""
         with translated(self._description):
             await self._database.command("ping")
+
+    async def _resolved(self, where: Filter) -> Filter:
+        """The filter with the present ids of the threads that it names."""
+        named = thread_ids(where)
+        return with_threads(where, await thread_of(self._collections.plain, named)) if named else where
 
     async def _batch(self, query: Mapping[str, Any], index: Index | None) -> deque[RawBSONDocument]:
         """The first documents in the order of `OLDEST_FIRST`, undecoded: at most what fits into one answer of 16 MB."""

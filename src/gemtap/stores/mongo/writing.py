@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
-from pymongo import ReadPreference, ReplaceOne
+from pymongo import ReadPreference, ReplaceOne, WriteConcern
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.interaction import Outcome
 from gemtap.stores.base import Record
+from gemtap.stores.links import Move
 from gemtap.stores.mongo.counts import MongoCounts
 from gemtap.stores.mongo.documents import StoredRecord, from_stored, to_stored
 from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.inserting import insert_absent
+from gemtap.stores.mongo.linking import change_thread
 from gemtap.stores.mongo.rows import Rows
 
 
@@ -47,7 +50,7 @@ class Writer:
         self._rows = rows
         self._counts = counts
 
-    async def put(self, records: Sequence[Record]) -> None:
+    async def put(self, records: Sequence[Record]) -> set[ObjectId]:
         """See `gemtap.stores.base.Store.put`. Raises RecordRejected, DeletedMeanwhile and PyMongoError."""
         # Compressing and encoding large bodies takes tens of milliseconds.
         stored = [await asyncio.to_thread(to_stored, record) for record in records]
@@ -61,18 +64,36 @@ class Writer:
         # The row of what was there already, or is replaced, is for the next list to make: it reads the document.
         there = set(present)
         await self._rows.keep(record.row for position, record in enumerate(stored) if position not in there)
+        return {stored[position].id for position in present}
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """See `gemtap.stores.base.Store.move`. Raises PyMongoError."""
+        ids = [each.id for each in moves]
+        # Before their documents change: without a row lists read those.
+        await self._rows.delete(ids)
+        async with self._counts.changing(await self._begun(ids)):
+            return await self._move(moves)
+
+    async def _move(self, moves: Sequence[Move]) -> bool:
+        # The count of changes is written after these. It waits for the disks of a majority, and they are there by then.
+        quickly = self._plain.with_options(write_concern=WriteConcern(w=1))
+        for each in moves:
+            if not await change_thread(quickly, each):
+                return False
+        return True
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
         """Delete interactions, then their rows and files, and say how many there were. Raises PyMongoError."""
-        begun = [
-            each["timestamp"]
-            async for each in self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
-        ]
-        async with self._counts.changing(begun):
+        async with self._counts.changing(await self._begun(ids)):
             done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
         await self._rows.delete(ids)
         await self._files.delete_of(ids)
         return done.deleted_count
+
+    async def _begun(self, ids: Sequence[ObjectId]) -> list[datetime]:
+        """When these interactions began."""
+        found = self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
+        return [each["timestamp"] async for each in found]
 
     async def _replace_interrupted(self, present: Sequence[StoredRecord]) -> None:
         """Put records in the place of interrupted ones: of records that were there already when they were inserted.

@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.rows import annotated
+from gemtap.stores.sqlite.rows import changed
 from gemtap.stores.sqlite.search_index import make_due
 
 
@@ -20,7 +20,7 @@ def annotate(connection: sqlite3.Connection, id_: ObjectId, fields: Mapping[str,
         if found is None:
             return False
         number, packed = found
-        packed = annotated(packed, fields)
+        packed = changed(packed, fields)
         connection.execute("UPDATE interactions SET document = ? WHERE number = ?", (packed, number))
         if "rating" in fields:
             connection.execute("UPDATE interactions SET rating = ? WHERE number = ?", (fields["rating"], number))

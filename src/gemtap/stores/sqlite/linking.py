@@ -1,16 +1,29 @@
-"""Links: the hashes by which later turns of a conversation find an earlier one."""
+"""Links: how the turns of a conversation find one another, and changes of their threads."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from bson import ObjectId
 
+from gemtap.stores.filter import Filter, thread_ids, with_threads
+from gemtap.stores.links import After, Before, Linked, Move, Place
+from gemtap.stores.paging import from_milliseconds, milliseconds
+from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.rows import changed, summary
+from gemtap.stores.sqlite.search_index import make_due
 
-def insert_links(connection: sqlite3.Connection, id_: ObjectId, links: Iterable[bytes]) -> None:
+_LATEST: Final = 2**63 - 1
+
+
+def insert_links(connection: sqlite3.Connection, place: Place, links: Iterable[bytes]) -> None:
     """Within a transaction of the caller's."""
-    connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?)", [(link, id_.binary) for link in links])
+    timestamp, id_ = _key(place)
+    connection.executemany(
+        "INSERT OR IGNORE INTO links (link, timestamp, id) VALUES (?, ?, ?)", [(link, timestamp, id_) for link in links]
+    )
 
 
 def delete_links(connection: sqlite3.Connection, id_: ObjectId) -> None:
@@ -18,14 +31,107 @@ def delete_links(connection: sqlite3.Connection, id_: ObjectId) -> None:
     connection.execute("DELETE FROM links WHERE id = ?", (id_.binary,))
 
 
-def read_linked(connection: sqlite3.Connection, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
-    """For each link that there is, the newest interaction that has it: ids begin with the time."""
-    places = ", ".join("?" * len(links))
-    found = connection.execute(
-        f"SELECT link, max(id) FROM links WHERE link IN ({places}) GROUP BY link",  # noqa: S608 - question marks
-        list(links),
+def read_linked(connection: sqlite3.Connection, wanted: Sequence[Before]) -> list[Linked | None]:
+    """For each link the newest interaction before its place."""
+    known: dict[bytes, Linked | None] = {}
+    with transaction(connection, "DEFERRED"):
+        return [_newest(connection, each, known) for each in wanted]
+
+
+def _newest(connection: sqlite3.Connection, wanted: Before, known: dict[bytes, Linked | None]) -> Linked | None:
+    rows = connection.execute(
+        "SELECT id FROM links WHERE link = ? AND (timestamp, id) < (?, ?) ORDER BY timestamp DESC, id DESC",
+        (wanted.link, *_key(wanted.place)),
     )
-    return {link: ObjectId(id_) for link, id_ in found}
+    for (id_,) in rows:
+        # The first one, but for interactions that an earlier version has stored without a thread.
+        if (linked := _linked(connection, id_, known)) is not None:
+            return linked
+    return None
+
+
+def read_linked_after(connection: sqlite3.Connection, wanted: Sequence[After]) -> list[Linked]:
+    """The interactions that have one of the links after its place."""
+    known: dict[bytes, Linked | None] = {}
+    with transaction(connection, "DEFERRED"):
+        for link, place, until in wanted:
+            rows = connection.execute(
+                "SELECT id FROM links WHERE link = ? AND (timestamp, id) > (?, ?) AND timestamp <= ?",
+                (link, *_key(place), _LATEST if until is None else milliseconds(until)),
+            )
+            for (id_,) in rows:
+                _linked(connection, id_, known)
+    return _oldest_first(known)
+
+
+def read_children(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> list[Linked]:
+    """The interactions whose parent is one of these."""
+    known: dict[bytes, Linked | None] = {}
+    with transaction(connection, "DEFERRED"):
+        for id_ in ids:
+            for (child,) in connection.execute("SELECT id FROM interactions WHERE parent = ?", (id_.binary,)):
+                _linked(connection, child, known)
+    return _oldest_first(known)
+
+
+def _linked(connection: sqlite3.Connection, id_: bytes, known: dict[bytes, Linked | None]) -> Linked | None:
+    if id_ not in known:
+        row = connection.execute(
+            "SELECT timestamp, outcome, document FROM interactions WHERE id = ?", (id_,)
+        ).fetchone()
+        thread = None if row is None else summary(row[2])["thread"]
+        known[id_] = None if thread is None else Linked(ObjectId(id_), from_milliseconds(row[0]), thread, row[1])
+    return known[id_]
+
+
+def _oldest_first(known: Mapping[bytes, Linked | None]) -> list[Linked]:
+    return sorted((each for each in known.values() if each is not None), key=lambda each: each.place)
+
+
+def move(connection: sqlite3.Connection, moves: Sequence[Move]) -> bool:
+    """Change all of these threads in one transaction, or as many as come before one that is another by now."""
+    with transaction(connection, "IMMEDIATE"):
+        return all(_move(connection, each) for each in moves)
+
+
+def _move(connection: sqlite3.Connection, each: Move) -> bool:
+    row = connection.execute(
+        "SELECT number, timestamp, document FROM interactions WHERE id = ?", (each.id.binary,)
+    ).fetchone()
+    if row is None or summary(row[2])["thread"] != each.old:
+        return False
+    number, timestamp, packed = row
+    connection.execute(
+        "UPDATE interactions SET thread = ?, parent = ?, document = ? WHERE number = ?",
+        (
+            each.new["id"].binary,
+            each.new["parent"].binary if each.new["parent"] is not None else None,
+            changed(packed, {"thread": each.new}),
+            number,
+        ),
+    )
+    if each.links is not None:
+        delete_links(connection, each.id)
+        insert_links(connection, Place(from_milliseconds(timestamp), each.id), each.links)
+    make_due(connection, number)
+    return True
+
+
+def resolved(connection: sqlite3.Connection, where: Filter) -> Filter:
+    """The filter with the present ids of the threads that it names.
+
+    An id that is no thread's is that of an interaction, whose thread it leads to.
+    """
+    threads: dict[ObjectId, ObjectId] = {}
+    for id_ in thread_ids(where):
+        row = connection.execute(
+            "SELECT thread FROM interactions WHERE id = ?1 AND thread IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM interactions WHERE thread = ?1)",
+            (id_.binary,),
+        ).fetchone()
+        if row is not None:
+            threads[id_] = ObjectId(row[0])
+    return with_threads(where, threads) if threads else where
 
 
 def read_links_of(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
@@ -35,3 +141,7 @@ def read_links_of(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> di
         for (link,) in connection.execute("SELECT link FROM links WHERE id = ?", (id_.binary,)):
             found.setdefault(id_, []).append(link)
     return {id_: tuple(links) for id_, links in found.items()}
+
+
+def _key(place: Place) -> tuple[int, bytes]:
+    return milliseconds(place.timestamp), place.id.binary

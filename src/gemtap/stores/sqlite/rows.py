@@ -41,6 +41,7 @@ def columns(document: Interaction) -> dict[str, SqlValue]:
         "client_key": document["client"]["key"],
         "client_user": document["client"]["user"],
         "thread": thread["id"].binary if thread else None,
+        "parent": thread["parent"].binary if thread and thread["parent"] is not None else None,
         "request_duration_ms": document["request_duration_ms"],
         "first_byte_ms": document["timing"]["first_byte_ms"],
         "input_tokens": tokens["input"],
@@ -74,9 +75,9 @@ def summary(packed: bytes) -> dict[str, Any]:
     return document
 
 
-def annotated(packed: bytes, fields: Mapping[str, Any]) -> bytes:
-    """The column `document` with these fields set: tags, rating, note."""
-    return _pack(_unpack(packed) | fields)
+def changed(packed: bytes, fields: Mapping[str, Any]) -> bytes:
+    """The column `document` with these fields set."""
+    return _pack(_unpack(packed) | to_json(fields))
 
 
 def without_body(packed: bytes, part: str, why: str) -> bytes:

@@ -21,6 +21,7 @@ CREATE TABLE interactions (
     client_key TEXT,
     client_user TEXT,
     thread BLOB,                      -- thread.id
+    parent BLOB,                      -- thread.parent
     replay_of BLOB,
     rating TEXT,
     request_duration_ms REAL,
@@ -62,6 +63,7 @@ CREATE INDEX interactions_by_client_key ON interactions (client_key, timestamp, 
 CREATE INDEX interactions_by_client_user ON interactions (client_user, timestamp, id) WHERE client_user IS NOT NULL;
 -- With everything that a list of threads adds up.
 CREATE INDEX interactions_by_thread ON interactions (thread, timestamp, id, total_tokens, cost_usd);
+CREATE INDEX interactions_by_parent ON interactions (parent) WHERE parent IS NOT NULL;
 CREATE INDEX interactions_by_replay_of ON interactions (replay_of, timestamp, id) WHERE replay_of IS NOT NULL;
 CREATE INDEX interactions_by_rating ON interactions (rating, timestamp, id) WHERE rating IS NOT NULL;
 CREATE INDEX interactions_failed ON interactions (timestamp, id) WHERE failed = 1;
@@ -79,11 +81,12 @@ CREATE TRIGGER tags_of_deleted AFTER DELETE ON interactions BEGIN
     DELETE FROM tags WHERE number = old.number;
 END;
 
--- Hashes by which later turns of a conversation find an earlier one.
+-- Hashes by which the turns of a conversation find one another. The newest before a moment is the first in the index.
 CREATE TABLE links (
     link BLOB NOT NULL,
-    id BLOB NOT NULL,
-    PRIMARY KEY (link, id)
+    timestamp INTEGER NOT NULL,       -- interactions.timestamp
+    id BLOB NOT NULL,                 -- interactions.id
+    PRIMARY KEY (link, timestamp, id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX links_by_id ON links (id);

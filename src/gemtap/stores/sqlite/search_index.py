@@ -31,7 +31,7 @@ PART_BITS: Final = NUMBER_BITS + 11
 """The bits of a place below those that say which part it is in."""
 
 MARKED: Final = ("operation", "model", "outcome", "status", "error", "finish_reason", "client", "key", "user", "thread")
-"""The fields whose values are marks: they never change, and some of their values are rare."""
+"""The fields whose values are marks: some of their values are rare. A thread that changes makes the row due."""
 
 _ORDINARY: Final = frozenset({"complete", 200, 0, "STOP", "stop", "generateContent", "streamGenerateContent"})
 """Values that most interactions have: a mark would save nothing."""
@@ -126,7 +126,7 @@ def _marks(row: Mapping[str, Any]) -> Iterator[str]:
 def index_texts(connection: sqlite3.Connection, texts: Iterable[Searchable]) -> None:
     """Make the rows that are due found by these texts."""
     with transaction(connection, "IMMEDIATE"):
-        for id_, text, note in texts:
+        for id_, text, note, thread in texts:
             cursor = connection.execute(
                 f"SELECT {_ROW} FROM interactions JOIN search_due ON interaction = number WHERE id = ?",  # noqa: S608
                 (id_.binary,),
@@ -135,8 +135,9 @@ def index_texts(connection: sqlite3.Connection, texts: Iterable[Searchable]) -> 
             if values is None:
                 continue
             row = dict(zip((name for name, *_ in cursor.description), values, strict=True))
-            if summary(row["document"])["note"] != note:
-                continue  # the text was told before this note was set, and is due once more
+            document = summary(row["document"])
+            if (document["note"], document["thread"]) != (note, thread):
+                continue  # either has changed since the text was made, which is due once more
             index(connection, row["number"], row, text)
             connection.execute("DELETE FROM search_due WHERE interaction = ?", (row["number"],))
 

@@ -19,6 +19,8 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import QUERY_SECONDS, Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
+from gemtap.stores.filter import thread_ids
+from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.paging import ThreadCursor, page_of
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore, counters
@@ -29,7 +31,7 @@ from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.gc import sweep
 from gemtap.stores.sqlite.incidents import read_incidents, write_incidents
 from gemtap.stores.sqlite.integrity import verify
-from gemtap.stores.sqlite.linking import read_linked, read_links_of
+from gemtap.stores.sqlite.linking import move, read_children, read_linked, read_linked_after, read_links_of, resolved
 from gemtap.stores.sqlite.reading import count, read, read_oldest, read_page, read_raw, read_recorded_since
 from gemtap.stores.sqlite.repair import repair
 from gemtap.stores.sqlite.scanning import last_place, read_batch, read_due
@@ -79,12 +81,13 @@ class SqliteStore:
         # The last connection to close checkpoints the write-ahead log.
         self._file.close()
 
-    async def put(self, records: Sequence[Record]) -> None:
+    async def put(self, records: Sequence[Record]) -> set[ObjectId]:
         """Store the records in one transaction, on the disk when this returns."""
         with translated(self._path):
-            await self._writer.run(lambda connection: write(connection, self._bodies, records))
+            present = await self._writer.run(lambda connection: write(connection, self._bodies, records))
         if records:
             self._upkeep.wake()
+        return present
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
@@ -97,7 +100,7 @@ class SqliteStore:
     async def page(self, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
         """A page of the list, newest first."""
         after = Cursor.decode(cursor) if cursor is not None else None
-        items = await self._read(partial(read_page, where=where, after=after, limit=limit + 1))
+        items = await self._read(partial(read_page, where=await self._resolved(where), after=after, limit=limit + 1))
         return page_of(items, limit)
 
     async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
@@ -106,6 +109,7 @@ class SqliteStore:
 
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
         """Every whole document that matches, oldest first."""
+        where = await self._resolved(where)
         last = await self._read(partial(last_place, where=where))
         after: Cursor | None = None
         while last is not None:
@@ -124,9 +128,21 @@ class SqliteStore:
         with translated(self._path):
             return await self._writer.run(partial(annotate, id_=id_, fields=fields))
 
-    async def linked(self, links: Sequence[bytes]) -> dict[bytes, ObjectId]:
-        """For each of the links that an interaction was stored with, the newest that was."""
-        return await self._read(partial(read_linked, links=links)) if links else {}
+    async def linked(self, wanted: Sequence[Before]) -> list[Linked | None]:
+        """For each wanted link the newest interaction before the place."""
+        return await self._read(partial(read_linked, wanted=wanted))
+
+    async def linked_after(self, wanted: Sequence[After]) -> list[Linked]:
+        """The interactions that have one of the links after its place."""
+        return await self._read(partial(read_linked_after, wanted=wanted))
+
+    async def children(self, ids: Sequence[ObjectId]) -> list[Linked]:
+        """The interactions whose parent is one of these."""
+        return await self._read(partial(read_children, ids=ids))
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """Change threads in one transaction."""
+        return await self._write(partial(move, moves=moves))
 
     async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
         """The links that each of these interactions was stored with."""
@@ -134,11 +150,11 @@ class SqliteStore:
 
     async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
         """Documents without bodies, oldest first."""
-        return await self._read(partial(read_oldest, where=where, after=after, limit=limit))
+        return await self._read(partial(read_oldest, where=await self._resolved(where), after=after, limit=limit))
 
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
-        return await self._read(partial(count, where=where))
+        return await self._read(partial(count, where=await self._resolved(where)))
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
         """Delete interactions in one transaction, and say how many there were."""
@@ -166,14 +182,16 @@ class SqliteStore:
 
     async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
         """What is told of the interactions that match."""
-        return await statistics(self._counts, where, bucket, by)
+        return await statistics(self._counts, await self._resolved(where), bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
     ) -> ThreadPage:
         """A page of the threads of which an interaction matches."""
         after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
-        return await self._read(partial(read_threads, where=where, after=after, sort=sort, limit=limit))
+        return await self._read(
+            partial(read_threads, where=await self._resolved(where), after=after, sort=sort, limit=limit)
+        )
 
     async def unsearchable(self, *, limit: int) -> list[Interaction]:
         """Documents that were stored without their text, the newest first."""
@@ -225,6 +243,10 @@ class SqliteStore:
     async def ping(self) -> None:
         """Return if the database can be read."""
         await self._read(_answer)
+
+    async def _resolved(self, where: Filter) -> Filter:
+        """The filter with the present ids of the threads that it names."""
+        return await self._read(partial(resolved, where=where)) if thread_ids(where) else where
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with translated(self._path):

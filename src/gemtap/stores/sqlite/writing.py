@@ -6,8 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from bson import ObjectId
+
 from gemtap.interaction import Side
 from gemtap.stores.base import Record, RecordRejected, replaces
+from gemtap.stores.links import Place
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter, next_interaction
 from gemtap.stores.sqlite.body_forms import encode_body
@@ -30,29 +33,34 @@ _UNSTORABLE: Final = (
 )
 
 
-def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> None:
-    """Store the records as `Store.put` says. Raises sqlite3.Error and RecordRejected."""
+def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> set[ObjectId]:
+    """Store the records as `Store.put` says, and return the ids that were there. sqlite3.Error, RecordRejected."""
     writer = bodies.writing(connection)
+    present: set[ObjectId] = set()
     with transaction(connection, "IMMEDIATE"):
         for record in records:
             try:
-                _write(connection, bodies, writer, record)
+                if _write(connection, bodies, writer, record):
+                    present.add(record.document["_id"])
             except _UNSTORABLE as exc:
                 id_ = record.document["_id"]
                 raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
         writer.finish()
+    return present
 
 
-def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> None:
+def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> bool:
+    """Store the record, unless it is there already, and return whether one was."""
     stored = connection.execute(
         "SELECT outcome, number FROM interactions WHERE id = ?", (record.document["_id"].binary,)
     ).fetchone()
     if stored is not None:
         outcome, number = stored
         if not replaces(record.document, outcome):
-            return
+            return True
         delete_row(connection, bodies, number)
     _insert(connection, writer, record)
+    return stored is not None
 
 
 def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) -> None:
@@ -65,7 +73,7 @@ def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) 
     places = ", ".join(f":{name}" for name in row)
     connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
     insert_tags(connection, number, record.document["tags"])
-    insert_links(connection, record.document["_id"], record.links)
+    insert_links(connection, Place(record.document["timestamp"], record.document["_id"]), record.links)
     if record.text is None:
         make_due(connection, number)
     else:
