@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from gemtap.addresses import mask_in
 from gemtap.settings import Settings
 
 _LAST_WORDS: Final = 2.0
@@ -36,12 +37,21 @@ def log_to_stderr(settings: Settings, name: str) -> None:
     """
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.getLogger("gemtap").setLevel(level)
-    logging.basicConfig(
-        level=max(level, logging.INFO),
-        format=f"%(asctime)s %(levelname)s {name}: %(message)s",
-        stream=sys.stderr,
-        force=True,
-    )
+    log_without_passwords(f"%(asctime)s %(levelname)s {name}: %(message)s", max(level, logging.INFO))
+
+
+class _WithoutPasswords(logging.Formatter):
+    """Lines and tracebacks with `***` for the passwords of addresses: libraries repeat what they cannot reach."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask_in(super().format(record))
+
+
+def log_without_passwords(form: str, level: int | str) -> None:
+    """Log to standard error in this form, with no password of any address in it."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_WithoutPasswords(form))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 class ChildServer(uvicorn.Server):

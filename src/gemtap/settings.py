@@ -27,6 +27,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from yarl import URL
 
 from gemtap import units
+from gemtap.addresses import mask
 from gemtap.providers.registry import PROVIDERS
 
 ENV_PREFIX: Final = "GEMTAP_"
@@ -299,12 +300,36 @@ def reachable_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+class BadProxy(ValueError):
+    """The environment names no proxy that can be used. One line: which, what is wrong, and what is right."""
+
+
 def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment's `http_proxy`, `https_proxy` and `no_proxy` give for a URL."""
+    """The proxy that the environment's `http_proxy`, `https_proxy` and `no_proxy` give for a URL. Raises BadProxy."""
     parsed = URL(url)
     if not parsed.host or proxy_bypass(f"{parsed.host}:{parsed.port}"):
         return None
-    return getproxies().get(parsed.scheme)
+    proxy = getproxies().get(parsed.scheme)
+    if proxy is not None and (wrong := _wrong_with_proxy(proxy)) is not None:
+        raise BadProxy(
+            f"the proxy in {parsed.scheme}_proxy, {mask(proxy)}, {wrong}. "
+            "Set it to an address like http://host:port, or add the upstream's host to no_proxy."
+        )
+    return proxy
+
+
+def _wrong_with_proxy(proxy: str) -> str | None:
+    scheme, separator, _ = proxy.partition("://")
+    if not separator:
+        return "has no scheme"
+    if scheme.lower() not in ("http", "https"):
+        return f"has the scheme {scheme}, and only http and https are supported"
+    try:
+        address = URL(proxy)
+        _ = address.port
+    except ValueError:
+        return "is no valid address"
+    return None if address.host else "names no host"
 
 
 def _sources(flags: Mapping[str, Any], config: Path | None) -> Iterator[tuple[Mapping[str, Any], Any]]:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gemtap.data_dir_lock import DataDirInUse, data_dir_lock
-from gemtap.settings import Settings, address_of
+from gemtap.settings import BadProxy, Settings, address_of, environment_proxy
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ class Supervisor:
         with ExitStack() as stack:
             patience = _PORT_PATIENCE if stack.enter_context(_locked(self._settings)) else 0
             self._settings = _with_certificate(self._settings)
+            _warn_of_proxies(self._settings)
             _raise_open_file_limit()
             tap_listener = stack.enter_context(
                 await _listen(self._settings.host, self._settings.port, "--port", patience)
@@ -294,6 +295,15 @@ def _bind(host: str, port: int, flag: str) -> socket.socket:
         raise CannotServe(f"Cannot listen on {host} port {port}: {exc.strerror}. See --host and {flag}.") from exc
     listener.setblocking(False)
     return listener
+
+
+def _warn_of_proxies(settings: Settings) -> None:
+    """Say at once which upstreams cannot be reached because the environment names a proxy that cannot be used."""
+    for provider, upstream in settings.providers.upstreams().items():
+        try:
+            environment_proxy(upstream.replace("{location}-", ""))
+        except BadProxy as exc:
+            _log.warning("The upstream of %s cannot be reached: %s", provider, exc)
 
 
 def _raise_open_file_limit() -> None:

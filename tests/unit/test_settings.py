@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gemtap.settings import Settings, SettingsError, address_of, load, setting_names
+from gemtap.settings import BadProxy, Settings, SettingsError, address_of, environment_proxy, load, setting_names
 
 
 @pytest.fixture(autouse=True)
@@ -268,3 +268,34 @@ def test_every_setting_has_a_name_and_they_are_all_different() -> None:
 )
 def test_the_address_is_one_that_clients_here_can_use(flags: Mapping[str, Any], address: str) -> None:
     assert address_of(load(flags).settings) == address
+
+
+@pytest.mark.parametrize(
+    ("proxy", "wrong"),
+    [
+        ("sock5://user:swordfish@127.0.0.1:3128", "scheme sock5"),
+        ("socks5://127.0.0.1:3128", "scheme socks5"),
+        ("user:swordfish@127.0.0.1:3128", "no scheme"),
+        ("127.0.0.1:3128", "no scheme"),
+        ("http://:3128", "no valid address"),
+        ("http://host:port", "no valid address"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(
+    proxy: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says which variable is wrong and what is right."""
+    monkeypatch.setenv("http_proxy", proxy)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(BadProxy, match=wrong) as caught:
+        environment_proxy("http://upstream.example")
+    assert "http_proxy" in str(caught.value)
+    assert "http://host:port" in str(caught.value)
+    assert "swordfish" not in str(caught.value)
+
+
+def test_a_proxy_that_is_bypassed_may_be_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It matters only for upstreams that are reached through it."""
+    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "upstream.example")
+    assert environment_proxy("http://upstream.example") is None

@@ -19,11 +19,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from gemtap.addresses import mask, mask_in
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.health import ask, desk_url, tap_url
 from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of
-from gemtap.settings import Loaded, Settings, address_of, environment_proxy, setting_names
+from gemtap.settings import BadProxy, Loaded, Settings, address_of, environment_proxy, setting_names
 
 _TIMEOUT: Final = 10.0
 _LOW_DISK: Final = 2 * 2**30
@@ -117,9 +118,13 @@ def _open_files() -> Finding:
 def _upstream(provider: str, upstream: str) -> Finding:
     name = f"upstream {provider}"
     if "{" in upstream:
-        return Finding(name, "ok", f"{upstream}, by the request's location")
-    proxy = environment_proxy(upstream)
-    through = f" through {proxy}" if proxy else ""
+        return Finding(name, "ok", f"{mask(upstream)}, by the request's location")
+    shown = mask(upstream)
+    try:
+        proxy = environment_proxy(upstream)
+    except BadProxy as exc:
+        return Finding(name, "fault", f"{shown} cannot be reached: {exc}")
+    through = f" through {mask(proxy)}" if proxy else ""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": proxy, "https": proxy} if proxy else {}))
     started = time.perf_counter()
     try:
@@ -129,10 +134,10 @@ def _upstream(provider: str, upstream: str) -> Finding:
     except OSError as exc:
         reason = getattr(exc, "reason", None) or exc
         return Finding(
-            name, "fault", f"{upstream} cannot be reached{through}: {reason}. Check the network and proxies."
+            name, "fault", mask_in(f"{shown} cannot be reached{through}: {reason}. Check the network and proxies.")
         )
     took = (time.perf_counter() - started) * 1000
-    return Finding(name, "ok", f"{upstream} answers{through} in {took:.0f} ms, with a new connection")
+    return Finding(name, "ok", f"{shown} answers{through} in {took:.0f} ms, with a new connection")
 
 
 def _store(settings: Settings) -> Finding:
@@ -208,7 +213,6 @@ def _settings(loaded: Loaded) -> list[dict[str, str]]:
 
 
 def _shown(settings: Settings, name: str) -> str:
-    from gemtap.stores.opening import mask
 
     if name == "store":
         return mask(settings.store_url)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gemtap.addresses import mask
 from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.settings import Settings, SettingsError, address_of, reachable_host
 
@@ -70,6 +70,7 @@ def serve(
 
 def run(settings: Settings) -> None:
     """Serve with these settings until told to end."""
+    from gemtap.serving import log_without_passwords
     from gemtap.stores.opening import open_store
     from gemtap.supervisor import CannotServe, Supervisor
     from gemtap.upkeep.daily import retention_of
@@ -82,7 +83,7 @@ def run(settings: Settings) -> None:
         description = open_store(settings.store_url).description
     except ValueError as exc:
         raise SettingsError(str(exc)) from exc
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s gemtap: %(message)s")
+    log_without_passwords("%(asctime)s %(levelname)s gemtap: %(message)s", settings.log_level.upper())
     try:
         asyncio.run(Supervisor(settings, on_ready=lambda: _say_hello(settings, description)).run())
     except CannotServe as exc:
@@ -95,7 +96,7 @@ def _upstreams(given: list[str]) -> dict[str, dict[str, str]]:
         name, equals, url = each.partition("=")
         if not (name and equals and url):
             raise SettingsError(
-                f"Bad flag --upstream {each}: it must be PROVIDER=URL, such as gemini=http://localhost:8080."
+                f"Bad flag --upstream {mask(each)}: it must be PROVIDER=URL, such as gemini=http://localhost:8080."
             )
         providers[name] = {"upstream": url}
     return providers

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
+from gemtap.addresses import mask
 from gemtap.stores.base import Store
 from gemtap.stores.sqlite import SqliteStore
 
 _SQLITE: Final = "sqlite:///"
 _MONGODB: Final = ("mongodb://", "mongodb+srv://")
 _ALLOWED: Final = "A store is sqlite:///PATH or mongodb://HOST/DATABASE"
-
-_USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/?#]*):.*@", re.IGNORECASE | re.DOTALL)
-_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&;][^=&;]*(?:password|authMechanismProperties)=)[^&;]*", re.IGNORECASE)
 
 
 def open_store(url: str, *, prerelease: bool = False) -> Store:
@@ -47,10 +44,3 @@ def _mongo_store(url: str) -> Store:
         # PyMongo's message repeats parts of the address, and what it takes for a host may be of a password.
         reason = "check its options, and percent-encode : / ? # [ ] @ in user and password"
         raise ValueError(f"{mask(url)} is not valid: {reason if '@' in url else exc}.") from None
-
-
-def mask(url: str) -> str:
-    """The address with `***` for its password, also for one that is not well-formed; a file's path stays as it is."""
-    if url.startswith(_SQLITE):
-        return url
-    return _SECRET_OPTION.sub(r"\g<name>***", _USER_INFO.sub(r"\g<scheme>\g<user>:***@", url))

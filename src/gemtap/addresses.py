@@ -1,0 +1,40 @@
+"""Addresses as they may be shown: with `***` for the passwords in them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SQLITE: Final = "sqlite:///"
+
+_USER_INFO: Final = re.compile(
+    r"(?P<scheme>(?:[a-z][a-z0-9+.-]*:)?//)?(?P<user>[^:/?#@]*):.*@", re.IGNORECASE | re.DOTALL
+)
+_SECRET_OPTION: Final = re.compile(r"(?P<name>[?&;][^=&;]*(?:password|authMechanismProperties)=)[^&;]*", re.IGNORECASE)
+
+_IN_TEXT: Final = re.compile(r"(?P<before>[a-z][a-z0-9+.-]*://[^:/?#@\s]*):[^\s'\"<>]*@", re.IGNORECASE)
+_OPTION_IN_TEXT: Final = re.compile(
+    r"(?P<name>[?&;]\w*(?:password|authMechanismProperties)=)[^&;\s'\"]*", re.IGNORECASE
+)
+
+
+def mask(address: str) -> str:
+    """The address with `***` for its password, also for one that is not well-formed; a file's path stays as it is."""
+    if address.startswith(_SQLITE):
+        return address
+    found = _USER_INFO.match(address)
+    if found is not None:
+        address = f"{found['scheme'] or ''}{found['user']}:***@{address[found.end() :]}"
+    return _SECRET_OPTION.sub(r"\g<name>***", address)
+
+
+def mask_in(text: str) -> str:
+    """A text, such as a message of a library or a traceback, with `***` for the passwords of addresses in it."""
+    if "://" not in text:
+        return text
+    return _OPTION_IN_TEXT.sub(r"\g<name>***", _IN_TEXT.sub(r"\g<before>:***@", text))
+
+
+def has_password(address: str) -> bool:
+    """Whether an address has a password in it."""
+    return mask(address) != address

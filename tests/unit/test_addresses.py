@@ -1,0 +1,46 @@
+"""Passwords in addresses are shown to nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from gemtap.addresses import has_password, mask, mask_in
+
+SECRET = "swordfish"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("mongodb://user:swordfish@host/db", "mongodb://user:***@host/db"),
+        ("mongodb://user:sword@fish:swordfish@host", "mongodb://user:***@host"),
+        (
+            "mongodb://host/db?tlsCertificateKeyFilePassword=swordfish&x=1",
+            "mongodb://host/db?tlsCertificateKeyFilePassword=***&x=1",
+        ),
+        ("user:swordfish@127.0.0.1:3128", "user:***@127.0.0.1:3128"),
+        ("sock5://user:swordfish@127.0.0.1:3128", "sock5://user:***@127.0.0.1:3128"),
+        ("http://:swordfish@host", "http://:***@host"),
+    ],
+)
+def test_a_password_is_masked(address: str, shown: str) -> None:
+    """The rest of the address stays, so that a person recognises it."""
+    assert mask(address) == shown
+    assert has_password(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["sqlite:///a:b@c.db", "http://host:80/", "mongodb://host/db", "http://127.0.0.1:3128", "host:3128"]
+)
+def test_an_address_without_a_password_stays(address: str) -> None:
+    """A port is no password, and neither is what a file's path has in it."""
+    assert mask(address) == address
+    assert not has_password(address)
+
+
+def test_passwords_in_a_text_are_masked() -> None:
+    """A message of a library, with an address in it, and a traceback."""
+    text = f"InvalidProxy('http://user:{SECRET}@127.0.0.1:1', 'x'): mongodb://u:{SECRET}@h/?password={SECRET} at 10:20"
+    assert mask_in(text) == text.replace(SECRET, "***")
+    harmless = "at http://localhost:4360/ since 10:20, mail a@b"
+    assert mask_in(harmless) == harmless
