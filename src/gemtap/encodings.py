@@ -263,3 +263,65 @@ class _Stage:
                         yield decoded
                 except _Broken as exc:
                     raise _Broken(f"the {self.name} stream is broken: {exc}") from exc
+
+
+class CannotDecode(Exception):
+    """The bytes are not what the encoding says, or a bomb. The message says how."""
+
+
+class StreamDecoder:
+    """Content-encodings undone while the body passes."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """`names` in the order in which they are undone, see `undoable`."""
+        self._stages = [_Stage(name, DEFAULT_LIMIT, _SLICE) for name in names]
+        self._encoded = 0
+        self._decoded = 0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the encoded body has come to its own end."""
+        return all(stage.finished for stage in self._stages)
+
+    def add(self, piece: bytes) -> bytes:
+        """What the piece adds. Raises CannotDecode."""
+        self._encoded += len(piece)
+        run: Iterable[bytes] = [piece]
+        for stage in self._stages:
+            run = stage.decode(run)
+        decoded = []
+        try:
+            for each in run:
+                decoded.append(each)
+                self._decoded += len(each)
+                if self._decoded > max(ALWAYS_DECODED, MAX_RATIO * self._encoded):
+                    raise CannotDecode(f"it unpacks to more than {MAX_RATIO} times its size")
+        except (_Broken, _TooLarge) as exc:
+            raise CannotDecode(str(exc)) from exc
+        return b"".join(decoded)
+
+
+def decode_beginning(pieces: Sequence[tuple[int, bytes]], encoding: str) -> Decoded:
+    """What `StreamDecoder` has made of the first pieces of a body, of which it could decode more."""
+    decoder = StreamDecoder(undoable(encoding))
+    decoded: list[bytes] = []
+    ends: list[tuple[int, int]] = []
+    end = 0
+    for at, piece in pieces:
+        try:
+            decoded.append(decoder.add(piece))
+        except CannotDecode as exc:
+            return Decoded(b"".join(decoded), ends, str(exc))
+        end += len(decoded[-1])
+        ends.append((end, at))
+    return Decoded(b"".join(decoded), ends)
+
+
+def undoable(encoding: str) -> list[str]:
+    """The encodings of a `content-encoding` header in the order in which `StreamDecoder` undoes them.
+
+    None where one is unknown: nobody can tell what such bytes are.
+    """
+    names = [name for part in reversed(encoding.lower().split(",")) if (name := part.strip()) not in ("", "identity")]
+    known = len(names) <= MAX_ENCODINGS and all(name in _DECODERS for name in names)
+    return names if known else []

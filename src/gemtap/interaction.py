@@ -51,9 +51,9 @@ class Body(TypedDict):
     body_incomplete: NotRequired[str]
     """Why `body` differs from the exact bytes."""
     body_redacted: NotRequired[bool]
-    """What `redact_patterns` or `redact_known_secrets` name was taken out of it, and of the exact bytes."""
+    """A credential, or what `redact_patterns` or `redact_known_secrets` name, was taken out; of the exact bytes too."""
     body_truncated: NotRequired[bool]
-    """Whether the body exceeded `capture_max_body`, so that only its beginning was stored."""
+    """Whether only its beginning was stored: it exceeded `capture_max_body`, or might have held credentials."""
     body_sha256: NotRequired[str]
     """SHA-256 of the complete body in hexadecimal, if it was truncated."""
 

@@ -122,7 +122,8 @@ class Captured:
         return next((event.value for event in self.events if event.kind == kind), None)
 
     def body(self, side: str) -> bytes:
-        return b"".join(event.value for event in self.events if event.kind == f"{side}.body")
+        kinds = (f"{side}.body", f"{side}.decoded")
+        return b"".join(event.value for event in self.events if event.kind in kinds)
 
     @property
     def request(self) -> dict[str, Any]:

@@ -5,10 +5,14 @@ its checksum, the CRC-32 of its bytes.
 |---|---|---|
 | `request` | a map, see `RequestHead` | the request's head has arrived |
 | `request.body` | bytes | a piece of its body has arrived |
+| `request.decoded` | bytes | the same, its content-encoding undone, as is that of all that follows |
 | `response` | a map, see `ResponseHead` | the answer's head has arrived, or was made here |
 | `response.body` | bytes | a piece of its body has arrived, before it goes to the client |
+| `response.decoded` | bytes | the same, its content-encoding undone, as is that of all that follows |
 | `ws.client`, `ws.server` | text or bytes | a whole message of one side of a WebSocket has arrived, before it goes on |
 | `end` | a map, see `End` | the exchange is over |
+
+A body is captured decoded from where a credential had to be taken out of it.
 
 A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut. Without
 checksums that would not be known everywhere: ext4 may keep a file's new size and not its last bytes when the power
@@ -38,8 +42,10 @@ class Kind(StrEnum):
 
     REQUEST = "request"
     REQUEST_BODY = "request.body"
+    REQUEST_DECODED = "request.decoded"
     RESPONSE = "response"
     RESPONSE_BODY = "response.body"
+    RESPONSE_DECODED = "response.decoded"
     WS_CLIENT = "ws.client"
     WS_SERVER = "ws.server"
     END = "end"
@@ -85,7 +91,7 @@ class ResponseHead(TypedDict):
     made_here: bool
     """The answer is Gemtap's own, not the upstream's."""
     decoded: bool
-    """The body's content-encoding is already undone in the capture: it had to be cleaned of credentials."""
+    """The body's content-encoding is already undone in the capture: another program wrote it down so."""
 
 
 class BodyEnd(TypedDict):
@@ -95,6 +101,10 @@ class BodyEnd(TypedDict):
     """Its true size on the wire."""
     sha256: NotRequired[bytes]
     """Of a truncated body, over the whole of it."""
+    redacted: NotRequired[bool]
+    """A credential was taken out of it, or may have been in what was left out."""
+    left_out: NotRequired[str]
+    """Why it is not whole: what was left out could not be looked through for credentials."""
 
 
 class Closing(TypedDict):

@@ -1,6 +1,6 @@
 """From an exchange that another program has written down to a record: by way of a capture, as a tap would write it.
 
-So it is redacted, parsed and priced by the very code that does this for what Gemtap records itself.
+So it is cleaned of credentials, parsed and priced by the very code that does this for what Gemtap records itself.
 """
 
 from __future__ import annotations
@@ -8,23 +8,28 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from bson import ObjectId
 
 from gemtap import __version__
+from gemtap.body import parse_body, serialise
 from gemtap.capture.events import FORMAT, BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead, pack
 from gemtap.importers.base import ReadExchange
 from gemtap.interaction import Headers
 from gemtap.providers import routing
+from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
 from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.secrets import Operation, Paths
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.captured import headers_of
 from gemtap.recorder.redact import Redactor
 from gemtap.stores.base import Record
-from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, redact_response_headers, scrub
+from gemtap.tap.cleaning import CleanBody, clean_message
+from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, redact_response_headers
+from gemtap.tap.scrubbing import scrub
 
 _PLACEHOLDER: Final = re.compile(rb"\[redacted:([0-9a-f]+)\]")
 
@@ -87,7 +92,16 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
     """The id and the capture of an exchange: the same each time for the same exchange."""
     path, _, query = exchange.target.partition("?")
     provider, upstream_path = provider_of(exchange, with_.upstreams) or ("", path)
-    redacted = redact_request(_raw(exchange.request_headers), _bytes(query), with_.fingerprints)
+    redacted = _redacted(_raw(exchange.request_headers), _bytes(query), _bytes(path), with_)
+    operation = secrets_of(provider).of(_bytes(upstream_path))
+    request = _Clean(exchange.request, redacted, operation.request, held=operation.held, is_request=True)
+    response = _Clean(
+        exchange.response,
+        redacted,
+        operation.response,
+        held=operation.held and (exchange.status or 0) < 400,
+        content_type=next((value for name, value in exchange.response_headers if name.lower() == "content-type"), ""),
+    )
     sent = 0
     end_at = _microseconds(exchange.duration_ms)
     head: RequestHead = {
@@ -95,39 +109,42 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
         "tap": __version__,
         "received": exchange.received.timestamp(),
         "method": exchange.method,
-        "path": _bytes(path),
+        "path": scrub(_bytes(path), redacted.found),
         "query": redacted.query,
         "http_version": exchange.http_version,
         "headers": redacted.headers,
         "client": None,
         "key": redacted.key,
         "provider": provider,
-        "upstream_path": _bytes(upstream_path),
+        "upstream_path": scrub(_bytes(upstream_path), redacted.found),
         "upstream": f"https://{exchange.host}" if exchange.host else None,
         "decoded": True,
     }
     events = [pack(Kind.REQUEST, 0, head)]
-    if exchange.request:
-        events.append(pack(Kind.REQUEST_BODY, 0, exchange.request))
+    if request.kept:
+        events.append(pack(Kind.REQUEST_BODY, 0, request.kept))
     if exchange.status is not None:
-        events += _answer(exchange, redacted, with_, min(_microseconds(exchange.first_byte_ms or 0), end_at), end_at)
+        head_at = min(_microseconds(exchange.first_byte_ms or 0), end_at)
+        events += _answer(exchange, redacted, operation, response.kept, head_at, end_at)
     end: End = {
         "outcome": exchange.outcome,
-        "details": exchange.details,
+        "details": exchange.details and redacted.clean(exchange.details),
         "sent": sent,
-        "request": _body_end(exchange.request, exchange.request_bytes),
-        "response": _body_end(exchange.response, exchange.response_bytes),
+        "request": request.end(exchange.request_bytes),
+        "response": response.end(exchange.response_bytes),
     }
     events.append(pack(Kind.END, end_at, end))
     capture = b"".join(events)
     return exchange.id or _id_of(exchange), capture
 
 
-def _answer(exchange: ReadExchange, redacted: Redacted, with_: Importing, head_at: int, end_at: int) -> list[bytes]:
+def _answer(
+    exchange: ReadExchange, redacted: Redacted, operation: Operation, body: bytes, head_at: int, end_at: int
+) -> list[bytes]:
     assert exchange.status is not None
     head: ResponseHead = {
         "status": exchange.status,
-        "headers": redact_response_headers(_raw(exchange.response_headers), redacted.found, with_.fingerprints),
+        "headers": redact_response_headers(_raw(exchange.response_headers), redacted),
         "sent": 0,
         "made_here": False,
         "decoded": True,
@@ -135,14 +152,51 @@ def _answer(exchange: ReadExchange, redacted: Redacted, with_: Importing, head_a
     events = [pack(Kind.RESPONSE, head_at, head)]
     for message in sorted(exchange.messages, key=lambda message: message.at_ms):
         kind = Kind.WS_CLIENT if message.by_client else Kind.WS_SERVER
-        raw = scrub(_bytes(message.data), redacted.found)
-        text = raw.decode("utf-8", "replace") if isinstance(message.data, str) else raw
-        events.append(pack(kind, _microseconds(message.at_ms), text))
-    # An error's text may repeat the credential.
-    body = scrub(exchange.response, redacted.found) if exchange.status >= 400 else exchange.response
+        paths = operation.request if message.by_client else operation.response
+        raw = clean_message(_bytes(message.data), redacted, paths)
+        if raw is not None:
+            text = raw.decode("utf-8", "replace") if isinstance(message.data, str) else raw
+            events.append(pack(kind, _microseconds(message.at_ms), text))
     if body:
         events.append(pack(Kind.RESPONSE_BODY, end_at, body))
     return events
+
+
+class _Clean:
+    """A whole body without credentials."""
+
+    def __init__(
+        self,
+        body: bytes,
+        redacted: Redacted,
+        paths: Paths,
+        *,
+        held: bool,
+        is_request: bool = False,
+        content_type: str = "",
+    ) -> None:
+        clean = CleanBody(
+            redacted,
+            paths,
+            encoding=None,
+            content_type=content_type.encode("utf-8", "replace"),
+            held=held,
+            is_request=is_request,
+        )
+        self.kept = clean.add(body).text + clean.end(whole=True).text
+        self.changed = clean.changed
+        self._left_out = clean.left_out
+        self._body = body
+
+    def end(self, size: int | None) -> BodyEnd:
+        """What a capture says of it at its end; `size` on the wire, where that is known."""
+        end: BodyEnd = {"bytes": len(self._body) if size is None or size < 0 else size}
+        if self.changed:
+            end["redacted"] = True
+        if self._left_out is not None:
+            end["left_out"] = self._left_out
+            end["sha256"] = hashlib.sha256(self._body).digest()
+        return end
 
 
 def _id_of(exchange: ReadExchange) -> ObjectId:
@@ -160,18 +214,52 @@ def redacted_again(record: Record, with_: Importing) -> Record:
     """The record of a line that Gemtap has exported; credentials that somebody has put there are replaced."""
     document = record.document
     request, response = document["request"], document["response"]
-    redacted = redact_request(_raw(_pairs(request["headers"])), _bytes(request["query"]), with_.fingerprints)
-    request = {**request, "headers": headers_of(redacted.headers), "query": redacted.query.decode("utf-8", "replace")}
+    path = _bytes(request["path"])
+    redacted = _redacted(_raw(_pairs(request["headers"])), _bytes(request["query"]), path, with_)
+    operation = secrets_of(document["provider"]).of(path)
+    status = response["status"] if response is not None else 0
+    raw = {}
+    changed = False
+    for name, side, body in (("request", request, record.request_raw), ("response", response, record.response_raw)):
+        is_request = name == "request"
+        held = operation.held and (is_request or status < 400)
+        paths = operation.request if is_request else operation.response
+        raw[name] = _Clean(body, redacted, paths, held=held, is_request=is_request)
+        if side is not None:
+            # What was put together of a stream has a value of its own.
+            value = _Clean(serialise(side["body"]), redacted, paths, held=False, is_request=is_request)
+            if value.changed or raw[name].changed:
+                side["body"], side["body_redacted"] = parse_body(value.kept).value, True
+                changed = True
+    if not redacted.found and not changed:
+        return record
+    request["headers"] = headers_of(redacted.headers)
+    request["query"] = redacted.query.decode("utf-8", "replace")
     if response is not None:
-        headers = redact_response_headers(_raw(_pairs(response["headers"])), redacted.found, with_.fingerprints)
-        response = {**response, "headers": headers_of(headers)}
-    return Record(
-        {**document, "request": request, "response": response},
-        record.request_raw,
-        record.response_raw,
-        record.accumulated,
-        record.links,
+        response["headers"] = headers_of(redact_response_headers(_raw(_pairs(response["headers"])), redacted))
+    return replace(
+        record,
+        document=_scrubbed(document, redacted),
+        request_raw=raw["request"].kept,
+        response_raw=raw["response"].kept,
     )
+
+
+def _scrubbed(value: Any, redacted: Redacted) -> Any:
+    """A document with no text in it that has a credential."""
+    match value:
+        case str():
+            return redacted.clean(value)
+        case dict():
+            return {name: _scrubbed(item, redacted) for name, item in value.items()}
+        case list():
+            return [_scrubbed(item, redacted) for item in value]
+        case _:
+            return value
+
+
+def _redacted(headers: RawHeaders, query: bytes, path: bytes, with_: Importing) -> Redacted:
+    return redact_request(headers, query, with_.fingerprints, path_credentials=UNKNOWN.in_path(path))
 
 
 def _pairs(headers: Headers) -> list[tuple[str, str]]:
@@ -186,10 +274,6 @@ def _raw(headers: Sequence[tuple[str, str]]) -> RawHeaders:
 
 def _bytes(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
-
-
-def _body_end(body: bytes, size: int | None) -> BodyEnd:
-    return {"bytes": len(body) if size is None or size < 0 else size}
 
 
 def _microseconds(milliseconds: float) -> int:

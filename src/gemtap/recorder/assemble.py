@@ -41,6 +41,7 @@ from gemtap.recorder.captured import (
     OpenBody,
     first_values,
     headers_of,
+    is_cut,
     open_body,
     open_messages,
     read_capture,
@@ -55,6 +56,8 @@ from gemtap.stores.base import Record
 _log = logging.getLogger(__name__)
 
 INTERRUPTED: Final = "Gemtap ended while this exchange was under way: what had arrived by then is here."
+
+_PLACEHOLDER: Final = b"[redacted:"
 
 UNPARSED: Final = "Gemtap could not parse this exchange; its exact bytes are kept"
 """The error's message where a provider's parser failed."""
@@ -119,8 +122,18 @@ def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBod
     if exchange.is_session:
         return _open_session(exchange, redactor)
     head = exchange.request
-    request = open_body(head["headers"], exchange.request_pieces, decoded=head.get("decoded", False))
-    response = open_body(exchange.response_headers, exchange.response_pieces, decoded=exchange.response_is_decoded)
+    request = open_body(
+        head["headers"],
+        exchange.request_pieces,
+        decoded=head.get("decoded", False),
+        decoded_from=exchange.request_decoded_from,
+    )
+    response = open_body(
+        exchange.response_headers,
+        exchange.response_pieces,
+        decoded=exchange.response_is_decoded,
+        decoded_from=exchange.response_decoded_from,
+    )
     if redactor is None:
         return request, response
     return redacted_body(request, redactor), redacted_body(response, redactor)
@@ -305,14 +318,17 @@ def _response(exchange: Exchange, body: OpenBody, parsed: Parsed) -> Response:
 
 def _body(body: OpenBody, end: BodyEnd | None) -> Body:
     found: Body = {"body": body.parsed.value, "body_bytes": end["bytes"] if end is not None else body.kept}
-    incomplete = "; ".join(filter(None, (body.decoded.fault, body.parsed.incomplete)))
+    left_out = end.get("left_out") if end is not None else None
+    incomplete = "; ".join(filter(None, (left_out or body.decoded.fault, body.parsed.incomplete)))
     if incomplete:
         found["body_incomplete"] = incomplete
-    if body.redacted:
+    # Where the capture does not say how it ended, the placeholder does.
+    if body.redacted or (end.get("redacted") if end is not None else _PLACEHOLDER in body.decoded.body):
         found["body_redacted"] = True
-    if end is not None and "sha256" in end:
+    if end is not None and is_cut(end):
         found["body_truncated"] = True
-        found["body_sha256"] = end["sha256"].hex()
+        if "sha256" in end:
+            found["body_sha256"] = end["sha256"].hex()
     return found
 
 
@@ -344,11 +360,13 @@ def _error(exchange: Exchange, request: OpenBody, response: OpenBody, parsed: Pa
 
 def _fault(name: str, body: OpenBody, headers: RawHeaders, end: BodyEnd | None) -> str | None:
     """Why a body cannot be read. One that was cut short by `capture_max_body` says so elsewhere."""
+    if end is not None and "left_out" in end:
+        return f"The {name}'s body is not kept whole: {end['left_out']}"
     if body.decoded.fault is not None:
         return f"The {name}'s body cannot be decoded: {body.decoded.fault}"
     declared = any(_names_json(value) for value in values_of(headers, b"content-type"))
     readable = body.parsed.is_json or body.parsed.incomplete is not None or not body.decoded.body
-    if declared and not readable and not (end and "sha256" in end):
+    if declared and not readable and not (end and is_cut(end)):
         return f"The {name}'s body is not valid JSON"
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from gemtap.body import ParsedBody, parse_body
 from gemtap.capture.events import (
     FORMAT,
     UNCHECKED_FORMAT,
+    BodyEnd,
     End,
     Event,
     Kind,
@@ -17,7 +19,7 @@ from gemtap.capture.events import (
     ResponseHead,
     read_events,
 )
-from gemtap.encodings import Decoded, decode
+from gemtap.encodings import Decoded, decode, decode_beginning
 from gemtap.interaction import Headers, Outcome
 from gemtap.recorder.sessions import SentMessages, Session
 
@@ -37,6 +39,9 @@ class Exchange:
     last_at: int = 0
     request_pieces: list[tuple[int, bytes]] = field(default_factory=list)
     response_pieces: list[tuple[int, bytes]] = field(default_factory=list)
+    request_decoded_from: int = sys.maxsize
+    response_decoded_from: int = sys.maxsize
+    """The first of the pieces whose content-encoding the tap has undone."""
     ws_events: list[Event] = field(default_factory=list)
     session: Session | None = None
 
@@ -69,7 +74,7 @@ class Exchange:
 
     def response_is_whole(self) -> bool:
         """Whether the answer is here to its end."""
-        return self.outcome == Outcome.COMPLETE and not (self.end and "sha256" in self.end["response"])
+        return self.outcome == Outcome.COMPLETE and not (self.end and is_cut(self.end["response"]))
 
 
 def read_capture(capture: bytes) -> Exchange:
@@ -88,15 +93,26 @@ def read_capture(capture: bytes) -> Exchange:
         match event.kind:
             case Kind.REQUEST_BODY:
                 exchange.request_pieces.append((event.at, event.value))
+            case Kind.REQUEST_DECODED:
+                exchange.request_decoded_from = min(exchange.request_decoded_from, len(exchange.request_pieces))
+                exchange.request_pieces.append((event.at, event.value))
             case Kind.RESPONSE:
                 exchange.response, exchange.response_at = event.value, event.at
             case Kind.RESPONSE_BODY:
+                exchange.response_pieces.append((event.at, event.value))
+            case Kind.RESPONSE_DECODED:
+                exchange.response_decoded_from = min(exchange.response_decoded_from, len(exchange.response_pieces))
                 exchange.response_pieces.append((event.at, event.value))
             case Kind.WS_CLIENT | Kind.WS_SERVER:
                 exchange.ws_events.append(event)
             case Kind.END:
                 exchange.end = event.value
     return exchange
+
+
+def is_cut(end: BodyEnd) -> bool:
+    """Whether not all of a body was kept."""
+    return "sha256" in end or "left_out" in end
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +127,21 @@ class OpenBody:
     """Text was taken out of it, see `gemtap.recorder.redact`."""
 
 
-def open_body(headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool) -> OpenBody:
-    """The body that these pieces make up; `decoded` says that its content-encoding is already undone."""
-    encoding = "" if decoded else ",".join(values_of(headers, b"content-encoding"))
-    opened = decode(pieces, encoding)
+def open_body(
+    headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool, decoded_from: int = sys.maxsize
+) -> OpenBody:
+    """The body that these pieces make up.
+
+    `decoded` says that its content-encoding is already undone; `decoded_from`, from which piece on it is.
+    """
+    encoding = "" if decoded or decoded_from == 0 else ",".join(values_of(headers, b"content-encoding"))
+    if decoded_from < len(pieces):
+        opened, rest = decode_beginning(pieces[:decoded_from], encoding), decode(pieces[decoded_from:], "")
+        before = len(opened.body)
+        ends = [*opened.ends, *((before + end, at) for end, at in rest.ends)]
+        opened = Decoded(opened.body + rest.body, ends, opened.fault)
+    else:
+        opened = decode(pieces, encoding)
     return OpenBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
 
 

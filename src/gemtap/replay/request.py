@@ -14,18 +14,18 @@ from gemtap.body import parse_body, serialise
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Interaction, Json
 from gemtap.providers import routing
+from gemtap.providers.declared_secrets import UNKNOWN
 
 _LEFT_OUT: Final = frozenset(
     {
         # identity of the sender
-        *("x-goog-api-key", "authorization", "x-api-key", "api-key", "proxy-authorization", "cookie"),
+        *(name.decode("ascii") for name in UNKNOWN.headers),
         # properties of the connection and the body, which are set again
         *("host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
         *("content-length", "content-encoding", "accept-encoding", "expect", "origin", "referer", "user-agent"),
     }
 )
 _LEFT_OUT_PREFIXES: Final = ("sec-", "x-forwarded-")
-_SECRET_QUERY: Final = frozenset({b"key", b"access_token", b"api_key", b"oauth_token"})
 
 _MODEL_IN_PATH: Final = re.compile(r"(/(?:models|tunedModels|endpoints)/)([^/:?]+)")
 
@@ -97,7 +97,7 @@ def _check(document: Interaction) -> None:
         raise CannotReplay("Only the beginning of its request was kept (capture_max_body).")
     if request.get("body_redacted"):
         raise CannotReplay(
-            "Some of its request was taken out before it was stored (redact_patterns or redact_known_secrets)."
+            "Some of its request was taken out: a credential, or what redact_patterns or redact_known_secrets name."
         )
     length = request["headers"].get("content-length")
     if isinstance(length, str) and length.isdigit() and int(length) != request["body_bytes"]:
@@ -160,4 +160,4 @@ def _kept(document: Interaction) -> RawHeaders:
 
 def _without_secrets(query: bytes) -> bytes:
     parts = query.split(b"&") if query else []
-    return b"&".join(part for part in parts if unquote_to_bytes(part.partition(b"=")[0]).lower() not in _SECRET_QUERY)
+    return b"&".join(part for part in parts if unquote_to_bytes(part.partition(b"=")[0]).lower() not in UNKNOWN.queries)

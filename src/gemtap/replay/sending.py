@@ -15,17 +15,19 @@ import aiohttp
 from bson import ObjectId
 
 from gemtap import __version__
+from gemtap.addresses import mask
 from gemtap.capture.events import RawHeaders
 from gemtap.capture.keeping import Keeping, SpoolLimits
 from gemtap.capture.losses import Losses
 from gemtap.capture.spool import SUFFIX, Spool, TapFolder
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
+from gemtap.providers.declared_secrets import UNKNOWN
 from gemtap.replay.keys import key_header
 from gemtap.replay.request import CannotReplay, ReplayRequest
 from gemtap.settings import Settings, environment_proxy
 from gemtap.tap import headers as header_rules
-from gemtap.tap.credentials import Fingerprints, Redacted, load_fingerprint_secret, redact_request, scrub
+from gemtap.tap.credentials import Fingerprints, Redacted, load_fingerprint_secret, redact_request
 from gemtap.tap.errors import ExchangeFault
 from gemtap.tap.exchange import Exchange
 from gemtap.tap.upstream import Upstreams
@@ -59,7 +61,9 @@ class Sender:
         exchange = Exchange(self._keeping, max_body=self._max_body)
         if not exchange.is_captured:
             raise CannotReplay(f"It could not be recorded: {self._keeping.refused.last}.")
-        redacted = redact_request(headers, request.query, self._fingerprints)
+        redacted = redact_request(
+            headers, request.query, self._fingerprints, path_credentials=UNKNOWN.in_path(request.path)
+        )
         exchange.request(
             method=request.method,
             path=request.path,
@@ -68,14 +72,15 @@ class Sender:
             client=None,
             provider=request.provider,
             upstream_path=request.path,
-            upstream=request.upstream,
+            upstream=mask(request.upstream),
             version=__version__,
             length=len(request.body),
             replay_of=request.replay_of,
         )
         if request.body:
             exchange.request_body(request.body)
-        return Replay(self._upstreams, self._fingerprints, exchange, request, headers, redacted, self._folder)
+        exchange.request_is_whole()
+        return Replay(self._upstreams, exchange, request, headers, redacted, self._folder)
 
 
 class Replay:
@@ -84,7 +89,6 @@ class Replay:
     def __init__(
         self,
         upstreams: Upstreams,
-        fingerprints: Fingerprints,
         exchange: Exchange,
         request: ReplayRequest,
         headers: RawHeaders,
@@ -92,7 +96,6 @@ class Replay:
         folder: TapFolder,
     ) -> None:
         self._upstreams = upstreams
-        self._fingerprints = fingerprints
         self._exchange = exchange
         self._request = request
         self._headers = headers
@@ -122,7 +125,9 @@ class Replay:
                 request.upstream,
                 request.method,
                 target.decode("latin-1"),
-                header_rules.to_upstream(self._headers, request.upstream.partition("://")[2].partition("/")[0]),
+                header_rules.to_upstream(
+                    self._headers, request.upstream.partition("://")[2].partition("/")[0].rpartition("@")[2]
+                ),
                 request.body or None,
             )
             try:
@@ -130,8 +135,6 @@ class Replay:
                 exchange.response(
                     status=response.status,
                     headers=headers,
-                    redacted=redacted,
-                    fingerprints=self._fingerprints,
                     made_here=False,
                     length=header_rules.content_length(headers),
                 )
@@ -144,7 +147,7 @@ class Replay:
                 response.close()
             outcome = Outcome.COMPLETE
         except ExchangeFault as fault:
-            outcome, details = fault.outcome, scrub(str(fault).encode(), redacted.found).decode()
+            outcome, details = fault.outcome, redacted.clean(str(fault))
             raise
         except (asyncio.CancelledError, GeneratorExit):
             outcome = Outcome.CLIENT_DISCONNECTED

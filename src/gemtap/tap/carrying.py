@@ -11,13 +11,15 @@ from typing import Final
 from starlette.types import Scope
 
 from gemtap import __version__
+from gemtap.addresses import mask, mask_in
 from gemtap.capture.events import Closing
 from gemtap.capture.keeping import Keeping
 from gemtap.interaction import Outcome
 from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
+from gemtap.providers.declared_secrets import UNKNOWN
 from gemtap.providers.wire import Wire
-from gemtap.tap.credentials import Fingerprints, Redacted, redact_request, scrub
+from gemtap.tap.credentials import Fingerprints, Redacted, redact_request
 from gemtap.tap.errors import (
     ExchangeFault,
     foreign_host,
@@ -68,7 +70,12 @@ class Intake:
         """An exchange has begun: its capture is open, and what must not be kept is known."""
         return Begun(
             Exchange(self.keeping, max_body=self.max_body),
-            redact_request(scope["headers"], scope["query_string"], self.fingerprints),
+            redact_request(
+                scope["headers"],
+                scope["query_string"],
+                self.fingerprints,
+                path_credentials=UNKNOWN.in_path(scope["raw_path"]),
+            ),
             self,
             scope,
         )
@@ -101,7 +108,7 @@ class Begun:
             client=scope["client"][0] if scope["client"] else None,
             provider=route.provider if route else "",
             upstream_path=route.path if route else b"",
-            upstream=upstream,
+            upstream=mask(upstream) if upstream is not None else None,
             version=__version__,
             length=length,
         )
@@ -153,7 +160,9 @@ class Begun:
                 await way()
                 outcome = _outcome_of(self.exchange.closing)
             except ExchangeFault as fault:
-                outcome, details = fault.outcome, self._clean(str(fault))
+                # What an upstream has sent, or a path, may be quoted in it.
+                fault.message = self.redacted.clean(fault.message)
+                outcome, details = fault.outcome, fault.message
                 await tell(fault)
         except (asyncio.CancelledError, ClientLeft):
             if client_left():
@@ -164,15 +173,12 @@ class Begun:
                 await tell(ending)
         except Exception as exc:
             failure = proxy_error(exc)
-            outcome, details = failure.outcome, self._clean(repr(exc))
+            outcome, details = failure.outcome, mask_in(self.redacted.clean(repr(exc)))
             # Not the traceback: it may hold the URL, and with it a credential.
             _log.error("exchange %s failed: %s", self.exchange.id, details)
             await tell(failure)
         finally:
             self.exchange.end(outcome, details)
-
-    def _clean(self, text: str) -> str:
-        return scrub(text.encode(), self.redacted.found).decode()
 
 
 def _outcome_of(closing: Closing | None) -> Outcome:

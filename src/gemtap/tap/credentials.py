@@ -6,30 +6,29 @@ import hashlib
 import os
 import re
 import secrets
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gemtap.capture.events import RawHeaders
 from gemtap.durable_files import sync_folder, write_draft
+from gemtap.providers.declared_secrets import UNKNOWN
+from gemtap.tap.scrubbing import Found, scrub
 
-_HEADERS: Final = {
-    b"x-goog-api-key",
-    b"authorization",
-    b"x-api-key",
-    b"api-key",
-    b"proxy-authorization",
-    b"cookie",
-    b"set-cookie",
-}
-_QUERY_NAMES: Final = {b"key", b"access_token", b"api_key", b"oauth_token"}
+_HEADERS: Final = UNKNOWN.headers
+_QUERY_NAMES: Final = UNKNOWN.queries
 
 _SCHEMES: Final = {b"bearer", b"token", b"basic"}
 
-_SHORTEST_SECRET: Final = 6
-"""Shorter values are placeholders. Replacing them wherever they occur would only tear up texts."""
+_PLACEHOLDER: Final = re.compile(rb"\[redacted:[0-9a-f]+\]")
+
+_SHORTEST_LEARNED: Final = 8
+"""Shorter values of bodies are replaced where they stand, and not looked for elsewhere: they may be common words."""
+
+_NOT_TELLING: Final = re.compile(rb"[A-Za-z]{1,15}|[a-z]+/[A-Za-z0-9.+*-]+(?:;.*)?|[a-z]+://.*", re.DOTALL)
+"""Words, media types and addresses: they stand at secret places too, and in many others where they are no secret."""
 
 
 class Fingerprints:
@@ -82,38 +81,72 @@ class Redacted:
     query: bytes
     key: str | None
     """Fingerprint of the credential."""
-    found: dict[bytes, bytes]
-    """Each credential, and what takes its place."""
+    found: Found
+    """Each credential of the exchange so far."""
+    fingerprints: Fingerprints
+
+    def take(self, credential: bytes) -> bytes:
+        """The placeholder of a credential that stands in a body, in the path or in a cookie.
+
+        From now on it is replaced wherever else it stands in the exchange, unless it is too common a text for that.
+        """
+        if not credential.strip() or _PLACEHOLDER.fullmatch(credential):
+            return credential
+        scheme, space, rest = credential.partition(b" ")
+        if space and scheme.lower() in _SCHEMES:
+            return scheme + b" " + self.take(rest.strip())
+        placeholder = self.found.get(credential) or self.fingerprints.placeholder(credential)
+        if len(credential) >= _SHORTEST_LEARNED and not _NOT_TELLING.fullmatch(credential):
+            self.found[credential] = placeholder
+        return placeholder
+
+    def clean(self, text: str) -> str:
+        """A text of Gemtap's own, such as an error, without the credentials of the exchange."""
+        return scrub(text.encode("utf-8", "surrogatepass"), self.found).decode("utf-8", "surrogatepass")
 
 
-def redact_request(headers: RawHeaders, query: bytes, fingerprints: Fingerprints) -> Redacted:
-    """Replace every credential in a request's head."""
-    found: dict[bytes, bytes] = {}
+def redact_request(
+    headers: RawHeaders, query: bytes, fingerprints: Fingerprints, *, path_credentials: Iterable[bytes] = ()
+) -> Redacted:
+    """Replace every credential in a request's head. `path_credentials` are those that its path has."""
+    found: Found = {}
     kept_query = _redact_query(query, found, fingerprints) if query else query
     kept_headers = []
+    cookies: list[bytes] = []
     for name, value in headers:
         if name in _HEADERS:
+            if name == b"cookie":
+                cookies.append(value)
             value = _redact_header(name, value, found, fingerprints)
         kept_headers.append((name, value))
     # The first is the one that counts: clients that send a key twice send the same one twice.
     key = next(iter(found.values()), None)
-    return Redacted(
-        [(name, scrub(value, found)) for name, value in kept_headers] if found else kept_headers,
-        kept_query,
-        key[10:-1].decode("ascii") if key else None,
-        found,
-    )
+    redacted = Redacted(kept_headers, kept_query, key[10:-1].decode("ascii") if key else None, found, fingerprints)
+    for credential in path_credentials:
+        redacted.take(unquote_to_bytes(credential))
+    for cookie in cookies:
+        for pair in cookie.split(b";"):
+            redacted.take(pair.partition(b"=")[2].strip())
+    if not found:
+        return redacted
+    headers = [(name, scrub(value, found)) for name, value in kept_headers]
+    return replace(redacted, headers=headers, query=scrub(kept_query, found))
 
 
-def redact_response_headers(headers: RawHeaders, found: dict[bytes, bytes], fingerprints: Fingerprints) -> RawHeaders:
+def redact_response_headers(headers: RawHeaders, redacted: Redacted) -> RawHeaders:
     """Replace cookies, and credentials of the request that the upstream repeats, as in a redirect's URL."""
-    return [
-        (name, _redact_header(name, value, {}, fingerprints) if name in _HEADERS else scrub(value, found))
-        for name, value in headers
-    ]
+    kept = []
+    for name, value in headers:
+        if name in _HEADERS:
+            if name == b"set-cookie":
+                redacted.take(value.partition(b";")[0].partition(b"=")[2].strip())
+            kept.append((name, _redact_header(name, value, {}, redacted.fingerprints)))
+        else:
+            kept.append((name, scrub(value, redacted.found)))
+    return kept
 
 
-def _redact_header(name: bytes, value: bytes, found: dict[bytes, bytes], fingerprints: Fingerprints) -> bytes:
+def _redact_header(name: bytes, value: bytes, found: Found, fingerprints: Fingerprints) -> bytes:
     scheme, space, credential = value.strip().partition(b" ")
     # Some put a scheme before an API key too: the key is the same without.
     has_scheme = name in (b"authorization", b"proxy-authorization") or scheme.lower() in _SCHEMES
@@ -126,7 +159,7 @@ def _redact_header(name: bytes, value: bytes, found: dict[bytes, bytes], fingerp
     return scheme + b" " + placeholder if scheme else placeholder
 
 
-def _redact_query(query: bytes, found: dict[bytes, bytes], fingerprints: Fingerprints) -> bytes:
+def _redact_query(query: bytes, found: Found, fingerprints: Fingerprints) -> bytes:
     parts = query.split(b"&")
     for index, part in enumerate(parts):
         name, equals, value = part.partition(b"=")
@@ -135,63 +168,3 @@ def _redact_query(query: bytes, found: dict[bytes, bytes], fingerprints: Fingerp
             placeholder = found.setdefault(credential, fingerprints.placeholder(credential))
             parts[index] = name + b"=" + placeholder
     return b"&".join(parts)
-
-
-def scrub(text: bytes, found: dict[bytes, bytes]) -> bytes:
-    """The text with every credential replaced, however it is spelt there."""
-    for credential, placeholder in found.items():
-        # No spelling is shorter than what it spells: most headers cannot hold a key, and need no search.
-        if len(text) >= len(credential) >= _SHORTEST_SECRET:
-            text = _pattern(credential).sub(placeholder, text)
-    return text
-
-
-def scrub_torn(text: bytes, found: dict[bytes, bytes]) -> bytes:
-    """`scrub` for a text that was cut short, and may end in the first part of a credential."""
-    text = scrub(text, found)
-    for credential in found:
-        window = len(text) - len(credential) * _LONGEST_SPELLING
-        start = next((i for i in range(max(window, 0), len(text)) if _begins(text[i:], credential)), None)
-        text = text[:start]
-    return text
-
-
-def _begins(text: bytes, credential: bytes) -> bool:
-    """Whether the whole of the text is a beginning of the credential, its last character perhaps a torn escape."""
-    # A `%` may be itself or the beginning of an escape: every way to read the text is followed.
-    places = {0}
-    for byte in credential:
-        following = set()
-        for place in places:
-            for spelt in _spellings(byte):
-                piece = text[place : place + len(spelt)]
-                if piece.lower() == spelt.lower() and (len(spelt) > 2 or piece == spelt):
-                    following.add(place + len(spelt))
-                elif place + len(piece) == len(text) and spelt.lower().startswith(piece.lower()):
-                    return True
-        if len(text) in following:
-            return True
-        places = following
-    return False
-
-
-def _spellings(byte: int) -> tuple[bytes, ...]:
-    plain = bytes([byte])
-    return (plain,) if byte in _PLAIN else (plain, b"\\" + plain, b"%%%02x" % byte, b"\\u%04x" % byte)
-
-
-_PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
-"""What nothing escapes: RFC 3986, section 2.3."""
-
-_LONGEST_SPELLING: Final = len(r"\u003d")
-
-
-def _spelling(byte: int) -> bytes:
-    r"""A pattern for one byte of a credential: as it is, in a URL (`%3D`), in JSON (`\/`, `\u003d`), in any mixture."""
-    char = re.escape(bytes([byte]))
-    return char if byte in _PLAIN else rb"(?:\\?%b|(?i:%%%02x|\\u%04x))" % (char, byte, byte)
-
-
-@lru_cache(maxsize=64)
-def _pattern(credential: bytes) -> re.Pattern[bytes]:
-    return re.compile(b"".join(map(_spelling, credential)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gemtap.addresses import mask
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.providers.routing import wire_of
@@ -53,19 +54,25 @@ def no_room(cause: str) -> ExchangeFault:
 
 def upstream_unreachable(upstream: str, cause: str) -> ExchangeFault:
     """No connection came about."""
-    message = f"Gemtap cannot reach {upstream}: {cause}. Check the network and the upstream's address."
+    message = f"Gemtap cannot reach {mask(upstream)}: {cause}. Check the network and the upstream's address."
+    return ExchangeFault(Outcome.UPSTREAM_UNREACHABLE, 502, "UNAVAILABLE", message)
+
+
+def bad_proxy(upstream: str, cause: str) -> ExchangeFault:
+    """The proxy through which the upstream is to be reached cannot be used; `cause` says what to do."""
+    message = f"Gemtap cannot reach {mask(upstream)}: {cause}"
     return ExchangeFault(Outcome.UPSTREAM_UNREACHABLE, 502, "UNAVAILABLE", message)
 
 
 def upstream_timeout(upstream: str, seconds: float) -> ExchangeFault:
     """The upstream fell silent."""
-    message = f"{upstream} sent nothing for {seconds:g} s. Gemtap's upstream_silence_timeout sets this limit."
+    message = f"{mask(upstream)} sent nothing for {seconds:g} s. Gemtap's upstream_silence_timeout sets this limit."
     return ExchangeFault(Outcome.UPSTREAM_TIMEOUT, 504, "DEADLINE_EXCEEDED", message)
 
 
 def upstream_disconnected(upstream: str, cause: str) -> ExchangeFault:
     """The upstream broke off, or what it sent is no HTTP."""
-    message = f"{upstream} broke off before the whole answer was here: {cause}. Try again."
+    message = f"{mask(upstream)} broke off before the whole answer was here: {cause}. Try again."
     return ExchangeFault(Outcome.UPSTREAM_DISCONNECTED, 502, "UNAVAILABLE", message)
 
 

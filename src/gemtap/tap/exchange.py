@@ -11,13 +11,13 @@ from bson import ObjectId
 
 from gemtap.capture.events import FORMAT, BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
 from gemtap.capture.keeping import Keeping
-from gemtap.encodings import decode
 from gemtap.interaction import Outcome
-from gemtap.tap.credentials import Fingerprints, Redacted, redact_response_headers, scrub, scrub_torn
+from gemtap.providers.declared_secrets import secrets_of
+from gemtap.providers.secrets import Operation
+from gemtap.tap.cleaning import CleanBody, Kept, clean_message
+from gemtap.tap.credentials import Redacted, redact_response_headers
 from gemtap.tap.headers import value_of
-
-ERROR_BODY_HELD: Final = 2**20
-"""Bytes of an error answer that are held until it is whole, to be cleaned of credentials."""
+from gemtap.tap.scrubbing import scrub
 
 
 class Exchange:
@@ -36,7 +36,8 @@ class Exchange:
         self._received = time.time()
         self._request = _CapturedBody(max_body)
         self._response = _CapturedBody(max_body)
-        self._held: _HeldErrorBody | None = None
+        self._redacted: Redacted | None = None
+        self._operation: Operation | None = None
         self._capture = keeping.begin(self.id)
 
     @property
@@ -84,21 +85,31 @@ class Exchange:
         replay_of: str | None = None,
     ) -> None:
         """The request's head has arrived. `length` is its Content-Length; `replay_of` says whose it is sent again."""
-        self._request.expect(length)
         self.provider = provider
+        self._redacted = redacted
+        operation = self._operation = secrets_of(provider).of(upstream_path or path)
+        clean = CleanBody(
+            redacted,
+            operation.request,
+            encoding=value_of(redacted.headers, b"content-encoding"),
+            content_type=value_of(redacted.headers, b"content-type"),
+            held=operation.held,
+            is_request=True,
+        )
+        self._request.expect(length, clean)
         head: RequestHead = {
             "format": FORMAT,
             "tap": version,
             "received": self._received,
             "method": method,
-            "path": path,
+            "path": scrub(path, redacted.found),
             "query": redacted.query,
             "http_version": http_version,
             "headers": redacted.headers,
             "client": client,
             "key": redacted.key,
             "provider": provider,
-            "upstream_path": upstream_path,
+            "upstream_path": scrub(upstream_path, redacted.found),
             "upstream": upstream,
         }
         if replay_of is not None:
@@ -107,61 +118,67 @@ class Exchange:
 
     def request_body(self, piece: bytes) -> None:
         """A piece of the request's body has arrived."""
-        kept = self._request.add(piece)
-        if kept:
-            self._write(Kind.REQUEST_BODY, self.now(), kept)
+        self._write_piece(self._request.add(piece), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
+
+    def request_is_whole(self) -> None:
+        """The request's body has come to its end."""
+        self._write_piece(self._request.finish(whole=True), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
 
     def response(
         self,
         *,
         status: int,
         headers: RawHeaders,
-        redacted: Redacted,
-        fingerprints: Fingerprints,
         made_here: bool,
         length: int | None,
     ) -> None:
         """The answer's head has arrived, or was made here. `length` is its Content-Length."""
-        self._response.expect(length)
-        # An error's text may repeat the credential: it is captured when it is whole and clean.
-        if status >= 400 and not made_here:
-            self._response.expect(None)
-            encoding = value_of(headers, b"content-encoding") or b""
-            self._held = _HeldErrorBody(encoding.decode("latin-1"), redacted.found)
+        assert self._redacted is not None
+        assert self._operation is not None
+        clean = CleanBody(
+            self._redacted,
+            self._operation.response,
+            encoding=value_of(headers, b"content-encoding"),
+            content_type=value_of(headers, b"content-type"),
+            # An error hands out nothing: what it repeats of the request is known by now.
+            held=self._operation.held and status < 400,
+        )
+        self._response.expect(length, clean)
         head: ResponseHead = {
             "status": status,
-            "headers": redact_response_headers(headers, redacted.found, fingerprints),
+            "headers": redact_response_headers(headers, self._redacted),
             "sent": self.sent,
             "made_here": made_here,
-            "decoded": self._held is not None,
+            "decoded": False,
         }
         self._write(Kind.RESPONSE, self.now(), head)
 
     def response_body(self, piece: bytes) -> None:
         """A piece of the answer's body has arrived, and goes to the client next."""
-        kept = self._response.add(piece)
-        if self._held is not None:
-            self._held.add(piece)
-        elif kept:
-            self._write(Kind.RESPONSE_BODY, self.now(), kept)
+        self._write_piece(self._response.add(piece), Kind.RESPONSE_BODY, Kind.RESPONSE_DECODED)
 
-    def message(self, kind: Kind, message: str | bytes, redacted: Redacted) -> None:
+    def message(self, kind: Kind, message: str | bytes) -> None:
         """A message of a WebSocket has arrived, and goes to the other side next."""
-        side = self._request if kind is Kind.WS_CLIENT else self._response
+        assert self._redacted is not None
+        assert self._operation is not None
+        is_clients = kind is Kind.WS_CLIENT
+        side = self._request if is_clients else self._response
         raw = message.encode("utf-8") if isinstance(message, str) else message
         # Part of a message would be of no use: one that does not fit is left out whole.
-        if len(side.add(raw)) == len(raw):
-            kept = scrub(raw, redacted.found)
-            self._write(kind, self.now(), kept.decode("utf-8") if isinstance(message, str) else kept)
+        if not side.count(raw):
+            return
+        kept = clean_message(raw, self._redacted, self._operation.request if is_clients else self._operation.response)
+        if kept is None:
+            side.truncated = side.redacted = True
+            return
+        side.redacted = side.redacted or kept != raw
+        self._write(kind, self.now(), kept.decode("utf-8") if isinstance(message, str) else kept)
 
     def end(self, outcome: Outcome, details: str | None) -> None:
         """The exchange is over: the one place where a capture ends."""
-        if self._held is not None:
-            text, whole = self._held.clean(ended=outcome is Outcome.COMPLETE)
-            if text:
-                self._write(Kind.RESPONSE_BODY, self.now(), text)
-            if not whole:
-                self._response.truncated = True
+        self._write_piece(self._request.finish(whole=False), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
+        is_whole = outcome is Outcome.COMPLETE
+        self._write_piece(self._response.finish(whole=is_whole), Kind.RESPONSE_BODY, Kind.RESPONSE_DECODED)
         end: End = {
             "outcome": outcome,
             "details": details,
@@ -170,10 +187,16 @@ class Exchange:
             "response": self._response.end(),
         }
         if self.closing is not None:
-            end["closing"] = self.closing
+            reason = self.closing["reason"]
+            clean = self._redacted.clean(reason) if self._redacted is not None else ""
+            end["closing"] = {**self.closing, "reason": clean}
         self._write(Kind.END, self.now(), end)
         self.release()
         self._close()
+
+    def _write_piece(self, piece: Kept, kind: Kind, decoded: Kind) -> None:
+        if piece.text:
+            self._write(decoded if piece.decoded else kind, self.now(), piece.text)
 
     def _write(self, kind: Kind, at: int, value: Any) -> None:
         if self._capture is not None:
@@ -204,55 +227,57 @@ class _CapturedBody:
         self._limit = limit
         self._bytes = 0
         self._digest: hashlib._Hash | None = None
+        self._clean: CleanBody | None = None
         self.truncated = False
+        self.redacted = False
+        self._left_out: str | None = None
 
-    def expect(self, length: int | None) -> None:
-        """A body that is known to fit needs no digest: only what is cut short is told by one."""
-        if length is None or length > self._limit:
+    def expect(self, length: int | None, clean: CleanBody) -> None:
+        """A body begins. One that is known to be kept whole needs no digest: only what is cut short is told by one."""
+        self._clean = clean
+        if length is None or length > self._limit or clean.needs_digest:
             self._digest = hashlib.sha256()
 
-    def add(self, piece: bytes) -> bytes:
-        """Count the piece, and give back what of it is kept."""
-        room = self._limit - self._bytes
+    def count(self, piece: bytes) -> bool:
+        """Count the piece; say whether it fits."""
         self._bytes += len(piece)
         if self._digest is not None:
             self._digest.update(piece)
-        if len(piece) <= room:
-            return piece
-        self.truncated = True
-        return piece[: max(room, 0)]
+        if self._bytes > self._limit:
+            self.truncated = True
+        return self._bytes <= self._limit
+
+    def add(self, piece: bytes) -> Kept:
+        """Count the piece, and give back what may be kept now."""
+        assert self._clean is not None
+        room = self._limit - self._bytes
+        if self.count(piece):
+            return self._clean.add(piece)
+        return self._clean.add(piece[:room]) if room > 0 else _NOTHING
+
+    def finish(self, *, whole: bool) -> Kept:
+        """The body is over, if it is not yet: what is kept of what was held back. `whole`: it came to its end."""
+        clean, self._clean = self._clean, None
+        if clean is None:
+            return _NOTHING
+        kept = clean.end(whole=whole and not self.truncated)
+        self.redacted = self.redacted or clean.changed
+        self._left_out = clean.left_out
+        if clean.left_out is not None:
+            self.truncated = True
+            self._digest = self._digest or clean.digest
+        return kept
 
     def end(self) -> BodyEnd:
-        """Its true size and, where not all of it was kept, its digest."""
+        """Its true size, and what of it is not kept as it was."""
+        end: BodyEnd = {"bytes": self._bytes}
         if self.truncated and self._digest is not None:
-            return {"bytes": self._bytes, "sha256": self._digest.digest()}
-        return {"bytes": self._bytes}
+            end["sha256"] = self._digest.digest()
+        if self.redacted:
+            end["redacted"] = True
+        if self._left_out is not None:
+            end["left_out"] = self._left_out
+        return end
 
 
-class _HeldErrorBody:
-    """The body of an error answer, held until it is whole."""
-
-    def __init__(self, encoding: str, found: dict[bytes, bytes]) -> None:
-        self._encoding = encoding
-        self._found = found
-        self._pieces: list[bytes] = []
-        self._bytes = 0
-
-    def add(self, piece: bytes) -> None:
-        """Hold a piece, up to the limit."""
-        room = ERROR_BODY_HELD - self._bytes
-        self._bytes += len(piece)
-        if room > 0:
-            self._pieces.append(piece[:room])
-
-    def clean(self, *, ended: bool) -> tuple[bytes, bool]:
-        """The body decoded and free of credentials, and whether nothing of it had to be left out.
-
-        `ended` says whether the answer came to its end.
-        """
-        decoded = decode([(0, b"".join(self._pieces))], self._encoding, limit=16 * ERROR_BODY_HELD)
-        if decoded.fault is not None:
-            # Decoders notice damage late: what came out may hold pieces of a credential that nobody can find.
-            return b"", not self._bytes
-        fits = self._bytes <= ERROR_BODY_HELD
-        return (scrub if fits and ended else scrub_torn)(decoded.body, self._found), fits
+_NOTHING: Final = Kept(b"")

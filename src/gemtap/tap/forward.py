@@ -92,7 +92,7 @@ class Forwarder:
 
 
 def _host(upstream: str) -> str:
-    return upstream.partition("://")[2].partition("/")[0]
+    return upstream.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 def _arrived(body: aiohttp.StreamReader) -> bytes:
@@ -129,10 +129,14 @@ class _Client:
         if event["type"] == "http.disconnect":
             raise ClientLeft
         piece: bytes = event.get("body", b"")
+        more: bool = event.get("more_body", False)
         if piece:
             self._exchange.request_body(piece)
+        if not more:
+            self._exchange.request_is_whole()
+        if piece:
             await self._exchange.durable()
-        return piece, event.get("more_body", False)
+        return piece, more
 
     async def start(self, status: int, headers: RawHeaders, piece: bytes, *, made_here: bool = False) -> None:
         """Send the answer's head, and with it the first piece of its body, if there is one yet."""
@@ -141,8 +145,6 @@ class _Client:
         self._exchange.response(
             status=status,
             headers=headers,
-            redacted=self._begun.redacted,
-            fingerprints=self._begun.intake.fingerprints,
             made_here=made_here,
             length=header_rules.content_length(headers),
         )

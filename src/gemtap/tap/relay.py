@@ -9,13 +9,14 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus, ProxyError
 
 from gemtap.capture.events import Closing, Kind, RawHeaders
 from gemtap.interaction import Outcome
+from gemtap.settings import BadProxy
 from gemtap.tap import headers as header_rules
 from gemtap.tap.carrying import ABNORMAL, Begun, Destination, Intake
-from gemtap.tap.errors import ExchangeFault, answer, upstream_disconnected, upstream_unreachable
+from gemtap.tap.errors import ExchangeFault, answer, bad_proxy, upstream_disconnected, upstream_unreachable
 
 MAX_MESSAGE: Final = 256 * 2**20
 """Bytes of one message."""
@@ -85,13 +86,17 @@ class Relay:
         """A session with the upstream. Raises ExchangeFault or Refused."""
         upstream = destination.upstream
         try:
+            proxy = self._proxy_of(upstream)
+        except BadProxy as exc:
+            raise bad_proxy(upstream, str(exc)) from exc
+        try:
             return await _Connect(
                 upstream.replace("http", "ws", 1) + destination.target,
                 additional_headers=header_rules.to_websocket(headers),
                 subprotocols=subprotocols or None,  # type: ignore[arg-type]  # websockets has a type of its own for str
                 compression=None,
                 user_agent_header=None,
-                proxy=self._proxy_of(upstream),
+                proxy=proxy,
                 open_timeout=self._connect_timeout,
                 ping_interval=None,
                 close_timeout=_CLOSE_TIMEOUT,
@@ -108,6 +113,8 @@ class Relay:
             raise upstream_unreachable(upstream, cause) from exc
         except InvalidProxyStatus as exc:
             raise upstream_unreachable(upstream, f"the proxy answered {exc.response.status_code}") from exc
+        except ProxyError as exc:
+            raise upstream_unreachable(upstream, "the proxy's answer is not valid HTTP") from exc
         except (InvalidHandshake, ConnectionClosed, EOFError) as exc:
             raise upstream_disconnected(upstream, "its answer is no WebSocket handshake") from exc
 
@@ -180,7 +187,7 @@ class _Session:
             match event["type"]:
                 case "websocket.receive":
                     message: str | bytes = event["text"] if event.get("text") is not None else event["bytes"]
-                    self._exchange.message(Kind.WS_CLIENT, message, self._begun.redacted)
+                    self._exchange.message(Kind.WS_CLIENT, message)
                     await self._exchange.durable()
                     try:
                         await server.send(message)
@@ -198,7 +205,7 @@ class _Session:
             except ConnectionClosed as exc:
                 code, reason = (exc.rcvd.code, exc.rcvd.reason) if exc.rcvd else (ABNORMAL, "")
                 raise _Closed({"by": "upstream", "code": code, "reason": reason}) from exc
-            self._exchange.message(Kind.WS_SERVER, message, self._begun.redacted)
+            self._exchange.message(Kind.WS_SERVER, message)
             await self._exchange.durable()
             try:
                 await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
@@ -243,8 +250,6 @@ class _Session:
         self._exchange.response(
             status=status,
             headers=headers,
-            redacted=self._begun.redacted,
-            fingerprints=self._begun.intake.fingerprints,
             made_here=made_here,
             length=None,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
@@ -12,7 +13,8 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from gemtap.tap.errors import upstream_disconnected, upstream_timeout, upstream_unreachable
+from gemtap.settings import BadProxy
+from gemtap.tap.errors import bad_proxy, upstream_disconnected, upstream_timeout, upstream_unreachable
 
 REPEATABLE_BODY: Final = 2**20
 """Bytes of a request's body that are kept for sending it a second time."""
@@ -156,6 +158,8 @@ class Upstreams:
             # Let the task that was writing the body end before its rest is read for the second time.
             await asyncio.sleep(0)
             return await self._attempt(upstream, method, url, headers, body)
+        except BadProxy as exc:
+            raise bad_proxy(upstream, str(exc)) from exc
         except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as exc:
             raise upstream_unreachable(upstream, describe(exc)) from exc
         except (TimeoutError, aiohttp.ClientError) as exc:
@@ -195,6 +199,15 @@ def _may_repeat(exc: BrokenConnection, body: bytes | RequestBody | None, elapsed
     return exc.reused and not answered and small and elapsed < REPEAT_WITHIN
 
 
+def _without_quotes(message: str) -> str:
+    """The first line of a message of aiohttp's, up to where it quotes what the upstream has sent."""
+    lines = [line for line in message.splitlines() if line.strip() and not line.strip().rstrip(":").endswith("message")]
+    return _QUOTED.split(lines[0], maxsplit=1)[0].strip(" :") if lines else "its head cannot be read"
+
+
+_QUOTED: Final = re.compile(r"[\"'`]|\bb[\"']|:\s*$")
+
+
 def describe(exc: BaseException) -> str:
     """An aiohttp error in words. URLs stay out of it: their query may hold a credential."""
     match exc:
@@ -209,7 +222,7 @@ def describe(exc: BaseException) -> str:
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered {exc.status}"
         case aiohttp.ClientResponseError():
-            return f"the answer is not valid HTTP ({exc.message})"
+            return f"the answer is not valid HTTP ({_without_quotes(exc.message)})"
         case BrokenConnection() if isinstance(exc.__cause__, aiohttp.ClientOSError):
             return exc.__cause__.strerror or "the connection broke"
         case BrokenConnection() | aiohttp.ServerDisconnectedError():

@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote_to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.tap.credentials import Fingerprints, redact_request, redact_response_headers, scrub, scrub_torn
+from gemtap.tap.credentials import Fingerprints, redact_request, redact_response_headers
+from gemtap.tap.scrubbing import scrub, scrub_torn
 
 PRINTS = Fingerprints(b"secret of the fingerprints")
 
@@ -62,10 +63,11 @@ def test_in_a_query(name: str, credential: bytes, before: bytes, after: bytes, e
 @given(credential=credentials, spelling=spellings, around=st.tuples(noise, noise))
 def test_in_what_the_upstream_says_of_it(credential: bytes, spelling: object, around: tuple[bytes, bytes]) -> None:
     assert callable(spelling)
-    found = redact_request([(b"x-goog-api-key", credential)], b"", PRINTS).found
+    redacted = redact_request([(b"x-goog-api-key", credential)], b"", PRINTS)
+    found = redacted.found
     said = around[0] + spelling(credential.decode()).encode() + around[1]
     assert PRINTS.placeholder(credential) in scrub(said, found)
-    (location, cookie) = redact_response_headers([(b"location", said), (b"set-cookie", said)], found, PRINTS)
+    (location, cookie) = redact_response_headers([(b"location", said), (b"set-cookie", said)], redacted)
     assert PRINTS.placeholder(credential) in location[1]
     assert is_clean(cookie[1], credential)
 

@@ -1,0 +1,213 @@
+"""One body on its way into the capture, without credentials. What passes to the other side is never touched.
+
+There are three cases:
+
+- Most bodies are cleaned piece by piece as they pass. A credential that is known from the exchange is replaced wherever
+  it stands (`scrubbing`), and so is what stands at the API's secret paths (`json_masking`).
+- Compressed bodies are decoded to be looked through. They are kept as they came until there is something to replace;
+  from there on the cleaned text is kept, decoded.
+- The bodies of operations that are made for handing over credentials are held until they are whole and known to be
+  clean. Such bodies are small.
+
+What cannot be looked through is left out: its size and its SHA-256 remain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final, NamedTuple
+
+from gemtap.encodings import CannotDecode, StreamDecoder, undoable
+from gemtap.providers.secrets import Paths
+from gemtap.tap.credentials import Redacted
+from gemtap.tap.json_masking import NOT_JSON, Masker
+from gemtap.tap.json_scanner import NotJson, Scanner
+from gemtap.tap.scrubbing import Scrubber, scrub
+
+HELD: Final = 2**20
+"""Bytes of a body that is held."""
+
+_TOO_LARGE_TO_HOLD: Final = "it may hold credentials, and is larger than 1 MiB"
+_WRONGLY_ENCODED: Final = "it is not encoded as its header says, and holds a credential"
+_DECODED_BY_THEN: Final = 2**17
+"""Bytes after which what encoded bytes hold in clear has been decoded: a block of zstd is no longer."""
+
+_TORN: Final = "it may hold credentials, and broke off before it was whole"
+
+
+class Kept(NamedTuple):
+    """What goes into the capture."""
+
+    text: bytes
+    decoded: bool = False
+    """Its content-encoding is undone, and so is that of everything that follows."""
+
+
+_NOTHING: Final = Kept(b"")
+
+
+class CleanBody:
+    """Cleans one body: `add` every piece, then `end`."""
+
+    def __init__(
+        self,
+        redacted: Redacted,
+        paths: Paths,
+        *,
+        encoding: bytes | None,
+        content_type: bytes | None,
+        held: bool = False,
+        is_request: bool = False,
+    ) -> None:
+        """`held`: nothing is kept before all of it is here."""
+        names = undoable(encoding.decode("latin-1")) if encoding else []
+        self._redacted = redacted
+        self._paths = paths
+        self._decoder = StreamDecoder(names) if names else None
+        self._held: list[bytes] | None = [] if held else None
+        self._size = 0
+        kind = (content_type or b"").partition(b";")[0].strip().lower()
+        self._masker: Masker | None = None
+        if not kind.startswith(_NO_JSON):
+            events = kind == b"text/event-stream"
+            self._masker = Masker(paths, redacted.take, events=events, strict=is_request)
+        self._scrubber = Scrubber(redacted.found)
+        self._encoded_scrubber = Scrubber(redacted.found)
+        """Looks at compressed bytes as they are: plain text may stand where the encoding has come to a wrong end."""
+        self._raw: list[bytes] = []
+        """Pieces as they came that may not be kept yet: a credential may have begun in them."""
+        self._clean: list[bytes] = []
+        """What these are when they are decoded and clean."""
+        self._switched = False
+        self.left_out: str | None = None
+        """Why everything from some place on was left out."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether what is kept differs from what passed."""
+        masked = self._masker is not None and self._masker.masked
+        return self._switched or masked or self._scrubber.changed or self.left_out is not None
+
+    @property
+    def needs_digest(self) -> bool:
+        """Whether it may have to be left out at any time, so that the digest of all of it has to be known."""
+        return self._held is not None or self._decoder is not None
+
+    @property
+    def digest(self) -> hashlib._Hash | None:
+        """The SHA-256 of the whole body, where it is known here."""
+        return self._masker.digest if self._masker is not None and self._decoder is None else None
+
+    def add(self, piece: bytes) -> Kept:
+        """A piece of the body has come: what may be kept now."""
+        if self._held is not None:
+            self._size += len(piece)
+            if self._size > HELD:
+                self._leave_out(_TOO_LARGE_TO_HOLD)
+                self._held.clear()
+            else:
+                self._held.append(piece)
+            return _NOTHING
+        if self._decoder is None:
+            return Kept(self._cleaned(piece))
+        if self.left_out is not None:
+            return _NOTHING
+        self._encoded_scrubber.add(piece)
+        try:
+            decoded = self._decoder.add(piece)
+        except CannotDecode as exc:
+            # What came out before may hold the beginning of a credential that nobody can find any more.
+            self._leave_out(f"it cannot be decoded: {exc}")
+            return _NOTHING
+        clean = self._cleaned(decoded)
+        if self._switched:
+            return Kept(clean, decoded=True)
+        self._raw.append(piece)
+        self._clean.append(clean)
+        return self._kept_of_compressed()
+
+    def end(self, *, whole: bool) -> Kept:
+        """The body is over; `whole`: it came to its own end. What may still be kept."""
+        if self._masker is not None:
+            self._masker.close()
+        if self._held is not None:
+            return self._kept_of_held(whole=whole)
+        if self.left_out is not None:
+            return _NOTHING
+        whole = whole and (self._decoder is None or self._decoder.finished)
+        rest = self._scrubber.end(whole=whole)
+        self._encoded_scrubber.end(whole=True)
+        if self._decoder is None or self._switched:
+            return Kept(rest, decoded=self._switched)
+        self._clean.append(rest)
+        if self._encoded_scrubber.changed and not self.changed:
+            self._leave_out(_WRONGLY_ENCODED)
+            return _NOTHING
+        return self._kept_of_compressed()
+
+    def _cleaned(self, text: bytes) -> bytes:
+        if self._masker is not None:
+            text = self._masker.add(text)
+            if self._masker.fault is not None and self.left_out is None:
+                self._leave_out(self._masker.fault)
+        return self._scrubber.add(text)
+
+    def _kept_of_compressed(self) -> Kept:
+        if self.changed:
+            self._switched = True
+            kept = Kept(b"".join(self._clean), decoded=True)
+        elif self._encoded_scrubber.changed and sum(map(len, self._raw)) > _DECODED_BY_THEN:
+            self._leave_out(_WRONGLY_ENCODED)
+            return _NOTHING
+        elif self._scrubber.holds or self._encoded_scrubber.holds or self._encoded_scrubber.changed:
+            return _NOTHING
+        else:
+            kept = Kept(b"".join(self._raw))
+        self._raw.clear()
+        self._clean.clear()
+        return kept
+
+    def _kept_of_held(self, *, whole: bool) -> Kept:
+        assert self._held is not None
+        raw = b"".join(self._held)
+        self._held.clear()
+        if self.left_out is not None or not raw:
+            return _NOTHING
+        if not whole:
+            self._leave_out(_TORN)
+            return _NOTHING
+        try:
+            text = self._decoder.add(raw) if self._decoder is not None else raw
+            scanner = Scanner(self._paths, self._redacted.take, alone=True)
+            clean = scanner.add(text)
+        except CannotDecode as exc:
+            self._leave_out(f"it cannot be decoded: {exc}")
+            return _NOTHING
+        except NotJson:
+            self._leave_out(NOT_JSON)
+            return _NOTHING
+        if not scanner.is_between or not scanner.has_read:
+            self._leave_out(NOT_JSON)
+            return _NOTHING
+        clean = scrub(clean, self._redacted.found)
+        if clean == text:
+            return Kept(raw)
+        self._switched = True
+        return Kept(clean, decoded=self._decoder is not None)
+
+    def _leave_out(self, why: str) -> None:
+        self.left_out = why
+        self._raw.clear()
+        self._clean.clear()
+
+
+def clean_message(message: bytes, redacted: Redacted, paths: Paths) -> bytes | None:
+    """A message of a WebSocket without credentials; None where it cannot be looked through."""
+    masker = Masker(paths, redacted.take, events=False, strict=True)
+    kept = masker.add(message)
+    masker.close()
+    return None if masker.fault is not None else scrub(kept, redacted.found)
+
+
+_NO_JSON: Final = (b"text/html", b"text/css", b"text/javascript", b"image/", b"audio/", b"video/", b"font/")
+"""Media types in which a name in quotes says nothing."""
