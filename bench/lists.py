@@ -41,6 +41,7 @@ def asked(second: str | None) -> dict[str, Asked]:
         "list, second page": lambda store: store.page(Filter(), limit=_PAGE, cursor=second),
         "list of one client": lambda store: store.page(Filter(client="cline"), limit=_PAGE),
         "list of what failed": lambda store: store.page(parse("error:yes", BEGIN), limit=_PAGE),
+        "list by client and outcome": lambda store: store.page(Filter(client="cline", outcome="complete"), limit=_PAGE),
         "list by tokens and duration": lambda store: store.page(parse("tokens:>1k duration:>1s", BEGIN), limit=_PAGE),
         "the oldest 50, as pruning asks": lambda store: store.oldest(Filter(), limit=_PAGE),
         "50 since a moment, as `tail` asks": lambda store: store.recorded_since(since, limit=_PAGE),
