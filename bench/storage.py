@@ -47,7 +47,7 @@ _LONG_REQUEST: Final = 3_000_000
 _SEARCHES: Final = ("import", "unicodedata", '"not found"', "import model:gemini-2.5-pro", "tokens:>100k")
 
 _SIDES: Final[tuple[Side, ...]] = ("request", "response")
-_BODIES: Final = ("packs", "pieces", "counters", "bodies")
+_BODIES: Final = ("packs", "pieces", "counters")
 
 
 class Limit:
