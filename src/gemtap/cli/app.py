@@ -59,7 +59,7 @@ def _common(
 def register() -> None:
     """Register all commands, in the order of the help."""
     from gemtap.cli import serve, demo, setup, doctor, tail, reading, threads, statistics, annotating, exporting  # noqa: F401, I001
-    from gemtap.cli import replaying, importing, pruning, checking, copying, health  # noqa: F401
+    from gemtap.cli import replaying, importing, pruning, checking, copying, health, providers  # noqa: F401
 
 
 def without_passwords(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -24,6 +24,7 @@ from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.health import ask, desk_url, tap_url
 from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of
+from gemtap.providers.registry import PROVIDERS
 from gemtap.settings import BadProxy, Loaded, Settings, address_of, environment_proxy, setting_names
 
 _TIMEOUT: Final = 10.0
@@ -71,7 +72,7 @@ def _examine(loaded: Loaded) -> Iterator[Finding]:
         finding = _upstream(provider, upstream)
         if (
             finding.verdict == "fault"
-            and provider != "gemini"
+            and not PROVIDERS[provider].wire.is_default
             and f"providers.{provider}.upstream" not in loaded.origins
         ):
             # Who does not use it need not reach it.

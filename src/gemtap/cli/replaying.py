@@ -51,9 +51,9 @@ def replay(
 
     Example: gemtap replay 66f1c0ffee0123456789abcd --set generationConfig.temperature=0 --diff
 
-    The key comes from the environment: GEMINI_API_KEY or GOOGLE_API_KEY for Gemini, OPENAI_API_KEY for OpenAI,
-    ANTHROPIC_API_KEY for Anthropic, CLOUDSDK_AUTH_ACCESS_TOKEN (of `gcloud auth print-access-token`) for Vertex AI and
-    Code Assist. Exit status 1 where the answer is an error. With --json the new interaction is printed.
+    The key comes from the environment: GEMINI_API_KEY or GOOGLE_API_KEY for Gemini, CLOUDSDK_AUTH_ACCESS_TOKEN (of
+    `gcloud auth print-access-token`) for Vertex AI and Code Assist.
+    Exit status 1 where the answer is an error. With --json the new interaction is printed.
     """
     from gemtap.replay.request import CannotReplay
 

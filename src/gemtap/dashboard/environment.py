@@ -13,6 +13,7 @@ from markupsafe import Markup
 from gemtap import __version__
 from gemtap.control_chars import show_control_chars
 from gemtap.dashboard import conversation_view, filters, markup
+from gemtap.dashboard.provider_colours import coloured
 from gemtap.dialects.previews import call_form
 from gemtap.interaction import iso
 
@@ -35,9 +36,6 @@ _SHORTCUTS: Final = {
     "today": "since:today",
 }
 """Questions that come up every day, as they are written into the search."""
-
-_PROVIDERS: Final = ("gemini", "vertex", "code_assist", "openai")
-"""Those with a colour of their own."""
 
 
 class Site(NamedTuple):
@@ -80,7 +78,7 @@ def _environment(site: Site) -> Environment:
     }
     environment.filters |= own
     environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}
-    environment.globals |= {"pages": PAGES, "providers": _PROVIDERS, "shortcuts": _SHORTCUTS}
+    environment.globals |= {"pages": PAGES, "providers": coloured(), "shortcuts": _SHORTCUTS}
     return environment
 
 

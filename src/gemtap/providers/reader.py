@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from gemtap.dialects.base import Dialect, Parsed, RawExchange
 from gemtap.interaction import Cost, Tokens
+from gemtap.providers.credential import Credential
 from gemtap.providers.prices import list_price
 
 SESSION_STATUS = 101
@@ -27,6 +28,9 @@ class Reader(ABC):
     makers: ClassVar[Mapping[str, str]] = {}
     """What stands before the last slash of a model's name, and which maker genai-prices has for it."""
 
+    colour: ClassVar[tuple[str, str] | None] = None
+    """Of the dashboard's dots, on light and on dark background, as CSS writes colours; None for grey."""
+
     @abstractmethod
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """The operation, and the model where the path names one. `path` is raw, without prefix and query."""
@@ -40,6 +44,10 @@ class Reader(ABC):
         operation, model = self.operation(exchange.method, exchange.path)
         dialect = self.dialect(operation, is_session=exchange.status == SESSION_STATUS)
         return Parsed(operation, model) if dialect is None else dialect.read(exchange, operation, model)
+
+    def credential(self, path: bytes) -> Credential | None:
+        """The credential for sending a request to this raw path again; None where replays are not possible."""
+        return None
 
     def price(
         self,

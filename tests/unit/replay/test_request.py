@@ -117,7 +117,7 @@ def test_the_key_goes_where_the_api_wants_it() -> None:
     assert key_header(compatible, {"GEMINI_API_KEY": "k"}) == (b"authorization", b"Bearer k")
     vertex = again(request={"path": "/v1/projects/p/locations/eu/publishers/google/models/m:generateContent"})
     assert key_header(vertex, {"CLOUDSDK_AUTH_ACCESS_TOKEN": "t"}) == (b"authorization", b"Bearer t")
-    assert has_key("openai", {"OPENAI_API_KEY": "k"})
+    assert has_key("vertex", {"GOOGLE_OAUTH_ACCESS_TOKEN": "k"})
     assert not has_key("gemini", {"OPENAI_API_KEY": "k"})
     assert not has_key("unknown", {"OPENAI_API_KEY": "k"})
     with pytest.raises(CannotReplay, match="set GEMINI_API_KEY or GOOGLE_API_KEY"):

@@ -15,6 +15,8 @@ from gemtap.dialects.gemini_content.dialect import Envelope, GeminiContent
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 from gemtap.interaction import Json
 from gemtap.json_access import members, overlay
+from gemtap.providers.credential import Credential
+from gemtap.providers.google_desk import ACCESS_TOKEN
 from gemtap.providers.reader import Reader
 
 
@@ -54,6 +56,7 @@ class CodeAssistReader(Reader):
     """Reads exchanges with Code Assist, as with Gemini, out of their envelope."""
 
     by_subscription = True
+    colour = ("#8456c9", "#b794f0")
     unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
 
@@ -64,6 +67,10 @@ class CodeAssistReader(Reader):
     def dialect(self, operation: str, *, is_session: bool) -> Dialect:
         """The same for every operation."""
         return _WRAPPED
+
+    def credential(self, path: bytes) -> Credential:
+        """An access token of Google Cloud."""
+        return ACCESS_TOKEN
 
 
 READER: Final = CodeAssistReader()

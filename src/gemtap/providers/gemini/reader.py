@@ -9,9 +9,14 @@ from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
 from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.gemini.paths import read_path
-from gemtap.providers.google_models import MAKERS
+from gemtap.providers.google_desk import MAKERS
 from gemtap.providers.reader import Reader
+
+_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_API_KEY: Final = Credential(_VARIABLES, "x-goog-api-key")
+_BEARER: Final = bearer(*_VARIABLES)
 
 
 class GeminiReader(Reader):
@@ -20,6 +25,7 @@ class GeminiReader(Reader):
     unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
     makers = MAKERS
+    colour = ("#2f6fce", "#7fb0ff")
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone."""
@@ -34,6 +40,10 @@ class GeminiReader(Reader):
         if operation.startswith("openai."):
             return OPENAI_CHAT
         return GEMINI_CONTENT
+
+    def credential(self, path: bytes) -> Credential:
+        """An API key, which the OpenAI-compatible paths take as a bearer token."""
+        return _BEARER if b"/openai/" in path else _API_KEY
 
 
 READER: Final = GeminiReader()

@@ -8,7 +8,8 @@ from gemtap.dialects.base import Dialect
 from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
-from gemtap.providers.google_models import MAKERS
+from gemtap.providers.credential import Credential
+from gemtap.providers.google_desk import ACCESS_TOKEN, MAKERS
 from gemtap.providers.reader import Reader
 from gemtap.providers.vertex.paths import read_path
 
@@ -19,6 +20,7 @@ class VertexReader(Reader):
     unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
     makers = MAKERS
+    colour = ("#0e8a8a", "#55c9c9")
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone."""
@@ -29,6 +31,10 @@ class VertexReader(Reader):
         if is_session:
             return GEMINI_LIVE
         return OPENAI_CHAT if operation.startswith("openai.") else GEMINI_CONTENT
+
+    def credential(self, path: bytes) -> Credential:
+        """An access token of Google Cloud."""
+        return ACCESS_TOKEN
 
 
 READER: Final = VertexReader()

@@ -1,0 +1,30 @@
+"""The toy API for the desk."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from gemtap.dialects.base import Dialect
+from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
+from gemtap.dialects.openai_chat.paths import openai_operation
+from gemtap.providers.credential import Credential, bearer
+from gemtap.providers.reader import Reader
+
+
+class ToyReader(Reader):
+    """OpenAI's dialect for everything."""
+
+    makers: ClassVar[dict[str, str]] = {"": "openai"}
+    colour = ("#123456", "#abcdef")
+
+    def operation(self, method: str, path: str) -> tuple[str, str | None]:
+        """`/v1/chat/completions` -> `openai.chat.completions`."""
+        return openai_operation(method, path.strip("/").split("/")[1:])
+
+    def dialect(self, operation: str, *, is_session: bool) -> Dialect:
+        """The only one."""
+        return OPENAI_CHAT
+
+    def credential(self, path: bytes) -> Credential:
+        """A bearer token."""
+        return bearer("TOY_API_KEY")

@@ -1,0 +1,25 @@
+"""The toy API on the wire."""
+
+from __future__ import annotations
+
+import json
+
+from gemtap.providers.wire import RawHeaders, Route, Wire
+
+
+class ToyWire(Wire):
+    """Everything under /toy."""
+
+    name = "toy"
+    title = "Toy"
+    upstream = "https://api.toy.example"
+    prefix = "toy"
+
+    def route(self, path: bytes) -> Route | None:
+        """Its paths go on as they are."""
+        return Route(self.name, path) if path.startswith(b"/v1/") else None
+
+    def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+        """As OpenAI words one."""
+        body = json.dumps({"error": {"message": message, "type": code.lower()}}).encode()
+        return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())], body
