@@ -1,4 +1,4 @@
-"""Content that keeps its readers busy: small to send, and large or slow for whoever decodes, parses or shows it."""
+"""Content that is small to send, but large or slow to decode, parse or display."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ STREAM = {"content-type": "text/event-stream"}
 
 @dataclass(frozen=True)
 class Hostile:
-    """A request and its answer, and what the document is to say of them."""
+    """A request and its response, and what the document must say about them."""
 
     request: bytes = b'{"contents":[{"role":"user","parts":[{"text":"Hello."}]}]}'
     request_headers: dict[str, str] = field(default_factory=lambda: JSON)
     answer: bytes = b'{"candidates":[{"content":{"role":"model","parts":[{"text":"Hello."}]},"finishReason":"STOP"}]}'
     answer_headers: dict[str, str] = field(default_factory=lambda: JSON)
     incomplete: str | None = None
-    """What `body_incomplete` says, of the answer or of the request."""
+    """The expected `body_incomplete` of the response or the request."""
     shown: str | None = None
-    """What the page says."""
+    """Text that the page must show."""
 
 
 def said(text: str) -> bytes:
-    """An answer with this text."""
+    """A response with this text."""
     return json.dumps({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]}).encode()
 
 
@@ -43,7 +43,7 @@ def fenced(language: str, code: str) -> bytes:
 
 
 def gzip_bomb(size: int) -> bytes:
-    """Members of 16 MiB: making one takes as long as making all."""
+    """A gzip bomb of equal 16 MiB members, so that only one has to be compressed."""
     return gzip.compress(bytes(16 * MIB)) * (size // (16 * MIB))
 
 
@@ -72,14 +72,14 @@ def encoded(name: str) -> dict[str, str]:
 
 
 def calls_and_results(count: int) -> bytes:
-    """Calls of one name, then their results: whoever pairs each with each takes the square of their number."""
+    """Calls with one name and their results, for which pairing each with each takes quadratic time."""
     calls = [{"functionCall": {"name": "f", "args": {}}} for _ in range(count)]
     results = [{"functionResponse": {"name": "f", "response": {}}} for _ in range(count)]
     return json.dumps({"contents": [{"role": "model", "parts": calls}, {"role": "user", "parts": results}]}).encode()
 
 
 def noise(seed: int, size: int) -> str:
-    """Lines of text that have none in common with those of another seed."""
+    """Lines of text that share none with those of another seed."""
     source = random.Random(seed)
     return "\n".join(f"{source.getrandbits(160):x}" for _ in range(size // 41))
 

@@ -1,4 +1,4 @@
-"""Recorded content is hostile input: none of it may stop the desk from recording, or from answering others."""
+"""Hostile content in recorded exchanges stops neither recording nor the dashboard."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMPARED = (
 
 
 class Upstream:
-    """An API that answers with what it is told to."""
+    """An API with responses that the test sets."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Hostile] = {}
@@ -62,7 +62,7 @@ class Upstream:
 
 
 class Repeatedly:
-    """Does something again and again in a thread, and notes how many seconds it takes each time."""
+    """Calls a function repeatedly in a thread, and measures each call in seconds."""
 
     def __init__(self, work: Callable[[], object], pause: float) -> None:
         self._work = work
@@ -83,7 +83,7 @@ class Repeatedly:
             self._raised = exc
 
     def seconds(self) -> list[float]:
-        """How long it took each time; it goes on no longer. Raises what went wrong."""
+        """Stop, and return the duration of each call. Raises the error of a failed call."""
         self._stop.set()
         self._thread.join()
         if self._raised is not None:
@@ -106,7 +106,7 @@ def served(upstream: Upstream, tmp_path: Path) -> Iterator[RunningGemtap]:
 
 
 def ask(gemtap: RunningGemtap, name: str, hostile: Hostile) -> str:
-    """Send the request, take the answer, and give the exchange's id."""
+    """Send the request and read the response. Returns the id of the exchange."""
     connection = http.client.HTTPConnection("127.0.0.1", gemtap.port, timeout=PATIENCE)
     headers = {"x-content": name, "accept-encoding": "gzip, deflate, br, zstd", **hostile.request_headers}
     connection.request("POST", PATH, hostile.request, headers)
@@ -122,12 +122,12 @@ def is_alive(gemtap: RunningGemtap) -> None:
 
 
 def record(gemtap: RunningGemtap) -> None:
-    """An ordinary exchange, until it can be read."""
+    """Run an ordinary exchange, and wait until it is recorded."""
     gemtap.interaction(ask(gemtap, "", ORDINARY))
 
 
 def found(gemtap: RunningGemtap, id_: str) -> Any:
-    """The document, if it is recorded."""
+    """The document if it is recorded, else None."""
     status, body = gemtap.get(f"/api/interactions/{id_}")
     return json.loads(body) if status == 200 else None
 
@@ -138,7 +138,7 @@ def incomplete(document: dict[str, Any]) -> str:
 
 @pytest.mark.timeout(300)
 def test_no_content_stops_the_desk(served: RunningGemtap, upstream: Upstream) -> None:
-    """While all of it is recorded and shown, the desk answers, and what is sent meanwhile is recorded."""
+    """While hostile content is recorded and shown, the desk answers and other traffic is recorded."""
     hostile = {name: make() for name, make in CONTENT.items()}
     upstream.answers.update(hostile)
     record(served)
@@ -167,7 +167,7 @@ def test_no_content_stops_the_desk(served: RunningGemtap, upstream: Upstream) ->
         assert served.bytes_of(ids[name], "request") == hostile[name].request, name
         assert served.bytes_of(ids[name], "response") == hostile[name].answer, name
     assert served.ready()["failed"] == 0
-    # Whoever else uses this machine does as much to the time before.
+    # Other load on the machine has the same effect on the time before.
     assert statistics.quantiles(alive, n=20)[-1] < 0.2 + 3 * max(alive_before)
     assert statistics.median(recorded) < 0.5 + 5 * max(recorded_before)
     assert len(recorded) > 5

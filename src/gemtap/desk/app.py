@@ -38,13 +38,13 @@ _PAGE_MEMORY: Final = 2**30
 """Memory limit for rendering the page of one document, including the document, in bytes."""
 
 _RECORDING_WORKERS: Final = 2
-"""One for captures, and one for documents that are made searchable later."""
+"""One for captures, and one for documents that are indexed for searches later."""
 
 _RECORDING_MEMORY: Final = 4 * 2**30
-"""Bytes of memory for assembling: two bodies of `capture_max_body` (256 MiB) each take several times their size."""
+"""Memory limit for assembling, in bytes. Two bodies of `capture_max_body` (256 MiB) take several times their size."""
 
 _READING_SECONDS: Final = 1.0
-"""Processor time for a capture that is under way, each time that it has grown."""
+"""CPU time limit for reading a running capture, each time that it has grown, in seconds."""
 
 
 def make_desk(settings: Settings) -> ASGIApp:
