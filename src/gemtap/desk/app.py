@@ -57,7 +57,7 @@ def make_desk(settings: Settings) -> ASGIApp:
     recorder = Recorder(spool, store, PROVIDERS, limits, redactor, recording_workers)
 
     def read_capture(capture: bytes, id_: ObjectId) -> Interaction:
-        return page_workers.call(_READING_SECONDS, read_document, capture, id_, PROVIDERS, redactor)
+        return page_workers.call(_READING_SECONDS, read_document, capture, id_, None, redactor)
 
     preload(["gemtap.desk.preloaded"])
     page_workers = Workers(_PAGE_WORKERS, memory=_PAGE_MEMORY)

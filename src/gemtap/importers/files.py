@@ -151,14 +151,19 @@ class _Work:
                     return redacted_again(jsonl.from_line(line), self._with)
                 except jsonl.BadLine as exc:
                     self._done.fault(entry.place, str(exc))
+                except Exception as exc:
+                    self._done.fault(entry.place, f"it cannot be read: {type(exc).__name__}: {exc}")
             case ReadExchange() as exchange:
                 if not self._everything and provider_of(exchange, self._with.upstreams) is None:
                     self._done.left_out[UNKNOWN_API] += 1
                     return None
                 try:
                     return record_of(exchange, self._with)
-                except (CaptureUnreadable, OverflowError, ValueError) as exc:
+                except CaptureUnreadable as exc:
                     self._done.fault(entry.place, f"it cannot be read: {exc}")
+                except Exception as exc:
+                    # Whatever this entry is, those after it are imported.
+                    self._done.fault(entry.place, f"it cannot be read: {type(exc).__name__}: {exc}")
         return None
 
     async def _placed(self, records: dict[str, Record], own: set[str]) -> dict[str, Placed]:

@@ -10,18 +10,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import IO, Any
+from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
 from gemtap.body import serialise
 from gemtap.importers.base import BadEntry, Entry, Line, ReadExchange, SentMessage
 from gemtap.interaction import Json, Outcome
 
+LONGEST_LINE: Final = 2**30
+"""Bytes. Two bodies of `capture_max_body` (256 MiB) in Base64 have fewer."""
+
 
 def read(file: IO[bytes]) -> Iterator[Entry]:
     """The lines, one at a time however long the file is. Empty ones do not count."""
-    for number, line in enumerate(file, 1):
-        if line.strip():
+    number = 0
+    while line := file.readline(LONGEST_LINE):
+        number += 1
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = file.readline(2**20)
+            yield Entry(f"line {number}", BadEntry(f"it is longer than {LONGEST_LINE:,} bytes"))
+        elif line.strip():
             yield Entry(f"line {number}", _read(line))
 
 

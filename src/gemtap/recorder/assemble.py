@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
@@ -209,9 +210,19 @@ def _each_kept(fields: _Fields) -> _Fields:
     return {name: _kept(value) for name, value in fields.items()}  # type: ignore[return-value]  # the same names
 
 
+_LONGEST_TEXT: Final = 10_000
+_LARGEST_VALUE: Final = 2**18
+"""Characters of a text, and of a value as JSON, beside the bodies: lists read these of hundreds of documents."""
+
+
 def _kept(value: Json) -> Json:
-    # Of a text with a lone surrogate the rest is still worth reading.
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else storable(value)[0]
+    if isinstance(value, str):
+        # The rest of a text with a lone surrogate is still worth reading.
+        return value[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
+    kept = storable(value)[0]
+    if isinstance(kept, dict | list) and len(json.dumps(kept)) > _LARGEST_VALUE:
+        return None  # it stands in the body
+    return kept
 
 
 def _document(

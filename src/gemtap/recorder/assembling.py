@@ -22,6 +22,7 @@ from bson import ObjectId
 from gemtap.capture.spool import capture_id
 from gemtap.interaction import Interaction, Thread
 from gemtap.providers.base import ExchangeParser
+from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble, assemble_plainly
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint
@@ -69,7 +70,8 @@ class Assembler:
         seconds: float = _SECONDS,
     ) -> None:
         """`seconds` of processor time for each capture, besides those for its size."""
-        self._providers = providers
+        # A worker has those of the registry itself: a plug-in may have what cannot be pickled.
+        self._providers = None if providers is PROVIDERS else providers
         self._seconds = seconds
         self._suspects = 0
         """Captures, the next ones, among which one has ended its worker: each of them is assembled alone."""
@@ -128,15 +130,16 @@ class Assembler:
 
 
 def read_document(
-    capture: bytes, id_: ObjectId, providers: Mapping[str, ExchangeParser], redactor: Redactor | None
+    capture: bytes, id_: ObjectId, providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None
 ) -> Interaction:
-    """The document of a capture as far as it has come. Raises CaptureUnreadable."""
+    """The document of a capture as far as it has come; None for the registry's providers. Raises CaptureUnreadable."""
+    providers = PROVIDERS if providers is None else providers
     return assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=providers, redactor=redactor).document
 
 
 def assemble_files(
     paths: Iterable[Path],
-    providers: Mapping[str, ExchangeParser],
+    providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
     seconds: float | None = None,
 ) -> list[Assembled]:
@@ -156,7 +159,7 @@ def assemble_files(
 
 
 def _assemble_file(
-    path: Path, providers: Mapping[str, ExchangeParser], redactor: Redactor | None, seconds: float | None
+    path: Path, providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None, seconds: float | None
 ) -> Assembled:
     limit = None if seconds is None else seconds + _size(path) * _SECONDS_A_BYTE
     try:
@@ -165,7 +168,8 @@ def _assemble_file(
             if not capture:
                 return Assembled(is_empty=True)
             now = datetime.now(UTC)
-            record = assemble(capture, id=id_, recorded_at=now, providers=providers, redactor=redactor)
+            known = PROVIDERS if providers is None else providers
+            record = assemble(capture, id=id_, recorded_at=now, providers=known, redactor=redactor)
             return Assembled(record, readable_fingerprint(record.document))
     except OverLimit:
         return _assemble_plainly(path, f"it takes more than {limit:.3g} s of processor time", redactor)
@@ -214,7 +218,7 @@ _remembered: Final[dict[ObjectId, Interaction]] = {}
 
 
 def _assemble_and_remember(
-    paths: Iterable[Path], providers: Mapping[str, ExchangeParser], redactor: Redactor | None, seconds: float
+    paths: Iterable[Path], providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None, seconds: float
 ) -> list[Assembled]:
     _remembered.clear()
     found = assemble_files(paths, providers, redactor, seconds)

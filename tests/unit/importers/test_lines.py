@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gemtap.exporters import jsonl
+from gemtap.importers import lines
 from gemtap.importers.base import ImportFailed
 from gemtap.interaction import to_json
 from gemtap.recorder.fingerprint import fingerprint_of
@@ -176,3 +177,39 @@ async def test_flows_without_mitmproxy(store: Store, tmp_path: Path, monkeypatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ImportFailed, match="pipx install mitmproxy"):
         await imported(store, tmp_path / "flows", b"1234:8:response,")
+
+
+async def test_a_line_that_never_ends_takes_no_more_memory_than_a_long_one(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is skipped to its end, and the lines after it are read."""
+    monkeypatch.setattr(lines, "LONGEST_LINE", 2_000)
+    path = tmp_path / "traces.jsonl"
+    content = b'{"a":"' + b"a" * 3_000_000 + b'"}\n' + json.dumps(trace()).encode() + b"\n"
+    report = await imported(store, path, content)
+    assert report.faults == [("line 1", "it is longer than 2,000 bytes")]
+    assert report.stored == 1
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        b'{"request":' * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b"9" * 100_000,
+        b'{"request":{"path":1},"timestamp":"2026-02-17T05:35:11","duration_ms":1e999}',
+        b'{"request":{"path":"\\ud800","method":[],"headers":{"a":{}}},"timestamp":"9999-12-31","duration_ms":1e15}',
+        b'{"schema_version":1,"request":{},"_id":' + b"[" * 500 + b"]" * 500 + b"}",
+        b'{"schema_version":1,"request":{"headers":[]},"response":7}',
+        b"\x00" * 1_000,
+        b"\xff\xfe{",
+    ],
+    ids=range(9),
+)
+async def test_a_hostile_line_never_ends_the_rest(store: Store, tmp_path: Path, hostile: bytes) -> None:
+    """It is a fault of its own, and the line after it is stored."""
+    path = tmp_path / "traces.jsonl"
+    content = json.dumps(trace()).encode() + b"\n" + hostile + b"\n" + json.dumps(trace(turn=2)).encode()
+    report = await imported(store, path, content)
+    assert [place for place, _ in report.faults] == ["line 2"]
+    assert report.read == 3
