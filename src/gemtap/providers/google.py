@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
+from gemtap.providers.google_secrets import GOOGLE
 from gemtap.providers.wire import RawHeaders, Wire
 
 _CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
@@ -13,6 +14,7 @@ _CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
 class GoogleWire(Wire):
     """An API of Google's: its errors have Google's shape."""
 
+    secrets = GOOGLE
     # https://ai.google.dev/gemini-api/docs/files: Google's own URLs, even where a gateway stands before Google.
     rewritten_headers = frozenset({b"x-goog-upload-url", b"x-goog-upload-control-url"})
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gemtap.providers.secrets import Declared
+
 RawHeaders = list[tuple[bytes, bytes]]
 
 
@@ -43,6 +45,8 @@ class Wire(ABC):
     """Providers with a lower number are asked for a route at the root first."""
     is_default: ClassVar[bool] = False
     """Whether most installations use it, so that an upstream that cannot be reached is a fault."""
+    secrets: ClassVar[Declared] = Declared()
+    """What is secret in its requests and answers."""
     rewritten_headers: ClassVar[frozenset[bytes]] = frozenset()
     """Lower-case names of response headers with URLs of this API, which are rewritten to lead through the tap."""
 

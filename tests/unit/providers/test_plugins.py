@@ -22,6 +22,7 @@ from gemtap.exporters.base import ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.providers import routing
 from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.declared_secrets import secrets_of
 from gemtap.recorder.assemble import assemble
 from gemtap.recorder.fingerprint import fingerprint_of
 from gemtap.recorder.threads import Threads
@@ -49,7 +50,8 @@ async def main(folder):
             }).encode())],
         )
         record = assemble(capture, id=ObjectId(), recorded_at=datetime.now(UTC), providers=PROVIDERS)
-        record = await threads.place(record, fingerprint_of(record.document))
+        (placed,) = await threads.place([(record, fingerprint_of(record.document))])
+        record = placed.record
         await store.put([record])
         told.append(record.document)
         messages.append(reply)
@@ -65,6 +67,7 @@ async def main(folder):
         "line": [json.loads(line) for line in lines],
         "upstream": routing.origin_of(route, Providers().upstreams()),
         "replay": [again.upstream, *map(bytes.decode, key_header(again, {"TOY_API_KEY": "k"}))],
+        "secret": [b"x-toy-key" in secrets_of("toy").headers, b"x-toy-key" in secrets_of("gemini").headers],
         "colour": ".dot.toy" in style_sheet(),
         "error": json.loads(answer(502, "UNAVAILABLE", "away", "toy")[1]),
     }))
@@ -116,6 +119,7 @@ def test_a_provider_of_another_package_works_everywhere(tmp_path: Path) -> None:
     assert [each["role"] for each in line["messages"]] == ["user", "assistant"] * 2
     assert found["upstream"] == "https://api.toy.example"
     assert found["replay"] == ["https://api.toy.example", "authorization", "Bearer k"]
+    assert found["secret"] == [True, True]
     assert found["colour"] is True
     assert found["error"] == {"error": {"message": "away", "type": "unavailable"}}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from gemtap.providers.secrets import Declared
 from gemtap.providers.wire import RawHeaders, Route, Wire
 
 
@@ -14,6 +15,7 @@ class ToyWire(Wire):
     title = "Toy"
     upstream = "https://api.toy.example"
     prefix = "toy"
+    secrets = Declared(headers=(b"x-toy-key",), elsewhere=("$..toy_secret",))
 
     def route(self, path: bytes) -> Route | None:
         """Its paths go on as they are."""
