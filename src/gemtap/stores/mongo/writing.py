@@ -72,7 +72,10 @@ class Writer:
         # Before their documents change: without a row lists read those.
         await self._rows.delete(ids)
         async with self._counts.changing(await self._begun(ids)):
-            return await self._move(moves)
+            moved = await self._move(moves)
+        # A list may have read a document before it changed, and stored its row since.
+        await self._rows.delete(ids)
+        return moved
 
     async def _move(self, moves: Sequence[Move]) -> bool:
         # The count of changes is written after these. It waits for the disks of a majority, and they are there by then.
