@@ -225,3 +225,83 @@ def test_what_redact_patterns_name_is_nowhere(
     assert any(b"[redacted]" in value for value in values)
     assert not any(BODY_SECRET.search(value) for value in values)
     assert not any(b"swordf" in value for value in values)
+
+
+MCP_SECRET = "6123456789abcdef-canary-mcp"
+HANDED_OUT = "auth_tokens/6123456789abcdef-canary-token"
+
+
+def hand_over(gemtap: RunningGemtap, upstream: ScriptedUpstream) -> None:
+    """Credentials in bodies, in requests and in answers, alone, repeated, torn and compressed."""
+    interaction = {
+        "model": "m",
+        "tools": [{"type": "mcp_server", "headers": {"Authorization": f"Bearer {MCP_SECRET}"}}],
+    }
+    echo = json.dumps({"status": "completed", **interaction, "note": MCP_SECRET}).encode()
+    event = b"data: " + echo + b"\n\n"
+    page = b'<A HREF="https://example.test/?key=' + KEY.encode() + b'">here</A>'
+    sse = "Content-Type: text/event-stream"
+    for path, sent, answer in (
+        ("/v1beta/interactions", interaction, response(body=echo)),
+        ("/v1beta/interactions", interaction, response("Content-Encoding: gzip", body=gzip.compress(echo))),
+        ("/v1beta/interactions?alt=sse", {**interaction, "stream": True}, response(sse, body=event * 3)),
+        ("/v1alpha/auth_tokens", {}, response(body=json.dumps({"name": HANDED_OUT}).encode())),
+        ("/v1beta/credentials", {"type": "http_bearer", "token": MCP_SECRET}, response(body=b'{"id":"c"}')),
+        ("/v1beta/webhooks", {}, response(body=json.dumps({"new_signing_secret": MCP_SECRET}).encode())),
+        (f"/v1beta/interactions/i/auth_tokens/{MCP_SECRET}", {}, response(body=b"{}")),
+        (GENERATE, {}, response("Content-Type: text/html", status="302 Found", body=page)),
+        (GENERATE, {}, b"HTTP/1.1 302 Found\r\nLocation : https://example.test/?key=" + KEY.encode() + b"\r\n\r\n"),
+    ):
+        with Peer.to(gemtap.port) as client:
+            client.send(request(path, f"x-goog-api-key: {KEY}", "Connection: close", body=json.dumps(sent).encode()))
+            with upstream.accept() as peer:
+                assert peer.take_request()[1] == json.dumps(sent).encode()
+                peer.send(answer)
+                client.take_response()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
+def test_credentials_in_bodies_are_nowhere(
+    kind: str, upstream: ScriptedUpstream, tmp_path: Path, mongod: Mongod
+) -> None:
+    """Neither in files, values of the database and the index of words, nor in the API and in exports."""
+    database = f"bodies_{ObjectId()}"
+    flags = ("--store", f"{mongod.url}/{database}") if kind == "mongodb" else ()
+    gemtap = RunningGemtap(tmp_path, upstream.origin, *flags)
+    try:
+        hand_over(gemtap, upstream)
+        items = gemtap.newest(9)
+        shown = [json.dumps(items).encode()]
+        for item in items:
+            document = gemtap.interaction(item["id"])
+            assert (
+                document["request"].get("body_redacted")
+                or (document["response"] or {}).get("body_redacted")
+                or ("auth_tokens/" in document["request"]["path"] or document["outcome"] != "complete")
+            )
+            shown += [json.dumps(document).encode(), gemtap.bytes_of(item["id"], "request")]
+            shown.append(gemtap.get(f"/interactions/{item['id']}")[1])
+        for form in ("jsonl", "har"):
+            command = [sys.executable, "-m", "gemtap", "export", form, *gemtap.reading]
+            shown.append(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+        assert len(shown[-1]) > 1000
+        assert not any(SECRET.search(each) for each in shown)
+    finally:
+        gemtap.close()
+    assert files_with(SECRET, tmp_path) == []
+    values = [*sqlite_values(tmp_path), *mongodb_values(mongod, database)]
+    assert any(b"[redacted:" in value for value in values)
+    assert not any(SECRET.search(value) for value in values)
+
+
+def test_a_password_on_the_command_line_is_not_in_the_list_of_processes(tmp_path: Path) -> None:
+    """The address of a store with a password moves to the environment, which other users cannot read."""
+    store = f"mongodb://gemtap:{KEY}@127.0.0.1:{free_port()}/gemtap?serverSelectionTimeoutMS=200"
+    gemtap = RunningGemtap(tmp_path, f"http://127.0.0.1:{free_port()}", "--store", store)
+    try:
+        for pid in (gemtap.process.pid, *gemtap.children().values()):
+            assert not SECRET.search(Path(f"/proc/{pid}/cmdline").read_bytes())
+        assert b"GEMTAP_STORE" in gemtap.log.read_bytes()
+    finally:
+        gemtap.close()
+    assert files_with(SECRET, tmp_path) == []
