@@ -172,6 +172,7 @@ class TapFolder:
         """Goes up with each sync: a capture that has been written to in this round is counted already."""
         # What taps before this one left may be unsynced, and so is this folder.
         self._unsynced = 1
+        self._unsynced_since = time.monotonic()
 
     def capture(self, id_: ObjectId) -> Capture:
         """Begin the capture of an exchange. Raises OSError."""
@@ -194,14 +195,19 @@ class TapFolder:
         return False
 
     def note_unsynced(self) -> None:
-        """Something was written that the next sync has to bring to the disk."""
+        """Something is written that the next sync has to bring to the disk."""
+        if not self._unsynced:
+            self._unsynced_since = time.monotonic()
         self._unsynced += 1
 
-    def take_unsynced(self) -> int:
-        """How many captures were written to since the last call. What follows belongs to the next one."""
+    def take_unsynced(self) -> tuple[int, float]:
+        """How many captures were written to since the last call, and when the first was, in `time.monotonic`.
+
+        What is written later belongs to the next call.
+        """
         self.sync_round += 1
         unsynced, self._unsynced = self._unsynced, 0
-        return unsynced
+        return unsynced, self._unsynced_since
 
     def hand_on_losses(self, name: str) -> None:
         """Move a file of this folder that counts losses to `incidents/`. Raises OSError."""

@@ -51,8 +51,8 @@ class CaptureSync:
     ) -> None:
         """`failed` counts what the disk failed to write; `sync_all` syncs the file system of an open descriptor."""
         self.mode: Final = mode
-        self.slowest = 0.0
-        """Seconds that the longest sync until now took."""
+        self.longest_unsynced = 0.0
+        """Seconds from a write to the end of its sync, at most until now: as much as a power cut could have taken."""
         self._folder = folder
         self.failed: Final = failed
         self._sync_all = sync_all or sync_file_system
@@ -72,7 +72,7 @@ class CaptureSync:
         if self.mode == "none":
             return
         # What is written from here on is for the next one, even if this one should take some of it along.
-        captures = self._folder.take_unsynced()
+        captures, written_at = self._folder.take_unsynced()
         if not captures:
             return
         started = time.monotonic()
@@ -83,9 +83,9 @@ class CaptureSync:
             # is well (https://wiki.postgresql.org/wiki/Fsync_Errors). The captures can still be read, and the store
             # syncs for itself, so only a power cut before they are recorded takes them.
             self.failed.add(f"the sync failed: {exc.strerror}", captures)
-        took = time.monotonic() - started
-        self.slowest = max(self.slowest, took)
-        self._warn_if_slow(took)
+        ended = time.monotonic()
+        self.longest_unsynced = max(self.longest_unsynced, ended - written_at)
+        self._warn_if_slow(ended - started)
 
     async def durable(self, capture: Capture) -> None:
         """Return when all that was written to this capture is on the disk, if that is what is asked for.

@@ -101,7 +101,7 @@ def make_app(settings: Settings) -> TapApp:
             "last_loss": keeping.lost.last or keeping.refused.last,
             "full": keeping.full,
             "captures_unsynced": keeping.sync.failed.count if keeping.sync else 0,
-            "slowest_sync_s": round(keeping.sync.slowest, 3) if keeping.sync else None,
+            "longest_unsynced_s": round(keeping.sync.longest_unsynced, 3) if keeping.sync else None,
         }
 
     @app.get("/", response_class=HTMLResponse)

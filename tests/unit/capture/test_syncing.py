@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -157,6 +158,27 @@ def test_a_sync_that_fails_is_counted_and_not_tried_again(folder: TapFolder) -> 
         await sync.sync()
         await sync.sync()
         assert (disk.syncs, sync.failed.count) == (3, 3)
+        await sync.close()
+
+    run(work)
+
+
+def test_the_longest_time_without_a_sync_is_told(folder: TapFolder) -> None:
+    """From the first write that a sync covers to its end: idle time before that does not count."""
+    disk = Disk()
+    sync = syncing(folder, disk)
+
+    async def work() -> None:
+        await sync.sync()
+        await asyncio.sleep(0.3)
+        before = time.monotonic()
+        write(folder)
+        disk.free.clear()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(sync.sync())
+            await asyncio.sleep(0.2)
+            disk.free.set()
+        assert 0.2 <= sync.longest_unsynced <= time.monotonic() - before
         await sync.close()
 
     run(work)
