@@ -88,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.power", description=__doc__)
     parser.add_argument("--plan", choices=PLANS, action="append", help="repeatable; default: all but the unsynced")
     parser.add_argument("--cuts", type=int, default=600, help="cuts in all")
-    parser.add_argument("--seconds", type=float, default=24, help="of traffic in each recording")
+    parser.add_argument("--seconds", type=float, default=16, help="of traffic in each recording")
     parser.add_argument("--rate", type=float, default=25, help="exchanges begun a second")
     parser.add_argument("--seed", type=int, default=1, help="of the traffic and the cuts")
     parser.add_argument("--folder", type=Path, help="for the disks, 2 GB; default: memory, if there is enough of it")
@@ -107,10 +107,13 @@ def main() -> int:
         for plan in plans:
             with tempfile.TemporaryDirectory(prefix="gemtap-power-", dir=options.folder or _memory()) as folder:
                 results.append(_carry_out(plan, Path(folder), options.seconds, options.rate))
+            # Each as soon as there is one: the whole takes a while.
+            Console(width=200).print(_table(results[-1:]))
     except Unavailable as exc:
         print(exc, file=sys.stderr)
         return 2
-    Console(width=200).print(_table(results))
+    if len(results) > 1:
+        Console(width=200).print(_table(results))
     faults = [fault for result in results for fault in result.faults()]
     for fault in faults[:_TOLD]:
         print(fault)

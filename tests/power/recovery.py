@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bson import ObjectId
+
 from gemtap.capture.keeping import SpoolLimits
 from gemtap.capture.spool import Spool, hand_on_orphans
 from gemtap.interaction import Interaction
@@ -17,7 +19,7 @@ from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
 from gemtap.tap.credentials import load_fingerprint_secret
 from tests.crash.storm.accounts import session_received
-from tests.crash.storm.ledger import HEADER, Exchange
+from tests.crash.storm.ledger import Exchange
 from tests.e2e.running_gemtap import eventually
 from tests.power.disk import FileSystem, mounted
 from tests.power.recording import Recording, start
@@ -26,6 +28,7 @@ from tests.power.write_log import Cut
 
 _LIMITS: Final = SpoolLimits(spool_max_bytes=2**40, disk_min_free_bytes=0)
 _NOWHERE: Final = "http://127.0.0.1:9"
+_AT_ONCE: Final = 500
 _COMPARED: Final = 8.0
 """Seconds before the cut in which exchanges that are compared byte by byte have arrived; `check` reads all of them."""
 
@@ -72,7 +75,7 @@ async def _look_before(url: str, recording: Recording, found: Found) -> None:
     store = open_store(url)
     await store.open()
     try:
-        kept = {str(document["_id"]) async for document in store.scan(Filter())}
+        kept = await _ids(store)
     finally:
         await store.close()
     found.from_spool = -len(kept)
@@ -105,29 +108,35 @@ async def _look_after(data_dir: Path, url: str, recording: Recording, found: Fou
 
 async def _compare(store: Store, recording: Recording, found: Found) -> None:
     cut_at = found.cut.not_before
-    kept: dict[int, Interaction] = {}
-    async for each in store.scan(Filter()):
-        number = int(str(each["request"]["headers"][HEADER]))
-        if number in kept:
-            found.faults.append(f"exchange {number} is stored twice")
-        kept[number] = each
+    kept = await _ids(store)
     found.from_spool += len(kept)
     for exchange in recording.ledger.exchanges:
         marks = [(at, size) for at, size in exchange.arrivals if at <= cut_at]
-        if not marks:
+        if not marks or exchange.id is None:
             continue
-        document = kept.get(exchange.number)
-        if document is None:
+        if exchange.id not in kept:
             found.lost[exchange.number] = cut_at - marks[0][0]
         elif marks[-1][0] >= cut_at - _COMPARED:
+            document = await store.get(ObjectId(exchange.id))
+            assert document is not None
             answer = await _answer(store, exchange, document)
             found.faults += [
-                f"exchange {exchange.number}: {each}" async for each in _foreign(store, exchange, document)
+                f"exchange {exchange.number}: {what}" async for what in _foreign(store, exchange, document)
             ]
             # The first of what the client had, and what is missing now, is as old as what was lost.
             first = next((at for at, size in marks if size > len(answer)), None)
             if first is not None:
                 found.lost[exchange.number] = cut_at - first
+
+
+async def _ids(store: Store) -> set[str]:
+    """Those of all interactions."""
+    page = await store.page(Filter(), limit=_AT_ONCE)
+    ids = {str(item["_id"]) for item in page.items}
+    while page.next is not None:
+        page = await store.page(Filter(), limit=_AT_ONCE, cursor=page.next)
+        ids |= {str(item["_id"]) for item in page.items}
+    return ids
 
 
 async def _foreign(store: Store, exchange: Exchange, document: Interaction) -> AsyncIterator[str]:

@@ -212,6 +212,7 @@ class TapFolder:
     def hand_on_losses(self, name: str) -> None:
         """Move a file of this folder that counts losses to `incidents/`. Raises OSError."""
         os.rename(name, self._spool.incidents / f"{ObjectId()}{INCIDENT_SUFFIX}", src_dir_fd=self.folder)
+        self.note_unsynced()
 
     def close(self) -> None:
         """Give up the folder. Whatever is still in it is handed on by the next tap that starts."""

@@ -134,6 +134,8 @@ class Clients:
         headers = {HEADER: str(exchange.number), "x-goog-api-key": "any"}
         origin = self._origin.replace("http", "ws", 1)
         async with connect(origin + _LIVE, additional_headers=headers, proxy=None) as session:
+            assert session.response is not None
+            exchange.id = session.response.headers.get("x-gemtap-id")
             for n in range(_PARTS):
                 await session.send(f"{exchange.number}-{n}")
                 exchange.receive(str(await session.recv()).encode() + b"\n")
