@@ -144,7 +144,8 @@ def _carry_out(plan: Plan, folder: Path, seconds: float, rate: float) -> Result:
 
 
 def _processes() -> int:
-    return min(os.cpu_count() or 1, 8)
+    # They wait for the disk and for threads more than they compute.
+    return min(3 * (os.cpu_count() or 1), 12)
 
 
 def _images(replay: Replay, cuts: list[Cut], folder: Path) -> Iterator[tuple[int, Cut, Path]]:

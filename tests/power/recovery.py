@@ -29,7 +29,7 @@ from tests.power.write_log import Cut
 _LIMITS: Final = SpoolLimits(spool_max_bytes=2**40, disk_min_free_bytes=0)
 _NOWHERE: Final = "http://127.0.0.1:9"
 _AT_ONCE: Final = 500
-_COMPARED: Final = 8.0
+_COMPARED: Final = 4.0
 """Seconds before the cut in which exchanges that are compared byte by byte have arrived; `check` reads all of them."""
 
 
