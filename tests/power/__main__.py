@@ -7,6 +7,7 @@ import asyncio
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gemtap.capture.syncing import SyncMode
-from tests.power.disk import SMALLEST, FileSystem, RecordedDisk, Unavailable
+from tests.power.disk import SMALLEST, FileSystem, RecordedDisk, Unavailable, unmount_all
 from tests.power.recording import Recording, record
 from tests.power.recovery import Found, Recovery
 from tests.power.stores import StoreKind
@@ -94,6 +95,8 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help="for the disks, 2 GB; default: memory, if there is enough of it")
     options = parser.parse_args()
 
+    # `timeout` and CI end it so: unmount all the same.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if os.geteuid() != 0:
         print("This mounts disks: run it as root.", file=sys.stderr)
         return 2
@@ -106,7 +109,10 @@ def main() -> int:
     try:
         for plan in plans:
             with tempfile.TemporaryDirectory(prefix="gemtap-power-", dir=options.folder or _memory()) as folder:
-                results.append(_carry_out(plan, Path(folder), options.seconds, options.rate))
+                try:
+                    results.append(_carry_out(plan, Path(folder), options.seconds, options.rate))
+                finally:
+                    unmount_all(Path(folder))
             # Each as soon as there is one: the whole takes a while.
             Console(width=200).print(_table(results[-1:]))
     except Unavailable as exc:

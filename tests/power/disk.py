@@ -153,6 +153,13 @@ def mounted(image: Path, mount_point: Path, file_system: FileSystem) -> Iterator
             time.sleep(0.05)
 
 
+def unmount_all(folder: Path) -> None:
+    """Unmount what processes that were interrupted have left mounted in the folder."""
+    for mount_point in folder.glob("mount*"):
+        if mount_point.is_mount():
+            subprocess.run(["umount", "--lazy", str(mount_point)], check=False)
+
+
 def _run(*command: str) -> None:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
