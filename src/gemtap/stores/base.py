@@ -166,6 +166,14 @@ class Store(Protocol):
         """
         ...
 
+    async def replace(self, records: Sequence[Record]) -> int:
+        """Store the records in place of those with the same ids, each atomically; returns how many there were.
+
+        A record whose id is not there is left out. Words of the replaced ones are no longer found, and no longer
+        stored; their bodies are freed by `reclaim`. Raises RecordRejected as `put` does.
+        """
+        ...
+
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
         ...

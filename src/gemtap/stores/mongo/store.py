@@ -106,6 +106,11 @@ class MongoStore:
         self._upkeep.wake()
         return present
 
+    async def replace(self, records: Sequence[Record]) -> int:
+        """Store the records in place of those with the same ids; returns how many there were."""
+        with translated(self._description):
+            return sum([await self._writer.replace(record) for record in records])
+
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""
         with translated(self._description):

@@ -85,6 +85,20 @@ class Writer:
                 return False
         return True
 
+    async def replace(self, record: Record) -> bool:
+        """Put a record in place of the one with its id; False where there is none. Raises as `put` does."""
+        stored = await asyncio.to_thread(to_stored, record)
+        for file_id, content in stored.files.values():
+            await self._files.keep(file_id, content)
+        async with self._counts.changing([record.document["timestamp"]]):
+            done = await self._interactions.replace_one({"_id": stored.id}, stored.document)
+        if not done.matched_count:
+            await self._files.delete_of([stored.id])
+            return False
+        await self._rows.keep([stored.row])
+        await self._files.delete_others(stored.id, [file_id for file_id, _ in stored.files.values()])
+        return True
+
     async def delete(self, ids: Sequence[ObjectId]) -> int:
         """Delete interactions, then their rows and files, and say how many there were. Raises PyMongoError."""
         async with self._counts.changing(await self._begun(ids)):

@@ -149,18 +149,23 @@ def tidy(connection: sqlite3.Connection) -> None:
         (_WORTH_TIDYING,),
     ).fetchall()
     for (part,) in mostly_deleted:
-        _drop(connection, part)
+        with transaction(connection, "IMMEDIATE"):
+            _drop(connection, part)
+
+
+def drop_part_of(connection: sqlite3.Connection, milliseconds: int) -> None:
+    """Drop the part of a moment since 1970. What else is in it is due once more. Within a caller's transaction."""
+    _drop(connection, first_place(milliseconds) >> PART_BITS)
 
 
 def _drop(connection: sqlite3.Connection, part: int) -> None:
     places = (part << PART_BITS, ((part + 1) << PART_BITS) - 1)
-    with transaction(connection, "IMMEDIATE"):
-        if not connection.execute("DELETE FROM search_parts WHERE part = ?", (part,)).rowcount:
-            return  # another process has done it
-        connection.execute(
-            "INSERT OR IGNORE INTO search_due SELECT interaction FROM search_places "
-            "WHERE place BETWEEN ? AND ? AND interaction IS NOT NULL",
-            places,
-        )
-        connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", places)
-        connection.execute(f"DROP TABLE {table_of(part)}")
+    if not connection.execute("DELETE FROM search_parts WHERE part = ?", (part,)).rowcount:
+        return  # another process has done it
+    connection.execute(
+        "INSERT OR IGNORE INTO search_due SELECT interaction FROM search_places "
+        "WHERE place BETWEEN ? AND ? AND interaction IS NOT NULL",
+        places,
+    )
+    connection.execute("DELETE FROM search_places WHERE place BETWEEN ? AND ?", places)
+    connection.execute(f"DROP TABLE {table_of(part)}")

@@ -40,7 +40,7 @@ from gemtap.stores.sqlite.search_index import index_texts, tidy
 from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.upkeep import Upkeep
-from gemtap.stores.sqlite.writing import write
+from gemtap.stores.sqlite.writing import replace, write
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.statistics.query import statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -88,6 +88,11 @@ class SqliteStore:
         if records:
             self._upkeep.wake()
         return present
+
+    async def replace(self, records: Sequence[Record]) -> int:
+        """Store the records in place of those with the same ids, in one transaction; returns how many there were."""
+        with translated(self._path):
+            return await self._writer.run(lambda connection: replace(connection, self._bodies, records))
 
     async def get(self, id_: ObjectId) -> Interaction | None:
         """The whole document, or None."""

@@ -18,7 +18,7 @@ from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete_row
 from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
-from gemtap.stores.sqlite.search_index import index, make_due
+from gemtap.stores.sqlite.search_index import drop_part_of, index, make_due
 
 # What a value that no column or no JSON can hold comes to, here and in the sqlite3 module.
 _UNSTORABLE: Final = (
@@ -47,6 +47,31 @@ def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[R
                 raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
         writer.finish()
     return present
+
+
+def replace(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> int:
+    """Store the records as `Store.replace` says. Raises sqlite3.Error and RecordRejected."""
+    writer = bodies.writing(connection)
+    replaced = 0
+    with transaction(connection, "IMMEDIATE"):
+        for record in records:
+            id_ = record.document["_id"]
+            stored = connection.execute(
+                "SELECT number, timestamp FROM interactions WHERE id = ?", (id_.binary,)
+            ).fetchone()
+            if stored is None:
+                continue
+            number, timestamp = stored
+            delete_row(connection, bodies, number)
+            # The index keeps the words of a deleted row until its part is dropped.
+            drop_part_of(connection, timestamp)
+            try:
+                _insert(connection, writer, record)
+            except _UNSTORABLE as exc:
+                raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
+            replaced += 1
+        writer.finish()
+    return replaced
 
 
 def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> bool:
