@@ -29,6 +29,9 @@ OPENAI: Final = Declared(
         ),
         (rb"/vaults/[^/]+/credentials(?:[/?]|$)", STORED_CREDENTIAL, STORED_CREDENTIAL),
         (rb"/(?:admin_api_keys|api_keys|service_accounts)(?:[/?]|$)", (), ("$..value", "$..api_key.value")),
+        (rb"/environments/templates(?:[/?]|$)", ("$..env.*",), ("$..env.*",)),
+        # What a person types into a sign-in form that an agent has come to.
+        (rb"/agents/sessions/[^/]+/events(?:[/?]|$)", ("$..response.fields.value",), ()),
         (rb"/webhook_endpoints(?:[/?]|$)", (), ("$..signing_secret", "$..secret")),
     ),
     elsewhere=(
@@ -36,6 +39,7 @@ OPENAI: Final = Declared(
         "$..tools.authorization",
         "$..tools.transport.authorization",
         "$..transport.authorization",
+        "$..transport.env.*",
         "$..domain_secrets.value",
         "$..client_secret",
         "$..client_secret.value",

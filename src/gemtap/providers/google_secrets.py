@@ -20,6 +20,9 @@ _ANYWHERE: Final = (
     "$..allowlist.transform.*",
     "$..environment.env.*",
     "$..environment.env.*.value",
+    "$..base_environment.env.*",
+    "$..base_environment.env.*.value",
+    "$..environment_key",
     "$..new_signing_secret",
 )
 
