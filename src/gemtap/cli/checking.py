@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, harmless, print_json
 from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_reading
@@ -20,14 +20,31 @@ _TOLD: Final = 1_000
 
 
 @app.command()
-def check(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+def check(
+    *,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Look for credentials that are stored.")] = False,
+    redact: Annotated[bool, typer.Option("--redact", help="With --secrets: replace them in the store.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
     """Read everything that is stored, and say what is missing or damaged. Exit status 1 where anything is.
 
     Example: gemtap check
 
-    Nothing is changed, and recording may go on meanwhile.
+    Example: gemtap check --secrets
+
+    Nothing is changed without --redact, and recording may go on meanwhile.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    if redact and not secrets:
+        raise Failed("--redact needs --secrets.")
+    if secrets:
+        from gemtap.cli.checking_secrets import check_secrets
+
+        check_secrets(settings, redact=redact, as_json=as_json)
+        return
     read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.check))
     if as_json:
         told = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]

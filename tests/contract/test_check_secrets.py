@@ -1,0 +1,151 @@
+"""`gemtap check --secrets` names the credentials that rest in a store, and `--redact` leaves nothing of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgpack
+import pytest
+from bson import ObjectId
+from typer.testing import CliRunner
+
+from gemtap.cli.app import app, register
+from gemtap.interaction import Json
+from gemtap.stores.base import Record, Store
+from gemtap.stores.query import parse
+from gemtap.upkeep.secrets import examine, make_searchable_again, redact_examined
+from tests.e2e.leaks import mongodb_values, sqlite_values
+from tests.exactness import exactly
+from tests.mongod import Mongod
+from tests.records import NOON, make_record
+from tests.unit.cli.conftest import with_store
+
+pytestmark = pytest.mark.anyio
+
+PASTED = "ghp_" + "Canary0" * 5 + "x"
+DECLARED = "canary-declared-0123456789"
+HEADER = "canary-header-0123456789"
+QUERY = "canary-query-0123456789"
+TOKEN = "auth_tokens/canary-answer-0123456789"
+SHORT = "hunter2"
+"""Too short to be looked for elsewhere, and replaced where it stands."""
+SESSION = "canary-session-0123456789"
+STREAMED = "AKIA" + "CANARYCANARYCANA"
+
+
+def body(value: Json) -> bytes:
+    return json.dumps(value, separators=(", ", ": ")).encode()
+
+
+def secrets_of_old() -> dict[str, Record]:
+    """Records as a Gemtap that did not know these secrets has stored them, by what is in them."""
+    tool = {"type": "mcp_server", "headers": {"Authorization": f"Bearer {DECLARED}", "X-Pin": SHORT}}
+    frames = [{"candidates": [{"content": {"parts": [{"text": text}]}}]} for text in (STREAMED[:9], STREAMED[9:])]
+    stream = b"".join(b"data: " + body(frame) + b"\r\n\r\n" for frame in frames)
+    answer = {"candidates": [{"content": {"parts": [{"text": f"It is {STREAMED}."}]}}]}
+    sides = [msgpack.packb([5, body({"setup": {"tools": [tool | {"headers": {"X": SESSION}}]}}).decode()]), b""]
+    messages = {"messages": [{"at_ms": 0.005, "data": {"setup": {"tools": [{"headers": {"X": SESSION}}]}}}]}
+    return {
+        "declared": make_record(request_raw=body({"input": f"use {PASTED} now", "tools": [tool]})),
+        "head": make_record(
+            request={"query": f"alt=json&key={QUERY}", "headers": {"x-goog-api-key": HEADER, "accept": "*/*"}},
+            note=f"the key was {HEADER}",
+        ),
+        "answer": make_record(
+            request={"path": "/v1beta/auth_tokens"}, response_raw=body({"name": TOKEN, "expireTime": "2026-03-14"})
+        ),
+        "stream": make_record(response_raw=stream, accumulated=answer),
+        "session": make_record(
+            request_raw=sides[0],
+            response_raw=sides[1],
+            request={"method": "GET", "path": "/ws/Bidi", "body": messages},
+            response={"status": 101, "body": {"messages": []}},
+            accumulated={"messages": []},
+        ),
+        "harmless": make_record(request_raw=body({"input": "sk-nothing, keys and tokens"})),
+    }
+
+
+ALL = [PASTED, DECLARED, HEADER, QUERY, TOKEN, SHORT, SESSION, STREAMED]
+
+
+async def test_what_is_found_is_replaced_everywhere(
+    store: Store, store_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Secrets in heads, bodies, streams, sessions and notes are named, then gone; the rest is as it was."""
+    records = secrets_of_old()
+    await store.put(list(records.values()))
+    names = {record.document["_id"]: name for name, record in records.items()}
+    found = [each async for each in examine(store) if each.secrets]
+    where = {(names[secret.id], secret.where) for each in found for secret in each.secrets}
+    assert where >= {
+        ("declared", "request.body"),
+        ("declared", "request.body.tools.headers.Authorization"),
+        ("declared", "request.body.tools.headers.X-Pin"),
+        ("head", "request.headers.x-goog-api-key"),
+        ("head", "request.query.key"),
+        ("answer", "response.body.name"),
+        ("stream", "response.body"),
+        ("session", "request.body.setup.tools.headers.X"),
+    }
+    assert "harmless" not in {name for name, _ in where}
+    assert not any(secret in str(each.secrets) for each in found for secret in ALL)
+
+    assert await redact_examined(store, found) == 5
+    await make_searchable_again(store)
+    async for _ in store.reclaim():
+        pass
+    assert [each.secrets async for each in examine(store) if each.secrets] == []
+    harmless = records["harmless"].document
+    assert exactly(await store.get(harmless["_id"])) == exactly(harmless)
+    cleaned = await store.get(records["declared"].document["_id"])
+    assert cleaned is not None
+    assert cleaned["request"]["body_redacted"] is True
+    assert await store.raw(cleaned["_id"], "request") == body(
+        {
+            "input": "use [redacted] now",
+            "tools": [{"type": "mcp_server", "headers": {"Authorization": "[redacted]", "X-Pin": "[redacted]"}}],
+        }
+    )
+    assert (await store.page(parse("hunter2", NOON), limit=5)).items == []
+    assert [fault async for fault in store.check()] == []
+    await store.close()
+    assert leaked(store_url, tmp_path, request) == []
+
+
+def leaked(store_url: str, folder: Path, request: pytest.FixtureRequest) -> list[str]:
+    """Which of the secrets are anywhere in a store."""
+    if store_url.startswith("mongodb"):
+        mongod: Mongod = request.getfixturevalue("mongod")
+        values = list(mongodb_values(mongod, store_url.rsplit("/", 1)[1]))
+    else:
+        values = list(sqlite_values(folder))
+    assert any(b"[redacted]" in value for value in values)
+    return [secret for secret in ALL if any(secret.lower().encode() in value.lower() for value in values)]
+
+
+def test_the_command_says_where_and_replaces(
+    store_url: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It exits with 1 while there are secrets, never prints one, and with 0 once it has replaced them."""
+    monkeypatch.chdir(tmp_path)
+    register()
+    with_store(store_url, lambda store: store.put(list(secrets_of_old().values())))
+    run = ["check", "--secrets", "--json", "--store", store_url]
+    for arguments, status in ((run, 1), ([*run, "--redact"], 0), (run, 0)):
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == status, done.output
+        assert not any(secret in done.output for secret in ALL)
+        said = json.loads(done.stdout)
+        assert said["read"] == 6
+        assert said["redacted"] == (5 if "--redact" in arguments else 0)
+        assert bool(said["secrets"]) == (arguments is not run or status == 1)
+    assert leaked(store_url, tmp_path, request) == []
+
+
+def test_redact_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--redact` says that it needs `--secrets`."""
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["check", "--redact", "--store", f"sqlite:///{tmp_path / str(ObjectId())}.db"])
+    assert done.exit_code != 0
