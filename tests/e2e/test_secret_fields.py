@@ -1,0 +1,101 @@
+"""Secrets in fields of the Gemini API, sent through a real `gemtap serve`, are found nowhere afterwards."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from tests.e2e.leaks import files_with, mongodb_values, sqlite_values
+from tests.e2e.running_gemtap import RunningGemtap, eventually
+from tests.mongod import Mongod
+from tests.secrets.planting import Planted, planted
+from tests.wire.peers import Peer, ScriptedUpstream, request, response
+
+# Also as the words that searches go by, and as names of fields and files have it.
+CANARY = re.compile(rb"canary[- ]\d{5}|zyxwvutsrqponm", re.IGNORECASE)
+
+KINDS = [
+    kind
+    for kind in planted()
+    if kind.provider == "gemini" and kind.path.startswith("/v1beta/") and kind.method != "WEBSOCKET"
+]
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    upstream = ScriptedUpstream()
+    yield upstream
+    upstream.close()
+
+
+def exchange(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, status: str = "200 OK") -> None:
+    """One exchange whose request or answer has the canaries; both sides get it as it was sent."""
+    is_request = kind.direction == "request"
+    sent, answered = (kind.body, b"{}") if is_request else (b"", kind.body)
+    with Peer.to(gemtap.port) as client:
+        client.send(request(kind.path, "Content-Type: application/json", method=kind.method, body=sent))
+        with upstream.accept() as peer:
+            assert peer.take_request()[1] == sent
+            peer.send(response("Content-Type: application/json", "Connection: close", status=status, body=answered))
+            assert client.take_response()[1] == answered
+
+
+def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, *, by: str) -> None:
+    """An exchange that ends halfway through the answer: the upstream or the client goes, or the tap is killed."""
+    half = kind.body[: len(kind.body) // 2]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+    with Peer.to(gemtap.port) as client:
+        client.send(request(kind.path, "Content-Type: application/json", method=kind.method, body=kind.body))
+        with upstream.accept() as peer:
+            peer.take_request()
+            peer.send(head + half)
+            client.take_head()
+            if by == "client":
+                client.close()
+            elif by == "tap":
+                tap = gemtap.children()["tap"]
+                os.kill(tap, signal.SIGKILL)
+                eventually(lambda: gemtap.children().get("tap", tap) != tap or None)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "mongodb"])
+def test_no_secret_field_is_anywhere(store: str, upstream: ScriptedUpstream, tmp_path: Path, mongod: Mongod) -> None:
+    """Not in the spool, the store, logs, pages, exports or what commands say, after good and bad exchanges."""
+    database = f"fields_{ObjectId()}"
+    flags = ("--store", f"{mongod.url}/{database}") if store == "mongodb" else ()
+    gemtap = RunningGemtap(tmp_path, upstream.origin, "--log-level", "debug", *flags)
+    try:
+        for kind in KINDS:
+            exchange(gemtap, upstream, kind)
+        exchange(gemtap, upstream, KINDS[0], status="400 Bad Request")
+        posted = next(kind for kind in KINDS if kind.direction == "request" and "/credentials" in kind.path)
+        for by in ("upstream", "client", "tap"):
+            break_off(gemtap, upstream, posted, by=by)
+        items = gemtap.newest(len(KINDS) + 4)
+        for kind, item in zip(KINDS, items, strict=False):
+            side = "request" if kind.direction == "request" else "response"
+            assert gemtap.bytes_of(item["id"], side).count(b"[redacted:") == len(kind.canaries), kind
+        pages = ["/", "/threads", "/analytics", "/health", "/api/interactions", "/api/threads"]
+        pages += [f"/interactions/{item['id']}" for item in items]
+        pages += [f"/api/interactions/{item['id']}" for item in items]
+        for page in pages:
+            assert not CANARY.search(gemtap.get(page)[1]), page
+        for form in ("jsonl", "har", "csv"):
+            command = [sys.executable, "-m", "gemtap", "export", form, *gemtap.reading]
+            exported = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+            assert b"[redacted" in exported or form == "csv"
+            assert not CANARY.search(exported), form
+    finally:
+        gemtap.close()
+    assert files_with(CANARY, tmp_path) == []
+    values = [*sqlite_values(tmp_path), *mongodb_values(mongod, database)]
+    assert any(b"[redacted:" in value for value in values)
+    assert [value[:200] for value in values if CANARY.search(value)] == []
