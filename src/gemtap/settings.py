@@ -409,7 +409,7 @@ def _unknown(name: str, origin: str) -> str:
 
 def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
     error = exc.errors(include_url=False, include_input=False)[0]
-    # Of an item of a list, the list has the name.
+    # The name of a list stands for its items.
     place = ".".join(part for part in error["loc"] if isinstance(part, str))
     names: Sequence[str] = error["ctx"]["settings"] if error["type"] == "conflict" else (place,)
     origin = next((origins[name] for name in names if name in origins), names[0])

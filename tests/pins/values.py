@@ -1,6 +1,6 @@
 """What is pinned of an exchange: all that Gemtap reads out of it, in a compact form.
 
-A value that is short stays as it is. Of a longer text its beginning, its length and a hash remain, so that a
+Short values are pinned unchanged. A longer text is pinned by its beginning, its length and a hash, so that a
 difference shows which field has changed and how it began.
 """
 

@@ -43,7 +43,7 @@ class Clock:
 
     def __init__(self, device: Path, offset: int) -> None:
         self.stamps: list[tuple[float, float]] = []
-        """Of each stamp, in `time.monotonic`: the time in it, from before it was written, and one from after."""
+        """The times of each stamp, in `time.monotonic`: the one in it, from before the write, and one from after."""
         self._device, self._offset = device, offset
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)

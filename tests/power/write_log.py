@@ -128,7 +128,7 @@ class Replay:
         return self._log.read(size)
 
     def _times(self) -> Sequence[float]:
-        """Of each entry, the last time that the clock had written before it."""
+        """For each entry, the last time that the clock wrote before it."""
         return list(self._clock())
 
     def _clock(self) -> Iterator[float]:

@@ -100,7 +100,7 @@ class BodyEnd(TypedDict):
     bytes: int
     """Its true size on the wire."""
     sha256: NotRequired[bytes]
-    """Of a truncated body, over the whole of it."""
+    """SHA-256 of the complete body, if it was truncated."""
     redacted: NotRequired[bool]
     """A credential was taken out of it, or may have been in what was left out."""
     left_out: NotRequired[str]
@@ -127,7 +127,7 @@ class End(TypedDict):
     request: BodyEnd
     response: BodyEnd
     closing: NotRequired[Closing]
-    """Of a WebSocket."""
+    """How a WebSocket session was closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from gemtap.interaction import Thread
 
 
 def first_new_for_reader(conversation: Conversation, thread: Thread | None) -> int:
-    """The number of the first message of the prompt that this turn added, to those who read it.
+    """The index of the first message in the prompt that is new to a reader.
 
-    The thread tells, where this turn continues another. Of a turn that continues none the thread counts everything as
-    new, and yet what the model said in it was sent before, past us: there it is what follows the model's last words.
+    The thread decides if this turn continues another one. The first recorded turn of a thread counts all as new,
+    but the model's messages in it come from turns that were not recorded: new is what follows the model's last message.
     """
     if thread is not None and thread["parent"] is not None:
         return first_unrecorded(conversation, thread)

@@ -68,7 +68,7 @@ class Shown(NamedTuple):
 
 
 def pretty(value: Json, longest: int = _SHOWN) -> Shown:
-    """A value as indented text, cut to what a page can show. Of a long one no more is made than is shown."""
+    """A value as indented text, shortened to what a page shows. Only the shown part of a long value is rendered."""
     if isinstance(value, str):
         return Shown(value[:longest], len(value) > longest)
     pieces, length = [], 0

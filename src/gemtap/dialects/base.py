@@ -10,7 +10,7 @@ from gemtap.conversation.model import Conversation
 from gemtap.interaction import NO_TOKENS, Error, Json, Preview, Tokens
 
 UNKNOWN_OPERATION: Final = "unknown"
-"""Of a path that the provider does not know, or that no provider does."""
+"""The operation of a path that no provider knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class RawExchange:
     response_whole: bool = True
     """Whether the answer is here to its end: False where it broke off, or where only its beginning was kept."""
     messages: Sequence[Message] = ()
-    """Of a WebSocket session: what both sides sent, in the order of its arrival."""
+    """The messages of a WebSocket session, from both sides, in the order of their arrival."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Parsed:
     error: Error | None = None
     """What the API itself reported: an error body, an error inside a stream, a blocked prompt."""
     accumulated: Json = None
-    """Of a stream: the one response that its frames amount to, in the shape that the API answers in when it does
-    not stream; of a WebSocket session an object. None where the answer is not a stream."""
+    """The single response that the frames of a stream add up to, in the shape of the API's answer without
+    streaming; an object for a WebSocket session. None if the answer is not a stream."""
     first_token_end: int | None = None
     """Offset in `response_raw` just past the frame with the first piece of content; None where there is none."""
     first_token_at: int | None = None

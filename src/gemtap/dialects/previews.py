@@ -34,6 +34,6 @@ def _argument(value: Json) -> str:
 
 def shorten(text: str, length: int = MAX_LENGTH) -> str:
     """The text on one line, its white space folded, cut to so many characters."""
-    # Of a prompt of megabytes the beginning is enough, and folding all of it would take its time.
+    # The beginning of a long prompt is enough, and folding megabytes would be slow.
     folded = " ".join(text.lstrip()[: 10 * length].split())
     return folded if len(folded) <= length else folded[: length - 1].rstrip() + "…"

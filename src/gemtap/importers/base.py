@@ -73,7 +73,7 @@ class ReadExchange:
     response: bytes = b""
     response_bytes: int | None = None
     messages: Sequence[SentMessage] = ()
-    """Of a WebSocket."""
+    """The messages of a WebSocket session."""
     first_byte_ms: float | None = None
     duration_ms: float
     outcome: str = Outcome.COMPLETE

@@ -73,7 +73,7 @@ UNKNOWN: Final = all_of(
     Declared(held=tuple(each for api in _ALL for each in api.held)),
     _ALL,
 )
-"""Of a path that no provider knows."""
+"""The secrets of a path that no provider knows."""
 
 
 def secrets_of(provider: str) -> Secrets:

@@ -29,7 +29,7 @@ class Reader(ABC):
     """What stands before the last slash of a model's name, and which maker genai-prices has for it."""
 
     colour: ClassVar[tuple[str, str] | None] = None
-    """Of the dashboard's dots, on light and on dark background, as CSS writes colours; None for grey."""
+    """CSS colours of the dashboard's dots on light and dark backgrounds. None for grey."""
 
     @abstractmethod
     def operation(self, method: str, path: str) -> tuple[str, str | None]:

@@ -104,7 +104,7 @@ class Operation:
     """The secrets in the bodies of one operation."""
 
     path: re.Pattern[bytes]
-    """Of the raw path as the upstream knows it, searched in it."""
+    """Patterns that are searched in the raw path, as the upstream knows it."""
     request: Paths
     response: Paths
     held: bool = False

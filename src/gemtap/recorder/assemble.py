@@ -193,7 +193,7 @@ def _parse(
 
 
 def _storable(parsed: Parsed) -> Parsed:
-    """What was parsed without what a document cannot hold. Of the accumulated answer the body itself tells what."""
+    """The parsed fields without values that a document cannot hold. The accumulated answer is handled with the body."""
     names = ("model", "model_version", "generation_settings", "usage_metadata", "finish_reason")
     return replace(
         parsed,

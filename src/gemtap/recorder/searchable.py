@@ -1,8 +1,8 @@
-"""The text by which searches find an interaction: what its turn added, not what its client sent once more.
+"""The text by which searches find an interaction: what its turn added, without resent messages.
 
-Of a conversation that is the answer with its thoughts and calls, the new messages with the results of tools, and at the
-thread's first turn the system instruction; of anything else the texts at the beginning of both bodies. Bytes in Base64
-are no text.
+For a conversation it is the answer with its thoughts and calls, the new messages with the results of tools, and in the
+first turn of a thread the system instruction. For anything else it is the beginning of the texts in both bodies.
+Base64 is left out.
 """
 
 from __future__ import annotations

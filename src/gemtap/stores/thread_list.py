@@ -24,7 +24,7 @@ class ThreadItem(TypedDict):
     """When its first and its last request were received."""
     model: str | None
     client: str | None
-    """Of its last interaction."""
+    """Model and client of its last interaction."""
     tokens: int | None
     """The sum of all tokens that are known; None where none are."""
     cost: float | None

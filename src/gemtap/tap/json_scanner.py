@@ -79,7 +79,7 @@ class Scanner:
         self._open = bytearray()
         """What closes each object and array that is open."""
         self._names: list[str] = []
-        """Of the members that this is in, one for each object that is open."""
+        """The names of the enclosing members, one for each open object."""
         self._secret: list[bool] = []
         """Whether the value of each of them is secret."""
         self._token = b""

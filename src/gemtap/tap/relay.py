@@ -178,7 +178,7 @@ class _Session:
             closing = first.closing
         if closing["by"] == "upstream" and closing["code"] != ABNORMAL:
             await self._close(_sendable(closing["code"]), closing["reason"])
-        # Of an upstream that broke off the client sees no close: leaving without one breaks its connection too.
+        # If the upstream broke off, the client gets no close frame: returning without one breaks its connection, too.
         return closing
 
     async def _to_upstream(self, server: ClientConnection) -> None:

@@ -89,7 +89,7 @@ async def test_the_page_tells_how_large_the_store_is_and_how_it_grows(site: Site
     space = await site.store.space()
     assert f"<dt>On the disk</dt><dd>{size(space.used)}</dd>" in page
     assert f"<dt>An interaction takes up</dt><dd>{size(space.used / 12)}</dd>" in page
-    # Of the whole days with requests there were two, of two and of four.
+    # There were two complete days with requests: one with two and one with four.
     assert f"<dt>Grows by about</dt><dd>{size(space.used / 12 * 3)}</dd>" in page
     assert f"{today:%Y-%m-%d}: 5" in page
     assert "It broke off." in page

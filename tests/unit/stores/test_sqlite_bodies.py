@@ -239,7 +239,7 @@ def test_what_only_the_deleted_had_is_freed_and_nothing_else(database: sqlite3.C
         write(database, bodies, records[start : start + 9])
     settle(database)
     before = sum(head.size for head in heads(database))
-    # Of a conversation the first turns have nothing for themselves; `own` has everything.
+    # The first turns of a conversation share all their pieces; `own` shares none.
     gone = [*records[:30], records[-1], records[-2]]
     delete(database, bodies, [record.document["_id"] for record in gone])
     freed = [step.freed for step in sweep(database)][-1]

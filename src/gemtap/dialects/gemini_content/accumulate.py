@@ -33,8 +33,8 @@ def _parts(chunk: Json) -> Iterator[Json]:
 def accumulate(chunks: list[Json]) -> dict[str, Json]:
     """The response that the chunks amount to.
 
-    Candidates are put together by `index`, their parts as `_Parts` says. Of everything else the last value that is
-    not null stands, `usageMetadata` among it, which is cumulative; only the sources are united (`_UNITED`).
+    Candidates are joined by `index`, their parts by `_Parts`. For every other field the last value that is not null
+    wins, `usageMetadata` included, which is cumulative. Only sources are merged (`_UNITED`).
     """
     response: dict[str, Json] = {}
     candidates: dict[int, _Candidate] = {}

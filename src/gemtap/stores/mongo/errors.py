@@ -57,7 +57,7 @@ def _translation(exc: PyMongoError, description: str) -> StoreError:
 
 
 def _worst(details: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a batch's errors the one that counts: a server in trouble goes before a document that is at fault."""
+    """The decisive error of a batch: a failing server takes precedence over a faulty document."""
     errors: list[Mapping[str, Any]] = details["writeConcernErrors"] + details["writeErrors"]
     errors = [error for error in errors if error["code"] != DUPLICATE_KEY]
     return min(errors, key=lambda error: error["code"] in _DOCUMENT_AT_FAULT)

@@ -28,7 +28,7 @@ _INDEXED: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
     *("client", "key", "user", "tag", "rating"),
 )
-"""The fields that lists are filtered by on their own. Of the others the newest are looked through."""
+"""Fields with an index of their own. For other fields, lists scan the newest interactions."""
 
 BY_LINK: Final = [("links", 1), *NEWEST_FIRST]
 """With the order of time: the newest before a place is the first entry."""

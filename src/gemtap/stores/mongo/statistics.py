@@ -40,7 +40,7 @@ async def read_parts(
     unit = "hour" if bucket == "hour" else "day"
     day = await _day_of_first(interactions, matching, index)
     while day is not None:
-        # Of one day at a time, for a group is a document and takes 16 MB.
+        # One day at a time, since a group is a document of at most 16 MB.
         within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": day + _DAY}}]}
         key = f"${PATHS[by]}" if by else None
         start = {"$dateTrunc": {"date": "$timestamp", "unit": unit}}

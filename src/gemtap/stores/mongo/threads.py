@@ -85,7 +85,7 @@ async def _latest(
 
 async def _index(interactions: AsyncCollection[Any], where: Filter) -> Index | None:
     """The index in which interactions that match are looked through for their threads."""
-    # Of the indexes that lists use all others have the thread too, and the planner takes the shortest.
+    # All other indexes of lists contain the thread, and the planner chooses the shortest one.
     return LISTED if await choose_index(interactions, where) is LISTED else None
 
 

@@ -68,7 +68,7 @@ def _clause_of(condition: Condition) -> Clause:
     if condition.field == "tag":
         clause = Clause(f"number IN (SELECT number FROM tags WHERE {clause.sql})", clause.parameters)  # noqa: S608
     if condition.negated:
-        # Of a row without a value it is neither true nor false, and that is not false enough.
+        # A row without a value makes the condition NULL, which NOT would keep NULL.
         return Clause(f"NOT coalesce({clause.sql}, 0)", clause.parameters)
     return clause
 

@@ -25,7 +25,7 @@ _HALF_HOUR_BITS: Final = 11
 """It has 2,048 seconds."""
 
 NUMBER_BITS: Final = 22
-"""Of a place: numbers for 2,000 interactions a second all through the half hour."""
+"""Bits of the number within a half hour: enough for 2,000 interactions a second."""
 
 PART_BITS: Final = NUMBER_BITS + 11
 """The bits of a place below those that say which part it is in."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypedDict
 
 Bucket = Literal["hour", "day", "week", "month"]
-"""Of UTC; weeks begin on Mondays."""
+"""Periods in UTC. Weeks begin on Monday."""
 
 By = Literal[
     "model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"
@@ -60,7 +60,7 @@ class StatRow(TypedDict):
     """The value of the field; None also of interactions without one."""
     requests: int
     errors: int
-    """Of these, those that went wrong: that have an `error`."""
+    """Requests with an `error`."""
     tokens: TokenSums
     cost: float | None
     """US dollars; None where no cost is known."""

@@ -120,7 +120,7 @@ def percentiles(parts: Sequence[bytes]) -> Percentiles:
 
 
 def _of_rank(parts: Sequence[array[int]], rank: int) -> int:
-    """Of all values of the ordered parts the one of this rank, the smallest having rank 1: halving where it may be."""
+    """The value of this rank among all values of the ordered parts, found by bisection. The smallest has rank 1."""
     low, high = min(part[0] for part in parts), max(part[-1] for part in parts)
     while low < high:
         middle = (low + high) // 2
