@@ -1,4 +1,4 @@
-"""Secrets in fields of the Gemini API, sent through a real `gemtap serve`, are found nowhere afterwards."""
+"""Secrets in fields of Google's APIs, sent through a real `gemtap serve`, are found nowhere afterwards."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from bson import ObjectId
+from websockets.sync.client import connect
+from websockets.sync.server import ServerConnection
 
 from tests.e2e.leaks import files_with, mongodb_values, sqlite_values
 from tests.e2e.running_gemtap import RunningGemtap, eventually
 from tests.mongod import Mongod
 from tests.secrets.planting import Planted, planted
 from tests.wire.peers import Peer, ScriptedUpstream, request, response
+from tests.wire.test_websockets import LIVE, LiveUpstream
 
 # Also as the words that searches go by, and as names of fields and files have it.
 CANARY = re.compile(rb"canary[- ]\d{5}|zyxwvutsrqponm", re.IGNORECASE)
@@ -25,8 +29,9 @@ CANARY = re.compile(rb"canary[- ]\d{5}|zyxwvutsrqponm", re.IGNORECASE)
 KINDS = [
     kind
     for kind in planted()
-    if kind.provider == "gemini" and kind.path.startswith("/v1beta/") and kind.method != "WEBSOCKET"
+    if kind.path.startswith(("/v1beta/", "/v1beta1/projects/")) and kind.method != "WEBSOCKET"
 ]
+SESSIONS = [kind for kind in planted() if kind.provider == "gemini" and kind.method == "WEBSOCKET"]
 
 
 @pytest.fixture
@@ -46,6 +51,36 @@ def exchange(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, s
             assert peer.take_request()[1] == sent
             peer.send(response("Content-Type: application/json", "Connection: close", status=status, body=answered))
             assert client.take_response()[1] == answered
+
+
+def stream(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted) -> None:
+    """The canaries of an answer as one event of a stream, which arrives in pieces."""
+    events = b"data: {}\r\n\r\ndata: " + kind.body + b"\r\n\r\n"
+    with Peer.to(gemtap.port) as client:
+        client.send(request(kind.path + "?alt=sse", method=kind.method, body=b""))
+        with upstream.accept() as peer:
+            peer.take_request()
+            size = f"Content-Length: {len(events)}"
+            peer.send(response("Content-Type: text/event-stream", size, "Connection: close", body=b""))
+            for at in range(0, len(events), 100):
+                peer.send(events[at : at + 100])
+            assert client.take_response()[1] == events
+
+
+def converse(gemtap: RunningGemtap, live: LiveUpstream, kind: Planted) -> None:
+    """A session whose client sends the canaries, and whose server repeats them."""
+    received = []
+
+    def script(session: ServerConnection) -> None:
+        received.append(session.recv())
+        session.send(kind.body)
+        session.send(kind.body.decode())
+
+    live.script = script
+    with connect(f"ws://127.0.0.1:{gemtap.port}{LIVE}", max_size=None) as session:
+        session.send(kind.body)
+        assert [session.recv(), session.recv()] == [kind.body, kind.body.decode()]
+    assert received == [kind.body]
 
 
 def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, *, by: str) -> None:
@@ -70,16 +105,21 @@ def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, 
 def test_no_secret_field_is_anywhere(store: str, upstream: ScriptedUpstream, tmp_path: Path, mongod: Mongod) -> None:
     """Not in the spool, the store, logs, pages, exports or what commands say, after good and bad exchanges."""
     database = f"fields_{ObjectId()}"
-    flags = ("--store", f"{mongod.url}/{database}") if store == "mongodb" else ()
-    gemtap = RunningGemtap(tmp_path, upstream.origin, "--log-level", "debug", *flags)
+    flags = ["--upstream", f"vertex={upstream.origin}", "--log-level", "debug"]
+    flags += ["--store", f"{mongod.url}/{database}"] if store == "mongodb" else []
+    gemtap = RunningGemtap(tmp_path, upstream.origin, *flags)
     try:
         for kind in KINDS:
             exchange(gemtap, upstream, kind)
-        exchange(gemtap, upstream, KINDS[0], status="400 Bad Request")
+        answers = [kind for kind in KINDS if kind.direction == "response"]
+        for kind in answers:
+            stream(gemtap, upstream, kind)
+        for status in ("400 Bad Request", "302 Found"):
+            exchange(gemtap, upstream, KINDS[0], status=status)
         posted = next(kind for kind in KINDS if kind.direction == "request" and "/credentials" in kind.path)
         for by in ("upstream", "client", "tap"):
             break_off(gemtap, upstream, posted, by=by)
-        items = gemtap.newest(len(KINDS) + 4)
+        items = gemtap.newest(len(KINDS) + len(answers) + 5)
         for kind, item in zip(KINDS, items, strict=False):
             side = "request" if kind.direction == "request" else "response"
             assert gemtap.bytes_of(item["id"], side).count(b"[redacted:") == len(kind.canaries), kind
@@ -93,9 +133,34 @@ def test_no_secret_field_is_anywhere(store: str, upstream: ScriptedUpstream, tmp
             exported = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
             assert b"[redacted" in exported or form == "csv"
             assert not CANARY.search(exported), form
+        subprocess.run(
+            [sys.executable, "-m", "gemtap", "export", "parquet", "--bodies", "-o", tmp_path / "all", *gemtap.reading],
+            timeout=60,
+            check=True,
+        )
+        assert not CANARY.search(str(pyarrow.parquet.read_table(tmp_path / "all").to_pylist()).encode())
     finally:
         gemtap.close()
     assert files_with(CANARY, tmp_path) == []
     values = [*sqlite_values(tmp_path), *mongodb_values(mongod, database)]
     assert any(b"[redacted:" in value for value in values)
     assert [value[:200] for value in values if CANARY.search(value)] == []
+
+
+def test_no_secret_field_of_a_live_session_is_anywhere(tmp_path: Path) -> None:
+    """Messages of both sides, as text and as bytes."""
+    live = LiveUpstream()
+    gemtap = RunningGemtap(tmp_path, live.origin, "--log-level", "debug")
+    try:
+        for kind in SESSIONS:
+            converse(gemtap, live, kind)
+        for item in gemtap.newest(len(SESSIONS)):
+            for page in (f"/interactions/{item['id']}", f"/api/interactions/{item['id']}"):
+                assert not CANARY.search(gemtap.get(page)[1]), page
+            assert b"[redacted:" in gemtap.bytes_of(item["id"], "request")
+    finally:
+        gemtap.close()
+        live.close()
+    assert SESSIONS
+    assert files_with(CANARY, tmp_path) == []
+    assert [value[:200] for value in sqlite_values(tmp_path) if CANARY.search(value)] == []
