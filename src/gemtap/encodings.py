@@ -269,6 +269,10 @@ class CannotDecode(Exception):
     """The bytes are not what the encoding says, or a bomb. The message says how."""
 
 
+class DecodesTooLarge(CannotDecode):
+    """The body is a decompression bomb."""
+
+
 class StreamDecoder:
     """Content-encodings undone while the body passes."""
 
@@ -284,7 +288,7 @@ class StreamDecoder:
         return all(stage.finished for stage in self._stages)
 
     def add(self, piece: bytes) -> bytes:
-        """What the piece adds. Raises CannotDecode."""
+        """The decoded bytes that the piece adds. Raises CannotDecode, and DecodesTooLarge for a bomb."""
         self._encoded += len(piece)
         run: Iterable[bytes] = [piece]
         for stage in self._stages:
@@ -295,8 +299,10 @@ class StreamDecoder:
                 decoded.append(each)
                 self._decoded += len(each)
                 if self._decoded > max(ALWAYS_DECODED, MAX_RATIO * self._encoded):
-                    raise CannotDecode(f"it unpacks to more than {MAX_RATIO} times its size")
-        except (_Broken, _TooLarge) as exc:
+                    raise DecodesTooLarge(f"it unpacks to more than {MAX_RATIO} times its size")
+        except _TooLarge as exc:
+            raise DecodesTooLarge(str(exc)) from exc
+        except _Broken as exc:
             raise CannotDecode(str(exc)) from exc
         return b"".join(decoded)
 

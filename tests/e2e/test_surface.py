@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -356,7 +357,12 @@ def test_a_call_passes_unchanged_and_is_recorded_as_what_it_is(
     id_ = carried(gemtap, upstream, row)
     document = gemtap.interaction(id_)
     assert gemtap.bytes_of(id_, "request") == row.sent
-    assert gemtap.bytes_of(id_, "response") == row.answer
+    answer = gemtap.bytes_of(id_, "response")
+    if row.operation == "auth_tokens.create":
+        # The name of a token is the token.
+        assert re.fullmatch(rb'{\s*"name": "\[redacted:[0-9a-f]{12}\]",\s*"n": 1\s*}', answer)
+    else:
+        assert answer == row.answer
     assert (document["provider"], document["operation"], document["model"]) == (row.provider, row.operation, row.model)
     assert (document["outcome"], document["error"]) == ("complete", None)
     if row.sent.startswith(b"{"):
@@ -367,7 +373,7 @@ def test_a_call_passes_unchanged_and_is_recorded_as_what_it_is(
         assert row.says in json.dumps(document["response"]["body"])
         assert document["preview"]["answer"] == row.says
     elif row.content_type == "application/json":
-        assert document["response"]["body"] == json.loads(row.answer)
+        assert document["response"]["body"] == json.loads(answer)
     assert {path: at(document, path) for path in row.expects} == row.expects
 
 

@@ -138,7 +138,7 @@ class _Work:
                 missing.discard(record.document["_id"])
                 ready[place] = record
         self._done.present += len(found) - len(ready)
-        await self._put(await self._placed(ready, own))
+        await self._put(await self._placed(ready, own), own)
 
     def _record(self, entry: Entry) -> Record | None:
         match entry.content:
@@ -177,12 +177,13 @@ class _Work:
         placed |= dict(zip(others, fresh, strict=True))
         return {place: await asyncio.to_thread(with_text, placed[place]) for place in records}
 
-    async def _put(self, records: dict[str, Placed]) -> None:
+    async def _put(self, records: dict[str, Placed], own: set[str]) -> None:
         if not records:
             return
         try:
             present = await self._store.put([each.record for each in records.values()])
-            await self._threads.join(list(records.values()), present)
+            # Lines of Gemtap's own stay in their threads, also if only some of the thread is imported.
+            await self._threads.join([each for place, each in records.items() if place not in own], present)
             self._done.stored += len(records)
         except (RecordRejected, KeyError, TypeError, ValueError, AttributeError) as exc:
             if len(records) == 1:
@@ -192,4 +193,4 @@ class _Work:
                 return
             # One of them is the cause: one by one, the others get in.
             for place, record in records.items():
-                await self._put({place: record})
+                await self._put({place: record}, own)

@@ -9,7 +9,8 @@ There are three cases:
 - The bodies of operations that are made for handing over credentials are held until they are whole and known to be
   clean. Such bodies are small.
 
-What cannot be looked through is left out: its size and its SHA-256 remain.
+What cannot be looked through is left out: its size and its SHA-256 remain. The one exception is a decompression bomb:
+it is looked through up to the limit of decoding, and kept compressed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from typing import Final, NamedTuple
 
-from gemtap.encodings import CannotDecode, StreamDecoder, undoable
+from gemtap.encodings import CannotDecode, DecodesTooLarge, StreamDecoder, undoable
 from gemtap.providers.secrets import Paths
 from gemtap.tap.credentials import Redacted
 from gemtap.tap.json_masking import NOT_JSON, Masker
@@ -115,6 +116,11 @@ class CleanBody:
         self._encoded_scrubber.add(piece)
         try:
             decoded = self._decoder.add(piece)
+        except DecodesTooLarge as exc:
+            if self.changed:
+                self._leave_out(f"it cannot be decoded: {exc}")
+                return _NOTHING
+            return self._kept_as_it_came(piece)
         except CannotDecode as exc:
             # What came out before may hold the beginning of a credential that nobody can find any more.
             self._leave_out(f"it cannot be decoded: {exc}")
@@ -125,6 +131,15 @@ class CleanBody:
         self._raw.append(piece)
         self._clean.append(clean)
         return self._kept_of_compressed()
+
+    def _kept_as_it_came(self, piece: bytes) -> Kept:
+        """A decompression bomb: nothing was found as far as it was decoded, and nobody decodes it any further."""
+        raw = b"".join((*self._raw, piece))
+        self._raw.clear()
+        self._clean.clear()
+        self._decoder = self._masker = None
+        self._scrubber = Scrubber(self._redacted.found)
+        return Kept(self._scrubber.add(raw))
 
     def end(self, *, whole: bool) -> Kept:
         """The body is over; `whole`: it came to its own end. What may still be kept."""

@@ -76,9 +76,11 @@ async def _has_all(exchange: Exchange, document: Interaction, store: Store) -> b
 
 def session_received(session: Interaction) -> bytes:
     """The messages of the upstream, one a line, as the client notes them."""
-    if session["response"] is None or not isinstance(session["response"]["body"], dict):
+    response = session["response"]
+    # A session that could not be opened has an answer of another kind.
+    if response is None or response["status"] != 101 or not isinstance(response["body"], dict):
         return b""
-    messages = session["response"]["body"]["messages"]
+    messages = response["body"]["messages"]
     return b"".join(_as_sent(message["data"]) + b"\n" for message in messages)
 
 

@@ -178,8 +178,17 @@ def test_credentials_of_a_request_are_held_and_replaced() -> None:
         assert clean.changed
 
 
-def test_a_bomb_is_left_out() -> None:
-    """What unpacks without end is not looked through."""
+@pytest.mark.parametrize("size", [1_000, 65_536])
+def test_a_bomb_is_kept_as_it_came(size: int) -> None:
+    """It is looked through up to the limit of decoding, and nobody decodes it further."""
     bomb = gzip.compress(b"\0" * 2**27)
-    _, clean = cleaned(bomb, 65536, encoding="gzip")
+    kept, clean = cleaned(bomb, size, encoding="gzip")
+    assert (kept, clean.left_out, clean.changed) == (bomb, None, False)
+
+
+def test_a_bomb_that_begins_with_a_credential_is_left_out_from_where_it_bursts() -> None:
+    """The credential was replaced in decoded text, and compressed bytes cannot follow it."""
+    bomb = gzip.compress(KEY + b"\0" * 2**27)
+    kept, clean = cleaned(bomb, 1_000, encoding="gzip")
+    assert KEY not in kept
     assert clean.left_out is not None
