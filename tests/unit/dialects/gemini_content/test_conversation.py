@@ -78,13 +78,6 @@ def test_names_may_be_written_with_underscores() -> None:
     )
 
 
-def test_code_assist_wraps_both() -> None:
-    request = {"model": "m", "request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}}
-    response = {"response": {"candidates": [{"content": {"role": "model", "parts": [{"text": "Ho"}]}}]}}
-    conversation = gemini.read(request, response)
-    assert conversation.messages == (Message("user", (Text("Hi"),)), Message("model", (Text("Ho"),)))
-
-
 def test_contents_may_be_a_text() -> None:
     assert gemini.read({"contents": "Hi"}, None).prompt == (Message("user", (Text("Hi"),)),)
 

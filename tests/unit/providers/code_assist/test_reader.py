@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gemtap.conversation.model import Message, Text
 from gemtap.dialects.base import Parsed
 from gemtap.interaction import NO_TOKENS
-from gemtap.providers.code_assist.reader import read_operation
+from gemtap.providers.code_assist.reader import CodeAssistReader, read_operation
 from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import JSON, SSE, array, candidate, events, json_values, make_exchange, text
 
@@ -153,3 +154,13 @@ def test_a_blocked_prompt_is_an_error() -> None:
 def test_any_json_is_parsed_without_an_error(request: Any, chunks: list[Any], content_type: str) -> None:
     for response in (events(*chunks), array(*chunks), *chunks[:1]):
         assert parse(path=STREAM, request=request, content_type=content_type, response=response).operation
+
+
+def test_a_conversation_is_read_out_of_both_envelopes() -> None:
+    """Code Assist wraps the request and the answer of the Gemini API."""
+    request = {"model": "m", "request": {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}}
+    response = {"response": {"candidates": [{"content": {"role": "model", "parts": [{"text": "Ho"}]}}]}}
+    dialect = CodeAssistReader().dialect("generateContent", is_session=False)
+    conversation = dialect.conversation("generateContent", request, response)
+    assert conversation is not None
+    assert conversation.messages == (Message("user", (Text("Hi"),)), Message("model", (Text("Ho"),)))
