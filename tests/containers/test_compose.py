@@ -34,6 +34,8 @@ def compose() -> Iterator[Compose]:
     engine = Engine(SCRIPT)
     try:
         compose = Compose(engine.up(), free_port(), free_port())
+        # A run that was killed leaves its volumes behind.
+        compose("down", "--volumes", "--timeout", "10")
         try:
             compose("up", "--build", "--detach", "--wait")
             yield compose
