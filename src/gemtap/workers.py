@@ -87,7 +87,7 @@ def _over_limit(*_: object) -> None:
 class _Job(NamedTuple):
     work: Callable[[], Any]
     seconds: float
-    """Of processor time."""
+    """Limit of processor time."""
 
     @property
     def clock(self) -> float:

@@ -46,25 +46,13 @@ def check(
         check_secrets(settings, redact=redact, as_json=as_json)
         return
     read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.check))
-    if as_json:
-        told = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
-        print_json({"read": read, "faulty": count, "faults": told})
-    else:
-        out = console()
-        for each in faults:
-            out.print(harmless(f"{each.id or 'the store'}: {each.what}"), soft_wrap=True)
-        if count > len(faults):
-            out.print(f"and {count - len(faults):,} more")
-        if count:
-            out.print(
-                f"{count:,} faults in {read:,} interactions. Check the disk first. If you have a backup, restore it; "
-                "`gemtap repair` moves the damage aside and keeps everything else.",
-                soft_wrap=True,
-            )
-        else:
-            out.print(f"{read:,} interactions, everything as it was stored.")
+    summary = f"{read:,} interactions, everything as it was stored."
     if count:
-        raise typer.Exit(1)
+        summary = (
+            f"{count:,} faults in {read:,} interactions. Check the disk first. If you have a backup, restore it; "
+            "`gemtap repair` moves the damage aside and keeps everything else."
+        )
+    _report(read, count, faults, summary, "faulty" if as_json else None)
 
 
 @app.command()
@@ -77,17 +65,22 @@ def repair(as_json: AsJson = False, config: Config = None, data_dir: DataDir = N
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.repair))
-    if as_json:
-        lost = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
-        print_json({"read": read, "lost": count, "faults": lost})
+    losses = {0: "No losses", 1: "1 loss"}.get(count, f"{count:,} losses")
+    _report(read, count, faults, f"{losses} in {read:,} interactions.", "lost" if as_json else None)
+
+
+def _report(read: int, count: int, faults: list[Fault], summary: str, counted_as: str | None) -> None:
+    """Print faults and a summary, or JSON with the count under this name. Exit status 1 if there are faults."""
+    if counted_as is not None:
+        told = [{"id": None if each.id is None else str(each.id), "what": each.what} for each in faults]
+        print_json({"read": read, counted_as: count, "faults": told})
     else:
         out = console()
         for each in faults:
             out.print(harmless(f"{each.id or 'the store'}: {each.what}"), soft_wrap=True)
         if count > len(faults):
             out.print(f"and {count - len(faults):,} more")
-        losses = {0: "No losses", 1: "1 loss"}.get(count, f"{count:,} losses")
-        out.print(f"{losses} in {read:,} interactions.")
+        out.print(summary, soft_wrap=True)
     if count:
         raise typer.Exit(1)
 

@@ -55,7 +55,7 @@ def turns_of(items: Sequence[dict[str, Any]]) -> list[Turn]:
 
 
 def _way(ordered: Sequence[dict[str, Any]], by_id: dict[Any, dict[str, Any]]) -> set[Any]:
-    """The turns of the longest line. Of equally long lines an answered one wins, then the later one."""
+    """The turns of the longest line. Among equally long lines an answered one wins, then the later one."""
     if not ordered:
         return set()
     best = max(_rank(item) for item in ordered)

@@ -73,7 +73,7 @@ def make_scrub() -> Scrub:
 
 
 def _without(text: str, finders: tuple[Finder, ...]) -> _Cleaned:
-    """The text without the findings. Of overlapping findings the first one names the kind, or the longer of two."""
+    """The text without the findings. If findings overlap, the first one names the kind, or the longer of two."""
     finds = sorted((find for finder in finders for find in finder(text)), key=lambda find: (find.start, -find.end))
     kept: list[str] = []
     removed: list[str] = []
