@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import math
 import multiprocessing
 import os
@@ -42,6 +43,9 @@ _ROOM_FOR_MONGOD: Final = 2**30
 
 _WITH_PROCESSES: Final = 40
 """One in so many cuts is recovered from by `gemtap serve`, the others by what it calls: a tenth of the time."""
+
+_LONGEST_RECOVERY: Final = 300.0
+"""Seconds without a result after which a recovery counts as stuck."""
 
 _TOLD: Final = 20
 """Faults that are told in words."""
@@ -142,11 +146,21 @@ def _carry_out(plan: Plan, folder: Path, seconds: float, rate: float) -> Result:
         flushes = sum(entry.is_flush for entry in replay.entries)
         result = Result(plan, recording, len(replay.entries) - flushes, flushes, _bound(plan, recording))
         cuts = replay.choose(plan.cuts, since=recording.began, seed=plan.seed)
-        with multiprocessing.get_context("fork").Pool(_processes()) as pool:
+        with multiprocessing.get_context("fork").Pool(_processes(), _as_worker) as pool:
             work = partial(_recover, folder, Recovery(recording, plan.file_system, plan.store))
-            result.found += pool.imap_unordered(work, _images(replay, cuts, folder))
+            found = pool.imap_unordered(work, _images(replay, cuts, folder))
+            result.found += [found.next(timeout=_LONGEST_RECOVERY) for _ in cuts]
     print(f"{plan.name}: {len(cuts)} cuts in {time.monotonic() - began:.0f} s", flush=True)
     return result
+
+
+def _as_worker() -> None:
+    # The pool ends its processes by SIGTERM. Python's own handler runs in the main thread alone: when the kernel gives
+    # the signal to another thread (SQLite's, a driver's), a main thread that waits for work waits for ever.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # Torn captures are expected here; only what the comparison finds is worth a line.
+    logging.disable(logging.ERROR)
 
 
 def _processes() -> int:
