@@ -23,13 +23,13 @@ from pymongo import MongoClient
 
 from bench.agents import BYTES_A_TOKEN, SEED, TOKENS_A_MONTH, Exchange, capture_of, long_request, traffic
 from bench.page import table, write_between_markers
-from gemtap.capture.keeping import SpoolLimits
+from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import SUFFIX, Spool
 from gemtap.dialects.cut_points import seams
 from gemtap.interaction import Side
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
-from gemtap.recorder.drain import Recorder
+from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.mongo import MongoStore
 from gemtap.stores.query import parse

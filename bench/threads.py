@@ -19,10 +19,10 @@ from bson import ObjectId
 
 from bench.page import table, write_between_markers
 from bench.simulated_clients import Client, Message, Turn, user
-from gemtap.capture.keeping import SpoolLimits
+from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import SUFFIX, Spool
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder.drain import Recorder
+from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
 from tests.captures import make_capture

@@ -1,4 +1,4 @@
-"""Reading JSON of which nothing is certain: where a value has another shape than hoped for, it counts as empty."""
+"""Read JSON whose shape is not certain: a value of another shape than expected counts as empty."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ def read_json(raw: bytes) -> Json:
         return None
 
 
-def members(value: Json) -> dict[str, Json]:
-    """The object itself; of anything else an empty one."""
+def as_dict(value: Json) -> dict[str, Json]:
+    """The object itself, or an empty one where the value is no object."""
     return value if isinstance(value, dict) else {}
 
 
-def items(value: Json) -> list[Json]:
-    """The array itself; of anything else an empty one."""
+def as_list(value: Json) -> list[Json]:
+    """The array itself, or an empty one where the value is no array."""
     return value if isinstance(value, list) else []
 
 
-def word(value: Json) -> str | None:
-    """The string itself, if it says anything."""
+def as_text(value: Json) -> str | None:
+    """The string itself, or None where the value is no string or is empty."""
     return value if isinstance(value, str) and value else None
 
 
 def count(value: Json) -> int | None:
-    """The number itself, if it can be a count: whole, not negative, and not over 64 bits."""
+    """The number itself, or None where it cannot be a count: a whole number from 0 to 2**63 - 1."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63 else None
 
 
 def overlay(target: dict[str, Json], fields: dict[str, Json]) -> None:
-    """Set the fields in the target. The last one wins, but null says nothing where there is a value."""
+    """Set the fields in the target. The last value wins, but a null never replaces a value."""
     for name, value in fields.items():
         if value is not None or name not in target:
             target[name] = value

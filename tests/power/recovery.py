@@ -10,11 +10,11 @@ from typing import Final
 
 from bson import ObjectId
 
-from gemtap.capture.keeping import SpoolLimits
+from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool, hand_on_orphans
 from gemtap.interaction import Interaction
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder.drain import Recorder
+from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
 from gemtap.tap.credentials import load_fingerprint_secret

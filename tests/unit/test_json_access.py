@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from gemtap.json_access import count, items, members, overlay, read_json, word
+from gemtap.json_access import as_dict, as_list, as_text, count, overlay, read_json
 
 
 def test_values_of_the_right_shape_are_themselves() -> None:
-    assert members({"a": 1}) == {"a": 1}
-    assert items([1]) == [1]
-    assert word("a") == "a"
+    assert as_dict({"a": 1}) == {"a": 1}
+    assert as_list([1]) == [1]
+    assert as_text("a") == "a"
     assert (count(0), count(7)) == (0, 7)
 
 
 @pytest.mark.parametrize("value", [None, True, 1.0, -1, 2**63, "", b"x"])
 def test_values_of_other_shapes_are_empty(value: Any) -> None:
-    assert members(value) == {}
-    assert items(value) == []
-    assert word(value) is None
+    assert as_dict(value) == {}
+    assert as_list(value) == []
+    assert as_text(value) is None
     assert count(value) is None
 
 

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal
 
-from gemtap.capture.losses import Losses
+from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Capture, TapFolder
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class CaptureSync:
     """Syncs what one tap captures."""
 
     def __init__(
-        self, folder: TapFolder, mode: SyncMode, failed: Losses, *, sync_all: Callable[[int], None] | None = None
+        self, folder: TapFolder, mode: SyncMode, failed: LossCounter, *, sync_all: Callable[[int], None] | None = None
     ) -> None:
         """`failed` counts what the disk failed to write; `sync_all` syncs the file system of an open descriptor."""
         self.mode: Final = mode

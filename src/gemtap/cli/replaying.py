@@ -146,10 +146,10 @@ def _so_far(replayed: Replay) -> str:
 
 async def _recorded(store: Store, settings: Settings, id_: ObjectId) -> Interaction:
     """Wait until `gemtap serve` has recorded the interaction, or record it here if that is not running."""
-    from gemtap.capture.keeping import SpoolLimits
+    from gemtap.capture.capture_policy import SpoolLimits
     from gemtap.capture.spool import Spool
     from gemtap.providers.registry import PROVIDERS
-    from gemtap.recorder.drain import Recorder
+    from gemtap.recorder.recorder import Recorder
     from gemtap.recorder.redact import redactor_of
 
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)

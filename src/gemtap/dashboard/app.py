@@ -40,7 +40,7 @@ from gemtap.dashboard.in_flight import InFlight, ReadCapture
 from gemtap.dashboard.render import Render
 from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.origin_check import OriginCheck
-from gemtap.recorder.drain import Progress
+from gemtap.recorder.recorder import Progress
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Store
 from gemtap.workers import Workers

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from gemtap import __version__
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.health_state import Health
-from gemtap.recorder.drain import Progress
+from gemtap.recorder.recorder import Progress
 from gemtap.stores.base import Store, StoreError
 
 _PING_TIMEOUT: Final = 3.0

@@ -13,13 +13,13 @@ from bson import ObjectId
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gemtap.capture.keeping import SpoolLimits
+from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.interaction import Interaction
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
-from gemtap.recorder.drain import Recorder
+from gemtap.recorder.recorder import Recorder
 from gemtap.recorder.redact import redactor_of
 from gemtap.replay.desk import Replays
 from gemtap.settings import Settings

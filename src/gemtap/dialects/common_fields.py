@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gemtap.interaction import Error, Json
-from gemtap.json_access import items, members, word
+from gemtap.json_access import as_dict, as_list, as_text
 
 
 def model_name(request: Json) -> str | None:
@@ -11,16 +11,16 @@ def model_name(request: Json) -> str | None:
 
     `models/M` and Vertex AI's `projects/P/locations/L/publishers/google/models/M` are M.
     """
-    name = word(members(request).get("model"))
+    name = as_text(as_dict(request).get("model"))
     return name.removeprefix("models/").rpartition("/publishers/google/models/")[2] or None if name else None
 
 
 def read_error(response: Json) -> Error | None:
     """The error of `{"error": {...}}`, which an answer without `alt=sse` wraps in an array."""
-    for value in (response, *items(response)[:1]):
-        error = members(value).get("error")
+    for value in (response, *as_list(response)[:1]):
+        error = as_dict(value).get("error")
         if error:
-            said = members(error)
-            message = word(error) or word(said.get("message")) or word(said.get("status")) or "error"
+            said = as_dict(error)
+            message = as_text(error) or as_text(said.get("message")) or as_text(said.get("status")) or "error"
             return {"message": message, "details": error}
     return None

@@ -6,7 +6,7 @@ import json
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import members, word
+from gemtap.json_access import as_dict, as_text
 
 MAX_LENGTH: Final = 200
 """In characters."""
@@ -16,8 +16,8 @@ _LONGEST_ARGUMENT: Final = 60
 
 def call_form(name: Json, arguments: Json) -> str:
     """A function call as a person would write it: `get_weather(location="Boston", days=3)`."""
-    shown = ", ".join(f"{argument}={_argument(value)}" for argument, value in members(arguments).items())
-    return f"{word(name) or ''}({shown})"
+    shown = ", ".join(f"{argument}={_argument(value)}" for argument, value in as_dict(arguments).items())
+    return f"{as_text(name) or ''}({shown})"
 
 
 def _argument(value: Json) -> str:

@@ -38,8 +38,8 @@ from gemtap.providers.base import ExchangeParser
 from gemtap.providers.clients import identify
 from gemtap.providers.documents import conversation_of, cost_of, dialect_of
 from gemtap.recorder.captured import (
+    DecodedBody,
     Exchange,
-    OpenBody,
     first_values,
     headers_of,
     is_cut,
@@ -106,7 +106,7 @@ def assemble_plainly(capture: bytes, *, id: ObjectId, recorded_at: datetime, why
             for kind in (Kind.WS_CLIENT, Kind.WS_SERVER)
         )
     request, response = (
-        OpenBody(
+        DecodedBody(
             Decoded(b"".join(piece for _, piece in pieces), []),
             ParsedBody(None, incomplete=f"not read, since {why}"),
             sum(len(piece) for _, piece in pieces),
@@ -118,7 +118,7 @@ def assemble_plainly(capture: bytes, *, id: ObjectId, recorded_at: datetime, why
     return Record(document, request.decoded.body, response.decoded.body, accumulated=False)
 
 
-def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBody, OpenBody]:
+def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[DecodedBody, DecodedBody]:
     """Both bodies, decoded, without what is to be redacted."""
     if exchange.is_session:
         return _open_session(exchange, redactor)
@@ -140,7 +140,7 @@ def _open_bodies(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBod
     return redacted_body(request, redactor), redacted_body(response, redactor)
 
 
-def _open_session(exchange: Exchange, redactor: Redactor | None) -> tuple[OpenBody, OpenBody]:
+def _open_session(exchange: Exchange, redactor: Redactor | None) -> tuple[DecodedBody, DecodedBody]:
     events, redacted = exchange.ws_events, set[str]()
     if redactor is not None:
         events = [replace(event, value=redacted_message(event.value, redactor)) for event in exchange.ws_events]
@@ -159,7 +159,7 @@ def _parsed_sides(exchange: Exchange, parsed: Parsed) -> frozenset[Side]:
 
 
 def _parse(
-    exchange: Exchange, request: OpenBody, response: OpenBody, providers: Mapping[str, ExchangeParser]
+    exchange: Exchange, request: DecodedBody, response: DecodedBody, providers: Mapping[str, ExchangeParser]
 ) -> tuple[Parsed, Error | None]:
     """What the provider reads out of the exchange, and how it failed, if it did."""
     provider = providers.get(exchange.request["provider"])
@@ -227,8 +227,8 @@ def _kept(value: Json) -> Json:
 
 def _document(
     exchange: Exchange,
-    request: OpenBody,
-    response: OpenBody,
+    request: DecodedBody,
+    response: DecodedBody,
     parsed: Parsed,
     parser_fault: Error | None,
     id_: ObjectId,
@@ -291,7 +291,7 @@ def _cost(document: Interaction) -> Cost | None:
         return None
 
 
-def _request(exchange: Exchange, body: OpenBody) -> Request:
+def _request(exchange: Exchange, body: DecodedBody) -> Request:
     head = exchange.request
     return {
         "method": head["method"],
@@ -303,7 +303,7 @@ def _request(exchange: Exchange, body: OpenBody) -> Request:
     }
 
 
-def _response(exchange: Exchange, body: OpenBody, parsed: Parsed) -> Response:
+def _response(exchange: Exchange, body: DecodedBody, parsed: Parsed) -> Response:
     assert exchange.response is not None
     response: Response = {
         "status": exchange.response["status"],
@@ -327,7 +327,7 @@ def _response(exchange: Exchange, body: OpenBody, parsed: Parsed) -> Response:
     return response
 
 
-def _body(body: OpenBody, end: BodyEnd | None) -> Body:
+def _body(body: DecodedBody, end: BodyEnd | None) -> Body:
     found: Body = {"body": body.parsed.value, "body_bytes": end["bytes"] if end is not None else body.kept}
     left_out = end.get("left_out") if end is not None else None
     incomplete = "; ".join(filter(None, (left_out or body.decoded.fault, body.parsed.incomplete)))
@@ -351,7 +351,7 @@ def _chunks(exchange: Exchange) -> ChunkTimes:
     }
 
 
-def _error(exchange: Exchange, request: OpenBody, response: OpenBody, parsed: Parsed) -> Error | None:
+def _error(exchange: Exchange, request: DecodedBody, response: DecodedBody, parsed: Parsed) -> Error | None:
     """What went wrong, the nearest cause first: how the exchange ended, what the API said, what cannot be read."""
     if exchange.outcome != Outcome.COMPLETE:
         return _ending(exchange, parsed)
@@ -369,7 +369,7 @@ def _error(exchange: Exchange, request: OpenBody, response: OpenBody, parsed: Pa
     return {"message": message, "details": None} if message else None
 
 
-def _fault(name: str, body: OpenBody, headers: RawHeaders, end: BodyEnd | None) -> str | None:
+def _fault(name: str, body: DecodedBody, headers: RawHeaders, end: BodyEnd | None) -> str | None:
     """Why a body cannot be read. One that was cut short by `capture_max_body` says so elsewhere."""
     if end is not None and "left_out" in end:
         return f"The {name}'s body is not kept whole: {end['left_out']}"
@@ -399,7 +399,7 @@ _ENDINGS: Final[Mapping[str, str]] = {
 """What is said where the tap gave no details."""
 
 
-def _timing(exchange: Exchange, response: OpenBody, parsed: Parsed) -> Timing:
+def _timing(exchange: Exchange, response: DecodedBody, parsed: Parsed) -> Timing:
     session = exchange.session
     first_token = parsed.first_token_at
     if parsed.first_token_end is not None:

@@ -116,7 +116,7 @@ def is_cut(end: BodyEnd) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenBody:
+class DecodedBody:
     """A body with its content-encoding undone, and its value."""
 
     decoded: Decoded
@@ -129,7 +129,7 @@ class OpenBody:
 
 def open_body(
     headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool, decoded_from: int = sys.maxsize
-) -> OpenBody:
+) -> DecodedBody:
     """The body that these pieces make up.
 
     `decoded` says that its content-encoding is already undone; `decoded_from`, from which piece on it is.
@@ -142,13 +142,13 @@ def open_body(
         opened = Decoded(opened.body + rest.body, ends, opened.fault)
     else:
         opened = decode(pieces, encoding)
-    return OpenBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
+    return DecodedBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
 
 
-def open_messages(sent: SentMessages, *, redacted: bool = False) -> OpenBody:
+def open_messages(sent: SentMessages, *, redacted: bool = False) -> DecodedBody:
     """What one side of a WebSocket sent, as a body."""
     parsed = ParsedBody({"messages": sent.messages}, is_json=True, incomplete=sent.incomplete)
-    return OpenBody(Decoded(sent.raw, []), parsed, sent.size, redacted)
+    return DecodedBody(Decoded(sent.raw, []), parsed, sent.size, redacted)
 
 
 def text_of(raw: bytes) -> str:

@@ -11,7 +11,7 @@ from gemtap.dialects.base import Parsed
 from gemtap.interaction import Json
 from gemtap.known_secrets import KnownSecrets
 from gemtap.re2_patterns import Pattern
-from gemtap.recorder.captured import OpenBody
+from gemtap.recorder.captured import DecodedBody
 from gemtap.settings import Settings
 
 _MARK: Final = b"[redacted]"
@@ -71,7 +71,7 @@ def redactor_of(settings: Settings) -> Redactor | None:
     return Redactor(settings.redact_patterns, known_secrets=settings.redact_known_secrets)
 
 
-def redacted_body(body: OpenBody, redactor: Redactor) -> OpenBody:
+def redacted_body(body: DecodedBody, redactor: Redactor) -> DecodedBody:
     """The body without what is to go."""
     raw = redactor.raw(body.decoded.body)
     if raw == body.decoded.body:
@@ -97,7 +97,7 @@ def redacted_answer(parsed: Parsed, redactor: Redactor) -> Parsed | None:
     return replace(parsed, accumulated=accumulated, preview={"prompt": parsed.preview["prompt"], "answer": None})
 
 
-def withheld(body: OpenBody) -> OpenBody:
+def withheld(body: DecodedBody) -> DecodedBody:
     """Nothing of the body but its size."""
     decoded = replace(body.decoded, body=b"")
     return replace(body, decoded=decoded, parsed=ParsedBody(None, incomplete=WITHHELD), redacted=True)

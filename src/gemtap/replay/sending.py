@@ -16,9 +16,9 @@ from bson import ObjectId
 
 from gemtap import __version__
 from gemtap.addresses import mask
+from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.events import RawHeaders
-from gemtap.capture.keeping import Keeping, SpoolLimits
-from gemtap.capture.losses import Losses
+from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import SUFFIX, Spool, TapFolder
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
@@ -42,14 +42,14 @@ class Sender:
     def __init__(
         self,
         folder: TapFolder,
-        keeping: Keeping,
+        policy: CapturePolicy,
         upstreams: Upstreams,
         fingerprints: Fingerprints,
         environment: Mapping[str, str],
         max_body: int,
     ) -> None:
         self._folder = folder
-        self._keeping = keeping
+        self._policy = policy
         self._upstreams = upstreams
         self._fingerprints = fingerprints
         self._environment = environment
@@ -58,9 +58,9 @@ class Sender:
     def begin(self, request: ReplayRequest) -> Replay:
         """Begin the capture of a replay. Raises CannotReplay."""
         headers: RawHeaders = [*request.headers, _PLAIN, key_header(request, self._environment)]
-        exchange = Exchange(self._keeping, max_body=self._max_body)
+        exchange = Exchange(self._policy, max_body=self._max_body)
         if not exchange.is_captured:
-            raise CannotReplay(f"It could not be recorded: {self._keeping.refused.last}.")
+            raise CannotReplay(f"It could not be recorded: {self._policy.refused.last}.")
         redacted = redact_request(
             headers, request.query, self._fingerprints, path_credentials=UNKNOWN.in_path(request.path)
         )
@@ -167,16 +167,19 @@ async def sender(settings: Settings, environment: Mapping[str, str]) -> AsyncIte
     except OSError as exc:
         raise CannotReplay(f"The data directory cannot be used: {exc}.") from exc
     try:
-        lost, refused = Losses(folder, IncidentKind.CAPTURES_LOST), Losses(folder, IncidentKind.REQUESTS_REFUSED)
+        lost, refused = (
+            LossCounter(folder, IncidentKind.CAPTURES_LOST),
+            LossCounter(folder, IncidentKind.REQUESTS_REFUSED),
+        )
         limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
         # A replay that cannot be captured is refused: only its capture makes it a replay.
-        keeping = Keeping(spool, folder, limits, lost=lost, refused=refused, when_full="refuse")
+        policy = CapturePolicy(spool, folder, limits, lost=lost, refused=refused, when_full="refuse")
         async with Upstreams(
             connect_timeout=settings.upstream_connect_timeout,
             silence_timeout=settings.upstream_silence_timeout,
             proxy_of=environment_proxy,
         ) as upstreams:
-            yield Sender(folder, keeping, upstreams, fingerprints, environment, settings.capture_max_body)
+            yield Sender(folder, policy, upstreams, fingerprints, environment, settings.capture_max_body)
         lost.close()
         refused.close()
     finally:

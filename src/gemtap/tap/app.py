@@ -14,16 +14,16 @@ from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
-from gemtap.capture.keeping import Keeping, SpoolLimits
-from gemtap.capture.losses import Losses
+from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
+from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
 from gemtap.capture.syncing import CaptureSync
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck
 from gemtap.settings import Settings, environment_proxy, reachable_host
-from gemtap.tap.carrying import Intake
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.forward import Forwarder
+from gemtap.tap.lifecycle import TapContext
 from gemtap.tap.relay import Relay
 from gemtap.tap.upstream import Upstreams
 
@@ -40,7 +40,7 @@ class TapApp(FastAPI):
 
     forward: Callable[[Scope, Receive, Send], Awaitable[None]]
     relay: Callable[[Scope, Receive, Send], Awaitable[None]]
-    keeping: Keeping
+    policy: CapturePolicy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch."""
@@ -73,17 +73,17 @@ def make_app(settings: Settings) -> TapApp:
             (settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins
         )
         async with (
-            _keeping(settings, spool) as keeping,
+            _policy(settings, spool) as policy,
             Upstreams(
                 connect_timeout=settings.upstream_connect_timeout,
                 silence_timeout=settings.upstream_silence_timeout,
                 proxy_of=proxy_of,
             ) as upstreams,
         ):
-            intake = Intake(keeping, origin_check, origins, fingerprints, settings.capture_max_body)
-            forwarder = Forwarder(intake, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
-            relay = Relay(intake, proxy_of, connect_timeout=settings.upstream_connect_timeout)
-            app.forward, app.relay, app.keeping = forwarder.forward, relay.relay, keeping
+            context = TapContext(policy, origin_check, origins, fingerprints, settings.capture_max_body)
+            forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
+            relay = Relay(context, proxy_of, connect_timeout=settings.upstream_connect_timeout)
+            app.forward, app.relay, app.policy = forwarder.forward, relay.relay, policy
             yield
 
     app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
@@ -92,16 +92,16 @@ def make_app(settings: Settings) -> TapApp:
 
     @app.get("/_gemtap/health")
     async def health() -> dict[str, Any]:
-        keeping = app.keeping
+        policy = app.policy
         return {
             "status": "ok",
             "version": __version__,
-            "captures_lost": keeping.lost.count,
-            "requests_refused": keeping.refused.count,
-            "last_loss": keeping.lost.last or keeping.refused.last,
-            "full": keeping.full,
-            "captures_unsynced": keeping.sync.failed.count if keeping.sync else 0,
-            "longest_unsynced_s": round(keeping.sync.longest_unsynced, 3) if keeping.sync else None,
+            "captures_lost": policy.lost.count,
+            "requests_refused": policy.refused.count,
+            "last_loss": policy.lost.last or policy.refused.last,
+            "full": policy.full,
+            "captures_unsynced": policy.sync.failed.count if policy.sync else 0,
+            "longest_unsynced_s": round(policy.sync.longest_unsynced, 3) if policy.sync else None,
         }
 
     @app.get("/", response_class=HTMLResponse)
@@ -116,21 +116,26 @@ def make_app(settings: Settings) -> TapApp:
 
 
 @asynccontextmanager
-async def _keeping(settings: Settings, spool: Spool) -> AsyncIterator[Keeping]:
+async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePolicy]:
     """The captures of this process, for as long as it serves."""
     folder = TapFolder(spool)
     try:
-        lost, refused = Losses(folder, IncidentKind.CAPTURES_LOST), Losses(folder, IncidentKind.REQUESTS_REFUSED)
-        unsynced = Losses(folder, IncidentKind.CAPTURES_UNSYNCED)
+        lost, refused = (
+            LossCounter(folder, IncidentKind.CAPTURES_LOST),
+            LossCounter(folder, IncidentKind.REQUESTS_REFUSED),
+        )
+        unsynced = LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED)
         limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
         sync = CaptureSync(folder, settings.capture_sync, unsynced)
-        keeping = Keeping(spool, folder, limits, lost=lost, refused=refused, when_full=settings.when_full, sync=sync)
+        policy = CapturePolicy(
+            spool, folder, limits, lost=lost, refused=refused, when_full=settings.when_full, sync=sync
+        )
         if sync.mode == "always":
             # Nothing in the folder of this tap is on the disk before the folder itself is.
             await sync.sync()
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(keeping.watch()), tasks.create_task(sync.run())]
-            yield keeping
+            beside = [tasks.create_task(policy.watch()), tasks.create_task(sync.run())]
+            yield policy
             for task in beside:
                 task.cancel()
         for losses in (lost, refused, unsynced):

@@ -1,4 +1,4 @@
-"""One exchange on its way through the tap: its capture, begun once, written as the bytes pass, ended once."""
+"""One exchange on its way through the tap: its capture, opened once, written as the bytes pass, ended once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from bson import ObjectId
 
+from gemtap.capture.capture_policy import CapturePolicy
 from gemtap.capture.events import FORMAT, BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
-from gemtap.capture.keeping import Keeping
 from gemtap.interaction import Outcome
 from gemtap.providers.declared_secrets import secrets_of
 from gemtap.providers.secrets import Operation
@@ -23,7 +23,7 @@ from gemtap.tap.scrubbing import scrub
 class Exchange:
     """The record of one exchange while it is under way. Nothing in here ever stops the traffic."""
 
-    def __init__(self, keeping: Keeping, *, max_body: int) -> None:
+    def __init__(self, policy: CapturePolicy, *, max_body: int) -> None:
         self.id = ObjectId()
         self.sent: int | None = None
         """Microseconds from the start to sending upstream."""
@@ -31,14 +31,14 @@ class Exchange:
         """How a WebSocket was closed."""
         self.provider = ""
         """Name of the provider, empty until it is known."""
-        self._keeping = keeping
+        self._policy = policy
         self._start = time.perf_counter()
         self._received = time.time()
         self._request = _CapturedBody(max_body)
         self._response = _CapturedBody(max_body)
         self._redacted: Redacted | None = None
         self._operation: Operation | None = None
-        self._capture = keeping.begin(self.id)
+        self._capture = policy.begin(self.id)
 
     @property
     def is_captured(self) -> bool:
@@ -63,10 +63,10 @@ class Exchange:
         """Return when what was written so far may be passed on: at once, unless `capture_sync` is `always`."""
         if self._capture is not None:
             try:
-                await self._keeping.durable(self._capture)
+                await self._policy.durable(self._capture)
             except OSError as exc:
                 # What the disk has of it now nobody can say: hand on what there is, as interrupted.
-                self._keeping.lost.add(f"the sync failed: {exc.strerror}")
+                self._policy.lost.add(f"the sync failed: {exc.strerror}")
                 self._close()
 
     def request(
@@ -207,7 +207,7 @@ class Exchange:
             write(*event)
         except OSError as exc:
             # What follows a torn event cannot be read: hand on what there is, as interrupted.
-            self._keeping.lost.add(str(exc))
+            self._policy.lost.add(str(exc))
             self._close()
 
     def _close(self) -> None:
@@ -216,7 +216,7 @@ class Exchange:
         try:
             self._capture.close()
         except OSError as exc:
-            self._keeping.lost.add(str(exc))
+            self._policy.lost.add(str(exc))
         self._capture = None
 
 

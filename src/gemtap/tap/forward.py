@@ -11,19 +11,19 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
-from gemtap.tap.bringing_back import WayBack, client_origin
-from gemtap.tap.carrying import Begun, ClientLeft, Intake
 from gemtap.tap.errors import ExchangeFault, answer
+from gemtap.tap.lifecycle import ClientLeft, OpenExchange, TapContext
 from gemtap.tap.protocol import CONNECTION, CYCLE, TapProtocol
 from gemtap.tap.upstream import RequestBody, Upstreams
+from gemtap.tap.url_rewriting import UrlRewriter, client_origin
 
 
 class Forwarder:
     """The way of every request."""
 
-    def __init__(self, intake: Intake, upstreams: Upstreams, *, trusted_fronts: Collection[str]) -> None:
+    def __init__(self, context: TapContext, upstreams: Upstreams, *, trusted_fronts: Collection[str]) -> None:
         """`trusted_fronts`: addresses whose `X-Forwarded-*` are believed."""
-        self._intake = intake
+        self._context = context
         self._upstreams = upstreams
         self._trusted_fronts = trusted_fronts
 
@@ -32,30 +32,30 @@ class Forwarder:
         connection: TapProtocol = scope["extensions"][CONNECTION]
         task = asyncio.current_task()
         assert task is not None
-        begun = self._intake.begin(scope)
-        client = _Client(begun, connection, receive, send)
+        opened = self._context.begin(scope)
+        client = _Client(opened, connection, receive, send)
         connection.on_lost = task.cancel
         try:
-            await begun.carry(lambda: self._go(begun, client), tell=client.tell, client_left=lambda: connection.lost)
+            await opened.run(lambda: self._go(opened, client), tell=client.tell, client_left=lambda: connection.lost)
         finally:
             connection.on_lost = None
 
-    async def _go(self, begun: Begun, client: _Client) -> None:
-        scope, exchange = begun.scope, begun.exchange
+    async def _go(self, opened: OpenExchange, client: _Client) -> None:
+        scope, exchange = opened.scope, opened.exchange
         headers: RawHeaders = scope["headers"]
         length = header_rules.content_length(headers)
         # The body's first piece is mostly here with the head: both are written at once, before either goes on.
         exchange.hold()
-        destination = begun.capture_head(scope["method"], length)
+        destination = opened.capture_head(scope["method"], length)
         has_body = bool(length) or header_rules.value_of(headers, b"transfer-encoding") is not None
         body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
         exchange.release()
         await exchange.durable()
-        begun.check_captured()
+        opened.check_captured()
         if destination is None:
             await _read_to_end(body)
-            raise begun.refusal()
+            raise opened.refusal()
 
         upstream = destination.upstream
         exchange.sent = exchange.now()
@@ -67,9 +67,9 @@ class Forwarder:
             # Without a Content-Length the body goes on as chunks, as it came.
             whole if whole is not None and length is not None else body,
         )
-        way_back = WayBack(self._origin_of(scope), destination.prefix, upstream, destination.wire.rewritten_headers)
+        rewriter = UrlRewriter(self._origin_of(scope), destination.prefix, upstream, destination.wire.rewritten_headers)
         try:
-            await self._relay(upstream, response, client, way_back)
+            await self._relay(upstream, response, client, rewriter)
         finally:
             # Closing an answer that is not read to its end closes its connection: the upstream stops at once.
             response.close()
@@ -79,9 +79,11 @@ class Forwarder:
         trusted = peer is not None and peer[0] in self._trusted_fronts
         return client_origin(scope["headers"], scheme=scope["scheme"], local=scope["server"], trusted=trusted)
 
-    async def _relay(self, upstream: str, response: aiohttp.ClientResponse, client: _Client, way_back: WayBack) -> None:
+    async def _relay(
+        self, upstream: str, response: aiohttp.ClientResponse, client: _Client, rewriter: UrlRewriter
+    ) -> None:
         """Copy the answer out: each read from the upstream is one write to the client, captured first."""
-        headers = way_back.bring_back(header_rules.to_client(response.raw_headers))
+        headers = rewriter.rewrite(header_rules.to_client(response.raw_headers))
         await client.start(response.status, headers, _arrived(response.content))
         try:
             async for piece in response.content.iter_any():
@@ -111,11 +113,11 @@ async def _read_to_end(body: RequestBody | None) -> None:
 class _Client:
     """The client's side of one exchange: whatever is read from it or written to it is captured first."""
 
-    def __init__(self, begun: Begun, connection: TapProtocol, receive: Receive, send: Send) -> None:
-        self._begun = begun
-        self._exchange = begun.exchange
+    def __init__(self, opened: OpenExchange, connection: TapProtocol, receive: Receive, send: Send) -> None:
+        self._opened = opened
+        self._exchange = opened.exchange
         self._connection = connection
-        self._cycle: RequestResponseCycle = begun.scope["extensions"][CYCLE]
+        self._cycle: RequestResponseCycle = opened.scope["extensions"][CYCLE]
         self._receive = receive
         self._send = send
         self._started = False

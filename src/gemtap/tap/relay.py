@@ -15,8 +15,8 @@ from gemtap.capture.events import Closing, Kind, RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.settings import BadProxy
 from gemtap.tap import headers as header_rules
-from gemtap.tap.carrying import ABNORMAL, Begun, Destination, Intake
 from gemtap.tap.errors import ExchangeFault, answer, bad_proxy, upstream_disconnected, upstream_unreachable
+from gemtap.tap.lifecycle import ABNORMAL, Destination, OpenExchange, TapContext
 
 MAX_MESSAGE: Final = 256 * 2**20
 """Bytes of one message."""
@@ -47,23 +47,23 @@ class Refused(Exception):
 class Relay:
     """The way of every WebSocket session."""
 
-    def __init__(self, intake: Intake, proxy_of: Callable[[str], str | None], *, connect_timeout: float) -> None:
+    def __init__(self, context: TapContext, proxy_of: Callable[[str], str | None], *, connect_timeout: float) -> None:
         """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is."""
-        self._intake = intake
+        self._context = context
         self._proxy_of = proxy_of
         self._connect_timeout = connect_timeout
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one session from its handshake to its close, as an ASGI application."""
-        begun = self._intake.begin(scope)
-        session = _Session(begun, receive, send)
-        await begun.carry(lambda: self._go(begun, session), tell=session.tell, client_left=lambda: False)
+        opened = self._context.begin(scope)
+        session = _Session(opened, receive, send)
+        await opened.run(lambda: self._go(opened, session), tell=session.tell, client_left=lambda: False)
 
-    async def _go(self, begun: Begun, session: _Session) -> None:
-        scope, exchange = begun.scope, begun.exchange
-        destination = begun.capture_head("GET", None)
+    async def _go(self, opened: OpenExchange, session: _Session) -> None:
+        scope, exchange = opened.scope, opened.exchange
+        destination = opened.capture_head("GET", None)
         if destination is None:
-            raise begun.refusal()
+            raise opened.refusal()
         await exchange.durable()
         exchange.sent = exchange.now()
         try:
@@ -139,9 +139,9 @@ def _sendable(code: int) -> int:
 class _Session:
     """The client's side, and the copying between both: whatever passes is captured first."""
 
-    def __init__(self, begun: Begun, receive: Receive, send: Send) -> None:
-        self._begun = begun
-        self._exchange = begun.exchange
+    def __init__(self, opened: OpenExchange, receive: Receive, send: Send) -> None:
+        self._opened = opened
+        self._exchange = opened.exchange
         self._receive = receive
         self._send = send
         self._accepted = False

@@ -14,7 +14,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.capture.events import Kind
-from gemtap.capture.losses import Losses
+from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Spool, TapFolder
 from gemtap.capture.syncing import CaptureSync, SyncMode, sync_file_system
 from gemtap.incident import IncidentKind
@@ -56,7 +56,7 @@ class Disk:
 
 
 def syncing(folder: TapFolder, disk: Disk, mode: SyncMode = "second") -> CaptureSync:
-    return CaptureSync(folder, mode, Losses(folder, IncidentKind.CAPTURES_UNSYNCED), sync_all=disk.sync)
+    return CaptureSync(folder, mode, LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED), sync_all=disk.sync)
 
 
 def write(folder: TapFolder, count: int = 1) -> None:

@@ -18,7 +18,7 @@ from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
-from gemtap.recorder.drain import Progress
+from gemtap.recorder.recorder import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
 from gemtap.stores.opening import open_store

@@ -8,7 +8,7 @@ from typing import Final
 
 from gemtap.dialects.gemini_content.partial_calls import OpenCall
 from gemtap.interaction import Json
-from gemtap.json_access import count, items, members, overlay
+from gemtap.json_access import as_dict, as_list, count, overlay
 
 
 def has_content(chunk: Json) -> bool:
@@ -16,18 +16,18 @@ def has_content(chunk: Json) -> bool:
     return any(
         value not in ("", None) and name not in ("thought", "thoughtSignature")
         for part in _parts(chunk)
-        for name, value in members(part).items()
+        for name, value in as_dict(part).items()
     )
 
 
 def has_thoughts(chunk: Json) -> bool:
     """Whether the chunk brings thoughts in words."""
-    return any(members(part).get("thought") is True for part in _parts(chunk))
+    return any(as_dict(part).get("thought") is True for part in _parts(chunk))
 
 
 def _parts(chunk: Json) -> Iterator[Json]:
-    for candidate in items(members(chunk).get("candidates")):
-        yield from items(members(members(candidate).get("content")).get("parts"))
+    for candidate in as_list(as_dict(chunk).get("candidates")):
+        yield from as_list(as_dict(as_dict(candidate).get("content")).get("parts"))
 
 
 def accumulate(chunks: list[Json]) -> dict[str, Json]:
@@ -39,8 +39,8 @@ def accumulate(chunks: list[Json]) -> dict[str, Json]:
     response: dict[str, Json] = {}
     candidates: dict[int, _Candidate] = {}
     for chunk in chunks:
-        fields = dict(members(chunk))
-        for fragment in items(fields.pop("candidates", None)):
+        fields = dict(as_dict(chunk))
+        for fragment in as_list(fields.pop("candidates", None)):
             if isinstance(fragment, dict):
                 response.setdefault("candidates", [])
                 index = count(fragment.get("index")) or 0
@@ -70,7 +70,7 @@ class _Candidate:
             self._add_content(content)
         for name, lists in _UNITED.items():
             if isinstance(fields.get(name), dict):
-                fields[name] = _unite(members(self._fields.get(name)), fields[name], lists)
+                fields[name] = _unite(as_dict(self._fields.get(name)), fields[name], lists)
         overlay(self._fields, fields)
 
     def _add_content(self, content: dict[str, Json]) -> None:
@@ -95,7 +95,7 @@ def _unite(before: dict[str, Json], now: dict[str, Json], lists: tuple[str, ...]
     overlay(united, now)
     for name in lists:
         if name in before and name in now:
-            united[name] = _union(items(before[name]), items(now[name]))
+            united[name] = _union(as_list(before[name]), as_list(now[name]))
     return united
 
 

@@ -21,19 +21,19 @@ from gemtap.conversation.model import (
     Tool,
 )
 from gemtap.interaction import Json
-from gemtap.json_access import items, members, word
+from gemtap.json_access import as_dict, as_list, as_text
 
 
 def read(request: Json, response: Json) -> Conversation:
     """The conversation of a request for content and of its answer, of which the first candidate counts."""
-    fields = members(request)
-    candidates = items(members(response).get("candidates"))
-    answer = read_message(members(candidates[0]).get("content")) if candidates else ()
+    fields = as_dict(request)
+    candidates = as_list(as_dict(response).get("candidates"))
+    answer = read_message(as_dict(candidates[0]).get("content")) if candidates else ()
     return Conversation(
         system=system_text(either(fields, "systemInstruction", "system_instruction")),
         prompt=tuple(message for content in _contents(fields) for message in read_message(content)),
         answer=Message("model", tuple(part for message in answer for part in message.parts)) if answer else None,
-        tools=tuple(declared_tools(items(fields.get("tools")))),
+        tools=tuple(declared_tools(as_list(fields.get("tools")))),
     )
 
 
@@ -42,12 +42,12 @@ def _contents(request: dict[str, Json]) -> list[Json]:
     # A single content may stand without its array, and a text without everything around it.
     if isinstance(contents, str):
         return [{"role": "user", "parts": [{"text": contents}]}]
-    return [contents] if isinstance(contents, dict) else items(contents)
+    return [contents] if isinstance(contents, dict) else as_list(contents)
 
 
 def read_message(content: Json) -> list[Message]:
     """The message of a content; two where tool results and words of a person stand together, none of an empty one."""
-    fields = members(content)
+    fields = as_dict(content)
     parts = list(_parts(fields.get("parts")))
     if fields.get("role") == "model":
         return _message("model", parts)
@@ -61,8 +61,8 @@ def _message(role: Role, parts: Iterable[Part]) -> list[Message]:
 
 
 def _parts(parts: Json) -> Iterator[Part]:
-    for part in [parts] if isinstance(parts, dict) else items(parts):
-        read = _part(members(part))
+    for part in [parts] if isinstance(parts, dict) else as_list(parts):
+        read = _part(as_dict(part))
         if read is not None:
             yield read
 
@@ -76,17 +76,17 @@ def _part(part: dict[str, Json]) -> Part | None:
                     continue
                 return Thought(value) if part.get("thought") is True else Text(value)
             case "functionCall" | "function_call":
-                call = members(value)
-                return Call(word(call.get("name")) or "", call.get("args") or {}, word(call.get("id")))
+                call = as_dict(value)
+                return Call(as_text(call.get("name")) or "", call.get("args") or {}, as_text(call.get("id")))
             case "functionResponse" | "function_response":
-                result = members(value)
-                return Result(result.get("response"), word(result.get("name")), word(result.get("id")))
+                result = as_dict(value)
+                return Result(result.get("response"), as_text(result.get("name")), as_text(result.get("id")))
             case "inlineData" | "inline_data" | "fileData" | "file_data":
-                media = members(value)
+                media = as_dict(value)
                 return Media(
-                    word(either(media, "mimeType", "mime_type")) or "application/octet-stream",
-                    uri=word(either(media, "fileUri", "file_uri")),
-                    base64=word(media.get("data")),
+                    as_text(either(media, "mimeType", "mime_type")) or "application/octet-stream",
+                    uri=as_text(either(media, "fileUri", "file_uri")),
+                    base64=as_text(media.get("data")),
                 )
             case "executableCode" | "executable_code" | "codeExecutionResult" | "code_execution_result":
                 return Other(name, value)
@@ -97,9 +97,9 @@ def system_text(content: Json) -> str | None:
     """The text of a system instruction."""
     if isinstance(content, str):
         return content or None
-    parts = members(content).get("parts")
+    parts = as_dict(content).get("parts")
     texts = [
-        text for part in ([parts] if isinstance(parts, dict) else items(parts)) if (text := members(part).get("text"))
+        text for part in ([parts] if isinstance(parts, dict) else as_list(parts)) if (text := as_dict(part).get("text"))
     ]
     return "\n".join(text for text in texts if isinstance(text, str)) or None
 
@@ -107,12 +107,12 @@ def system_text(content: Json) -> str | None:
 def declared_tools(tools: Iterable[Json]) -> Iterator[Tool]:
     """The functions that are declared. What Google itself runs, such as its search, is no tool of the client."""
     for tool in tools:
-        for declaration in items(either(members(tool), "functionDeclarations", "function_declarations")):
-            fields = members(declaration)
-            name = word(fields.get("name"))
+        for declaration in as_list(either(as_dict(tool), "functionDeclarations", "function_declarations")):
+            fields = as_dict(declaration)
+            name = as_text(fields.get("name"))
             if name is not None:
                 schema = either(fields, "parametersJsonSchema", "parameters_json_schema")
-                yield Tool(name, word(fields.get("description")), schema or fields.get("parameters"))
+                yield Tool(name, as_text(fields.get("description")), schema or fields.get("parameters"))
 
 
 def either(fields: dict[str, Json], *names: str) -> Json:

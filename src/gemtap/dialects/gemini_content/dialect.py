@@ -21,7 +21,7 @@ from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
 from gemtap.interaction import Error, Json
-from gemtap.json_access import members, word
+from gemtap.json_access import as_dict, as_text
 
 _GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
 """The operations whose streams are accumulated. Those of others have other shapes."""
@@ -60,11 +60,11 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
     request = envelope.request(exchange.request_json)
     answer = _read_answer(exchange, operation, envelope)
     response = answer.response
-    usage = members(response).get("usageMetadata")
+    usage = as_dict(response).get("usageMetadata")
     return Parsed(
         operation=operation,
         model=model or model_name(exchange.request_json) or model_name(request),
-        model_version=word(members(response).get("modelVersion")),
+        model_version=as_text(as_dict(response).get("modelVersion")),
         streaming=answer.streamed,
         generation_settings=read_generation_settings(request),
         usage_metadata=usage,

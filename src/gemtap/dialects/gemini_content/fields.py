@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gemtap.interaction import NO_TOKENS, Error, Json, Tokens
-from gemtap.json_access import count, items, members, word
+from gemtap.json_access import as_dict, as_list, as_text, count
 
 _FINISH_REASONS: Final = (
     "FINISH_REASON_UNSPECIFIED",
@@ -37,27 +37,27 @@ _BLOCK_REASONS: Final = (
 
 def read_generation_settings(request: Json) -> Json:
     """`generationConfig` as it was sent, in either spelling, both of which the API takes; Imagen's `parameters`."""
-    fields = members(request)
+    fields = as_dict(request)
     names = ("generationConfig", "generation_config", "parameters")
     return next((fields[name] for name in names if name in fields), None)
 
 
 def read_finish_reason(response: Json) -> str | None:
     """Why the first candidate ended, by name."""
-    candidates = items(members(response).get("candidates"))
-    return _named(members(candidates[0]).get("finishReason"), _FINISH_REASONS) if candidates else None
+    candidates = as_list(as_dict(response).get("candidates"))
+    return _named(as_dict(candidates[0]).get("finishReason"), _FINISH_REASONS) if candidates else None
 
 
 def _named(value: Json, names: tuple[str, ...]) -> str | None:
     number = count(value)
     if number is None:
-        return word(value)
+        return as_text(value)
     return names[number] if number < len(names) else str(number)
 
 
 def read_tokens(usage: Json) -> Tokens:
     """`usageMetadata` as token counts; `countTokens` answers with its `totalTokens` in the same way."""
-    fields = members(usage)
+    fields = as_dict(usage)
     counted = count(fields.get("totalTokens"))
     if counted is not None:
         cached = count(fields.get("cachedContentTokenCount"))
@@ -82,14 +82,14 @@ def read_tokens(usage: Json) -> Tokens:
 
 def read_blocked_prompt(response: Json) -> Error | None:
     """A prompt that was refused: `promptFeedback.blockReason`, and no candidates."""
-    feedback = members(response).get("promptFeedback")
-    reason = _named(members(feedback).get("blockReason"), _BLOCK_REASONS)
-    if reason is None or items(members(response).get("candidates")):
+    feedback = as_dict(response).get("promptFeedback")
+    reason = _named(as_dict(feedback).get("blockReason"), _BLOCK_REASONS)
+    if reason is None or as_list(as_dict(response).get("candidates")):
         return None
     return {"message": f"prompt blocked: {reason}", "details": feedback}
 
 
 def all_finished(response: Json) -> bool:
     """Whether there is a candidate, and every one says why it ended."""
-    candidates = items(members(response).get("candidates"))
-    return bool(candidates) and all(members(each).get("finishReason") is not None for each in candidates)
+    candidates = as_list(as_dict(response).get("candidates"))
+    return bool(candidates) and all(as_dict(each).get("finishReason") is not None for each in candidates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import count, items, members
+from gemtap.json_access import as_dict, as_list, count
 
 _TEXTUAL: Final = frozenset({"TEXT", "MODALITY_UNSPECIFIED"})
 
@@ -27,9 +27,9 @@ _PRICED_APART: Final = {
 def media_tokens(usage: Json) -> int | None:
     """Tokens of the prompt that are not text; None where none are counted."""
     counted = [
-        count(members(each).get("tokenCount")) or 0
-        for each in items(members(usage).get("promptTokensDetails"))
-        if members(each).get("modality") not in _TEXTUAL
+        count(as_dict(each).get("tokenCount")) or 0
+        for each in as_list(as_dict(usage).get("promptTokensDetails"))
+        if as_dict(each).get("modality") not in _TEXTUAL
     ]
     return sum(counted) if counted else None
 
@@ -38,7 +38,7 @@ def priced_apart(usage: Json) -> dict[str, int]:
     """Tokens that have prices of their own, by the name that genai-prices has for them."""
     found: dict[str, int] = {}
     for (where, modality), name in _PRICED_APART.items():
-        for each in items(members(usage).get(where)):
-            if members(each).get("modality") == modality:
-                found[name] = found.get(name, 0) + (count(members(each).get("tokenCount")) or 0)
+        for each in as_list(as_dict(usage).get(where)):
+            if as_dict(each).get("modality") == modality:
+                found[name] = found.get(name, 0) + (count(as_dict(each).get("tokenCount")) or 0)
     return found

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import items, members, overlay, word
+from gemtap.json_access import as_dict, as_list, as_text, overlay
 
 _PIECEWISE: Final = frozenset({"partialArgs", "willContinue"})
 
@@ -33,11 +33,11 @@ class OpenCall:
     @staticmethod
     def begins_with(part: Json) -> bool:
         """Whether the part holds a function call that does not come whole."""
-        return not _PIECEWISE.isdisjoint(members(members(part).get("functionCall")))
+        return not _PIECEWISE.isdisjoint(as_dict(as_dict(part).get("functionCall")))
 
     def continues_with(self, part: Json) -> bool:
         """Whether the part holds the next piece of this call: of the same name and id, if it names any."""
-        call = members(part).get("functionCall")
+        call = as_dict(part).get("functionCall")
         return (
             isinstance(call, dict)
             and self._call.get("willContinue") is True
@@ -46,15 +46,15 @@ class OpenCall:
 
     def add(self, part: dict[str, Json]) -> None:
         """Merge a piece."""
-        piece = members(part["functionCall"])
+        piece = as_dict(part["functionCall"])
         overlay(self.part, {name: value for name, value in part.items() if name != "functionCall"})
         # Pieces repeat name and id, or leave them empty.
         fields = {name: value for name, value in piece.items() if name not in {*_PIECEWISE, "args"} and value != ""}
         overlay(self._call, fields)
         if isinstance(piece.get("args"), dict):
-            self._call["args"] = {**members(self._call.get("args")), **piece["args"]}
-        for partial in items(piece.get("partialArgs")):
-            if not self._merge(members(partial)):
+            self._call["args"] = {**as_dict(self._call.get("args")), **piece["args"]}
+        for partial in as_list(piece.get("partialArgs")):
+            if not self._merge(as_dict(partial)):
                 self._call.setdefault("partialArgs", []).append(partial)
         self._call.pop("willContinue", None)
         if piece.get("willContinue") is True:
@@ -68,7 +68,7 @@ class OpenCall:
 
     def _merge(self, partial: dict[str, Json]) -> bool:
         """Whether the piece has found its place."""
-        path = word(partial.get("jsonPath")) or ""
+        path = as_text(partial.get("jsonPath")) or ""
         steps = parse_path(path)
         kind = next((kind for kind in _VALUES if kind in partial), None)
         if not steps or kind is None:
@@ -78,7 +78,7 @@ class OpenCall:
             self._texts[path].append(value)
             return True
         self._texts.pop(path, None)
-        args = members(self._call.get("args"))
+        args = as_dict(self._call.get("args"))
         if not _set(args, steps, value):
             return False
         self._call["args"] = args

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import count, items, members, overlay, read_json
+from gemtap.json_access import as_dict, as_list, count, overlay, read_json
 
 _OF_THE_INTERACTION: Final = ("status", "usage", "error")
 """What events say of the whole interaction beside `interaction`; `usage` is cumulative."""
@@ -22,14 +22,14 @@ def accumulate(events: list[Json]) -> dict[str, Json]:
     interaction: dict[str, Json] = {}
     steps: dict[int, _Step] = {}
     for event in events:
-        fields = members(event)
-        overlay(interaction, members(fields.get("interaction")))
+        fields = as_dict(event)
+        overlay(interaction, as_dict(fields.get("interaction")))
         overlay(interaction, {name: fields[name] for name in _OF_THE_INTERACTION if name in fields})
         if isinstance(fields.get("step"), dict) or isinstance(fields.get("delta"), dict):
             step = steps.setdefault(count(fields.get("index")) or 0, _Step())
-            step.begin(members(fields.get("step")))
-            step.add(members(fields.get("delta")))
-    if steps and not items(interaction.get("steps")):
+            step.begin(as_dict(fields.get("step")))
+            step.add(as_dict(fields.get("delta")))
+    if steps and not as_list(interaction.get("steps")):
         interaction["steps"] = [steps[index].finish() for index in sorted(steps)]
     return interaction
 
@@ -53,9 +53,9 @@ class _Step:
             case str(kind) if kind in _CONTENTS:
                 self._append("content", delta)
             case "thought_summary":
-                self._append("summary", members(delta.get("content")))
+                self._append("summary", as_dict(delta.get("content")))
             case "text_annotation_delta":
-                self._annotate(items(delta.get("annotations")))
+                self._annotate(as_list(delta.get("annotations")))
             case "arguments_delta" if isinstance(delta.get("arguments"), str):
                 self._arguments.append(delta["arguments"])
             case _:
@@ -75,7 +75,7 @@ class _Step:
         """Add a content to a list of contents; plain text goes on in a text that is the last of it."""
         contents = self._list(name)
         is_text = content.keys() == {"type", "text"} and isinstance(content["text"], str)
-        if is_text and contents and isinstance(members(contents[-1]).get("text"), str):
+        if is_text and contents and isinstance(as_dict(contents[-1]).get("text"), str):
             place = name, len(contents) - 1
             self._texts.setdefault(place, [contents[-1]["text"]]).append(content["text"])
         else:
@@ -83,10 +83,10 @@ class _Step:
 
     def _annotate(self, annotations: list[Json]) -> None:
         contents = self._list("content")
-        last = members(contents[-1]) if contents else {}
+        last = as_dict(contents[-1]) if contents else {}
         if "text" not in last:
             contents.append(last := {"type": "text", "text": ""})
-        last["annotations"] = [*items(last.get("annotations")), *annotations]
+        last["annotations"] = [*as_list(last.get("annotations")), *annotations]
 
     def _list(self, name: str) -> list[Json]:
         if not isinstance(self._fields.get(name), list):

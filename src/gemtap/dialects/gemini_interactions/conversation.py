@@ -11,35 +11,35 @@ from typing import Final
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text, Thought, Tool
 from gemtap.interaction import Json
-from gemtap.json_access import items, members, word
+from gemtap.json_access import as_dict, as_list, as_text
 
 _MEDIA: Final = ("image", "audio", "video", "document")
 
 
 def read(request: Json, response: Json) -> Conversation:
     """The conversation of a request for an interaction and of what became of it."""
-    fields, interaction = members(request), members(response)
-    answer = tuple(part for step in items(interaction.get("steps")) for part in _step(members(step)))
+    fields, interaction = as_dict(request), as_dict(response)
+    answer = tuple(part for step in as_list(interaction.get("steps")) for part in _step(as_dict(step)))
     return Conversation(
         system=_system(fields.get("system_instruction")),
         prompt=tuple(_messages(fields.get("input"))),
         answer=Message("model", answer) if answer else None,
-        tools=tuple(_tools(items(fields.get("tools")))),
-        id=word(interaction.get("id")),
-        previous=word(fields.get("previous_interaction_id")),
+        tools=tuple(_tools(as_list(fields.get("tools")))),
+        id=as_text(interaction.get("id")),
+        previous=as_text(fields.get("previous_interaction_id")),
     )
 
 
 def _messages(asked: Json) -> Iterator[Message]:
     """A text, contents that make up one message together, or turns and steps that are a message each."""
     entries = asked if isinstance(asked, list) else [asked]
-    if all(isinstance(entry, str) or _is_content(members(entry)) for entry in entries):
+    if all(isinstance(entry, str) or _is_content(as_dict(entry)) for entry in entries):
         parts = tuple(part for entry in entries for part in _contents([entry]))
         if parts:
             yield Message("user", parts)
         return
     for entry in entries:
-        step = members(entry)
+        step = as_dict(entry)
         parts = tuple(_step(step))
         if parts:
             yield Message(_role(step), parts)
@@ -65,9 +65,9 @@ def _step(step: dict[str, Json]) -> Iterator[Part]:
                 yield Thought(text)
         case "function_call":
             arguments = step.get("arguments")
-            yield Call(word(step.get("name")) or "", {} if arguments is None else arguments, word(step.get("id")))
+            yield Call(as_text(step.get("name")) or "", {} if arguments is None else arguments, as_text(step.get("id")))
         case "function_result":
-            yield Result(step.get("result"), word(step.get("name")), word(step.get("call_id")))
+            yield Result(step.get("result"), as_text(step.get("name")), as_text(step.get("call_id")))
         case str() as kind if "content" not in step:
             # What Google itself runs: searches, code, and the like.
             yield Other(kind, step)
@@ -81,15 +81,15 @@ def _contents(contents: Json) -> Iterator[Part]:
             if content:
                 yield Text(content)
             continue
-        fields = members(content)
+        fields = as_dict(content)
         match fields.get("type"):
             case "text":
-                text = word(fields.get("text"))
+                text = as_text(fields.get("text"))
                 if text is not None:
                     yield Text(text)
             case str() as kind if kind in _MEDIA:
-                mime_type = word(fields.get("mime_type")) or f"{kind}/*"
-                yield Media(mime_type, uri=word(fields.get("uri")), base64=word(fields.get("data")))
+                mime_type = as_text(fields.get("mime_type")) or f"{kind}/*"
+                yield Media(mime_type, uri=as_text(fields.get("uri")), base64=as_text(fields.get("data")))
             case str():
                 yield from _step(fields)
 
@@ -100,7 +100,7 @@ def _system(instruction: Json) -> str | None:
 
 def _tools(tools: list[Json]) -> Iterator[Tool]:
     for tool in tools:
-        fields = members(tool)
-        name = word(fields.get("name"))
+        fields = as_dict(tool)
+        name = as_text(fields.get("name"))
         if fields.get("type") == "function" and name is not None:
-            yield Tool(name, word(fields.get("description")), fields.get("parameters"))
+            yield Tool(name, as_text(fields.get("description")), fields.get("parameters"))

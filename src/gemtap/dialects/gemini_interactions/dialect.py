@@ -18,7 +18,7 @@ from gemtap.dialects.gemini_interactions.accumulate import accumulate
 from gemtap.dialects.previews import call_form, shorten
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
 from gemtap.interaction import Json, Tokens
-from gemtap.json_access import count, items, members, word
+from gemtap.json_access import as_dict, as_list, as_text, count
 
 _UNDER_WAY: Final = frozenset({"queued", "in_progress"})
 
@@ -26,16 +26,16 @@ _UNDER_WAY: Final = frozenset({"queued", "in_progress"})
 def _read(exchange: RawExchange, operation: str) -> Parsed:
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
-    interaction = accumulate([chunk.value for chunk in chunks]) if streamed else members(exchange.response_json)
+    interaction = accumulate([chunk.value for chunk in chunks]) if streamed else as_dict(exchange.response_json)
     error = find_error(chunks, whole=exchange.response_whole) if streamed else read_error(exchange.response_json)
     if streamed and error is None and exchange.response_whole and not _is_completed(chunks):
         error = {"message": "the stream ended without interaction.completed", "details": None}
-    status = word(interaction.get("status"))
-    request = members(exchange.request_json)
+    status = as_text(interaction.get("status"))
+    request = as_dict(exchange.request_json)
     return Parsed(
         operation=operation,
         model=model_name(exchange.request_json),
-        model_version=word(interaction.get("model")),
+        model_version=as_text(interaction.get("model")),
         streaming=streamed,
         generation_settings=read_generation_settings(request),
         usage_metadata=interaction.get("usage"),
@@ -50,11 +50,11 @@ def _read(exchange: RawExchange, operation: str) -> Parsed:
 
 
 def _is_completed(chunks: list[Chunk]) -> bool:
-    return any(members(chunk.value).get("event_type") == "interaction.completed" for chunk in chunks)
+    return any(as_dict(chunk.value).get("event_type") == "interaction.completed" for chunk in chunks)
 
 
 def _delta(event: Json) -> dict[str, Json]:
-    return members(members(event).get("delta"))
+    return as_dict(as_dict(event).get("delta"))
 
 
 def _has_content(event: Json) -> bool:
@@ -65,7 +65,7 @@ def _has_content(event: Json) -> bool:
 
 
 def _tokens(usage: Json) -> Tokens:
-    fields = members(usage)
+    fields = as_dict(usage)
     return {
         "input": count(fields.get("total_input_tokens")),
         "cached": count(fields.get("total_cached_tokens")),
@@ -84,26 +84,26 @@ def _prompt(asked: Json) -> str | None:
     entries = [
         each
         for each in (asked if isinstance(asked, list) else [asked])
-        if members(each).get("type") not in _THE_MODELS and members(each).get("role") != "model"
+        if as_dict(each).get("type") not in _THE_MODELS and as_dict(each).get("role") != "model"
     ]
     # Contents make up one message together; steps, which have contents of their own, are a message each.
-    are_steps = any("content" in members(each) for each in entries)
-    messages = [members(each).get("content", [each]) for each in entries] if are_steps else [entries]
+    are_steps = any("content" in as_dict(each) for each in entries)
+    messages = [as_dict(each).get("content", [each]) for each in entries] if are_steps else [entries]
     return next((shown for message in reversed(messages) if (shown := _message(message))), None)
 
 
 def _message(message: Json) -> str | None:
     contents = message if isinstance(message, list) else [message]
-    texts = [text for each in contents if (text := word(each) or word(members(each).get("text")))]
+    texts = [text for each in contents if (text := as_text(each) or as_text(as_dict(each).get("text")))]
     return shorten(" ".join(texts)) or shorten(", ".join(filter(None, map(_short_form, contents)))) or None
 
 
 def _short_form(content: Json) -> str | None:
     """What stands for a content that is no text: `⟵ tool` for a tool's result, `[image/png]` for media."""
-    fields = members(content)
+    fields = as_dict(content)
     if fields.get("type") == "function_result":
-        return f"⟵ {word(fields.get('name')) or 'result'}"
-    media = word(fields.get("mime_type"))
+        return f"⟵ {as_text(fields.get('name')) or 'result'}"
+    media = as_text(fields.get("mime_type"))
     return f"[{media}]" if media else None
 
 
@@ -112,15 +112,15 @@ def _answer(interaction: dict[str, Json]) -> str | None:
     text = "".join(_texts(interaction)).lstrip()
     if text:
         return shorten(text.split("\n", 1)[0])
-    calls = [each for each in items(interaction.get("steps")) if members(each).get("type") == "function_call"]
+    calls = [each for each in as_list(interaction.get("steps")) if as_dict(each).get("type") == "function_call"]
     return shorten(", ".join(call_form(each.get("name"), each.get("arguments")) for each in calls)) or None
 
 
 def _texts(interaction: dict[str, Json]) -> Iterator[str]:
-    for step in items(interaction.get("steps")):
-        if members(step).get("type") == "model_output":
-            for content in items(step.get("content")):
-                yield word(members(content).get("text")) or ""
+    for step in as_list(interaction.get("steps")):
+        if as_dict(step).get("type") == "model_output":
+            for content in as_list(step.get("content")):
+                yield as_text(as_dict(content).get("text")) or ""
 
 
 class GeminiInteractions:

@@ -14,15 +14,15 @@ from typing import Final
 
 from gemtap.dialects.base import Message
 from gemtap.interaction import Json
-from gemtap.json_access import items, members, overlay, word
+from gemtap.json_access import as_dict, as_list, as_text, overlay
 
 _REALTIME_MEDIA: Final = ("audio", "video")
 
 
 def message_of(message: Json, name: str) -> dict[str, Json]:
     """What a message holds under a name, which the API takes as `clientContent` and as `client_content`."""
-    fields = members(message)
-    return members(fields.get(name, fields.get(_snake_case(name))))
+    fields = as_dict(message)
+    return as_dict(fields.get(name, fields.get(_snake_case(name))))
 
 
 def _snake_case(name: str) -> str:
@@ -33,9 +33,9 @@ def has_content(message: Json) -> bool:
     """Whether a message of the server brings something of an answer: text, audio, its transcription, a call."""
     content = message_of(message, "serverContent")
     return bool(
-        items(message_of(content, "modelTurn").get("parts"))
-        or word(message_of(content, "outputTranscription").get("text"))
-        or items(message_of(message, "toolCall").get("functionCalls"))
+        as_list(message_of(content, "modelTurn").get("parts"))
+        or as_text(message_of(content, "outputTranscription").get("text"))
+        or as_list(message_of(message, "toolCall").get("functionCalls"))
     )
 
 
@@ -66,15 +66,15 @@ class _Session:
     def sent(self, message: Json) -> None:
         """A message of the client."""
         content = message_of(message, "clientContent")
-        for each in items(content.get("turns")):
+        for each in as_list(content.get("turns")):
             self._speech = None
-            self._written = self._begin("model" if members(each).get("role") == "model" else "user")
-            self._written.add_parts(members(each).get("parts"))
+            self._written = self._begin("model" if as_dict(each).get("role") == "model" else "user")
+            self._written.add_parts(as_dict(each).get("parts"))
         complete = content.get("turnComplete", content.get("turn_complete"))
         if complete is not None and self._written is not None:
             self._written.tell({"turnComplete": complete})
         responses = message_of(message, "toolResponse")
-        answers = items(responses.get("functionResponses", responses.get("function_responses")))
+        answers = as_list(responses.get("functionResponses", responses.get("function_responses")))
         if answers:
             # What the model says next it says to these.
             self._model = None
@@ -82,10 +82,10 @@ class _Session:
         self._add_realtime(message_of(message, "realtimeInput"))
 
     def _add_realtime(self, given: dict[str, Json]) -> None:
-        text = word(given.get("text"))
+        text = as_text(given.get("text"))
         if text and self._model is not None:
             self._speech = None
-        chunks = items(given.get("mediaChunks", given.get("media_chunks")))
+        chunks = as_list(given.get("mediaChunks", given.get("media_chunks")))
         media = [each for each in (*chunks, *map(given.get, _REALTIME_MEDIA)) if isinstance(each, dict)]
         if media or text:
             turn = self._speech = self._speech or self._begin("user")
@@ -100,11 +100,11 @@ class _Session:
             self._speech = self._speech or self._begin("user")
             self._speech.transcribe("inputTranscription", heard)
         said, spoken = content.pop("modelTurn", None), content.pop("outputTranscription", None)
-        calls = items(message_of(message, "toolCall").get("functionCalls"))
+        calls = as_list(message_of(message, "toolCall").get("functionCalls"))
         if said is not None or spoken is not None or calls:
             self._model = self._model or self._begin("model")
-            self._model.add_parts(members(said).get("parts"))
-            self._model.transcribe("outputTranscription", members(spoken))
+            self._model.add_parts(as_dict(said).get("parts"))
+            self._model.transcribe("outputTranscription", as_dict(spoken))
             self._model.add_parts([{"functionCall": each} for each in calls])
         if self._model is not None:
             self._model.tell(content)
@@ -128,12 +128,12 @@ class _Turn:
         self._transcriptions: dict[str, list[str]] = {}
 
     def add_parts(self, parts: Json) -> None:
-        for part in items(parts):
+        for part in as_list(parts):
             if isinstance(part, dict):
                 self._add(part)
 
     def _add(self, part: dict[str, Json]) -> None:
-        blob = members(part.get("inlineData", part.get("inline_data")))
+        blob = as_dict(part.get("inlineData", part.get("inline_data")))
         if blob:
             self._add_media(blob, {name: value for name, value in part.items() if "inline" not in name})
         elif isinstance(part.get("text"), str) and part.keys() <= {"text", "thought"}:
@@ -152,8 +152,8 @@ class _Turn:
 
     def _add_media(self, blob: dict[str, Json], beside: dict[str, Json]) -> None:
         self._end_text()
-        kind = word(blob.get("mimeType", blob.get("mime_type")))
-        last = members(self._parts[-1].get("inlineData")) if self._parts else {}
+        kind = as_text(blob.get("mimeType", blob.get("mime_type")))
+        last = as_dict(self._parts[-1].get("inlineData")) if self._parts else {}
         if last and last["mimeType"] == kind and not beside and self._parts[-1].keys() == {"inlineData"}:
             last["bytes"] += _size(blob.get("data"))
         else:
@@ -171,7 +171,7 @@ class _Turn:
             self._transcriptions.setdefault(name, []).append(text)
         rest = {field: value for field, value in transcription.items() if field != "text"}
         if rest:
-            self._told[name] = {**members(self._told.get(name)), **rest}
+            self._told[name] = {**as_dict(self._told.get(name)), **rest}
 
     def tell(self, fields: dict[str, Json]) -> None:
         """Take over what is said of the turn: of each field the last value that is not null."""
@@ -180,11 +180,11 @@ class _Turn:
     def finish(self) -> dict[str, Json]:
         self._end_text()
         for name, pieces in self._transcriptions.items():
-            self._told[name] = {"text": "".join(pieces), **members(self._told.get(name))}
+            self._told[name] = {"text": "".join(pieces), **as_dict(self._told.get(name))}
         return {"role": self._role, "parts": self._parts, **self._told}
 
 
 def _size(data: Json) -> int:
     """Bytes of what is written in base64."""
-    text = word(data) or ""
+    text = as_text(data) or ""
     return len(text.rstrip("=")) * 3 // 4

@@ -7,26 +7,26 @@ from collections.abc import Iterator
 from gemtap.conversation.model import Conversation, Media, Message, Role, Text
 from gemtap.dialects.gemini_content.conversation import declared_tools, either, read_message, system_text
 from gemtap.interaction import Json
-from gemtap.json_access import items, members, word
+from gemtap.json_access import as_dict, as_list, as_text
 
 
 def read(response: Json, setup: Json) -> Conversation:
     """The conversation of a Live session: its turns, and what its first message set up."""
-    fields = members(members(setup).get("setup"))
-    turns = tuple(message for turn in items(members(response).get("turns")) for message in _spoken(members(turn)))
+    fields = as_dict(as_dict(setup).get("setup"))
+    turns = tuple(message for turn in as_list(as_dict(response).get("turns")) for message in _spoken(as_dict(turn)))
     return Conversation(
         system=system_text(either(fields, "systemInstruction", "system_instruction")),
         prompt=turns,
         answer=None,
-        tools=tuple(declared_tools(items(fields.get("tools")))),
+        tools=tuple(declared_tools(as_list(fields.get("tools")))),
     )
 
 
 def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
     """A turn of a session: what was spoken in it stands as its transcription where there is one."""
     messages = read_message(turn)
-    spoken = members(turn.get("outputTranscription" if turn.get("role") == "model" else "inputTranscription"))
-    said = word(spoken.get("text"))
+    spoken = as_dict(turn.get("outputTranscription" if turn.get("role") == "model" else "inputTranscription"))
+    said = as_text(spoken.get("text"))
     if said is None:
         yield from messages
         return

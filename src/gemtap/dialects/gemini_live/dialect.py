@@ -14,7 +14,7 @@ from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.gemini_live import conversation
 from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
 from gemtap.interaction import Json, Preview
-from gemtap.json_access import items, members, word
+from gemtap.json_access import as_dict, as_list, as_text
 
 
 def _read(exchange: RawExchange, operation: str) -> Parsed:
@@ -33,7 +33,7 @@ def _read(exchange: RawExchange, operation: str) -> Parsed:
         generation_settings=read_generation_settings(setup),
         usage_metadata=usage,
         tokens=read_tokens(usage),
-        finish_reason=word(answers[-1].get("turnCompleteReason")) if answers else None,
+        finish_reason=as_text(answers[-1].get("turnCompleteReason")) if answers else None,
         error=next((error for each in got if (error := read_error(each))), None),
         accumulated={"turns": turns},
         first_token_at=_first_content(exchange.messages),
@@ -52,9 +52,9 @@ def _preview(turns: list[dict[str, Json]], answers: list[dict[str, Json]]) -> Pr
 
 
 def _in_words(turn: dict[str, Json]) -> dict[str, Json]:
-    transcriptions = (members(turn.get(name)).get("text") for name in ("inputTranscription", "outputTranscription"))
-    spoken = [{"text": text} for text in transcriptions if word(text)]
-    return {"role": turn["role"], "parts": [*items(turn.get("parts")), *spoken]}
+    transcriptions = (as_dict(turn.get(name)).get("text") for name in ("inputTranscription", "outputTranscription"))
+    spoken = [{"text": text} for text in transcriptions if as_text(text)]
+    return {"role": turn["role"], "parts": [*as_list(turn.get("parts")), *spoken]}
 
 
 class GeminiLive:
@@ -70,8 +70,8 @@ class GeminiLive:
         """What was said and spoken, all of it as the prompt."""
         if not isinstance(response, dict) or "turns" not in response:
             return None
-        messages = items(members(request).get("messages"))
-        return conversation.read(response, members(messages[0]).get("data") if messages else None)
+        messages = as_list(as_dict(request).get("messages"))
+        return conversation.read(response, as_dict(messages[0]).get("data") if messages else None)
 
     def media_tokens(self, usage: Json) -> int | None:
         """By `promptTokensDetails`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import count, items, members, overlay, word
+from gemtap.json_access import as_dict, as_list, as_text, count, overlay
 
 _JOINED: Final = ("content", "refusal", "reasoning_content", "reasoning")
 """Texts of a message that come in pieces. The last two are what gateways and other models call their thoughts."""
@@ -19,7 +19,7 @@ _THOUGHTS: Final = ("reasoning_content", "reasoning")
 def has_content(chunk: Json) -> bool:
     """Whether the chunk brings something of the answer: text, or a call."""
     return any(
-        word(delta.get(name)) or isinstance(delta.get(name), dict) or items(delta.get(name))
+        as_text(delta.get(name)) or isinstance(delta.get(name), dict) or as_list(delta.get(name))
         for delta in _deltas(chunk)
         for name in (*_JOINED, "tool_calls", "function_call", "audio")
     )
@@ -27,17 +27,17 @@ def has_content(chunk: Json) -> bool:
 
 def has_thoughts(chunk: Json) -> bool:
     """Whether the chunk brings thoughts in words."""
-    return any(word(delta.get(name)) for delta in _deltas(chunk) for name in _THOUGHTS)
+    return any(as_text(delta.get(name)) for delta in _deltas(chunk) for name in _THOUGHTS)
 
 
 def all_finished(response: Json) -> bool:
     """Whether there is a choice, and every one says why it ended."""
-    choices = items(members(response).get("choices"))
-    return bool(choices) and all(members(choice).get("finish_reason") is not None for choice in choices)
+    choices = as_list(as_dict(response).get("choices"))
+    return bool(choices) and all(as_dict(choice).get("finish_reason") is not None for choice in choices)
 
 
 def _deltas(chunk: Json) -> list[dict[str, Json]]:
-    return [members(members(choice).get("delta")) for choice in items(members(chunk).get("choices"))]
+    return [as_dict(as_dict(choice).get("delta")) for choice in as_list(as_dict(chunk).get("choices"))]
 
 
 def accumulate(chunks: list[Json]) -> dict[str, Json]:
@@ -49,8 +49,8 @@ def accumulate(chunks: list[Json]) -> dict[str, Json]:
     response: dict[str, Json] = {}
     choices: dict[int, _Choice] = {}
     for chunk in chunks:
-        fields = dict(members(chunk))
-        for fragment in items(fields.pop("choices", None)):
+        fields = dict(as_dict(chunk))
+        for fragment in as_list(fields.pop("choices", None)):
             if isinstance(fragment, dict):
                 response.setdefault("choices", [])
                 choices.setdefault(count(fragment.get("index")) or 0, _Choice()).add(fragment)
@@ -77,12 +77,12 @@ class _Choice:
 
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
-        delta = dict(members(fields.pop("delta", None)))
+        delta = dict(as_dict(fields.pop("delta", None)))
         self._fields.setdefault("message", self._message)
         if isinstance(fields.get("logprobs"), dict):
             self._add_logprobs(fields.pop("logprobs"))
         overlay(self._fields, fields)
-        for call in items(delta.pop("tool_calls", None)):
+        for call in as_list(delta.pop("tool_calls", None)):
             if isinstance(call, dict):
                 self._add_call(call)
         if isinstance(delta.get("function_call"), dict):  # what calls were before there could be several
@@ -91,7 +91,7 @@ class _Choice:
         overlay(self._message, self._texts.take(delta))
 
     def _add_call(self, fragment: dict[str, Json]) -> None:
-        index, id_ = count(fragment.get("index")) or 0, word(fragment.get("id"))
+        index, id_ = count(fragment.get("index")) or 0, as_text(fragment.get("id"))
         call = self._open.get(index)
         # Gemini has sent parallel calls under one index, each whole and with an id of its own.
         if call is None or (id_ is not None and call.id not in (None, id_)):
@@ -103,7 +103,7 @@ class _Choice:
         self._fields["logprobs"] = self._logprobs
         for name, tokens in logprobs.items():
             kept = self._logprobs.setdefault(name, [])
-            kept.extend(items(tokens))
+            kept.extend(as_list(tokens))
 
     def finish(self) -> dict[str, Json]:
         overlay(self._message, self._texts.joined())
@@ -126,7 +126,7 @@ class _Call:
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
         function = fields.pop("function", None)
-        self.id = word(fields.get("id")) or self.id
+        self.id = as_text(fields.get("id")) or self.id
         # Later pieces repeat id and name, or leave them empty.
         overlay(self._fields, {name: value for name, value in fields.items() if value != ""})
         if isinstance(function, dict):

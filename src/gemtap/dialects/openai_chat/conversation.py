@@ -10,17 +10,17 @@ from typing import Final
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text, Thought, Tool
 from gemtap.interaction import Json
-from gemtap.json_access import items, members, read_json, word
+from gemtap.json_access import as_dict, as_list, as_text, read_json
 
 _SYSTEM: Final = ("system", "developer")
 
 
 def read(request: Json, response: Json) -> Conversation:
     """The conversation of a chat completion, of which the first choice counts."""
-    fields = members(request)
-    said = [members(message) for message in items(fields.get("messages"))]
-    choices = items(members(response).get("choices"))
-    answer = tuple(_parts(members(members(choices[0]).get("message")))) if choices else ()
+    fields = as_dict(request)
+    said = [as_dict(message) for message in as_list(fields.get("messages"))]
+    choices = as_list(as_dict(response).get("choices"))
+    answer = tuple(_parts(as_dict(as_dict(choices[0]).get("message")))) if choices else ()
     system = [_text(message.get("content")) for message in said if message.get("role") in _SYSTEM]
     prompt = [message for each in said if each.get("role") not in _SYSTEM and (message := _message(each))]
     return Conversation(
@@ -41,7 +41,7 @@ def _message(message: dict[str, Json]) -> Message | None:
             # A result is text here; what is JSON in it is read as what it is.
             value = read_json(text.encode("utf-8", "replace"))
             result = text if value is None else value
-            role, parts = "tool", (Result(result, word(message.get("name")), word(message.get("tool_call_id"))),)
+            role, parts = "tool", (Result(result, as_text(message.get("name")), as_text(message.get("tool_call_id"))),)
         case "assistant":
             role, parts = "model", tuple(_parts(message))
         case _:
@@ -51,18 +51,18 @@ def _message(message: dict[str, Json]) -> Message | None:
 
 def _parts(message: dict[str, Json]) -> Iterator[Part]:
     """What the model says: thoughts first, then words, then calls."""
-    thought = word(message.get("reasoning_content")) or word(message.get("reasoning"))
+    thought = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
     if thought is not None:
         yield Thought(thought)
     yield from _content(message.get("content"))
-    refusal = word(message.get("refusal"))
+    refusal = as_text(message.get("refusal"))
     if refusal is not None:
         yield Text(refusal)
-    for call in items(message.get("tool_calls")):
-        function = members(members(call).get("function"))
-        yield _call(function, word(members(call).get("id")))
+    for call in as_list(message.get("tool_calls")):
+        function = as_dict(as_dict(call).get("function"))
+        yield _call(function, as_text(as_dict(call).get("id")))
     if isinstance(message.get("function_call"), dict):
-        yield _call(members(message["function_call"]), None)
+        yield _call(as_dict(message["function_call"]), None)
 
 
 def _call(function: dict[str, Json], id_: str | None) -> Call:
@@ -71,7 +71,7 @@ def _call(function: dict[str, Json], id_: str | None) -> Call:
         # Models write it, and what they write is not always JSON.
         value = read_json(arguments.encode("utf-8", "replace"))
         arguments = value if value is not None or not arguments.strip() else arguments
-    return Call(word(function.get("name")) or "", {} if arguments is None else arguments, id_)
+    return Call(as_text(function.get("name")) or "", {} if arguments is None else arguments, id_)
 
 
 def _content(content: Json) -> Iterator[Part]:
@@ -79,18 +79,18 @@ def _content(content: Json) -> Iterator[Part]:
         if content:
             yield Text(content)
         return
-    for part in items(content):
-        fields = members(part)
+    for part in as_list(content):
+        fields = as_dict(part)
         match fields.get("type"):
             case "text" | "refusal":
-                text = word(fields.get("text")) or word(fields.get("refusal"))
+                text = as_text(fields.get("text")) or as_text(fields.get("refusal"))
                 if text is not None:
                     yield Text(text)
             case "image_url":
-                yield _image(word(members(fields.get("image_url")).get("url")) or "")
+                yield _image(as_text(as_dict(fields.get("image_url")).get("url")) or "")
             case "input_audio":
-                audio = members(fields.get("input_audio"))
-                yield Media(f"audio/{word(audio.get('format')) or 'wav'}", base64=word(audio.get("data")))
+                audio = as_dict(fields.get("input_audio"))
+                yield Media(f"audio/{as_text(audio.get('format')) or 'wav'}", base64=as_text(audio.get("data")))
             case str() as kind:
                 yield Other(kind, part)
 
@@ -107,9 +107,9 @@ def _text(content: Json) -> str:
 
 
 def _tools(request: dict[str, Json]) -> Iterator[Tool]:
-    functions = [members(tool).get("function") for tool in items(request.get("tools"))]
-    for function in [*functions, *items(request.get("functions"))]:
-        fields = members(function)
-        name = word(fields.get("name"))
+    functions = [as_dict(tool).get("function") for tool in as_list(request.get("tools"))]
+    for function in [*functions, *as_list(request.get("functions"))]:
+        fields = as_dict(function)
+        name = as_text(fields.get("name"))
         if name is not None:
-            yield Tool(name, word(fields.get("description")), fields.get("parameters"))
+            yield Tool(name, as_text(fields.get("description")), fields.get("parameters"))

@@ -12,7 +12,7 @@ from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has
 from gemtap.dialects.openai_chat.fields import read_finish_reason, read_preview, read_settings, read_tokens
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
 from gemtap.interaction import Error, Json
-from gemtap.json_access import members, word
+from gemtap.json_access import as_dict, as_text
 
 _CHAT: Final = "chat.completions"
 """How the operation of a chat ends, the only one whose streams are accumulated."""
@@ -29,11 +29,11 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         error = find_error(chunks, whole=exchange.response_whole)
         if is_chat and error is None:
             error = _unfinished(exchange, response)
-    usage = members(response).get("usage")
+    usage = as_dict(response).get("usage")
     return Parsed(
         operation=operation,
         model=model or model_name(exchange.request_json),
-        model_version=word(members(response).get("model")),
+        model_version=as_text(as_dict(response).get("model")),
         streaming=streamed,
         generation_settings=read_settings(exchange.request_json),
         usage_metadata=usage,

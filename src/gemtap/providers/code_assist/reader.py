@@ -14,7 +14,7 @@ from gemtap.dialects.base import UNKNOWN_OPERATION, Dialect
 from gemtap.dialects.gemini_content.dialect import Envelope, GeminiContent
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 from gemtap.interaction import Json
-from gemtap.json_access import members, overlay
+from gemtap.json_access import as_dict, overlay
 from gemtap.providers.credential import Credential
 from gemtap.providers.google_desk import ACCESS_TOKEN
 from gemtap.providers.reader import Reader
@@ -32,19 +32,19 @@ def read_operation(method: str, path: str) -> str:
 
 class _Wrapped(Envelope):
     def request(self, sent: Json) -> Json:
-        inside = members(sent).get("request")
+        inside = as_dict(sent).get("request")
         return inside if isinstance(inside, dict) else sent
 
     def response(self, got: Json) -> Json:
-        inside = members(got).get("response")
+        inside = as_dict(got).get("response")
         return inside if isinstance(inside, dict) else got
 
     def whole(self, chunks: list[Json], response: dict[str, Json]) -> dict[str, Json]:
-        if not any(isinstance(members(chunk).get("response"), dict) for chunk in chunks):
+        if not any(isinstance(as_dict(chunk).get("response"), dict) for chunk in chunks):
             return response
         whole: dict[str, Json] = {}
         for chunk in chunks:
-            overlay(whole, members(chunk))
+            overlay(whole, as_dict(chunk))
         whole["response"] = response
         return whole
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from bson import ObjectId
 
-from gemtap.capture.keeping import SpoolLimits
+from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder import drain
-from gemtap.recorder.drain import Recorder
+from gemtap.recorder import recorder as recorder_module
+from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Record, RecordRejected, StoreUnavailable
 from gemtap.stores.sqlite import SqliteStore
 from tests.captures import make_capture
@@ -173,7 +173,7 @@ async def test_what_arrives_wakes_the_recorder(
     spool: Spool, store: FaultyStore, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file system says so; the scan that would find it anyway is put off for the length of the test."""
-    monkeypatch.setattr(drain, "SCAN_EVERY", 3600.0)
+    monkeypatch.setattr(recorder_module, "SCAN_EVERY", 3600.0)
     running = asyncio.create_task(recorder.run())  # noqa: TID251 - ended below, whatever happens
     try:
         for count in range(1, 5):
@@ -216,8 +216,8 @@ def _recorded(recorder: Recorder, count: int) -> bool:
 async def test_what_has_just_arrived_does_not_wait_for_the_end_of_a_backlog(
     spool: Spool, store: FaultyStore, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain, "_LOOK_AFTER", 0.0)
-    monkeypatch.setattr(drain, "BATCH_CAPTURES", 2)
+    monkeypatch.setattr(recorder_module, "_LOOK_AFTER", 0.0)
+    monkeypatch.setattr(recorder_module, "BATCH_CAPTURES", 2)
     old = [leave(spool) for _ in range(6)]
     fresh: list[Path] = []
     batches: list[list[str]] = []

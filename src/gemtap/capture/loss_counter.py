@@ -46,7 +46,7 @@ _SAID: Final = {
 """What the log says of each kind, and what the incident does."""
 
 
-class Losses:
+class LossCounter:
     """What one tap could not capture, of one kind."""
 
     def __init__(self, folder: TapFolder, kind: IncidentKind) -> None:

@@ -1,4 +1,4 @@
-"""URLs in an answer's headers that name the upstream, turned so that what follows comes back through the tap.
+"""Rewrite the URLs in an answer's headers that name the upstream, so that later requests come back through the tap.
 
 A resumable upload is the case that matters: Google's first answer names the URL for the file's bytes, and a client
 would send them straight there.
@@ -19,7 +19,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class WayBack:
+class UrlRewriter:
     """How the client reaches the upstream through the tap."""
 
     origin: bytes
@@ -30,13 +30,13 @@ class WayBack:
     rewritten: frozenset[bytes]
     """Response headers with URLs of the API itself, even where a gateway stands before it."""
 
-    def bring_back(self, headers: RawHeaders) -> RawHeaders:
-        """The headers with every such URL turned."""
+    def rewrite(self, headers: RawHeaders) -> RawHeaders:
+        """The headers with every such URL rewritten."""
         if not any(name in self.rewritten or name in _REDIRECTS for name, _ in headers):
             return headers
-        return [(name, self._turned(name, value)) for name, value in headers]
+        return [(name, self._rewritten(name, value)) for name, value in headers]
 
-    def _turned(self, name: bytes, value: bytes) -> bytes:
+    def _rewritten(self, name: bytes, value: bytes) -> bytes:
         if name not in self.rewritten and name not in _REDIRECTS:
             return value
         upstream, url = urlsplit(self.upstream), urlsplit(value.decode("latin-1"))
@@ -49,14 +49,14 @@ class WayBack:
         except ValueError:
             return value  # its port is none
         if not url.hostname:
-            return self._turned_path(value, upstream.path) if value.startswith(b"/") else value
+            return self._rewritten_path(value, upstream.path) if value.startswith(b"/") else value
         if not same and name not in self.rewritten:
             return value
         rest = value.partition(b"://")[2]
         slash = min((place for mark in b"/?#" if (place := rest.find(mark)) >= 0), default=len(rest))
-        return self.origin + self._turned_path(rest[slash:], upstream.path)
+        return self.origin + self._rewritten_path(rest[slash:], upstream.path)
 
-    def _turned_path(self, path: bytes, base: str) -> bytes:
+    def _rewritten_path(self, path: bytes, base: str) -> bytes:
         """The upstream's path as one of the tap's: without the upstream's own prefix, with the tap's."""
         if base and path.startswith(base.encode("latin-1") + b"/"):
             path = path[len(base) :]

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from bson import ObjectId
 
-from gemtap.capture.losses import Losses
+from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Capture, Spool, TapFolder
 from gemtap.capture.syncing import CaptureSync
 
@@ -42,7 +42,7 @@ class SpoolLimits:
         return None
 
 
-class Keeping:
+class CapturePolicy:
     """The captures of one tap: begun where there is room, and where there is none, counted."""
 
     def __init__(
@@ -51,8 +51,8 @@ class Keeping:
         folder: TapFolder,
         limits: SpoolLimits,
         *,
-        lost: Losses,
-        refused: Losses,
+        lost: LossCounter,
+        refused: LossCounter,
         when_full: WhenFull = "forward",
         sync: CaptureSync | None = None,
     ) -> None:

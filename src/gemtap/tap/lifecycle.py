@@ -1,4 +1,4 @@
-"""What is the same of every exchange, a request or a WebSocket: how it begins, where it goes, and where it ends."""
+"""The lifecycle that a request and a WebSocket share: open the capture, choose the destination, end the capture."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.types import Scope
 
 from gemtap import __version__
 from gemtap.addresses import mask, mask_in
+from gemtap.capture.capture_policy import CapturePolicy
 from gemtap.capture.events import Closing
-from gemtap.capture.keeping import Keeping
 from gemtap.interaction import Outcome
 from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
@@ -56,20 +56,20 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Intake:
+class TapContext:
     """What every exchange of this tap shares."""
 
-    keeping: Keeping
+    policy: CapturePolicy
     origin_check: OriginCheck
     origins: Mapping[str, str]
     """The upstream of each provider, see `routing.origin_of`."""
     fingerprints: Fingerprints
     max_body: int
 
-    def begin(self, scope: Scope) -> Begun:
+    def begin(self, scope: Scope) -> OpenExchange:
         """An exchange has begun: its capture is open, and what must not be kept is known."""
-        return Begun(
-            Exchange(self.keeping, max_body=self.max_body),
+        return OpenExchange(
+            Exchange(self.policy, max_body=self.max_body),
             redact_request(
                 scope["headers"],
                 scope["query_string"],
@@ -82,12 +82,12 @@ class Intake:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class OpenExchange:
     """One exchange under way."""
 
     exchange: Exchange
     redacted: Redacted
-    intake: Intake
+    context: TapContext
     scope: Scope
 
     def capture_head(self, method: str, length: int | None) -> Destination | None:
@@ -99,7 +99,7 @@ class Begun:
         path: bytes = scope["raw_path"]
         fault = self._not_admitted()
         route = routing.match(path)
-        upstream = routing.origin_of(route, self.intake.origins) if fault is None else None
+        upstream = routing.origin_of(route, self.context.origins) if fault is None else None
         self.exchange.request(
             method=method,
             path=path,
@@ -122,20 +122,20 @@ class Begun:
 
     def check_captured(self) -> None:
         """Raises ExchangeFault where the exchange is not captured, or not whole so far, and must not go on without."""
-        keeping = self.intake.keeping
-        if keeping.refuses and not self.exchange.is_captured:
-            raise no_room(keeping.full or keeping.lost.last or "the capture cannot be written")
+        policy = self.context.policy
+        if policy.refuses and not self.exchange.is_captured:
+            raise no_room(policy.full or policy.lost.last or "the capture cannot be written")
 
     def _not_admitted(self) -> ExchangeFault | None:
         headers = self.scope["headers"]
         host = (value_of(headers, b"host") or b"").decode("latin-1")
         # Programs may leave it out, browsers never do.
-        if host and not self.intake.origin_check.knows_host(host):
+        if host and not self.context.origin_check.knows_host(host):
             return foreign_host(host)
         origin = value_of(headers, b"origin")
         if origin is not None:
             name = origin.decode("latin-1")
-            if not self.intake.origin_check.welcomes_origin(name) and not is_same_origin(name, host):
+            if not self.context.origin_check.welcomes_origin(name) and not is_same_origin(name, host):
                 return foreign_origin(name)
         return None
 
@@ -143,14 +143,14 @@ class Begun:
         """No provider knows the path."""
         return refused_path(self.scope["raw_path"].decode("latin-1"), routing.KNOWN)
 
-    async def carry(
+    async def run(
         self,
         way: Callable[[], Awaitable[None]],
         *,
         tell: Callable[[ExchangeFault], Awaitable[None]],
         client_left: Callable[[], bool],
     ) -> None:
-        """Go the whole way of the exchange, tell the client where it fails, and end its capture: nowhere else.
+        """Run the exchange to its end, tell the client where it fails, and end its capture: nowhere else.
 
         A cancellation means that the client has left, if `client_left` says so, else that this process ends.
         """

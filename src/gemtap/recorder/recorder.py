@@ -18,8 +18,8 @@ from typing import Final
 
 from watchfiles import awatch
 
-from gemtap.capture.keeping import SpoolLimits
-from gemtap.capture.losses import counted_losses
+from gemtap.capture.capture_policy import SpoolLimits
+from gemtap.capture.loss_counter import counted_losses
 from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
