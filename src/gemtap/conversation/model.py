@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from gemtap.interaction import Json
 
@@ -45,6 +45,9 @@ class Result:
     id: str | None = None
 
 
+_STANDARD: Final = str.maketrans("-_", "+/")
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
     """An image, a sound, a document: inside of the message, or somewhere else."""
@@ -52,6 +55,18 @@ class Media:
     mime_type: str
     uri: str | None = None
     base64: str | None = None
+    """In either alphabet: google-genai for Python sends that of URLs (RFC 4648, section 5)."""
+
+    @property
+    def standard_base64(self) -> str:
+        """The data in the alphabet that data URLs and decoders need (RFC 4648, section 4), padded."""
+        data = (self.base64 or "").translate(_STANDARD).rstrip("=")
+        return data + "=" * (-len(data) % 4)
+
+    @property
+    def kind(self) -> str:
+        """The MIME type in lower case, without parameters."""
+        return self.mime_type.partition(";")[0].strip().lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,6 @@ _LONGEST_PART: Final = 2_000_000
 _REMINDER: Final = 1_200
 """Characters of a resent text, shown as context for the new messages."""
 
-_URL_SAFE: Final = str.maketrans("-_", "+/")
-"""APIs use both alphabets of Base64."""
-
 
 class NotThere(Exception):
     """The document has no such thing. The message says so in a sentence."""
@@ -160,7 +157,7 @@ def medium(document: Interaction, number: str) -> Medium:
     if not isinstance(found, Media) or found.base64 is None:
         raise NotThere("There is no such medium in this interaction.")
     try:
-        content = base64.b64decode(found.base64.translate(_URL_SAFE) + "==")
+        content = base64.b64decode(found.standard_base64)
     except (binascii.Error, ValueError):
         raise NotThere("What this message holds is not Base64.") from None
     return Medium(conversation_view.media_kind(found), found.mime_type, content)

@@ -11,5 +11,13 @@ ON_COLLECTION: Final = {"GET": "list", "POST": "create"}
 ON_ITEM: Final = {"GET": "get", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 """Verbs by method, where the path ends with the name of one thing."""
 
+_FILE: Final = re.compile(r"^/+download/|:download$|/files/[^/]+/content$")
+
+
+def answers_with_file(method: str, path: str, query: str) -> bool:
+    """Whether a good answer is a file that somebody has uploaded or a model has made: it may be JSON of any shape."""
+    return method.upper() == "GET" and (_FILE.search(path) is not None or "alt=media" in query.split("&"))
+
+
 WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 """What a part of an operation's name looks like."""

@@ -35,9 +35,27 @@ def read_chunks(body: bytes) -> list[Chunk]:
 
 def _events(body: bytes) -> Iterator[Chunk]:
     for frame in sse.frames(body):
-        # Interactions and the OpenAI paths end so, and so do gateways before the API.
-        if frame.data != b"[DONE]":
+        if not _says_nothing(frame):
             yield Chunk(read_json(frame.data), frame.end)
+
+
+_NOTHING: Final = frozenset({b"", b"null", b"[DONE]"})
+"""Data without content. Interactions and the OpenAI paths end with `[DONE]`; gateways send the others as heartbeats."""
+
+_HEARTBEATS: Final = frozenset({"ping", "heartbeat", "keepalive"})
+"""What gateways call events that only keep a connection open, in letters alone: as the event's type or as its data."""
+
+_LONGEST_HEARTBEAT: Final = 20
+_NO_LETTERS: Final = re.compile("[^a-z]+")
+
+
+def _says_nothing(frame: sse.Frame) -> bool:
+    """Whether the event is the end mark of a stream or a heartbeat, and no chunk of the answer."""
+    data = frame.data.strip()
+    if data in _NOTHING:
+        return True
+    named = [frame.event or "", data.decode("latin-1") if len(data) <= _LONGEST_HEARTBEAT else ""]
+    return any(_NO_LETTERS.sub("", name.lower()) in _HEARTBEATS for name in named)
 
 
 def _array(body: bytes) -> Iterator[Chunk]:

@@ -13,8 +13,9 @@ from typing import Final, TypeVar
 from bson import ObjectId
 
 from gemtap.body import ParsedBody, storable
-from gemtap.capture.events import BodyEnd, Kind, RawHeaders, RequestHead
+from gemtap.capture.events import BodyEnd, Kind, RequestHead
 from gemtap.dialects.base import UNKNOWN_OPERATION, Parsed, RawExchange
+from gemtap.dialects.rest_paths import answers_with_file
 from gemtap.encodings import Decoded
 from gemtap.interaction import (
     SCHEMA_VERSION,
@@ -165,6 +166,9 @@ def _parse(
     provider = providers.get(exchange.request["provider"])
     if provider is None:
         return Parsed(operation=UNKNOWN_OPERATION), None
+    status = exchange.response["status"] if exchange.response is not None else None
+    # The JSON of a file is none of the API's, whatever it says of errors and tokens.
+    is_file = status == 200 and _answers_with_file(exchange)
     raw = RawExchange(
         method=exchange.request["method"],
         path=text_of(exchange.request["upstream_path"]),
@@ -172,10 +176,10 @@ def _parse(
         request_headers=first_values(exchange.request["headers"]),
         request_raw=request.decoded.body,
         request_json=request.parsed.value if request.parsed.is_json else None,
-        status=exchange.response["status"] if exchange.response is not None else None,
+        status=status,
         response_headers=first_values(exchange.response_headers),
         response_raw=response.decoded.body,
-        response_json=response.parsed.value if response.parsed.is_json else None,
+        response_json=response.parsed.value if response.parsed.is_json and not is_file else None,
         response_whole=exchange.response_is_whole(),
         messages=exchange.session.messages if exchange.session is not None else (),
     )
@@ -355,30 +359,47 @@ def _error(exchange: Exchange, request: DecodedBody, response: DecodedBody, pars
     """What went wrong, the nearest cause first: how the exchange ended, what the API said, what cannot be read."""
     if exchange.outcome != Outcome.COMPLETE:
         return _ending(exchange, parsed)
+    status = exchange.response["status"] if exchange.response is not None else 0
+    if 300 <= status < 400:
+        # A redirect, a cache that is still valid, an upload that goes on. What its body says, Google calls an error.
+        return None
     reported = parsed.error or closing_error(exchange.end and exchange.end.get("closing"))
     if reported is not None:
         return reported
-    if exchange.response is not None and exchange.response["status"] >= 400:
-        return {"message": f"HTTP status {exchange.response['status']}", "details": response.parsed.value}
+    if status >= 400:
+        return {"message": f"HTTP status {status}", "details": response.parsed.value}
     end = exchange.end
     faults = [
-        _fault("request", request, exchange.request["headers"], end and end["request"]),
-        None if parsed.streaming else _fault("answer", response, exchange.response_headers, end and end["response"]),
+        _fault("request", request, end and end["request"]),
+        None if parsed.streaming else _fault("answer", response, end and end["response"]),
+        # A request that the API has taken is good, whatever its bytes are: google-genai sends files as JSON.
+        None if parsed.streaming or _answers_with_file(exchange) else _no_json(exchange, response),
     ]
     message = "; ".join(filter(None, faults))
     return {"message": message, "details": None} if message else None
 
 
-def _fault(name: str, body: DecodedBody, headers: RawHeaders, end: BodyEnd | None) -> str | None:
+def _answers_with_file(exchange: Exchange) -> bool:
+    head = exchange.request
+    return answers_with_file(head["method"], text_of(head["upstream_path"]), text_of(head["query"]))
+
+
+def _fault(name: str, body: DecodedBody, end: BodyEnd | None) -> str | None:
     """Why a body cannot be read. One that was cut short by `capture_max_body` says so elsewhere."""
     if end is not None and "left_out" in end:
         return f"The {name}'s body is not kept whole: {end['left_out']}"
     if body.decoded.fault is not None:
         return f"The {name}'s body cannot be decoded: {body.decoded.fault}"
-    declared = any(_names_json(value) for value in values_of(headers, b"content-type"))
-    readable = body.parsed.is_json or body.parsed.incomplete is not None or not body.decoded.body
-    if declared and not readable and not (end and is_cut(end)):
-        return f"The {name}'s body is not valid JSON"
+    return None
+
+
+def _no_json(exchange: Exchange, answer: DecodedBody) -> str | None:
+    """That an answer is not the JSON that it is declared to be."""
+    end = exchange.end
+    declared = any(_names_json(value) for value in values_of(exchange.response_headers, b"content-type"))
+    readable = answer.parsed.is_json or answer.parsed.incomplete is not None or not answer.decoded.body
+    if declared and not readable and not answer.decoded.fault and not (end and is_cut(end["response"])):
+        return "The answer's body is not valid JSON"
     return None
 
 

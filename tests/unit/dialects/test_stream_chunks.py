@@ -41,6 +41,49 @@ def test_either_framing_gives_the_same_chunks(body: bytes) -> None:
     assert values(body) == [FIRST, SECOND]
 
 
+@pytest.mark.parametrize(
+    "heartbeat",
+    [
+        *(
+            b"data:",
+            b"data: ",
+            b"data",
+            b"data:\t ",
+            b"data:\ndata:",
+            b"data:\n: a comment",
+            b"data: null",
+            b"data:[DONE]",
+        ),
+        *(b":", b": keepalive", b": OPENROUTER PROCESSING", b"event: ping", b"id: 7", b"retry: 3000"),
+        *(b"event: ping\ndata:", b"event: ping\ndata: {}", b'event: ping\ndata: {"type": "ping"}'),
+        *(
+            b"event: keep-alive\ndata: 2026-03-14T12:00:00Z",
+            b"event: heartbeat\ndata: 1",
+            b"data: ping",
+            b"data: [PING]",
+        ),
+        *(b"data: : keepalive", b"data: [HEARTBEAT]", b"data: keep_alive"),
+    ],
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_a_heartbeat_is_no_chunk(heartbeat: bytes, line_end: bytes) -> None:
+    """Whatever gateways send to keep a stream open, before, between and after its chunks, it is no error."""
+    beat = heartbeat.replace(b"\n", line_end) + line_end * 2
+    body = beat + events(FIRST) + beat + beat + events(SECOND) + beat + b"data: [DONE]\n\n" + beat
+    assert values(body) == [FIRST, SECOND]
+    assert find_error(read_chunks(body), whole=True) is None
+
+
+def test_an_error_beside_heartbeats_is_found() -> None:
+    """A chunk that cannot be read still counts, and so does an error."""
+    beat = b"data:\n\n"
+    assert find_error(read_chunks(beat + events(FIRST) + b"data: {torn\n\n" + beat), whole=True) == {
+        "message": "1 of the stream's 2 chunks cannot be read",
+        "details": None,
+    }
+    assert find_error(read_chunks(beat + events(UNAVAILABLE)), whole=True) is not None
+
+
 def test_a_chunk_ends_where_the_next_one_can_begin() -> None:
     assert [chunk.end for chunk in read_chunks(events(FIRST, SECOND))] == [
         len(events(FIRST)),

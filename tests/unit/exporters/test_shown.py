@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from html.parser import HTMLParser
 
 import pytest
@@ -132,3 +133,16 @@ def test_markdown_that_keeps_its_parser_busy_is_written_plainly(text: str) -> No
     """Whatever can be in it, no HTML of it is obeyed."""
     assert "<b>" not in harmless(text)
     assert "<b>" not in markdown(text)
+
+
+@pytest.mark.parametrize("mime_type", ["image/png", "IMAGE/PNG", "image/png; q=1"])
+async def test_html_shows_images_in_the_alphabet_of_urls(store: Store, mime_type: str) -> None:
+    """google-genai for Python sends Base64 with `-` and `_`, without padding, which no browser shows."""
+    image = b"\x89PNG" + bytes(range(256)) + b"\xfb\xff"
+    sent = base64.urlsafe_b64encode(image).decode().rstrip("=")
+    assert set("-_") <= set(sent)
+    record = turn(user("What is it?", {"inlineData": {"mimeType": mime_type, "data": sent}}), model("Noise."))
+    await store.put([record])
+    content, _ = await export("html", store, one=record.document["_id"])
+    (source,) = [attributes["src"] for tag, attributes in Tags(content.decode()).found if tag == "img"]
+    assert source == "data:image/png;base64," + base64.b64encode(image).decode()

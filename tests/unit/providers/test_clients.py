@@ -188,6 +188,66 @@ BEARER = {"authorization": "Bearer [redacted:8f2a11c0beef]"}
         ),
         pytest.param({**KEY, "user-agent": "litellm/1.106.0"}, "LiteLLM", "1.106.0", id="LiteLLM, aider"),
         pytest.param(
+            {
+                **KEY,
+                "user-agent": "google-genai-sdk/1.56.0 gl-python/3.13.3 google-adk/1.21.0 gl-python/3.13.3",
+                "x-goog-api-client": "google-genai-sdk/1.56.0 gl-python/3.13.3 google-adk/1.21.0 gl-python/3.13.3",
+            },
+            "google-adk",
+            "1.21.0",
+            id="google-adk, its SDK first",
+        ),
+        pytest.param(
+            {**KEY, "user-agent": PYTHON_SDK, "x-goog-api-client": f"{PYTHON_SDK} llamaindex/0.14.8"},
+            "llamaindex",
+            "0.14.8",
+            id="a framework named beside the SDK in x-goog-api-client alone",
+        ),
+        pytest.param(
+            {**KEY, "user-agent": f"pydantic-ai/1.20.0 {PYTHON_SDK}", "x-goog-api-client": PYTHON_SDK},
+            "pydantic-ai",
+            "1.20.0",
+            id="pydantic-ai",
+        ),
+        pytest.param(
+            {**KEY, "user-agent": "node", "x-goog-api-client": f"{NODE_SDK} genkit-node/1.22.0 gl-node/22.23.2"},
+            "genkit-node",
+            "1.22.0",
+            id="Genkit",
+        ),
+        pytest.param(
+            {
+                **KEY,
+                "user-agent": f"MyAgent/3.1 langchain-google-genai/4.2.3-ChatGoogleGenerativeAI {PYTHON_SDK}",
+                "x-goog-api-client": PYTHON_SDK,
+            },
+            "MyAgent",
+            "3.1",
+            id="a program built with LangChain",
+        ),
+        pytest.param(
+            {**BEARER, "user-agent": "AsyncOpenAI/Python 2.9.0 my-agent/0.3", "x-stainless-lang": "python"},
+            "my-agent",
+            "0.3",
+            id="a program built with OpenAI's SDK",
+        ),
+        pytest.param(
+            {**KEY, "user-agent": "ai/5.0.60 ai-sdk/google/2.0.20 ai-sdk/provider-utils/3.0.10 runtime/node.js/24"},
+            "AI SDK",
+            "2.0.20",
+            id="AI SDK 5",
+        ),
+        pytest.param(
+            {
+                **BEARER,
+                "user-agent": "python-requests/2.32.5",
+                "x-goog-api-client": "gl-python/3.12 grpc/1.76 gax/2.25 gapic/1.7 auth/2.1 cred-type/u pb/6.1",
+            },
+            "python-requests",
+            "2.32.5",
+            id="carriers alone",
+        ),
+        pytest.param(
             {**KEY, "user-agent": "litellm/1.106.0", "x-title": "Aider", "http-referer": "http://aider.chat"},
             "aider",
             None,

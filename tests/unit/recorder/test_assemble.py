@@ -234,9 +234,8 @@ def test_how_an_exchange_ended_is_its_error(ending: tuple[str, str | None], mess
 @pytest.mark.parametrize(
     ("request_body", "response_body", "headers", "message"),
     [
-        (b'{"contents": [', b"{}", JSON, "The request's body is not valid JSON"),
         (b"{}", b"{]", JSON, "The answer's body is not valid JSON"),
-        (b"{", b"{", JSON, "The request's body is not valid JSON; The answer's body is not valid JSON"),
+        (b"{", b"{", JSON, "The answer's body is not valid JSON"),
         (
             b"{}",
             b"{}",
@@ -254,6 +253,97 @@ def test_a_body_that_cannot_be_read_is_kept_and_says_so(
     assert (record.request_raw, record.response_raw) == (request_body, response_body)
     assert record.document["error"] is not None
     assert record.document["error"]["message"].startswith(message)
+
+
+UPLOADED = b'{"file": {"name": "files/abc", "mimeType": "application/pdf", "state": "ACTIVE"}}'
+UPLOAD = b"/upload/v1beta/files"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "command", "body", "status", "answer"),
+    [
+        ("POST", UPLOAD, b"", b"start", b'{"file": {"displayName": "a"}}', 200, b""),
+        ("POST", UPLOAD, b"upload_id=1&upload_protocol=resumable", b"upload", b"%PDF-1.4 the first", 200, b""),
+        ("POST", UPLOAD, b"upload_id=1", b"upload, finalize", b"%PDF-1.4 words", 200, UPLOADED),
+        ("PUT", UPLOAD, b"upload_id=1&uploadType=resumable", b"", b"{a part of JSON", 308, b""),
+        ("POST", UPLOAD, b"upload_id=1", b"query", b"", 200, b""),
+        ("POST", UPLOAD, b"upload_id=1", b"finalize", b"", 200, UPLOADED),
+        ("POST", UPLOAD, b"upload_id=1", b"cancel", b"", 200, b""),
+        ("POST", UPLOAD, b"uploadType=media", b"", b"\xff\xfe bytes", 200, UPLOADED),
+        ("POST", b"/upload/v1beta/stores/a:upload", b"", b"upload, finalize", b"a", 200, UPLOADED),
+        # Google takes JSON that is none by its standard.
+        ("POST", GENERATE, b"", b"", b"{contents: [],}", 200, b'{"candidates": []}'),
+    ],
+)  # fmt: skip
+def test_what_the_api_has_taken_is_no_error(
+    method: str, path: bytes, query: bytes, command: bytes, body: bytes, status: int, answer: bytes
+) -> None:
+    """No step of an upload is an error, though google-genai for Python sends every file as `application/json`."""
+    got = document(
+        make_capture(
+            method=method,
+            upstream_path=path,
+            query=query,
+            request=[(1, body)] if body else [],
+            request_headers=[*JSON, (b"x-goog-upload-command", command)],
+            status=status,
+            response=[(2, answer)] if answer else [],
+            response_headers=JSON,
+        )
+    )
+    assert got["error"] is None
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
+@pytest.mark.parametrize("path", [b"/v1beta/files/abc:download", b"/download/v1beta/files/abc:download", STREAM])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"code": 302, "message": "Unknown Error.", "status": "UNKNOWN"}}',
+        b'[{"error": {"code": 302, "message": "Unknown Error."}}]',
+        b"<HTML>Moved</HTML>",
+        b"",
+    ],
+)
+def test_a_redirect_is_no_error(status: int, path: bytes, body: bytes) -> None:
+    """Google answers each download of a video with 302 and a body that says `error`."""
+    got = document(
+        make_capture(
+            method="GET",
+            upstream_path=path,
+            query=b"alt=media",
+            request=[],
+            status=status,
+            response=[(2, body)] if body else [],
+            response_headers=[*JSON, (b"location", b"https://example.test/download/abc")],
+        )
+    )
+    assert got["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        (b"/v1beta/files/abc:download", b"alt=media"),
+        (b"/download/v1beta/files/abc:download", b"alt=media"),
+        (b"/v1beta/files/abc", b"alt=media"),
+        (b"/v1beta/openai/files/abc/content", b""),
+    ],
+)
+def test_a_file_that_is_downloaded_is_none_of_the_apis_answers(path: bytes, query: bytes) -> None:
+    """A file may be JSON with errors and tokens in it, or none in spite of its type: it was downloaded all the same."""
+    for body in (b'{"error": {"message": "a"}, "usageMetadata": {"promptTokenCount": 5}}', b"{}\n{}\n", b"{"):
+        got = document(make_capture(method="GET", upstream_path=path, query=query, request=[], response=[(2, body)]))
+        assert got["error"] is None
+        assert got["tokens"]["input"] is None
+
+
+def test_a_download_that_fails_is_an_error() -> None:
+    """With an error's status the body is the API's."""
+    body = b'{"error": {"code": 404, "message": "No such file."}}'
+    path = b"/v1beta/files/abc:download"
+    got = document(make_capture(method="GET", upstream_path=path, query=b"alt=media", status=404, response=[(2, body)]))
+    assert got["error"]["message"] == "No such file."
 
 
 def test_a_body_that_was_cut_short_says_so_and_is_no_fault() -> None:

@@ -5,6 +5,7 @@ After https://platform.openai.com/docs/api-reference/chat-streaming.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from gemtap.interaction import Json
@@ -93,9 +94,10 @@ class _Choice:
     def _add_call(self, fragment: dict[str, Json]) -> None:
         index, id_ = count(fragment.get("index")) or 0, as_text(fragment.get("id"))
         call = self._open.get(index)
-        # Gemini has sent parallel calls under one index, each whole and with an id of its own.
-        if call is None or (id_ is not None and call.id not in (None, id_)):
-            call = self._open[index] = _Call()
+        # Gemini and gateways send parallel calls under one index: with ids of their own, with empty ones or with none.
+        if call is None or (call.id not in (None, id_) if id_ is not None else call.is_over(fragment)):
+            call = _Call(call.name if call is not None and id_ is None else None)
+            self._open[index] = call
             self._calls.append(call)
         call.add({name: value for name, value in fragment.items() if name != "index"})
 
@@ -117,11 +119,29 @@ class _Choice:
 class _Call:
     """One call of a tool under construction: its arguments come in pieces of JSON text."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        """`name`: the function's, until a fragment says another."""
         self.id: str | None = None
         self._fields: dict[str, Json] = {}
-        self._function: dict[str, Json] = {}
+        self._function: dict[str, Json] = {} if name is None else {"name": name}
         self._texts = _Texts(("arguments",))
+        self._arguments = _Nesting()
+
+    @property
+    def name(self) -> str | None:
+        """The function's, as far as it has come."""
+        return as_text(self._function.get("name"))
+
+    def is_over(self, fragment: dict[str, Json]) -> bool:
+        """Whether a fragment under the same index, without an id, belongs to another call.
+
+        It names another function, or it brings an object after this call's arguments, which are one already.
+        """
+        function = as_dict(fragment.get("function"))
+        name, arguments = as_text(function.get("name")), as_text(function.get("arguments")) or ""
+        if name is not None and self.name not in (None, name):
+            return True
+        return arguments.lstrip().startswith("{") and self._arguments.is_whole()
 
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
@@ -131,12 +151,50 @@ class _Call:
         overlay(self._fields, {name: value for name, value in fields.items() if value != ""})
         if isinstance(function, dict):
             self._fields["function"] = self._function
+            self._arguments.add(as_text(function.get("arguments")) or "")
             rest = self._texts.take(dict(function))
             overlay(self._function, {name: value for name, value in rest.items() if value != ""})
 
     def finish(self) -> dict[str, Json]:
         self._function.update(self._texts.joined())
         return self._fields
+
+
+_STRUCTURE: Final = re.compile(r"[\"{}\[\]\\]")
+
+
+class _Nesting:
+    """How deep JSON is nested that comes in pieces. Each is looked at once, however often that is asked."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._depth = 0
+        self._in_string = False
+        self._has_begun = False
+
+    def add(self, piece: str) -> None:
+        """A piece has come."""
+        self._waiting.append(piece)
+
+    def is_whole(self) -> bool:
+        """Whether an object or array has begun, and every one has ended."""
+        text = "".join(self._waiting)
+        self._waiting.clear()
+        at = 0
+        while (mark := _STRUCTURE.search(text, at)) is not None:
+            at = mark.end()
+            match mark[0]:
+                case "\\":
+                    if at == len(text):
+                        self._waiting.append("\\")  # what it escapes is still to come
+                    at += 1
+                case '"':
+                    self._in_string = not self._in_string
+                case "{" | "[" if not self._in_string:
+                    self._depth, self._has_begun = self._depth + 1, True
+                case "}" | "]" if not self._in_string:
+                    self._depth -= 1
+        return self._has_begun and self._depth == 0 and not self._in_string
 
 
 class _Texts:

@@ -96,6 +96,56 @@ def test_whole_calls_under_one_index_are_told_apart_by_their_ids(index: int | No
     assert got["tool_calls"][0]["extra_content"] == signature
 
 
+def calls_of(*fragments: list[dict[str, Any]]) -> list[tuple[Any, Any, Any]]:
+    """Id, name and arguments of the calls that fragments under index 0 amount to, those of one chunk a list each."""
+    got = message(*(chunk({"tool_calls": [{"index": 0, **each} for each in some]}) for some in fragments))
+    return [
+        (each.get("id"), each["function"].get("name"), each["function"].get("arguments")) for each in got["tool_calls"]
+    ]
+
+
+def named(name: str, arguments: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "arguments": arguments}, **fields}
+
+
+def test_whole_calls_without_ids_are_told_apart() -> None:
+    """Gemini's parallel calls with no id or an empty one, in one chunk or in several."""
+    first, second = '{"tz":"UTC"}', '{"city":"Oslo"}'
+    for fields in ({}, {"id": ""}, {"id": None}):
+        two = [named("get_time", first, **fields), named("get_weather", second, **fields)]
+        expected = [(None, "get_time", first), (None, "get_weather", second)]
+        assert (
+            calls_of(two) == calls_of(two[:1], two[1:]) == [(fields.get("id") or None, *each[1:]) for each in expected]
+        )
+    again = [named("add", '{"a": 1}'), named("add", ' {"a": 2}'), named("add", '{"a": 3}')]
+    assert [arguments for _, _, arguments in calls_of(again)] == ['{"a": 1}', ' {"a": 2}', '{"a": 3}']
+
+
+def test_arguments_after_whole_ones_are_those_of_another_call() -> None:
+    """A gateway may name the function once, and send the arguments of each of its calls after that."""
+    got = calls_of(
+        [named("glob", "", id="t1")],
+        [{"function": {"name": "", "arguments": '{"pattern":"**/*"}'}}],
+        [{"function": {"name": "", "arguments": '{"path":"content"}'}}],
+    )
+    assert got == [("t1", "glob", '{"pattern":"**/*"}'), (None, "glob", '{"path":"content"}')]
+
+
+def test_calls_in_pieces_without_ids_are_told_apart() -> None:
+    """A brace in a text, or one that is escaped, ends no arguments; another name begins another call."""
+    pieces = ['{"text": "}', "{", "\\", '"}', '{", "list": [', '{"a": {}}', '{"b": 1}', "]}"]
+    fragments = [[{"function": {"arguments": piece}}] for piece in pieces]
+    whole = "".join(pieces)
+    got = calls_of([named("f", "")], *fragments, [named("f", "")], *fragments, [named("g", "")], [named("h", "{}")])
+    assert got == [(None, "f", whole), (None, "f", whole), (None, "g", ""), (None, "h", "{}")]
+
+
+def test_a_call_that_repeats_its_id_goes_on() -> None:
+    """What has the same id belongs to the same call, whatever its arguments are."""
+    assert calls_of([named("f", "{}", id="a")], [named("f", '{"x": 1}', id="a")]) == [("a", "f", '{}{"x": 1}')]
+    assert calls_of([named("f", '{"x"', id="a")], [named("f", ": 1}", id="")]) == [("a", "f", '{"x": 1}')]
+
+
 def test_a_function_call_of_old_comes_in_pieces_too() -> None:
     got = message(
         chunk({"function_call": {"name": "f", "arguments": "{"}}), chunk({"function_call": {"arguments": "}"}})
