@@ -18,7 +18,7 @@ from bench.page import table, write_between_markers
 from bench.year import BEGIN, interactions
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.mongod import Mongod
 
 _INTERACTIONS: Final = 200

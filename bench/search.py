@@ -26,8 +26,8 @@ from bench.corpus import NEWEST, small_interactions
 from bench.page import table, write_between_markers
 from gemtap.stores.base import Store
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
-from gemtap.stores.words import words_of
+from gemtap.stores.query.parsing import parse
+from gemtap.stores.query.words import words_of
 from tests.mongod import Mongod
 
 _BATCH: Final = 1_000

@@ -32,7 +32,7 @@ from gemtap.recorder.assemble import assemble
 from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.mongo import MongoStore
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.sqlite import SqliteStore
 from gemtap.stores.sqlite.store import open_database
 from gemtap.stores.sqlite.upkeep import upkeep_step

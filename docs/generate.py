@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from gemtap.instructions import CLIENTS
 from gemtap.recorder.searchable import LONGEST, LONGEST_BODY
 from gemtap.settings import ENV_PREFIX, Settings, setting_names
-from gemtap.stores.fields import FIELDS
-from gemtap.stores.words import LONGEST_WORD
+from gemtap.stores.query.fields import FIELDS
+from gemtap.stores.query.words import LONGEST_WORD
 
 _TAP: Final = "http://localhost:4360"
 

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter, Page
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from gemtap.cli.app import app, register
 from gemtap.interaction import Json
 from gemtap.stores.base import Record, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.upkeep.secrets import examine, make_searchable_again, redact_examined
 from tests.e2e.leaks import mongodb_values, sqlite_values
 from tests.exactness import exactly

@@ -20,7 +20,7 @@ from pymongo import MongoClient
 from gemtap.incident import Incident, IncidentKind
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.upkeep.copy import copy
 from tests.contract.test_moving import RECORDS, contents
 from tests.exactness import exactly

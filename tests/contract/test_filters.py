@@ -9,7 +9,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.stores.base import Filter, Record, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio

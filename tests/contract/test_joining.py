@@ -23,7 +23,7 @@ from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.recorder.searchable import with_text
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Filter, Record, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio

@@ -15,7 +15,7 @@ from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.links import After, Before, Linked, Move, Place
 from gemtap.stores.mongo.linking import linked_one_by_one
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.records import NOON, at_the_end, make_record
 
 pytestmark = pytest.mark.anyio

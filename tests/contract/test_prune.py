@@ -16,7 +16,7 @@ from pymongo import MongoClient
 from gemtap.interaction import Thread
 from gemtap.stores.base import Filter, Record, Searchable, Store, StoreError
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.upkeep.prune import Pruned, Retention, prune
 from tests.exactness import exactly
 from tests.records import NOON, make_record

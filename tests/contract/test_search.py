@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gemtap.interaction import Thread
 from gemtap.stores.base import Filter, Record, Searchable, Store
-from gemtap.stores.query import BadQuery, parse
+from gemtap.stores.query.parsing import BadQuery, parse
 from gemtap.stores.thread_list import ThreadSort
 from tests.records import NOON, make_record
 

@@ -13,7 +13,7 @@ from bson import ObjectId
 
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Filter, Record, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By
 from tests.records import NOON, make_record
 

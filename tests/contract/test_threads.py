@@ -12,7 +12,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.stores.base import BadCursor, Filter, Record, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.thread_list import ThreadItem, ThreadSort
 from tests.records import NOON, make_record
 

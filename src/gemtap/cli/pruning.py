@@ -50,7 +50,7 @@ def prune(
     flags = {"prune_older_than": older_than, "prune_max_size": max_size, "prune_keep": keep}
     loaded = settings_of({**flags, "data_dir": data_dir, "store": store}, config)
 
-    from gemtap.stores.query import BadQuery
+    from gemtap.stores.query.parsing import BadQuery
     from gemtap.upkeep.daily import retention_of
 
     at = datetime.now(UTC)

@@ -221,7 +221,7 @@ def filter_of(query: str) -> Filter:
     """Parse a query into a filter. Raises SettingsError."""
     from datetime import UTC, datetime
 
-    from gemtap.stores.query import BadQuery, parse
+    from gemtap.stores.query.parsing import BadQuery, parse
 
     try:
         return parse(query, datetime.now(UTC))

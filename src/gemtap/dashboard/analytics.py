@@ -18,7 +18,7 @@ from gemtap.dashboard.charts import SHOWN_KEYS, Asked, after, cache_share, chart
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.statistics.aggregate import bucket_start
 

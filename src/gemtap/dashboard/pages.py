@@ -18,8 +18,8 @@ from gemtap.instructions import CLIENTS, Instructions
 from gemtap.interaction import to_json
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
-from gemtap.stores.fields import FIELDS
-from gemtap.stores.filter import TEXT, Says
+from gemtap.stores.query.fields import FIELDS
+from gemtap.stores.query.filter import TEXT, Says
 
 _PATIENCE: Final = 2.0
 """Seconds to wait for the last request of each client. The setup page works without it."""

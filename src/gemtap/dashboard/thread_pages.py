@@ -18,7 +18,7 @@ from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import Interaction, to_json
 from gemtap.stores.base import Filter, Store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.thread_list import ThreadSort
 
 _MOST_TURNS: Final = 2_000

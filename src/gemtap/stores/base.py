@@ -15,8 +15,8 @@ from bson.errors import InvalidId
 
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side, Thread
-from gemtap.stores.filter import Filter as Filter
 from gemtap.stores.links import After, Before, Linked, Move
+from gemtap.stores.query.filter import Filter as Filter
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 

@@ -8,7 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from gemtap.stores.base import Filter, Store, replaces
-from gemtap.stores.filter import Condition, Is
+from gemtap.stores.query.filter import Condition, Is
 
 
 async def missing_ids(store: Store, documents: Sequence[Mapping[str, Any]]) -> set[ObjectId]:

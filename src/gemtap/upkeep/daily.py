@@ -10,7 +10,7 @@ from typing import Final
 from gemtap import units
 from gemtap.settings import Settings
 from gemtap.stores.base import Store, StoreError
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.upkeep.prune import Retention, prune
 
 _log = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from bson import ObjectId
 
 from gemtap.incident import Incident, IncidentKind, now
 from gemtap.stores.base import Cursor, Filter, Space, Store, StoreError
-from gemtap.stores.filter import Condition, Is, asks_for_words
+from gemtap.stores.query.filter import Condition, Is, asks_for_words
 from gemtap.units import format_size
 
 _LOOKED_AT: Final = 200

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gemtap.dashboard.charts import Asked, after, condition
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.records import make_record
 from tests.unit.dashboard.conftest import Site
 from tests.unit.dashboard.test_pages import HOSTILE, Elements

@@ -12,7 +12,7 @@ import pytest
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.stores.base import StoreUnavailable
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.sqlite import SqliteStore
 from tests.records import NOON, make_record
 

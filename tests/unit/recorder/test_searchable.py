@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from gemtap.interaction import Thread
 from gemtap.recorder.searchable import LONGEST, LONGEST_BODY, text_of
-from gemtap.stores.words import words_of
+from gemtap.stores.query.words import words_of
 from tests.records import make_record
 
 PICTURE = base64.b64encode(bytes(range(256)) * 4).decode()

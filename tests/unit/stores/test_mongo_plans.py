@@ -11,12 +11,12 @@ import pytest
 from pymongo import MongoClient, monitoring
 
 from gemtap.stores.base import Cursor, Filter, Store
-from gemtap.stores.fields import FIELDS
 from gemtap.stores.following import Follower
 from gemtap.stores.links import After, Move, Place
 from gemtap.stores.mongo import MongoStore
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.fields import FIELDS
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By
 from gemtap.stores.thread_list import ThreadSort
 from tests.contract.test_incidents import incident

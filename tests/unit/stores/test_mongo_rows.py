@@ -16,7 +16,7 @@ from pymongo.database import Database
 from gemtap.interaction import summary
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.contract.test_statistics import varied
 from tests.records import NOON, make_record
 

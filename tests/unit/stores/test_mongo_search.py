@@ -14,7 +14,7 @@ from gemtap.stores.base import Store
 from gemtap.stores.mongo.queries import NEWEST_FIRST, selection
 from gemtap.stores.mongo.searching import UNSEARCHABLE
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from gemtap.cli.app import app, register
 from gemtap.stores.base import Filter, Record, StoreError
 from gemtap.stores.opening import open_store
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.sqlite.schema import PRERELEASE, VERSION
 from tests.records import NOON, make_record
 

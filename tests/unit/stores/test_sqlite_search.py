@@ -14,7 +14,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.stores.base import Record, Searchable
-from gemtap.stores.query import parse
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.sqlite import SqliteStore
 from gemtap.stores.sqlite.reading import read_page
 from gemtap.stores.sqlite.store import open_database

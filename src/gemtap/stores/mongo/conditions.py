@@ -6,9 +6,9 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
-from gemtap.stores.filter import TEXT, Condition, Is, IsSet, Says, StartsWith, Test, Within
 from gemtap.stores.mongo.searching import says, says_not
 from gemtap.stores.paging import from_milliseconds, milliseconds, milliseconds_up
+from gemtap.stores.query.filter import TEXT, Condition, Is, IsSet, Says, StartsWith, Test, Within
 
 PATHS: Final = {
     "id": "_id",

@@ -9,10 +9,10 @@ from bson import ObjectId
 from pymongo import DESCENDING, IndexModel
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import TEXT, Condition, Is, Says
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 from gemtap.stores.mongo.hinting import Index
 from gemtap.stores.mongo.searching import WORDS
+from gemtap.stores.query.filter import TEXT, Condition, Is, Says
 from gemtap.stores.statistics import CONTEXT, TOKENS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from gemtap.stores.filter import Says
-from gemtap.stores.words import words_of
+from gemtap.stores.query.filter import Says
+from gemtap.stores.query.words import words_of
 
 FIELD: Final = "search"
 """`{"words": [each word once, sorted], "text": "all of them in order, with a space before and after each"}`."""

@@ -30,7 +30,6 @@ from gemtap.stores.base import (
     Space,
     StoreUnavailable,
 )
-from gemtap.stores.filter import thread_ids, with_threads
 from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.collections import Collections
@@ -47,6 +46,7 @@ from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.mongo.upkeep import Upkeep
 from gemtap.stores.mongo.writing import DeletedMeanwhile, Writer
 from gemtap.stores.paging import ThreadCursor, page_of
+from gemtap.stores.query.filter import thread_ids, with_threads
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.statistics.query import statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from bson import ObjectId
 
-from gemtap.stores.fields import FIELDS, Kind
-from gemtap.stores.filter import Condition, Filter, Is, IsSet, Says, StartsWith, Test, Value, Within
 from gemtap.stores.paging import milliseconds, milliseconds_up
+from gemtap.stores.query.fields import FIELDS, Kind
+from gemtap.stores.query.filter import Condition, Filter, Is, IsSet, Says, StartsWith, Test, Value, Within
 from gemtap.stores.sqlite.rows import SqlValue
 
 COLUMNS: Final = {

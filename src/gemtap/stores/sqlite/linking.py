@@ -8,9 +8,9 @@ from typing import Final
 
 from bson import ObjectId
 
-from gemtap.stores.filter import Filter, thread_ids, with_threads
 from gemtap.stores.links import After, Before, Linked, Move, Place
 from gemtap.stores.paging import from_milliseconds, milliseconds
+from gemtap.stores.query.filter import Filter, thread_ids, with_threads
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.rows import changed, summary
 from gemtap.stores.sqlite.search_index import make_due

@@ -13,8 +13,8 @@ from bson import ObjectId
 
 from gemtap.interaction import Interaction, Json, Side
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import asks_for_words
 from gemtap.stores.paging import milliseconds_up
+from gemtap.stores.query.filter import asks_for_words
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.body_forms import decode_body
 from gemtap.stores.sqlite.connections import transaction

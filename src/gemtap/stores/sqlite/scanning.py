@@ -16,8 +16,8 @@ from bson import ObjectId
 
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import asks_for_words
 from gemtap.stores.paging import from_milliseconds
+from gemtap.stores.query.filter import asks_for_words
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import last_query, oldest_query

@@ -16,10 +16,10 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from gemtap.stores.base import Searchable
+from gemtap.stores.query.words import words_of
 from gemtap.stores.sqlite.conditions import COLUMNS
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.rows import SqlValue, summary
-from gemtap.stores.words import words_of
 
 _HALF_HOUR_BITS: Final = 11
 """It has 2,048 seconds."""

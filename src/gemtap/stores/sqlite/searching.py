@@ -11,8 +11,8 @@ from itertools import groupby
 from typing import Any, Final
 
 from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.filter import TEXT, Condition, Is, Says, Within, asks_for_words
 from gemtap.stores.paging import milliseconds, milliseconds_up
+from gemtap.stores.query.filter import TEXT, Condition, Is, Says, Within, asks_for_words
 from gemtap.stores.sqlite.conditions import clauses_of, plain
 from gemtap.stores.sqlite.rows import SqlValue
 from gemtap.stores.sqlite.search_index import (

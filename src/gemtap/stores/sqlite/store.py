@@ -19,9 +19,9 @@ from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import QUERY_SECONDS, Cursor, Fault, Filter, Page, Progress, Record, Searchable, Space
-from gemtap.stores.filter import thread_ids
 from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.paging import ThreadCursor, page_of
+from gemtap.stores.query.filter import thread_ids
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import ConnectionThreads, DatabaseFile, connect

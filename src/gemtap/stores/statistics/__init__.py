@@ -18,7 +18,7 @@ Bucket = Literal["hour", "day", "week", "month"]
 By = Literal[
     "model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"
 ]  # fmt: skip
-"""Fields that statistics can be told apart by: names in `stores.fields.FIELDS`."""
+"""Fields that statistics can be told apart by: names in `stores.query.fields.FIELDS`."""
 
 
 class TokenSums(TypedDict):

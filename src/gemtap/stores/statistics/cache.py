@@ -17,8 +17,8 @@ from typing import Final
 
 import msgpack
 
-from gemtap.stores.filter import Filter, Within
 from gemtap.stores.paging import from_milliseconds, milliseconds
+from gemtap.stores.query.filter import Filter, Within
 from gemtap.stores.statistics import Bucket, By, Part
 
 VERSION: Final = 1

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from gemtap.stores.filter import Filter
+from gemtap.stores.query.filter import Filter
 from gemtap.stores.statistics import Bucket, By, Part, StatRow
 from gemtap.stores.statistics.aggregate import rows_of
 from gemtap.stores.statistics.cache import Span, runs, split, unpack

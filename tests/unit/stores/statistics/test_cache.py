@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gemtap.stores.filter import Condition, Filter, Within
-from gemtap.stores.query import parse
+from gemtap.stores.query.filter import Condition, Filter, Within
+from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import COUNTS, Part, floats
 from gemtap.stores.statistics.cache import DAY, VERSION, Span, by_day, midnight, pack, runs, split, unpack
 

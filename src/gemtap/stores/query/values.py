@@ -10,8 +10,8 @@ from typing import Final
 
 from bson import ObjectId
 
-from gemtap.stores.fields import Kind
-from gemtap.stores.filter import Value, Within
+from gemtap.stores.query.fields import Kind
+from gemtap.stores.query.filter import Value, Within
 
 _THOUSANDS: Final = {"": 1, "k": 10**3, "m": 10**6}
 _MILLISECONDS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.stores.words import LONGEST_WORD, is_sign, words_of
+from gemtap.stores.query.words import LONGEST_WORD, is_sign, words_of
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Filters: conditions on fields, all of which must match.
 
-Queries (`stores.query`) and the parameters of the API are turned into filters, which each store compiles.
+Queries (`stores.query.parsing`) and the parameters of the API are turned into filters, which each store compiles.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.stores.fields import FIELDS
+from gemtap.stores.query.fields import FIELDS
 
 Value = str | int | float | bool | ObjectId | datetime
 """A value of the field's kind: durations in milliseconds, money in US dollars."""
@@ -52,7 +52,7 @@ class Says:
     """The text contains these words in a row."""
 
     words: tuple[str, ...]
-    """At least one word, as `stores.words` returns them."""
+    """At least one word, as `stores.query.words` returns them."""
     begins: bool = False
     """Whether the last word is a prefix."""
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 from lark import Lark, Token
 from lark.exceptions import UnexpectedInput, UnexpectedToken
 
-from gemtap.stores.fields import FIELDS, Field, Kind
-from gemtap.stores.filter import TEXT, Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
-from gemtap.stores.query_values import BadValue, bounds, one_value, period
-from gemtap.stores.words import is_sign, words_of
+from gemtap.stores.query.fields import FIELDS, Field, Kind
+from gemtap.stores.query.filter import TEXT, Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
+from gemtap.stores.query.values import BadValue, bounds, one_value, period
+from gemtap.stores.query.words import is_sign, words_of
 
 _GRAMMAR: Final = r"""
     start: _SPACE? (_item (_SPACE _item)*)? _SPACE?

@@ -9,12 +9,12 @@ from bson import ObjectId
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.stores.fields import FIELDS
-from gemtap.stores.filter import Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
 from gemtap.stores.mongo.conditions import PATHS
-from gemtap.stores.query import MAX_LENGTH, BadQuery, parse
+from gemtap.stores.query.fields import FIELDS
+from gemtap.stores.query.filter import Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
+from gemtap.stores.query.parsing import MAX_LENGTH, BadQuery, parse
+from gemtap.stores.query.words import words_of
 from gemtap.stores.sqlite.conditions import COLUMNS
-from gemtap.stores.words import words_of
 
 NOW = datetime(2026, 3, 14, 12, 30, tzinfo=UTC)
 ID = "66f1c0ffee0123456789abcd"
