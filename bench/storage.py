@@ -25,7 +25,7 @@ from bench.agents import BYTES_A_TOKEN, SEED, TOKENS_A_MONTH, Exchange, capture_
 from bench.page import table, write_between_markers
 from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import SUFFIX, Spool
-from gemtap.dialects.cut_points import seams
+from gemtap.dialects.cut_points import cut_points
 from gemtap.interaction import Side
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
@@ -61,7 +61,7 @@ class Limit:
 
     def add(self, exchange: Exchange) -> None:
         """Add the messages, tools and system instruction of the request, the bytes between them, and the response."""
-        cuts = seams(exchange.request)
+        cuts = cut_points(exchange.request)
         pieces = [
             exchange.request[start:end] for start, end in zip([0, *cuts], [*cuts, len(exchange.request)], strict=True)
         ]

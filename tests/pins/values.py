@@ -17,7 +17,7 @@ from typing import Any
 from bson import ObjectId
 
 from gemtap.conversation.model import Conversation, Message
-from gemtap.dialects.cut_points import seams
+from gemtap.dialects.cut_points import cut_points
 from gemtap.exporters.base import ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
 from gemtap.interaction import Interaction, to_json
@@ -115,7 +115,7 @@ def _message(message: Message) -> Any:
 
 
 def _cuts(raw: bytes) -> Any:
-    return compact(seams(raw))
+    return compact(cut_points(raw))
 
 
 async def _training_lines(store: Store) -> Pins:

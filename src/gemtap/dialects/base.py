@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol
 
 from gemtap.conversation.model import Conversation
+from gemtap.dialects.cut_rules import Rule
 from gemtap.interaction import NO_TOKENS, Error, Json, Preview, Tokens
 
 UNKNOWN_OPERATION: Final = "unknown"
@@ -80,6 +81,11 @@ class Parsed:
 
 class Dialect(Protocol):
     """A shape of requests and answers. A bug in here costs fields of an interaction, never the interaction."""
+
+    @property
+    def cut_points(self) -> Mapping[bytes, Rule]:
+        """Where its bodies are cut, see `gemtap.dialects.cut_points`. Empty: stores keep each body in one piece."""
+        ...
 
     @property
     def good_endings(self) -> frozenset[str]:

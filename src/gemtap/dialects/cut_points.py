@@ -2,9 +2,8 @@
 
 Agents send everything said so far with each turn. Cut around messages, their parts, the system instruction and the
 tools, all but the newest pieces of a request are those of the one before, and an answer is a piece of the next
-request. The shapes are Gemini's, Code Assist's (in an envelope), the Interactions API's, OpenAI's and Anthropic's; in
-each a name says enough, so nobody has to know whose body it is. Streams and session messages have no seams: no other
-body has their frames.
+request. Each dialect declares which members of its bodies that are (`CUT_POINTS`); here they become one table. Streams
+and session messages have no cut points: no other body has their frames.
 
 This reads no values and judges no JSON: it finds offsets, and any offsets do, for pieces put together are the body
 again wherever it was cut.
@@ -14,8 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from gemtap.dialects import gemini_content, gemini_interactions, openai_chat
+from gemtap.dialects.cut_rules import MESSAGE, WHOLE, Rule
 
 SMALLEST: Final = 256
 """Bytes. What is shorter costs more to be referred to than to be kept again."""
@@ -32,47 +33,38 @@ _TOKENS: Final = 10_000
 """With more tokens than this and that many a byte, a body is no conversation, and not worth the time."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """What to do with a value; of an array with each of its elements."""
-
-    cut: bool = False
-    """Cut before it and after it."""
-    elements_only: bool = False
-    """Do so with the elements of an array, and with nothing else: a text is no list of parts."""
-    members: Mapping[bytes, _Rule] = field(default_factory=dict)
-    """What to do with its members, by their names."""
-
-
-_WHOLE: Final = _Rule(cut=True)
-_PARTS: Final = _Rule(cut=True, elements_only=True)
-_MESSAGE: Final = _Rule(cut=True, members={b'"parts"': _PARTS, b'"content"': _PARTS})
-
-_CONVERSATION: Final[dict[bytes, _Rule]] = {
-    b'"contents"': _MESSAGE,
-    b'"messages"': _MESSAGE,
-    b'"input"': _MESSAGE,
-    b'"systemInstruction"': _WHOLE,
-    b'"system_instruction"': _WHOLE,
-    b'"instructions"': _WHOLE,
-    b'"system"': _WHOLE,
-    b'"tools"': _WHOLE,
-    b'"candidates"': _Rule(members={b'"content"': _MESSAGE}),
-    b'"choices"': _Rule(members={b'"message"': _MESSAGE}),
-    b'"output"': _MESSAGE,
-    b'"outputs"': _MESSAGE,
-    b'"steps"': _MESSAGE,
+_READ_BY_NO_DIALECT: Final[Mapping[bytes, Rule]] = {
+    # OpenAI's Responses API
+    b'"input"': MESSAGE,
+    b'"output"': MESSAGE,
+    b'"instructions"': WHOLE,
+    # Anthropic's Messages API
+    b'"messages"': MESSAGE,
+    b'"system"': WHOLE,
+    # both
+    b'"tools"': WHOLE,
 }
-_BODY: Final = _Rule(
-    members={**_CONVERSATION, b'"request"': _Rule(members=_CONVERSATION), b'"response"': _Rule(members=_CONVERSATION)}
-)
+"""Shapes that Vertex AI and gateways serve too. They are stored compactly before a dialect reads them."""
+
+TABLE: Final[Mapping[bytes, Rule]] = {
+    **_READ_BY_NO_DIALECT,
+    **gemini_content.CUT_POINTS,
+    **gemini_interactions.CUT_POINTS,
+    **openai_chat.CUT_POINTS,
+}
+"""The rules of all dialects. A name has the same rule in each of them, so no body needs to be attributed to one."""
+
+_ENVELOPES: Final = (b'"request"', b'"response"')
+"""Code Assist puts a whole request or answer under one of these names."""
+
+_BODY: Final = Rule(members={**TABLE, **dict.fromkeys(_ENVELOPES, Rule(members=TABLE))})
 
 
 class _NoJson(Exception):
     """It does not go on as JSON does, or it is not worth the time."""
 
 
-def seams(raw: bytes) -> list[int]:
+def cut_points(raw: bytes) -> list[int]:
     """Offsets at which to cut a body, ascending and without repeats: none where it has no known shape.
 
     Linear in the body's size, and whatever the bytes are it comes to an end without an error.
@@ -94,7 +86,7 @@ class _Scan:
         self._budget = _TOKENS + int(len(raw) * _TOKENS_A_BYTE)
         self.cuts: set[int] = set()
 
-    def value(self, start: int, rule: _Rule, *, is_element: bool = False) -> int:
+    def value(self, start: int, rule: Rule, *, is_element: bool = False) -> int:
         """Cut the value that begins here as the rule says; where it ends."""
         first = self._raw[start : start + 1]
         if first == b"[":
@@ -104,7 +96,7 @@ class _Scan:
             self.cuts |= {start, end}
         return end
 
-    def _array(self, start: int, rule: _Rule) -> int:
+    def _array(self, start: int, rule: Rule) -> int:
         position = self._gap(start + 1)
         while self._raw[position : position + 1] != b"]":
             # An array in an array is no message, and following it down would be a way to exhaust the stack.
@@ -112,7 +104,7 @@ class _Scan:
             position = self._gap(self._skip(position) if is_array else self.value(position, rule, is_element=True))
         return position + 1
 
-    def _object(self, start: int, rule: _Rule) -> int:
+    def _object(self, start: int, rule: Rule) -> int:
         position = start + 1
         while (member := _MEMBER.match(self._raw, position)) is not None:
             self._spend(1)

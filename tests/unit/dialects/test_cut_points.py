@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from types import ModuleType
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gemtap.dialects.cut_points import SMALLEST, seams
+from gemtap.dialects import gemini_content, gemini_interactions, openai_chat
+from gemtap.dialects.cut_points import SMALLEST, TABLE, cut_points
 
 LONG = "It was said before. " * 30
 PARTS = [{"text": LONG}, {"text": "short"}, {"functionResponse": {"name": "read", "response": {"output": LONG}}}]
@@ -30,7 +32,7 @@ SHAPES = {
 
 
 def pieces(raw: bytes) -> list[bytes]:
-    cuts = seams(raw)
+    cuts = cut_points(raw)
     return [raw[start:end] for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True)]
 
 
@@ -74,8 +76,8 @@ def test_an_answer_is_a_piece_of_the_next_request() -> None:
     "raw",
     [b"", b" ", b"data: {}\n\n", b"[1, 2]", b'"contents"', b'{"contents": "x"}', b"\xff\xfe", b'{"contents":[{"a":'],
 )
-def test_what_has_no_known_shape_has_no_seams(raw: bytes) -> None:
-    assert seams(raw) == []
+def test_what_has_no_known_shape_has_no_cut_points(raw: bytes) -> None:
+    assert cut_points(raw) == []
 
 
 @given(st.binary(max_size=3_000))
@@ -83,7 +85,7 @@ def test_what_has_no_known_shape_has_no_seams(raw: bytes) -> None:
 @example(b'{"contents":[' + b'{"parts":[{"text":"' + b"x" * 400)
 @example(b'\xef\xbb\xbf {"contents":[{"text":"' + b"\\" * 401 + b'"}]}')
 def test_any_bytes_are_cut_within_themselves(raw: bytes) -> None:
-    cuts = seams(raw)
+    cuts = cut_points(raw)
     assert cuts == sorted(set(cuts))
     assert all(0 < cut < len(raw) for cut in cuts)
 
@@ -102,5 +104,12 @@ def test_any_bytes_are_cut_within_themselves(raw: bytes) -> None:
 )
 def test_three_megabytes_of_mischief_take_no_long_time(raw: bytes) -> None:
     began = time.process_time()
-    seams(raw)
+    cut_points(raw)
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("dialect", [gemini_content, gemini_interactions, openai_chat])
+def test_the_table_has_the_rules_of_every_dialect(dialect: ModuleType) -> None:
+    """Dialects that name the same member agree on its rule."""
+    assert dialect.CUT_POINTS
+    assert {name: TABLE[name] for name in dialect.CUT_POINTS} == dialect.CUT_POINTS

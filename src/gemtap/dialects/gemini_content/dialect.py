@@ -8,6 +8,7 @@ from typing import Final
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
+from gemtap.dialects.gemini_content import CUT_POINTS
 from gemtap.dialects.gemini_content.accumulate import accumulate, has_content, has_thoughts
 from gemtap.dialects.gemini_content.conversation import read as read_conversation
 from gemtap.dialects.gemini_content.fields import (
@@ -121,6 +122,7 @@ class GeminiContent:
     Other operations are read as far as they have the same fields.
     """
 
+    cut_points = CUT_POINTS
     good_endings = frozenset({"STOP"})
 
     def __init__(self, envelope: Envelope | None = None) -> None:

@@ -13,7 +13,7 @@ from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.gemini_content.fields import read_generation_settings
-from gemtap.dialects.gemini_interactions import conversation
+from gemtap.dialects.gemini_interactions import CUT_POINTS, conversation
 from gemtap.dialects.gemini_interactions.accumulate import accumulate
 from gemtap.dialects.previews import call_form, shorten
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
@@ -126,6 +126,7 @@ def _texts(interaction: dict[str, Json]) -> Iterator[str]:
 class GeminiInteractions:
     """The Interactions API."""
 
+    cut_points = CUT_POINTS
     good_endings = frozenset({"completed", "requires_action"})
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:

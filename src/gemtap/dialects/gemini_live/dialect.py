@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Message, Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
+from gemtap.dialects.cut_rules import Rule
 from gemtap.dialects.gemini_content.fields import read_generation_settings, read_tokens
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
@@ -60,6 +61,8 @@ def _in_words(turn: dict[str, Json]) -> dict[str, Json]:
 class GeminiLive:
     """Sessions, whose messages are stored as two bodies, and their turns with the server's messages."""
 
+    cut_points: Mapping[bytes, Rule] = {}
+    """Messages of a session do not come again."""
     good_endings = frozenset({"STOP"})
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:

@@ -1,1 +1,15 @@
 """Chat completions and the other operations of OpenAI's API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gemtap.dialects.cut_rules import MESSAGE, WHOLE, Rule
+
+CUT_POINTS: Final[Mapping[bytes, Rule]] = {
+    b'"messages"': MESSAGE,
+    b'"tools"': WHOLE,
+    b'"choices"': Rule(members={b'"message"': MESSAGE}),
+}
+"""Where its bodies are cut, see `gemtap.dialects.cut_points`."""

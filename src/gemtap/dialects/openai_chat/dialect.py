@@ -7,7 +7,7 @@ from typing import Final
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
-from gemtap.dialects.openai_chat import conversation
+from gemtap.dialects.openai_chat import CUT_POINTS, conversation
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
 from gemtap.dialects.openai_chat.fields import read_finish_reason, read_preview, read_settings, read_tokens
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
@@ -56,6 +56,7 @@ def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
 class OpenAIChat:
     """Chat completions; the other operations as far as they are like them."""
 
+    cut_points = CUT_POINTS
     good_endings = frozenset({"stop", "tool_calls", "function_call"})
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:

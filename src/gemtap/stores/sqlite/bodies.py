@@ -23,7 +23,7 @@ from typing import Final, NamedTuple
 import msgpack
 import zstandard
 
-from gemtap.dialects.cut_points import SMALLEST, seams
+from gemtap.dialects.cut_points import SMALLEST, cut_points
 from gemtap.stores.sqlite.packs import (
     FINAL,
     FIRST_BLOB,
@@ -133,7 +133,7 @@ class BodyWriter:
 
     def put(self, raw: bytes) -> int:
         """Store the bytes and return their reference."""
-        cuts = seams(raw)
+        cuts = cut_points(raw)
         is_short = not cuts and len(raw) <= _KEPT_IN_LIST
         items: list[bytes | int] = []
         together = blake2b(digest_size=_DIGEST_BYTES)
