@@ -21,7 +21,7 @@ _FILES: Final = 4000
 def facts(folder: Path) -> dict[str, str]:
     """Properties of the machine, and of the disk that holds the folder, for readers of the results."""
     cpu = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    libraries = (f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools", "aiohttp"))
+    libraries = (f"{name} {version(name)}" for name in ("uvicorn", "uvloop", "httptools"))
     return {
         "CPU": f"{cpu[1] if cpu else platform.machine()}, {len(os.sched_getaffinity(0))} cores",
         "System": f"{platform.system()} {platform.release()}",

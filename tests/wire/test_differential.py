@@ -45,20 +45,11 @@ def as_forwarded(sent: Seen, upstream: str) -> Seen:
             kept = [each.strip() for each in value.split(b",") if each.split(b";")[0].strip().lower() in DECODABLE]
             value = b", ".join(kept) or b"identity"
         if name not in dropped:
-            headers.append((name, as_utf8(value)))
+            headers.append((name, value))
     framed = any(name in (b"content-length", b"transfer-encoding") for name, _ in sent.headers)
     if not framed and method not in (b"GET", b"HEAD", b"OPTIONS"):
         headers.append((b"content-length", b"0"))  # RFC 9110, section 8.6, asks for it
     return Seen(method + b" " + target + b" HTTP/1.1", headers, sent.body)
-
-
-def as_utf8(value: bytes) -> bytes:
-    """Bytes that are not UTF-8 are decoded as ISO-8859-1, since the HTTP library writes only UTF-8."""
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1").encode("utf-8")
-    return value
 
 
 def as_returned(answer: Seen) -> Seen:

@@ -134,6 +134,59 @@ def test_the_upstream_speaks_no_http(tap: RunningTap, upstream: ScriptedUpstream
     assert tap.captured(head).outcome == "upstream_disconnected"
 
 
+@pytest.mark.parametrize("later", [False, True], ids=["in one segment", "in a later segment"])
+@pytest.mark.parametrize(
+    ("method", "whole", "beyond"),
+    [
+        ("GET", response(body=b'{"ok":true}'), b"EXTRA"),
+        ("POST", response(body=b'{"ok":true}'), response(body=b"an answer to nothing")),
+        ("POST", STREAM_HEAD + chunk(b'{"ok":true}') + b"0\r\n\r\n", b"\x00\x00"),
+        ("HEAD", response("Content-Length: 11", body=b""), b'{"ok":true}'),
+        ("DELETE", b"HTTP/1.1 204 No Content\r\nContent-Length: 11\r\n\r\n", b'{"ok":true}'),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 11\r\n\r\n", b'{"ok":true}'),
+    ],
+    ids=["length", "second answer", "chunked", "head", "204", "304"],
+)
+def test_bytes_beyond_a_whole_answer_do_not_harm_it(
+    tap: RunningTap, upstream: ScriptedUpstream, method: str, whole: bytes, beyond: bytes, later: bool
+) -> None:
+    """The answer passes as it is framed; what follows is discarded together with the connection."""
+    with tap.connect() as client:
+        client.send(request("/v1beta/models", method=method, body=b"{}" if method == "POST" else b""))
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(whole if later else whole + beyond)
+        head = client.take_head()
+        if later:
+            peer.send(beyond)
+        if method in ("HEAD", "DELETE") or head.status == 304:
+            assert not client.received
+        elif head.value(b"transfer-encoding"):
+            assert client.take_chunks() == b'{"ok":true}'
+        else:
+            assert client.take(11) == b'{"ok":true}'
+        assert peer.is_closed()
+        # The client's own connection is none the worse.
+        client.send(request())
+        second = upstream.accept()
+        second.take_request()
+        second.send(response())
+        assert client.take_response()[1] == b"{}"
+    assert tap.captured(head).outcome == "complete"
+
+
+def test_interim_answers_are_no_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """100 and 103 from the upstream are followed by the answer itself, in the same segment or later."""
+    with tap.connect() as client:
+        client.send(request())
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        peer.send(b"HTTP/1.1 102 Processing\r\n\r\n" + response("X-Final: 1"))
+        head, body = client.take_response()
+    assert (head.status, head.value(b"x-final"), head.value(b"link"), body) == (200, b"1", None, b"{}")
+
+
 def test_an_unreachable_upstream(start_tap: Callable[..., RunningTap]) -> None:
     """An unreachable upstream gives a 502 UNAVAILABLE with its address, and the request is captured completely."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

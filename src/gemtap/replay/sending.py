@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
-import aiohttp
 from bson import ObjectId
 
 from gemtap import __version__
@@ -30,7 +29,7 @@ from gemtap.tap import headers as header_rules
 from gemtap.tap.credentials import Fingerprints, Redacted, load_fingerprint_secret, redact_request
 from gemtap.tap.errors import ExchangeFault
 from gemtap.tap.exchange import Exchange
-from gemtap.tap.upstream import Upstreams
+from gemtap.tap.upstream import BROKEN, Upstreams
 
 _PLAIN: Final = (b"accept-encoding", b"identity")
 """Ask for an uncompressed response, since it is shown while it arrives."""
@@ -131,17 +130,17 @@ class Replay:
                 request.body or None,
             )
             try:
-                headers = header_rules.to_client(response.raw_headers)
+                headers = header_rules.to_client(response.headers)
                 exchange.response(
                     status=response.status,
                     headers=headers,
                     made_here=False,
                     length=header_rules.content_length(headers),
                 )
-                async for piece in response.content.iter_any():
+                while piece := await response.read():
                     exchange.response_body(piece)
                     yield len(piece)
-            except (TimeoutError, aiohttp.ClientError) as exc:
+            except BROKEN as exc:
                 raise self._upstreams.fault(request.upstream, exc) from exc
             finally:
                 response.close()

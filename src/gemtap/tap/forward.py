@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-import aiohttp
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
+from gemtap.tap.connection import UpstreamResponse
 from gemtap.tap.errors import ExchangeFault, answer
 from gemtap.tap.lifecycle import ClientLeft, OpenExchange, TapContext
 from gemtap.tap.protocol import CONNECTION, CYCLE, TapProtocol
-from gemtap.tap.upstream import RequestBody, Upstreams
+from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams
 from gemtap.tap.url_rewriting import UrlRewriter, client_origin
 
 
@@ -79,28 +79,20 @@ class Forwarder:
         trusted = peer is not None and peer[0] in self._trusted_fronts
         return client_origin(scope["headers"], scheme=scope["scheme"], local=scope["server"], trusted=trusted)
 
-    async def _relay(
-        self, upstream: str, response: aiohttp.ClientResponse, client: _Client, rewriter: UrlRewriter
-    ) -> None:
+    async def _relay(self, upstream: str, response: UpstreamResponse, client: _Client, rewriter: UrlRewriter) -> None:
         """Copy the answer out: each read from the upstream is one write to the client, captured first."""
-        headers = rewriter.rewrite(header_rules.to_client(response.raw_headers))
-        await client.start(response.status, headers, _arrived(response.content))
+        headers = rewriter.rewrite(header_rules.to_client(response.headers))
+        await client.start(response.status, headers, response.take())
         try:
-            async for piece in response.content.iter_any():
+            while piece := await response.read():
                 await client.write(piece)
-        except (TimeoutError, aiohttp.ClientError) as exc:
+        except BROKEN as exc:
             raise self._upstreams.fault(upstream, exc) from exc
         await client.finish()
 
 
 def _host(upstream: str) -> str:
     return upstream.partition("://")[2].partition("/")[0].rpartition("@")[2]
-
-
-def _arrived(body: aiohttp.StreamReader) -> bytes:
-    """What of the answer's body has come with its head."""
-    # A broken answer's head goes on like any other, and what follows breaks.
-    return body.read_nowait() if body.exception() is None else b""
 
 
 async def _read_to_end(body: RequestBody | None) -> None:
@@ -158,8 +150,8 @@ class _Client:
         self._connection.joining.hold()
         try:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            if status == 304:
-                # Its Content-Length is that of the answer which is not sent.
+            if status in (204, 304):
+                # There is no body, whatever a Content-Length says: in a 304 it is that of the answer which is not sent.
                 self._cycle.expected_content_length = 0
             if piece:
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})

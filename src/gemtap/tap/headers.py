@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from typing import Final
 
 from gemtap.capture.events import RawHeaders
@@ -26,21 +26,19 @@ _DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity"
 """The content-encodings that the recorder can undo."""
 
 
-def to_upstream(headers: RawHeaders, host: str) -> list[tuple[str, str]]:
+def to_upstream(headers: RawHeaders, host: str) -> RawHeaders:
     """The client's headers as they go upstream."""
     dropped = _for_this_hop(headers)
-    kept = [("host", host)]
+    kept = [(b"host", host.encode("latin-1"))]
     for name, value in headers:
         # Expect is answered here: by the time the upstream hears of the request, the body is on its way.
         if name in dropped or name in (b"host", b"expect"):
             continue
-        if name == b"accept-encoding":
-            value = _decodable_only(value)
-        kept.append((name.decode("latin-1"), _text(value)))
+        kept.append((name, _decodable_only(value) if name == b"accept-encoding" else value))
     return kept
 
 
-def to_client(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
+def to_client(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
     """The upstream's headers as they go to the client."""
     lower = [(name.lower(), value) for name, value in headers]
     dropped = _for_this_hop(lower)
@@ -51,20 +49,12 @@ def to_websocket(headers: RawHeaders) -> list[tuple[str, str]]:
     """The client's headers for a WebSocket handshake of our own, which brings its own `Host` and `Sec-WebSocket-*`."""
     kept = to_upstream([(name, value) for name, value in headers if not name.startswith(_WEBSOCKET)], host="")
     # websockets writes ISO-8859-1: every byte is one of its characters.
-    return [(name, value.encode("utf-8").decode("latin-1")) for name, value in kept[1:]]
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in kept[1:]]
 
 
 def to_client_websocket(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
     """The headers of the upstream's answer to a handshake as they go to the client, whose handshake is another."""
     return [(name, value) for name, value in to_client(headers) if not name.startswith(_WEBSOCKET)]
-
-
-def _text(value: bytes) -> str:
-    """A value for aiohttp, which writes UTF-8 and nothing else: what is none goes on as the UTF-8 of its characters."""
-    try:
-        return value.decode("utf-8")
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def value_of(headers: RawHeaders, name: bytes) -> bytes | None:

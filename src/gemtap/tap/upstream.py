@@ -1,233 +1,255 @@
-"""The upstream side: one aiohttp session that adds nothing of its own."""
+"""The upstream side: requests sent as the client sent them, over connections that are kept for the next request."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
-import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
-
+from gemtap.capture.events import RawHeaders
 from gemtap.settings import BadProxy
-from gemtap.tap.errors import bad_proxy, upstream_disconnected, upstream_timeout, upstream_unreachable
+from gemtap.tap.connection import (
+    CannotConnect,
+    ConnectionBroke,
+    UpstreamConnection,
+    UpstreamResponse,
+    UpstreamSilent,
+)
+from gemtap.tap.dialling import Endpoint, dial
+from gemtap.tap.errors import ExchangeFault, bad_proxy, upstream_disconnected, upstream_timeout, upstream_unreachable
 
-REPEATABLE_BODY: Final = 2**20
-"""Bytes of a request's body that are kept for sending it a second time."""
+KEEP_IDLE: Final = 60.0
+"""Seconds for which a connection without a request is kept."""
 
-REPEAT_WITHIN: Final = 1.0
-"""Seconds after sending in which a reused connection that breaks was dead before: no request has been worked on."""
+_NO_BODY_EXPECTED: Final = (b"GET", b"HEAD", b"OPTIONS")
 
-# Headers of upstreams may be longer than aiohttp's 8 KB a line: signed URLs, security policies, cookies.
-_MAX_LINE: Final = 256 * 1024
-_MAX_HEADERS: Final = 1024
+_NOT_IN_A_TARGET: Final = re.compile(rb"[\x00-\x20\x7f]")
 
-
-class BrokenConnection(aiohttp.ClientError):
-    """The connection broke. aiohttp sends a GET again when it sees its own kind of this; it knows nothing of ours."""
-
-    def __init__(self, cause: Exception, *, reused: bool) -> None:
-        super().__init__(str(cause) or type(cause).__name__)
-        self.reused = reused
-        """An earlier exchange had used it before."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that knows what its connection is."""
-
-    over_new_connection = False
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Connections, each kept for the next request. aiohttp's tracing could tell the same at ten times the cost."""
-
-    async def _create_connection(self, req: aiohttp.ClientRequest, *args: Any) -> Any:
-        assert isinstance(req, _Request)
-        req.over_new_connection = True
-        return await super()._create_connection(req, *args)
-
-
-async def _no_repeats(
-    request: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
-) -> aiohttp.ClientResponse:
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        assert isinstance(request, _Request)
-        raise BrokenConnection(exc, reused=not request.over_new_connection) from exc
+BROKEN: Final = (ConnectionBroke, UpstreamSilent)
+"""What reading an answer raises where the upstream fails."""
 
 
 class RequestBody:
-    """The client's body, piece by piece as it arrives; its beginning is kept for sending it again."""
+    """The client's body, piece by piece as it arrives."""
 
     def __init__(self, read: Callable[[], Awaitable[tuple[bytes, bool]]]) -> None:
         """`read` gives the next piece, and whether more follow."""
         self._read = read
-        self._kept: list[bytes] = []
-        self._size = 0
-        self.complete = False
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether iterating again gives the whole body again."""
-        return self._size <= REPEATABLE_BODY
+        self._first = b""
+        self._complete = False
 
     async def whole(self) -> bytes | None:
         """The body if a single piece is all of it, as with most requests; else None, and it is there to iterate."""
-        piece = await self._next()
-        self._kept = [piece]
-        return piece if self.complete else None
-
-    async def _next(self) -> bytes:
-        piece, more = await self._read()
-        self._size += len(piece)
-        self.complete = not more
-        if self.repeatable:
-            self._kept.append(piece)
-        else:
-            self._kept.clear()
-        return piece
+        self._first, more = await self._read()
+        self._complete = not more
+        return self._first if self._complete else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """The pieces: those that are kept, then those that are still to come."""
-        for piece in list(self._kept):
+        """The pieces, none of them empty."""
+        first, self._first = self._first, b""
+        if first:
+            yield first
+        while not self._complete:
+            piece, more = await self._read()
+            self._complete = not more
             if piece:
                 yield piece
-        while not self.complete:
-            piece = await self._next()
-            if piece:
-                yield piece
+
+
+class _Way(NamedTuple):
+    """How an upstream is reached."""
+
+    upstream: Endpoint
+    proxy: Endpoint | None
+    before: bytes
+    """What stands before the target: the path of the upstream's URL, and for a plain proxy all of its URL."""
+    headers: bytes
+    """Lines that are added to the head."""
 
 
 class Upstreams:
-    """The way to every upstream. Use as an async context manager."""
+    """Connections to every upstream. Use as an async context manager."""
 
     def __init__(
         self, *, connect_timeout: float, silence_timeout: float, proxy_of: Callable[[str], str | None]
     ) -> None:
-        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is."""
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout, sock_read=silence_timeout)
+        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is; raises BadProxy."""
+        self._connect_timeout = connect_timeout
+        self._silence_timeout = silence_timeout
         self._proxy_of = proxy_of
-        self._session: aiohttp.ClientSession | None = None
+        # There are as many upstreams as locations of Vertex AI, and clients name those.
+        self._way_to = lru_cache(maxsize=256)(self._find_way_to)
+        self._tls = ssl.create_default_context()
+        self._tls.set_alpn_protocols(["http/1.1"])
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=_Connector(limit=0, keepalive_timeout=60),
-            request_class=_Request,
-            timeout=self._timeout,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
-            max_line_size=_MAX_LINE,
-            max_field_size=_MAX_LINE,
-            max_headers=_MAX_HEADERS,
-            middlewares=(_no_repeats,),
-            # Not trust_env: it would also add Authorization from ~/.netrc. Proxies come from the settings.
-            trust_env=False,
-        )
+        self._pool = _Pool()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        await self._pool.close()
 
     async def send(
-        self, upstream: str, method: str, target: str, headers: list[tuple[str, str]], body: bytes | RequestBody | None
-    ) -> aiohttp.ClientResponse:
+        self, upstream: str, method: str, target: str, headers: RawHeaders, body: bytes | RequestBody | None
+    ) -> UpstreamResponse:
         """Send a request and return when the answer's head is here. Raises ExchangeFault.
 
-        `target` is the raw path and query. A body of bytes is sent as it is, a RequestBody as it arrives.
+        `target` is the raw path and query. A body of bytes is sent as it is, a RequestBody as it arrives: in chunks
+        unless the headers tell its length.
         """
-        assert self._session is not None
-        url = URL(upstream + target, encoded=True)
-        sent_at = time.monotonic()
+        verb = method.encode("ascii")
         try:
-            try:
-                return await self._attempt(upstream, method, url, headers, body)
-            except BrokenConnection as exc:
-                if not _may_repeat(exc, body, time.monotonic() - sent_at):
-                    raise
-            # Let the task that was writing the body end before its rest is read for the second time.
-            await asyncio.sleep(0)
-            return await self._attempt(upstream, method, url, headers, body)
+            way = self._way_to(upstream)
         except BadProxy as exc:
             raise bad_proxy(upstream, str(exc)) from exc
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as exc:
-            raise upstream_unreachable(upstream, describe(exc)) from exc
-        except (TimeoutError, aiohttp.ClientError) as exc:
+        chunked = isinstance(body, RequestBody) and all(name != b"content-length" for name, _ in headers)
+        length = None if isinstance(body, RequestBody) else len(body or b"")
+        head = _head(verb, way.before + target.encode("latin-1"), headers, way.headers, length=length, chunked=chunked)
+        try:
+            connection = self._pool.take(way)
+            if connection is not None:
+                try:
+                    return await _exchange(connection, verb, head, body, chunked=chunked)
+                except ConnectionBroke as exc:
+                    # RFC 9110, section 9.2.2: what is not safe may have been worked on, and billed.
+                    if exc.answered or body is not None or verb not in _NO_BODY_EXPECTED:
+                        raise
+            connection = await self._dial(upstream, way)
+            return await _exchange(connection, verb, head, body, chunked=chunked)
+        except BROKEN as exc:
             raise self.fault(upstream, exc) from exc
 
-    async def _attempt(
-        self,
-        upstream: str,
-        method: str,
-        url: URL,
-        headers: list[tuple[str, str]],
-        body: bytes | RequestBody | None,
-    ) -> aiohttp.ClientResponse:
-        assert self._session is not None
-        return await self._session.request(
-            method,
-            url,
-            headers=CIMultiDict(headers),
-            data=body,
-            allow_redirects=False,
-            proxy=self._proxy_of(upstream),
+    async def _dial(self, upstream: str, way: _Way) -> UpstreamConnection:
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                return await dial(
+                    way.upstream,
+                    way.proxy,
+                    self._tls,
+                    lambda: UpstreamConnection(self._silence_timeout, self._pool, way),
+                )
+        except TimeoutError as exc:
+            raise upstream_unreachable(upstream, "the connection did not come about in time") from exc
+        except CannotConnect as exc:
+            raise upstream_unreachable(upstream, str(exc)) from exc
+
+    def fault(self, upstream: str, exc: Exception) -> ExchangeFault:
+        """What broke a request or an answer that was under way."""
+        if isinstance(exc, UpstreamSilent):
+            return upstream_timeout(upstream, self._silence_timeout)
+        return upstream_disconnected(upstream, str(exc))
+
+    def _find_way_to(self, upstream: str) -> _Way:
+        proxy_url = self._proxy_of(upstream)
+        endpoint = Endpoint.of(upstream)
+        proxy = Endpoint.of(proxy_url) if proxy_url is not None else None
+        url = urlsplit(upstream)
+        before, lines = url.path.encode("latin-1"), b""
+        if endpoint.authorization is not None:
+            lines += b"authorization: %s\r\n" % endpoint.authorization
+        if proxy is not None and endpoint.scheme == "http":
+            before = b"http://" + url.netloc.rpartition("@")[2].encode("idna") + before
+            if proxy.authorization is not None:
+                lines += b"proxy-authorization: %s\r\n" % proxy.authorization
+        return _Way(endpoint, proxy, before, lines)
+
+
+async def _exchange(
+    connection: UpstreamConnection, method: bytes, head: bytes, body: bytes | RequestBody | None, *, chunked: bool
+) -> UpstreamResponse:
+    response = connection.send(head, body, method=method, chunked=chunked)
+    try:
+        await response.head()
+    except BaseException:
+        response.close()
+        raise
+    return response
+
+
+def _head(
+    method: bytes, target: bytes, headers: RawHeaders, added: bytes, *, length: int | None, chunked: bool
+) -> bytes:
+    """The request's head, for the wire. Raises ValueError for headers that would not stay what they are.
+
+    `length` of the body is told where the headers do not, if it is known.
+    """
+    target = _NOT_IN_A_TARGET.sub(lambda found: b"%%%02X" % found[0][0], target)
+    lines = [b"%s %s HTTP/1.1\r\n" % (method, target)]
+    framed = False
+    for name, value in headers:
+        framed = framed or name == b"content-length"
+        lines.append(b"%s: %s\r\n" % (name, value))
+    if chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
+    elif not framed and (length or method not in _NO_BODY_EXPECTED):
+        # RFC 9110, section 8.6, asks for it also where it is 0.
+        lines.append(b"content-length: %d\r\n" % (length or 0))
+    head = b"".join((*lines, added, b"\r\n"))
+    if head.count(b"\n") != len(lines) + added.count(b"\n") + 1:
+        raise ValueError("a line break in a header")
+    return head
+
+
+class _Pool:
+    """Connections that wait for their next request, those used last first."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Hashable, list[UpstreamConnection]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def take(self, way: _Way) -> UpstreamConnection | None:
+        """A connection that is open, as far as can be told."""
+        idle = self._idle.get(way, [])
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable():
+                return connection
+            connection.close()
+        return None
+
+    def put_back(self, connection: UpstreamConnection) -> None:
+        """Keep it for the next request."""
+        if self._closed:
+            connection.close()
+            return
+        self._idle.setdefault(connection.way, []).append(connection)
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(KEEP_IDLE, self._close_old)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """It is gone."""
+        idle = self._idle.get(connection.way, [])
+        if connection in idle:
+            idle.remove(connection)
+
+    async def close(self) -> None:
+        """Close those that wait, and let their goodbyes go out."""
+        self._closed = True
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for idle in self._idle.values():
+            for connection in list(idle):
+                connection.close()
+        await asyncio.sleep(0)
+
+    def _close_old(self) -> None:
+        now = self._loop.time()
+        for way, idle in list(self._idle.items()):
+            for connection in [each for each in idle if now - each.idle_since >= KEEP_IDLE]:
+                connection.close()
+                idle.remove(connection)
+            if not idle:
+                del self._idle[way]
+        oldest = min((each.idle_since for idle in self._idle.values() for each in idle), default=None)
+        self._sweep = (
+            self._loop.call_later(max(oldest + KEEP_IDLE - now, 1.0), self._close_old) if oldest is not None else None
         )
-
-    def fault(self, upstream: str, exc: Exception) -> Exception:
-        """What broke a request or an answer that was under way, as an ExchangeFault."""
-        if isinstance(exc, TimeoutError):
-            return upstream_timeout(upstream, self._timeout.sock_read or 0)
-        return upstream_disconnected(upstream, describe(exc))
-
-
-def _may_repeat(exc: BrokenConnection, body: bytes | RequestBody | None, elapsed: float) -> bool:
-    """Whether a request may be sent once more: on a reused connection that was dead already, and nowhere else."""
-    cause = exc.__cause__
-    # A head that has begun to arrive comes along as the error's message.
-    answered = isinstance(cause, aiohttp.ServerDisconnectedError) and not isinstance(cause.message, str)
-    small = body.repeatable if isinstance(body, RequestBody) else len(body or b"") <= REPEATABLE_BODY
-    return exc.reused and not answered and small and elapsed < REPEAT_WITHIN
-
-
-def _without_quotes(message: str) -> str:
-    """The first line of a message of aiohttp's, up to where it quotes what the upstream has sent."""
-    lines = [line for line in message.splitlines() if line.strip() and not line.strip().rstrip(":").endswith("message")]
-    return _QUOTED.split(lines[0], maxsplit=1)[0].strip(" :") if lines else "its head cannot be read"
-
-
-_QUOTED: Final = re.compile(r"[\"'`]|\bb[\"']|:\s*$")
-
-
-def describe(exc: BaseException) -> str:
-    """An aiohttp error in words. URLs stay out of it: their query may hold a credential."""
-    match exc:
-        case aiohttp.ClientConnectorDNSError():
-            return f"the name {exc.host} cannot be resolved"
-        case aiohttp.ClientConnectorCertificateError():
-            return f"the certificate of {exc.host} is not valid ({exc.certificate_error})"
-        case aiohttp.ClientConnectorError():
-            return f"no connection to {exc.host}:{exc.port} ({exc.os_error.strerror or exc.os_error})"
-        case aiohttp.ConnectionTimeoutError():
-            return "the connection did not come about in time"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy answered {exc.status}"
-        case aiohttp.ClientResponseError():
-            return f"the answer is not valid HTTP ({_without_quotes(exc.message)})"
-        case BrokenConnection() if isinstance(exc.__cause__, aiohttp.ClientOSError):
-            return exc.__cause__.strerror or "the connection broke"
-        case BrokenConnection() | aiohttp.ServerDisconnectedError():
-            return "the connection was closed"
-        case aiohttp.ClientPayloadError():
-            return "the body is not complete"
-        case _:
-            return type(exc).__name__

@@ -1,0 +1,392 @@
+"""One connection to an upstream: a request written, its answer read as it arrives.
+
+The parser is llhttp's, through httptools. What is parsed is only what forwarding needs: the head, and where the body
+ends. Bytes beyond the end of an answer belong to no request: they end the connection, never the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import AsyncIterator, Hashable
+from typing import Final, Protocol
+
+import httptools
+
+from gemtap.capture.events import RawHeaders
+
+MAX_HEAD: Final = 2**20
+"""Bytes of an answer's head: signed URLs, security policies and cookies make long ones."""
+
+_HIGH_WATER: Final = 256 * 1024
+"""Bytes of an answer that wait for a slow client before reading from the upstream stops."""
+
+
+class CannotConnect(Exception):
+    """No connection came about. The text says why, and quotes nothing that was received."""
+
+
+class ConnectionBroke(Exception):
+    """The connection ended, or made no sense, before the answer was whole. The text quotes nothing received."""
+
+    def __init__(self, reason: str, *, answered: bool) -> None:
+        super().__init__(reason)
+        self.answered = answered
+        """Whether anything of the answer had arrived."""
+
+
+class UpstreamSilent(Exception):
+    """The upstream neither sent nor took a byte for the longest time allowed."""
+
+
+class Owner(Protocol):
+    """What keeps connections for the next request."""
+
+    def put_back(self, connection: UpstreamConnection) -> None:
+        """The connection may carry another request."""
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """The connection is gone."""
+
+
+class Body(Protocol):
+    """A request's body that is still arriving."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Its pieces, none of them empty."""
+
+
+class UpstreamResponse:
+    """An answer under way. It is complete when `read` returns nothing."""
+
+    def __init__(self, connection: UpstreamConnection, method: bytes) -> None:
+        self.status = 0
+        self.headers: RawHeaders = []
+        """Names as they were sent."""
+        self.complete = False
+        self._connection = connection
+        self._bodiless = method in (b"HEAD", b"CONNECT")
+        self.opens_tunnel = method == b"CONNECT"
+        """What follows on the connection is another protocol's."""
+        self._parser = httptools.HttpResponseParser(self)
+        # Real servers are careless here, and nothing is at stake: what they send is passed on, never interpreted.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self._head_bytes = 0
+        self._has_head = False
+        self._until_close = False
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def head(self) -> None:
+        """Wait for status and headers. Raises ConnectionBroke, UpstreamSilent, or what reading the body raised."""
+        while not self._has_head:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    def take(self) -> bytes:
+        """What of the body has arrived and was not taken yet."""
+        if not self._pieces:
+            return b""
+        pieces, self._pieces = self._pieces, []
+        if self.is_paused and not self.complete:
+            self._connection.resume_reading()
+        self._waiting = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def read(self) -> bytes:
+        """The next of the body, all that has arrived of it; nothing at its end. Raises as `head` does."""
+        while not (piece := self.take()):
+            if self.complete:
+                return b""
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+        return piece
+
+    def close(self) -> None:
+        """Let go of the answer. The connection of one that is not read to its end is closed: the upstream stops."""
+        self._connection.let_go(self)
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # Called by the connection ------------------------------------------------
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether the connection may carry another request, by what the answer's head says."""
+        if self._until_close:
+            return False
+        tokens = self._values_of(b"connection")
+        return b"keep-alive" in tokens if self._parser.get_http_version() == "1.0" else b"close" not in tokens
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the client has to take something before more is read."""
+        return self._waiting > _HIGH_WATER
+
+    def feed(self, data: bytes) -> bool:
+        """Parse what was received. Returns whether all of it belongs to this answer."""
+        if not self._has_head:
+            self._head_bytes += len(data)
+        whole = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
+            whole = not self.complete
+            self.fail(ConnectionBroke(f"the answer is not valid HTTP ({_what_is_wrong(exc)})", answered=True))
+        if not self._has_head and self._head_bytes > MAX_HEAD:
+            self.fail(ConnectionBroke("the head of the answer is larger than 1 MB", answered=True))
+        self._wake()
+        return whole
+
+    def end(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        if self._until_close and exc is None:
+            self.complete = True
+        elif self._has_head:
+            self.fail(ConnectionBroke("the body is not complete", answered=True))
+        else:
+            reason = getattr(exc, "strerror", None) or "the connection was closed"
+            self.fail(ConnectionBroke(reason, answered=self._head_bytes > 0))
+        self._wake()
+
+    def fail(self, exc: Exception) -> None:
+        """Nothing more will come. What has arrived can still be read."""
+        if not self.complete and self._error is None:
+            self._error = exc
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _values_of(self, wanted: bytes) -> bytes:
+        return b",".join(value.strip() for name, value in self.headers if name.lower() == wanted).lower()
+
+    # Called by the parser ----------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """The head begins. After the end it is another answer's, to a request that nobody made."""
+        if self.complete:
+            raise httptools.HttpParserError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or after the body a trailer, which is for this hop only."""
+        if not self._has_head:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            return
+        self._has_head = True
+        if self._bodiless:
+            self.complete = True
+        elif self.status not in (204, 304):
+            coding = self._values_of(b"transfer-encoding")
+            self._until_close = not (coding.endswith(b"chunked") if coding else self._values_of(b"content-length"))
+
+    def on_body(self, piece: bytes) -> None:
+        """Some of the body."""
+        if self.complete:
+            raise httptools.HttpParserError
+        self._pieces.append(piece)
+        self._waiting += len(piece)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, or it was an interim one, and another follows."""
+        if self.status < 200:
+            self.headers = []
+        else:
+            self.complete = True
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A connection that carries one exchange after the other."""
+
+    def __init__(self, silence: float, owner: Owner, way: Hashable) -> None:
+        """`silence`: seconds without a byte either way after which an exchange fails with UpstreamSilent.
+
+        `way` tells the owner where the connection leads.
+        """
+        self.way = way
+        self.idle_since = 0.0
+        """When the last exchange ended, on the loop's clock."""
+        self._silence = silence
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        self._response: UpstreamResponse | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._lost = False
+        self._resumed: asyncio.Future[None] | None = None
+        self._heard = 0.0
+        """When a byte last went either way."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._poll = select.poll()
+
+    # Called by the pool ------------------------------------------------------
+
+    def is_usable(self) -> bool:
+        """Whether it is open, as far as can be told: the peer's goodbye may have come and not been read yet."""
+        return not self._lost and not self._transport.is_closing() and not self._poll.poll(0)
+
+    def send(self, head: bytes, body: bytes | Body | None, *, method: bytes, chunked: bool) -> UpstreamResponse:
+        """Write a request, its body as it arrives if it is not there yet."""
+        response = self._response = UpstreamResponse(self, method)
+        self._heard = self._loop.time()
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._silence, self._check_silence)
+        if isinstance(body, bytes):
+            self._transport.writelines((head, body))
+        else:
+            self._transport.write(head)
+        if body is not None and not isinstance(body, bytes):
+            self._writer = self._loop.create_task(self._write(body, chunked, response))
+        return response
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What it writes to."""
+        return self._transport
+
+    def replace_transport(self, transport: asyncio.Transport) -> None:
+        """From now on through this transport: TLS inside the tunnel of a proxy."""
+        self._transport = transport
+
+    def close(self) -> None:
+        """Close it, as the end of what was to be said."""
+        if not self._lost:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close it at once, whatever is still to be written."""
+        if not self._lost:
+            self._transport.abort()
+
+    # Called by a response ----------------------------------------------------
+
+    def resume_reading(self) -> None:
+        """The client has taken what was waiting."""
+        self._heard = self._loop.time()
+        if not self._lost:
+            self._transport.resume_reading()
+
+    def let_go(self, response: UpstreamResponse) -> None:
+        """The exchange is over for the client."""
+        if self._response is response:
+            self._stop_writing()
+            self._response = None
+            self.abort()
+
+    # Called by the event loop ------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is no subclass
+        """The connection is there."""
+        self._transport = transport
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Something of an answer, or nothing that was asked for."""
+        response = self._response
+        if response is None:
+            self.abort()
+            return
+        self._heard = self._loop.time()
+        all_of_it = response.feed(data)
+        if response.complete:
+            self._finish(response, reusable=all_of_it)
+        elif response.is_paused:
+            self._transport.pause_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self.resume_writing()
+        if self._response is not None:
+            self._response.end(exc)
+            self._stop_writing()
+            self._response = None
+        self._owner.forget(self)
+
+    def pause_writing(self) -> None:
+        """The upstream takes no more for now."""
+        self._resumed = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        """The upstream takes more again."""
+        if self._resumed is not None and not self._resumed.done():
+            self._resumed.set_result(None)
+        self._resumed = None
+
+    async def _write(self, body: Body, chunked: bool, response: UpstreamResponse) -> None:
+        try:
+            async for piece in body:
+                if self._lost:
+                    return
+                if chunked:
+                    self._transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
+                else:
+                    self._transport.write(piece)
+                if self._resumed is not None:
+                    await self._resumed
+                self._heard = self._loop.time()
+            if chunked and not self._lost:
+                self._transport.write(b"0\r\n\r\n")
+        except Exception as exc:
+            # It is the client's side that failed: whoever waits for the answer is told.
+            response.fail(exc)
+        else:
+            self._writer = None
+
+    def _finish(self, response: UpstreamResponse, *, reusable: bool) -> None:
+        """The answer is whole: the connection is free, unless its request still comes."""
+        written = self._writer is None
+        self._stop_writing()
+        self._response = None
+        if response.opens_tunnel:
+            return
+        if reusable and written and response.keeps_connection and not self._transport.is_closing():
+            self.idle_since = self._loop.time()
+            self._owner.put_back(self)
+        elif written:
+            self.close()
+        else:
+            self.abort()
+
+    def _stop_writing(self) -> None:
+        if self._writer is not None:
+            self._writer.cancel()
+            self._writer = None
+
+    def _check_silence(self) -> None:
+        self._timer = None
+        response = self._response
+        if response is None:
+            return
+        now = self._loop.time()
+        if response.is_paused or (self._writer is not None and self._resumed is None):
+            # It is the client that is slow, in taking the answer or in sending the request.
+            self._heard = now
+        if (left := self._heard + self._silence - now) <= 0:
+            response.fail(UpstreamSilent())
+            self.let_go(response)
+        else:
+            self._timer = self._loop.call_later(left, self._check_silence)
+
+
+def _what_is_wrong(exc: Exception) -> str:
+    # The text of an upgrade's error is an offset; the others are llhttp's own words.
+    return "it switches protocols" if isinstance(exc, httptools.HttpParserUpgrade) else str(exc)

@@ -1,0 +1,125 @@
+"""New connections to upstreams: names resolved, TLS, and the way through an outgoing proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+import aiohappyeyeballs
+
+from gemtap.tap.connection import CannotConnect, ConnectionBroke, UpstreamConnection, UpstreamSilent
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_NEXT_ADDRESS_AFTER: Final = 0.25
+"""Seconds until the next address of a name is tried beside the first: RFC 8305's recommendation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A host that speaks HTTP, an upstream or a proxy."""
+
+    scheme: str
+    host: str
+    port: int
+    user_info: bytes | None = None
+    """What a proxy is told of the user, `name:password`."""
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """The endpoint that a URL names. Raises ValueError where it names none."""
+        parts = urlsplit(url)
+        if not parts.hostname:
+            raise ValueError(f"no host in {parts.scheme}://")
+        user_info = parts.netloc.rpartition("@")[0]
+        return cls(
+            parts.scheme.lower(),
+            parts.hostname,
+            parts.port or _DEFAULT_PORTS[parts.scheme.lower()],
+            unquote(user_info).encode("utf-8") if user_info else None,
+        )
+
+    @property
+    def authority(self) -> bytes:
+        """Host and port, as a proxy is asked for them."""
+        host = self.host if self.host.isascii() else self.host.encode("idna").decode("ascii")
+        return (f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}").encode("ascii")
+
+    @property
+    def authorization(self) -> bytes | None:
+        """The value of `Proxy-Authorization`, where there is any."""
+        return b"Basic " + base64.b64encode(self.user_info) if self.user_info is not None else None
+
+
+async def dial(
+    upstream: Endpoint, proxy: Endpoint | None, tls: ssl.SSLContext, make: Callable[[], UpstreamConnection]
+) -> UpstreamConnection:
+    """A new connection to the upstream. Raises CannotConnect; the caller bounds the time."""
+    first = proxy or upstream
+    connection = await _connect(first, tls, make)
+    if proxy is None or upstream.scheme != "https":
+        return connection
+    try:
+        await _open_tunnel(connection, upstream, proxy)
+        loop = asyncio.get_running_loop()
+        try:
+            transport = await loop.start_tls(connection.transport, connection, tls, server_hostname=upstream.host)
+        except OSError as exc:
+            raise CannotConnect(_in_words(exc, upstream)) from exc
+        if transport is None:
+            raise CannotConnect(f"{upstream.host} closed the connection")
+    except BaseException:
+        connection.abort()
+        raise
+    connection.replace_transport(transport)
+    return connection
+
+
+async def _connect(
+    endpoint: Endpoint, tls: ssl.SSLContext, make: Callable[[], UpstreamConnection]
+) -> UpstreamConnection:
+    loop = asyncio.get_running_loop()
+    is_tls = endpoint.scheme == "https"
+    try:
+        addresses = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        sock = await aiohappyeyeballs.start_connection(
+            addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER, interleave=1, loop=loop
+        )
+        _, connection = await loop.create_connection(
+            make, sock=sock, ssl=tls if is_tls else None, server_hostname=endpoint.host if is_tls else None
+        )
+    except (OSError, UnicodeError) as exc:
+        raise CannotConnect(_in_words(exc, endpoint)) from exc
+    return connection
+
+
+async def _open_tunnel(connection: UpstreamConnection, upstream: Endpoint, proxy: Endpoint) -> None:
+    lines = [b"CONNECT %s HTTP/1.1" % upstream.authority, b"host: " + upstream.authority]
+    if proxy.authorization is not None:
+        lines.append(b"proxy-authorization: " + proxy.authorization)
+    try:
+        response = connection.send(b"\r\n".join([*lines, b"", b""]), None, method=b"CONNECT", chunked=False)
+        await response.head()
+    except (ConnectionBroke, UpstreamSilent) as exc:
+        raise CannotConnect(f"the proxy gave no answer: {exc}") from exc
+    if not 200 <= response.status < 300:
+        raise CannotConnect(f"the proxy answered {response.status}")
+
+
+def _in_words(exc: OSError | UnicodeError, endpoint: Endpoint) -> str:
+    match exc:
+        case socket.gaierror() | UnicodeError():
+            return f"the name {endpoint.host} cannot be resolved"
+        case ssl.SSLCertVerificationError():
+            return f"the certificate of {endpoint.host} is not valid ({exc.verify_message})"
+        case ssl.SSLError():
+            return f"no TLS connection to {endpoint.host}:{endpoint.port} ({exc.reason or 'the handshake failed'})"
+        case _:
+            reason = exc.strerror or (str(exc) if exc.args else type(exc).__name__)
+            return f"no connection to {endpoint.host}:{endpoint.port} ({reason})"
