@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
+from gemtap.conversation.canonical import joined, without_thoughts
 from gemtap.conversation.differing import Line, line_changes, opcodes
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text, Thought
+from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text
 from gemtap.interaction import Json
 
 
@@ -78,24 +79,8 @@ class _Told:
 
 def _told(message: Message) -> _Told:
     """Thoughts are left out: clients rarely send them again, and that they do not is no change of theirs."""
-    lines = [line for part in _joined(message.parts) for line in _part_lines(part)]
+    lines = [line for part in joined(without_thoughts(message.parts)) for line in _part_lines(part)]
     return _Told(message.role, "\n".join(lines))
-
-
-def _joined(parts: Sequence[Part]) -> Iterator[Part]:
-    """Texts in a row as one: a stream cuts them where it likes."""
-    text = ""
-    for part in parts:
-        if isinstance(part, Text):
-            text += part.text
-            continue
-        if text:
-            yield Text(text)
-            text = ""
-        if not isinstance(part, Thought):
-            yield part
-    if text:
-        yield Text(text)
 
 
 def _part_lines(part: Part) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
+from gemtap.conversation.canonical import Place, joined, paired
+from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Text, Thought
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import conversation_of
@@ -63,16 +63,7 @@ def merged(document: Interaction) -> Conversation | None:
 def _joined(message: Message) -> Message:
     if message.role != "model":
         return message
-    parts: list[Part] = []
-    for part in message.parts:
-        match part, parts[-1:]:
-            case (Text(more), [Text(text)]):
-                parts[-1] = Text(text + more)
-            case (Thought(more), [Thought(text)]):
-                parts[-1] = Thought(text + more)
-            case _:
-                parts.append(part)
-    return replace(message, parts=tuple(parts))
+    return replace(message, parts=tuple(joined(message.parts)))
 
 
 def shown_messages(
@@ -109,7 +100,7 @@ def shown_messages(
     return messages
 
 
-def shorten(part: Part, place: tuple[int, int], longest: int = SHOWN) -> ShownPart:
+def shorten(part: Part, place: Place, longest: int = SHOWN) -> ShownPart:
     """The part, shortened to `longest` characters."""
     cut = 0
     match part:
@@ -119,34 +110,7 @@ def shorten(part: Part, place: tuple[int, int], longest: int = SHOWN) -> ShownPa
     return ShownPart(type(part).__name__.lower(), f"{place[0]}-{place[1]}", part, cut)
 
 
-def paired(messages: Sequence[Message]) -> dict[tuple[int, int], tuple[int, int]]:
-    """The call of each result: the one with its id, else the first unanswered call of its name."""
-    pairs: dict[tuple[int, int], tuple[int, int]] = {}
-    waiting: list[tuple[tuple[int, int], Call]] = []
-    for place, part in _parts(messages):
-        if isinstance(part, Call):
-            waiting.append((place, part))
-        elif isinstance(part, Result):
-            fits = [each for each in waiting if _answers(part, each[1])]
-            if fits:
-                pairs[place] = fits[0][0]
-                waiting.remove(fits[0])
-    return pairs
-
-
-def _answers(result: Result, call: Call) -> bool:
-    if result.id is not None and call.id is not None:
-        return result.id == call.id
-    return result.name is not None and result.name == call.name
-
-
-def _parts(messages: Sequence[Message]) -> Iterator[tuple[tuple[int, int], Part]]:
-    for number, message in enumerate(messages):
-        for index, part in enumerate(message.parts):
-            yield (number, index), part
-
-
-def _part_at(conversation: Conversation, place: tuple[int, int]) -> Part:
+def _part_at(conversation: Conversation, place: Place) -> Part:
     return conversation.messages[place[0]].parts[place[1]]
 
 

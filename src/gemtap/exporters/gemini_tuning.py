@@ -7,10 +7,12 @@ Limits: https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supe
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
+from gemtap.conversation.canonical import Place, joined, paired, without_thoughts
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought, Tool
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.schemas import to_google
@@ -89,17 +91,17 @@ def fault_of(example: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
+def _contents(conversation: Sequence[Message]) -> list[dict[str, Any]]:
     """Contents with alternating roles: consecutive messages of one side are joined."""
+    # A model must not learn where a stream was cut.
+    messages = [_without_cuts(message) if message.role == "model" else message for message in conversation]
+    called = {result: messages[call[0]].parts[call[1]] for result, call in paired(messages).items()}
     contents: list[dict[str, Any]] = []
-    names: dict[str, str] = {}
-    for message in messages:
+    for number, message in enumerate(messages):
         role = "model" if message.role == "model" else "user"
-        parts = list(_parts(message.parts, names))
+        parts = list(_parts(number, message, called))
         if not parts:
             continue
-        if role == "model":
-            parts = _joined(parts)
         if contents and contents[-1]["role"] == role:
             contents[-1]["parts"] += parts
         else:
@@ -107,20 +109,13 @@ def _contents(messages: Iterable[Message]) -> list[dict[str, Any]]:
     return contents
 
 
-def _joined(parts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Consecutive texts joined into one part, since a model must not learn where a stream was cut."""
-    joined: list[dict[str, Any]] = []
-    for part in parts:
-        if joined and "text" in part and "text" in joined[-1]:
-            joined[-1] = {"text": joined[-1]["text"] + part["text"]}
-        else:
-            joined.append(part)
-    return joined
+def _without_cuts(message: Message) -> Message:
+    return replace(message, parts=tuple(joined(without_thoughts(message.parts))))
 
 
-def _parts(parts: Iterable[Part], names: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """The parts that tuning accepts. `names` maps call ids to function names."""
-    for part in parts:
+def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Iterator[dict[str, Any]]:
+    """The parts that tuning accepts. `called` has the call of each result."""
+    for index, part in enumerate(message.parts):
         match part:
             case Text():
                 yield {"text": part.text}
@@ -129,11 +124,10 @@ def _parts(parts: Iterable[Part], names: dict[str, str]) -> Iterator[dict[str, A
             case Call():
                 if not isinstance(part.arguments, dict):
                     raise Unfit("a call whose arguments are no object")
-                if part.id is not None:
-                    names[part.id] = part.name
                 yield {"functionCall": {"name": part.name, "args": part.arguments}}
             case Result():
-                name = part.name or names.get(part.id or "")
+                call = called.get((number, index))
+                name = part.name or (call.name if isinstance(call, Call) else None)
                 if name is None:
                     raise Unfit("function calls and their results do not match")
                 yield {"functionResponse": {"name": name, "response": _object(part.content)}}

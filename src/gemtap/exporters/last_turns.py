@@ -6,8 +6,6 @@ later one contains it. A temporary SQLite file holds the state, since there may 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -15,8 +13,7 @@ from typing import Any, Self
 from bson import ObjectId
 
 from gemtap.conversation import Conversation
-from gemtap.conversation.model import Call, Message, Result, Text
-from gemtap.interaction import Json
+from gemtap.conversation.canonical import chain, pieces
 
 
 class LastTurns:
@@ -39,7 +36,7 @@ class LastTurns:
 
     def offer(self, id_: ObjectId, conversation: Conversation) -> bool:
         """Accept an interaction without a thread, unless an accepted one continues it."""
-        *before, whole = list(_said_up_to(conversation))
+        *before, whole = _said_up_to(conversation)
         return self._take(id_, whole, before)
 
     def _take(self, id_: ObjectId, what: bytes, before: list[bytes] | tuple[()]) -> bool:
@@ -60,34 +57,6 @@ class LastTurns:
             yield ObjectId(id_)
 
 
-def _said_up_to(conversation: Conversation) -> Iterator[bytes]:
-    """A hash of the conversation up to each change of speaker. The last hash covers the whole conversation."""
-    said = hashlib.blake2b(digest_size=16)
-    speaker: str | None = None
-    for message in conversation.messages:
-        if speaker is not None and message.role != speaker:
-            yield said.digest()
-        if message.role != speaker:
-            speaker = message.role
-            said.update(f"\0{speaker}\0".encode())
-        for piece in _words(message):
-            said.update(piece.encode("utf-8", "replace"))
-    yield said.digest()
-
-
-def _words(message: Message) -> Iterator[str]:
-    """What clients send back unchanged: no thoughts, no ids, and no borders between chunks of text."""
-    for part in message.parts:
-        match part:
-            case Text():
-                yield part.text
-            case Call():
-                yield f"\0call {part.name} {_canonical(part.arguments)}"
-            case Result():
-                yield f"\0result {_canonical(part.content)}"
-            case _:
-                pass
-
-
-def _canonical(value: Json) -> str:
-    return json.dumps(value, sort_keys=True)
+def _said_up_to(conversation: Conversation) -> list[bytes]:
+    """A hash of the conversation up to the end of each message. The last hash covers the whole conversation."""
+    return chain(pieces(conversation.messages)) or [b""]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
+from gemtap.conversation.canonical import Place, paired
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Tool
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.schemas import to_json_schema
@@ -48,18 +49,36 @@ def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if conversation.system is not None:
         messages.append({"role": "system", "content": conversation.system})
-    calls = _Calls()
-    for message in conversation.messages:
+    ids = _call_ids(conversation.messages)
+    answered = paired(conversation.messages)
+    for number, message in enumerate(conversation.messages):
         match message.role:
             case "tool":
-                messages += [calls.result(part) for part in message.parts if isinstance(part, Result)]
+                for index, part in enumerate(message.parts):
+                    if isinstance(part, Result):
+                        call = answered.get((number, index))
+                        if call is None:
+                            raise Unfit("function calls and their results do not match")
+                        content = _as_text(part.content)
+                        messages.append({"role": "tool", "tool_call_id": ids[call], "content": content})
             case "model":
-                said = _assistant(message, calls)
+                said = _assistant(number, message, ids)
                 if said is not None:
                     messages.append(said)
             case _:
                 messages.append({"role": "user", "content": _text(message)})
     return messages
+
+
+def _call_ids(messages: Sequence[Message]) -> dict[Place, str]:
+    """An id for each call. Each result refers to its call by one, which not every API provides."""
+    calls = (
+        ((number, index), part)
+        for number, message in enumerate(messages)
+        for index, part in enumerate(message.parts)
+        if isinstance(part, Call)
+    )
+    return {place: call.id or f"call_{count}" for count, (place, call) in enumerate(calls, 1)}
 
 
 def fault_of(example: Mapping[str, Any]) -> str | None:
@@ -88,36 +107,15 @@ def fault_of(example: Mapping[str, Any]) -> str | None:
     return None
 
 
-class _Calls:
-    """The calls so far. Each result refers to its call by an id, which not every API provides."""
-
-    def __init__(self) -> None:
-        self._number = 0
-        self._open: list[tuple[str | None, str, str]] = []
-
-    def begin(self, call: Call) -> str:
-        self._number += 1
-        id_ = call.id or f"call_{self._number}"
-        self._open.append((call.id, call.name, id_))
-        return id_
-
-    def result(self, result: Result) -> dict[str, Any]:
-        for place, (given, name, id_) in enumerate(self._open):
-            if result.id == given if result.id is not None and given is not None else result.name == name:
-                del self._open[place]
-                return {"role": "tool", "tool_call_id": id_, "content": _as_text(result.content)}
-        raise Unfit("function calls and their results do not match")
-
-
-def _assistant(message: Message, calls: _Calls) -> dict[str, Any] | None:
+def _assistant(number: int, message: Message, ids: Mapping[Place, str]) -> dict[str, Any] | None:
     text = _text(message)
     made = [
         {
-            "id": calls.begin(part),
+            "id": ids[number, index],
             "type": "function",
             "function": {"name": part.name, "arguments": _as_text(part.arguments)},
         }
-        for part in message.parts
+        for index, part in enumerate(message.parts)
         if isinstance(part, Call)
     ]
     if not text and not made:

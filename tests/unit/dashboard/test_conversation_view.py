@@ -8,13 +8,13 @@ import pytest
 from bson import ObjectId
 
 from gemtap.conversation.added import first_new_for_reader
+from gemtap.conversation.canonical import paired
 from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought
 from gemtap.dashboard.conversation_view import (
     SHOWN,
     fields_of,
     media_kind,
     merged,
-    paired,
     part_of,
     shown_messages,
 )

@@ -1,0 +1,120 @@
+"""Messages in the form in which they are compared: runs of text joined, results paired with calls, all of it hashed.
+
+Clients change messages when they send them again: they cut or join texts, drop thoughts, fold white space and give
+calls other ids. What is left here is what they keep.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import groupby
+from typing import Final
+
+from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Role, Text, Thought
+from gemtap.interaction import Json
+
+_CHAIN_BYTES: Final = 16
+
+Place = tuple[int, int]
+"""Number of a message, and of a part in it."""
+
+
+def joined(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts, each run of texts as one text and each run of thoughts as one: a stream cuts them anywhere."""
+    for kind, run in groupby(parts, type):
+        if kind is Text or kind is Thought:
+            yield kind("".join(part.text for part in run))  # type: ignore[union-attr]  # groupby keeps no types
+        else:
+            yield from run
+
+
+def without_thoughts(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts that clients send again."""
+    return (part for part in parts if not isinstance(part, Thought))
+
+
+def paired(messages: Sequence[Message]) -> dict[Place, Place]:
+    """The call of each result, by place: the one with its id, else the first unanswered call of its name."""
+    pairs: dict[Place, Place] = {}
+    unanswered: list[tuple[Place, Call]] = []
+    for number, message in enumerate(messages):
+        for index, part in enumerate(message.parts):
+            place = number, index
+            if isinstance(part, Call):
+                unanswered.append((place, part))
+            elif isinstance(part, Result):
+                answered = next((each for each in unanswered if _answers(part, each[1])), None)
+                if answered is not None:
+                    pairs[place] = answered[0]
+                    unanswered.remove(answered)
+    return pairs
+
+
+def _answers(result: Result, call: Call) -> bool:
+    if result.id is not None and call.id is not None:
+        return result.id == call.id
+    return result.name is not None and result.name == call.name
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A message without what clients change; consecutive messages of the model are one piece."""
+
+    role: Role
+    said: bytes
+    messages: int
+    """Number of messages up to the end of this piece."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.said)
+
+
+def pieces(messages: Sequence[Message]) -> Iterator[Piece]:
+    """The messages that say something, in their order."""
+    parts: list[Part] = []
+    for number, message in enumerate(messages, 1):
+        parts += message.parts
+        is_last = number == len(messages)
+        if is_last or message.role != "model" or messages[number].role != "model":
+            said = _said(parts)
+            if said:
+                yield Piece(message.role, said, number)
+            parts = []
+
+
+def chain(pieces: Iterable[Piece], before: bytes = b"") -> list[bytes]:
+    """For each piece a hash of it and of all pieces before it; `before` is the hash of what came before them all."""
+    found = []
+    for piece in pieces:
+        before = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=_CHAIN_BYTES).digest()
+        found.append(before)
+    return found
+
+
+def _said(parts: Iterable[Part]) -> bytes:
+    return b"\0".join(filter(None, map(_token, joined(without_thoughts(parts)))))
+
+
+def _token(part: Part) -> bytes:
+    match part:
+        case Text(text):
+            return " ".join(text.split()).encode("utf-8", "replace")
+        case Call(name, arguments):
+            return b"call " + name.encode("utf-8", "replace") + _canonical(arguments)
+        case Result(content):
+            return b"result " + _canonical(content)
+        case Media(_, uri, base64):
+            return b"media " + (uri or base64 or "").encode("utf-8", "replace")
+        case Other(kind, value):
+            return kind.encode("utf-8", "replace") + _canonical(value)
+        case Thought():
+            return b""
+
+
+def _canonical(value: Json) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
