@@ -135,42 +135,45 @@ _TOO_LARGE: Final = "integers over 64 bits"
 
 
 def _storable(value: Any, depth: int, reasons: dict[str, None]) -> Any:
-    match value:
-        case str():
-            # Only text from \\ud800 escapes can hold surrogates; isascii() settles most strings at once.
-            if not value.isascii():
-                try:
-                    value.encode("utf-8")
-                except UnicodeEncodeError:
-                    reasons["lone surrogates"] = None
-                    return None if depth == 1 else _LEFT_OUT
-            return value
-        case bool() | None:
-            return value
-        case float():
-            # 1e999 is JSON, and Python reads it as infinity, which no JSON that we show could say.
-            if not math.isfinite(value):
-                reasons["numbers beyond a double"] = None
-                return None if depth == 1 else _LEFT_OUT
-            return value
-        case int():
-            if value not in _BSON_INTEGERS:
-                reasons[_TOO_LARGE] = None
-                return None if depth == 1 else _LEFT_OUT
-            return value
-        case dict():
-            if depth > MAX_NESTING:
-                reasons[_TOO_DEEP] = None
-                return _LEFT_OUT
-            return _storable_object(value, depth, reasons)
-        case list():
-            if depth > MAX_NESTING:
-                reasons[_TOO_DEEP] = None
-                return _LEFT_OUT
-            items = [_storable(item, depth + 1, reasons) for item in value]
-            return [None if item is _LEFT_OUT else item for item in items]
-        case _:
-            raise TypeError(f"not a JSON value: {type(value).__name__}")
+    # Each value of each body comes through here. Exact types are told apart in a third of the time of a match.
+    kind = type(value)
+    if kind is str:
+        reason = None if value.isascii() or _is_encodable(value) else "lone surrogates"
+    elif kind is dict or kind is list:
+        if depth > MAX_NESTING:
+            reasons[_TOO_DEEP] = None
+            return _LEFT_OUT
+        return _storable_object(value, depth, reasons) if kind is dict else _storable_array(value, depth, reasons)
+    elif kind is bool or value is None:
+        reason = None
+    elif kind is int:
+        reason = None if value in _BSON_INTEGERS else _TOO_LARGE
+    elif kind is float:
+        # 1e999 is JSON, and Python reads it as infinity, which no JSON that we show could say.
+        reason = None if math.isfinite(value) else "numbers beyond a double"
+    else:
+        plain = next((each for each in (str, dict, list, int, float) if isinstance(value, each)), None)
+        if plain is None:
+            raise TypeError(f"not a JSON value: {kind.__name__}")
+        return _storable(plain(value), depth, reasons)
+    if reason is None:
+        return value
+    reasons[reason] = None
+    return None if depth == 1 else _LEFT_OUT
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether it has no lone surrogates, which only `\\ud800` escapes can bring."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _storable_array(value: list[Any], depth: int, reasons: dict[str, None]) -> list[Any]:
+    items = [_storable(item, depth + 1, reasons) for item in value]
+    return [None if item is _LEFT_OUT else item for item in items]
 
 
 def _storable_object(value: dict[str, Any], depth: int, reasons: dict[str, None]) -> dict[str, Any]:
@@ -179,7 +182,7 @@ def _storable_object(value: dict[str, Any], depth: int, reasons: dict[str, None]
         if "\0" in key:
             reasons["NUL in a key"] = None
             continue
-        if _storable(key, depth + 1, reasons) is _LEFT_OUT:
+        if not key.isascii() and _storable(key, depth + 1, reasons) is _LEFT_OUT:
             continue
         item = _storable(item, depth + 1, reasons)
         if item is not _LEFT_OUT:

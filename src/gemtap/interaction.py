@@ -230,6 +230,8 @@ class Interaction(TypedDict):
     recorded_at: datetime
 
 
+NO_PREVIEW: Final[Preview] = {"prompt": None, "answer": None}
+
 NO_TOKENS: Final[Tokens] = {
     "input": None,
     "cached": None,

@@ -24,7 +24,7 @@ from gemtap.interaction import Interaction, to_json
 from gemtap.providers.documents import conversation_of
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
-from gemtap.recorder.fingerprint import Fingerprint, fingerprint_of
+from gemtap.recorder.fingerprint import Fingerprint, stored_fingerprint
 from gemtap.recorder.searchable import text_of
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Record, Store
@@ -57,7 +57,7 @@ async def pins_of(samples: Iterable[Sample], folder: Path) -> Pins:
 
 async def _pinned(sample: Sample, threads: Threads, store: Store) -> Any:
     record = assemble(sample.capture, id=sample.id, recorded_at=RECORDED_AT, providers=PROVIDERS)
-    fingerprint = fingerprint_of(record.document)
+    fingerprint = stored_fingerprint(record.document)
     (placed,) = await threads.place([(record, fingerprint)])
     record = placed.record
     text = text_of(record.document)

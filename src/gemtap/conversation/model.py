@@ -7,6 +7,9 @@ from typing import Final, Literal
 
 from gemtap.interaction import Json
 
+UNKNOWN_TYPE: Final = "application/octet-stream"
+"""The type of media that have none."""
+
 Role = Literal["user", "model", "tool"]
 """Who speaks: the person, the model, or the tools that the model has called."""
 
@@ -111,6 +114,8 @@ class Conversation:
     """The API's own, where it keeps conversations."""
     previous: str | None = None
     """The `id` of the one that the request says it goes on from."""
+    is_session: bool = False
+    """Whether it is a session with many turns. All of them are in `prompt`, those of the model too."""
 
     @property
     def messages(self) -> tuple[Message, ...]:

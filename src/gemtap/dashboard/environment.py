@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from gemtap import __version__
 from gemtap.control_chars import show_control_chars
+from gemtap.conversation.preview import call_form
 from gemtap.dashboard import conversation_view, filters, markup
 from gemtap.dashboard.provider_colours import coloured
-from gemtap.dialects.previews import call_form
 from gemtap.interaction import iso
 
 PAGES: Final = (

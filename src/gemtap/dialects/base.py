@@ -8,7 +8,7 @@ from typing import Final, Literal, Protocol
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.cut_rules import Rule
-from gemtap.interaction import NO_TOKENS, Error, Json, Preview, Tokens
+from gemtap.interaction import NO_PREVIEW, NO_TOKENS, Error, Json, Preview, Tokens
 
 UNKNOWN_OPERATION: Final = "unknown"
 """The operation of a path that no provider knows."""
@@ -76,7 +76,8 @@ class Parsed:
     """The same of a WebSocket session: when the message arrived, in microseconds since the request was received."""
     reasoning_streamed: bool = False
     """Whether reasoning is part of the streamed content, and so of what its speed is measured by."""
-    preview: Preview = field(default_factory=lambda: Preview(prompt=None, answer=None))
+    preview: Preview = field(default_factory=NO_PREVIEW.copy)
+    """What lists show if the exchange is no conversation; that of a conversation is made of the conversation."""
 
 
 class Dialect(Protocol):

@@ -16,6 +16,7 @@ from gemtap.exporters import jsonl
 from gemtap.importers import har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
+from gemtap.providers.documents import readable_conversation
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import readable_fingerprint
 from gemtap.recorder.searchable import with_text
@@ -168,14 +169,16 @@ class _Work:
 
     async def _placed(self, records: dict[str, Record], own: set[str]) -> dict[str, Placed]:
         """The records with their links and words. Lines of Gemtap's own keep the threads that they have."""
+        said = {place: await asyncio.to_thread(readable_conversation, each.document) for place, each in records.items()}
         prints = {
-            place: await asyncio.to_thread(readable_fingerprint, each.document) for place, each in records.items()
+            place: await asyncio.to_thread(readable_fingerprint, said[place], each.document["_id"])
+            for place, each in records.items()
         }
         others = [place for place in records if place not in own]
         placed = {place: in_its_thread(each, prints[place]) for place, each in records.items() if place in own}
         fresh = await self._threads.place([(records[place], prints[place]) for place in others])
         placed |= dict(zip(others, fresh, strict=True))
-        return {place: await asyncio.to_thread(with_text, placed[place]) for place in records}
+        return {place: await asyncio.to_thread(with_text, placed[place], said[place]) for place in records}
 
     async def _put(self, records: dict[str, Placed], own: set[str]) -> None:
         if not records:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,15 +12,20 @@ from gemtap.interaction import Cost, Interaction
 from gemtap.providers.reader import SESSION_STATUS
 from gemtap.providers.registry import PROVIDERS
 
+_log = logging.getLogger(__name__)
+
+
+def find_dialect(provider: str | None, operation: str, *, is_session: bool) -> Dialect | None:
+    """The dialect that reads an operation of a provider; None where nothing knows it."""
+    known = PROVIDERS.get(provider or "")
+    return None if known is None else known.reader.dialect(operation, is_session=is_session)
+
 
 def dialect_of(document: Mapping[str, Any]) -> Dialect | None:
     """The dialect of an interaction, or of its summary; None where nothing knows it."""
-    provider = PROVIDERS.get(document["provider"])
-    if provider is None:
-        return None
     response = document["response"]
     is_session = response is not None and response["status"] == SESSION_STATUS
-    return provider.reader.dialect(document["operation"], is_session=is_session)
+    return find_dialect(document["provider"], document["operation"], is_session=is_session)
 
 
 def conversation_of(document: Interaction) -> Conversation | None:
@@ -29,6 +35,15 @@ def conversation_of(document: Interaction) -> Conversation | None:
         return None
     request, response = document["request"]["body"], document["response"] and document["response"]["body"]
     return dialect.conversation(document["operation"], request, response)
+
+
+def readable_conversation(document: Interaction) -> Conversation | None:
+    """The same, but None where a dialect fails on it: whatever else is known of the interaction stays useful."""
+    try:
+        return conversation_of(document)
+    except Exception:
+        _log.exception("The conversation of %s cannot be read", document["_id"])
+        return None
 
 
 def ended_well(document: Mapping[str, Any]) -> bool:

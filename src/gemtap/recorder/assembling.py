@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,14 +20,16 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap.capture.spool import capture_id
+from gemtap.conversation import Conversation
 from gemtap.interaction import Interaction, Thread
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder.assemble import assemble, assemble_plainly
+from gemtap.recorder.assemble import assemble, assemble_plainly, assemble_read
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint
+from gemtap.recorder.last_batch import LastBatch, Said
 from gemtap.recorder.redact import Redactor
-from gemtap.recorder.searchable import text_of
+from gemtap.recorder.searchable import text_of, text_said
 from gemtap.stores.base import Record
 from gemtap.workers import JobFailed, OverLimit, Workers, WorkersUnavailable, processor_limit
 
@@ -48,7 +50,7 @@ _SECONDS_OF_A_TEXT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Assembled:
+class CaptureResult:
     """What became of a capture."""
 
     record: Record | None = None
@@ -77,15 +79,17 @@ class Assembler:
         """Captures, the next ones, among which one has ended its worker: each of them is assembled alone."""
         self._redactor = redactor
         self._workers = workers
+        self._batch = LastBatch()
 
-    async def assemble(self, paths: Sequence[Path]) -> list[Assembled]:
+    async def assemble(self, paths: Sequence[Path]) -> list[CaptureResult]:
         """What the first of the captures hold: at least one of them, and as many as are assembled in about a second.
 
         Raises OSError, and WorkersUnavailable: it can be tried again. A capture that takes too much, or ends its
         worker, is recorded without being read.
         """
         if self._workers is None:
-            return await asyncio.to_thread(assemble_files, paths, self._providers, self._redactor)
+            self._batch.clear()
+            return await asyncio.to_thread(_assemble_files, paths, self._providers, self._redactor, self._batch)
         if self._suspects > 0:
             self._suspects -= 1
             paths = paths[:1]
@@ -111,15 +115,16 @@ class Assembler:
 
     async def texts(self, documents: Sequence[Interaction]) -> list[str]:
         """The text of each, see `gemtap.recorder.searchable`; empty where that takes too long."""
+        threads = {document["_id"]: document["thread"] for document in documents}
         if self._workers is None:
-            return await asyncio.to_thread(lambda: [text_of(document) for document in documents])
+            said = self._batch.take(threads)
+            return await asyncio.to_thread(_texts_here, documents, said)
         try:
-            threads = {document["_id"]: document["thread"] for document in documents}
             seconds = _SECONDS_OF_TEXTS + _SECONDS_OF_A_TEXT * len(documents)
             remembered = await self._workers.run(seconds, _remembered_texts, threads)
             if remembered is not None:
                 return remembered
-            return await self._workers.run(seconds, _texts, documents)
+            return await self._workers.run(seconds, _stored_texts, documents)
         except WorkersUnavailable:
             raise
         except JobFailed as exc:
@@ -137,13 +142,14 @@ def read_document(
     return assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=providers, redactor=redactor).document
 
 
-def assemble_files(
+def _assemble_files(
     paths: Iterable[Path],
     providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
+    batch: LastBatch,
     seconds: float | None = None,
-) -> list[Assembled]:
-    """What these captures hold.
+) -> list[CaptureResult]:
+    """What these captures hold; `batch` remembers it.
 
     With `seconds` of processor time for each, besides those for its size: up to the first that takes longer, and no
     more than are assembled in about a second. That is for the main thread of a worker.
@@ -151,7 +157,7 @@ def assemble_files(
     found = []
     started = time.process_time()
     for path in paths:
-        assembled = _assemble_file(path, providers, redactor, seconds)
+        assembled = _assemble_file(path, providers, redactor, batch, seconds)
         found.append(assembled)
         if assembled.over_limit or (seconds is not None and time.process_time() - started > _SECONDS_AT_ONCE):
             break
@@ -159,43 +165,48 @@ def assemble_files(
 
 
 def _assemble_file(
-    path: Path, providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None, seconds: float | None
-) -> Assembled:
+    path: Path,
+    providers: Mapping[str, ExchangeParser] | None,
+    redactor: Redactor | None,
+    batch: LastBatch,
+    seconds: float | None,
+) -> CaptureResult:
     limit = None if seconds is None else seconds + _size(path) * _SECONDS_A_BYTE
     try:
         with nullcontext() if limit is None else processor_limit(limit):
             id_, capture = _read(path)
             if not capture:
-                return Assembled(is_empty=True)
+                return CaptureResult(is_empty=True)
             now = datetime.now(UTC)
             known = PROVIDERS if providers is None else providers
-            record = assemble(capture, id=id_, recorded_at=now, providers=known, redactor=redactor)
-            return Assembled(record, readable_fingerprint(record.document))
+            assembled = assemble_read(capture, id_, now, known, redactor)
+            batch.remember(assembled)
+            return CaptureResult(assembled.record, readable_fingerprint(assembled.conversation, id_))
     except OverLimit:
         return _assemble_plainly(path, f"it takes more than {limit:.3g} s of processor time", redactor)
     except FileNotFoundError:
-        return Assembled()
+        return CaptureResult()
     except (OSError, MemoryError):
         raise  # not the capture's fault, or no other worker's
     except CaptureUnreadable as exc:
-        return Assembled(unreadable=str(exc))
+        return CaptureResult(unreadable=str(exc))
     except Exception as exc:
         # Whatever this capture is, those after it must not wait for it. Its bytes are kept.
-        return Assembled(unreadable=f"{type(exc).__name__}: {exc}")
+        return CaptureResult(unreadable=f"{type(exc).__name__}: {exc}")
 
 
-def _assemble_plainly(path: Path, why: str, redactor: Redactor | None) -> Assembled:
+def _assemble_plainly(path: Path, why: str, redactor: Redactor | None) -> CaptureResult:
     """The record of a capture that is not read, for the reason given."""
     if redactor is not None:
         # What it has to be redacted for is in there, or is not: nobody knows.
-        return Assembled(unreadable=f"it cannot be looked through for redact_patterns: {why}", over_limit=True)
+        return CaptureResult(unreadable=f"it cannot be looked through for redact_patterns: {why}", over_limit=True)
     try:
         id_, capture = _read(path)
-        return Assembled(assemble_plainly(capture, id=id_, recorded_at=datetime.now(UTC), why=why), over_limit=True)
+        return CaptureResult(assemble_plainly(capture, id=id_, recorded_at=datetime.now(UTC), why=why), over_limit=True)
     except FileNotFoundError:
-        return Assembled()
+        return CaptureResult()
     except (CaptureUnreadable, MemoryError) as exc:
-        return Assembled(unreadable=f"{why}; {exc}", over_limit=True)
+        return CaptureResult(unreadable=f"{why}; {exc}", over_limit=True)
 
 
 def _read(path: Path) -> tuple[ObjectId, bytes]:
@@ -212,40 +223,38 @@ def _size(path: Path) -> int:
         return 0
 
 
-# A worker remembers the documents of the last batch: their texts can only be told once their places in threads are
-# known, and sending megabytes of documents back for that would take as long as assembling them.
-_remembered: Final[dict[ObjectId, Interaction]] = {}
+_last_batch: Final = LastBatch()
+"""That of this worker."""
 
 
 def _assemble_and_remember(
     paths: Iterable[Path], providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None, seconds: float
-) -> list[Assembled]:
-    _remembered.clear()
-    found = assemble_files(paths, providers, redactor, seconds)
-    _remembered.update((each.record.document["_id"], each.record.document) for each in found if each.record)
-    return found
+) -> list[CaptureResult]:
+    _last_batch.clear()
+    return _assemble_files(paths, providers, redactor, _last_batch, seconds)
 
 
 def _remembered_texts(threads: Mapping[ObjectId, Thread | None]) -> list[str] | None:
     """The texts of the documents of the last batch, with these places; None where it has not all of them."""
-    documents = [_remembered.get(id_) for id_ in threads]
-    _remembered.clear()
-    placed = [
-        {**document, "thread": thread}
-        for document, thread in zip(documents, threads.values(), strict=True)
-        if document is not None
-    ]
-    return _texts(placed) if len(placed) == len(threads) else None  # type: ignore[arg-type]
+    said = _last_batch.take(threads)
+    return None if said is None else [_limited(text_said, each.document, each.conversation) for each in said]
 
 
-def _texts(documents: Iterable[Interaction]) -> list[str]:
-    return [_text(document) for document in documents]
+def _stored_texts(documents: Iterable[Interaction]) -> list[str]:
+    return [_limited(text_of, document) for document in documents]
 
 
-def _text(document: Interaction) -> str:
+def _limited(make_text: Callable[..., str], document: Interaction, *rest: Conversation | None) -> str:
     try:
         with processor_limit(_SECONDS_OF_A_TEXT):
-            return text_of(document)
+            return make_text(document, *rest)
     except OverLimit:
         _log.warning("No search for words will find %s: it takes too long to tell its text", document["_id"])
         return ""
+
+
+def _texts_here(documents: Iterable[Interaction], said: Iterable[Said] | None) -> list[str]:
+    """Without a limit: only the main thread of a process can have one."""
+    if said is None:
+        return [text_of(document) for document in documents]
+    return [text_said(each.document, each.conversation) for each in said]

@@ -1,12 +1,13 @@
-"""A capture read: the events of one exchange sorted, its bodies with their content-encoding undone."""
+"""A capture read: the events of one exchange sorted."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gemtap.body import ParsedBody, parse_body
+import msgpack
+
 from gemtap.capture.events import (
     FORMAT,
     UNCHECKED_FORMAT,
@@ -19,9 +20,8 @@ from gemtap.capture.events import (
     ResponseHead,
     read_events,
 )
-from gemtap.encodings import Decoded, decode, decode_beginning
+from gemtap.dialects.rest_paths import answers_with_file
 from gemtap.interaction import Headers, Outcome
-from gemtap.recorder.sessions import SentMessages, Session
 
 
 class CaptureUnreadable(Exception):
@@ -43,7 +43,6 @@ class Exchange:
     response_decoded_from: int = sys.maxsize
     """The first of the pieces whose content-encoding the tap has undone."""
     ws_events: list[Event] = field(default_factory=list)
-    session: Session | None = None
 
     @property
     def is_session(self) -> bool:
@@ -54,6 +53,19 @@ class Exchange:
     def outcome(self) -> str:
         """How it ended, `interrupted` where the capture does not say."""
         return self.end["outcome"] if self.end is not None else Outcome.INTERRUPTED
+
+    @property
+    def client_pieces(self) -> list[tuple[int, bytes]]:
+        """When the pieces of what the client sent arrived, and their bytes; the messages of a session, packed."""
+        return self._packed(Kind.WS_CLIENT) if self.is_session else self.request_pieces
+
+    @property
+    def upstream_pieces(self) -> list[tuple[int, bytes]]:
+        """The same of what the upstream sent."""
+        return self._packed(Kind.WS_SERVER) if self.is_session else self.response_pieces
+
+    def _packed(self, kind: Kind) -> list[tuple[int, bytes]]:
+        return [(event.at, pack_message(event)) for event in self.ws_events if event.kind == kind]
 
     @property
     def sent(self) -> int | None:
@@ -71,6 +83,17 @@ class Exchange:
     def response_is_decoded(self) -> bool:
         """Whether the tap has undone the content-encoding already."""
         return self.response is not None and self.response["decoded"]
+
+    @property
+    def status(self) -> int | None:
+        """That of the answer; None where there was none."""
+        return self.response["status"] if self.response is not None else None
+
+    @property
+    def asks_for_file(self) -> bool:
+        """Whether a good answer is somebody's file and not the API's own words."""
+        head = self.request
+        return answers_with_file(head["method"], head_text(head["upstream_path"]), head_text(head["query"]))
 
     def response_is_whole(self) -> bool:
         """Whether the answer is here to its end."""
@@ -115,43 +138,13 @@ def is_cut(end: BodyEnd) -> bool:
     return "sha256" in end or "left_out" in end
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedBody:
-    """A body with its content-encoding undone, and its value."""
-
-    decoded: Decoded
-    parsed: ParsedBody
-    kept: int
-    """How much of it was kept, in bytes on the wire."""
-    redacted: bool = False
-    """Text was taken out of it, see `gemtap.recorder.redact`."""
+def pack_message(event: Event) -> bytes:
+    """A message of a session as the exact bytes of its side have it: msgpack of `[microseconds, text or bytes]`."""
+    packed: bytes = msgpack.packb([event.at, event.value])
+    return packed
 
 
-def open_body(
-    headers: RawHeaders, pieces: Sequence[tuple[int, bytes]], *, decoded: bool, decoded_from: int = sys.maxsize
-) -> DecodedBody:
-    """The body that these pieces make up.
-
-    `decoded` says that its content-encoding is already undone; `decoded_from`, from which piece on it is.
-    """
-    encoding = "" if decoded or decoded_from == 0 else ",".join(values_of(headers, b"content-encoding"))
-    if decoded_from < len(pieces):
-        opened, rest = decode_beginning(pieces[:decoded_from], encoding), decode(pieces[decoded_from:], "")
-        before = len(opened.body)
-        ends = [*opened.ends, *((before + end, at) for end, at in rest.ends)]
-        opened = Decoded(opened.body + rest.body, ends, opened.fault)
-    else:
-        opened = decode(pieces, encoding)
-    return DecodedBody(opened, parse_body(opened.body), sum(len(piece) for _, piece in pieces))
-
-
-def open_messages(sent: SentMessages, *, redacted: bool = False) -> DecodedBody:
-    """What one side of a WebSocket sent, as a body."""
-    parsed = ParsedBody({"messages": sent.messages}, is_json=True, incomplete=sent.incomplete)
-    return DecodedBody(Decoded(sent.raw, []), parsed, sent.size, redacted)
-
-
-def text_of(raw: bytes) -> str:
+def head_text(raw: bytes) -> str:
     """Bytes of a head as text: UTF-8 where they are that, else every byte a character, so that none is lost."""
     try:
         return raw.decode("utf-8")
@@ -163,7 +156,7 @@ def headers_of(headers: RawHeaders) -> Headers:
     """Headers as a document has them."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
-        found.setdefault(text_of(name).lower(), []).append(text_of(value))
+        found.setdefault(head_text(name).lower(), []).append(head_text(value))
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
@@ -171,10 +164,10 @@ def first_values(headers: RawHeaders) -> dict[str, str]:
     """The first value of each header, by its lower-case name."""
     found: dict[str, str] = {}
     for name, value in headers:
-        found.setdefault(text_of(name).lower(), text_of(value))
+        found.setdefault(head_text(name).lower(), head_text(value))
     return found
 
 
 def values_of(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[str]:
     """Every value of a header, by its lower-case name."""
-    return [text_of(value) for name, value in headers if name.lower() == wanted]
+    return [head_text(value) for name, value in headers if name.lower() == wanted]

@@ -7,17 +7,18 @@ hash somewhere within its own prompt continues it. docs/threads.md states the ru
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
-from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Role, Text, Thought
+from bson import ObjectId
+
+from gemtap.conversation import Conversation
+from gemtap.conversation.canonical import Piece, chain, pieces
 from gemtap.interaction import Interaction
-from gemtap.providers.documents import conversation_of
+from gemtap.providers.documents import readable_conversation
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +42,6 @@ _SUMMARY_WITHIN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A message, without what clients change when they send it again."""
-
-    role: Role
-    said: bytes
-    size: int
-    """Bytes."""
-    messages: int
-    """Messages of the prompt up to this one and with it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Fingerprint:
     """An interaction's place among others, as far as its own content tells."""
 
@@ -71,38 +60,42 @@ class Fingerprint:
         return [(link, new_messages) for links, new_messages in self.candidates for link in links]
 
 
-def fingerprint_of(document: Interaction) -> Fingerprint | None:
-    """The fingerprint of a document; None where it is no conversation."""
-    conversation = conversation_of(document)
+def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
+    """The fingerprint of a conversation; None where nothing is asked."""
     if conversation is None or not conversation.prompt:
         return None
-    prompt = list(_pieces(conversation.prompt))
+    prompt = list(pieces(conversation.prompt))
     if not prompt:
         return None
     # Where the API holds what was said before, the same words are another question in each conversation.
-    chain = _chain(prompt, _named(conversation.previous) if conversation.previous is not None else b"")
-    prompt_hash = _link(b"chain", chain[-1])
-    answer = list(_pieces([conversation.answer])) if conversation.answer is not None else []
+    hashes = chain(prompt, _named(conversation.previous) if conversation.previous is not None else b"")
+    prompt_hash = _link(b"chain", hashes[-1])
+    answer = list(pieces([conversation.answer])) if conversation.answer is not None else []
     links = [prompt_hash]
     if conversation.id is not None:
         links.append(_named(conversation.id))
     if answer:
-        links.append(_link(b"chain", _chain(answer, chain[-1])[-1]))
+        links.append(_link(b"chain", chain(answer, hashes[-1])[-1]))
         links += _exchange([*prompt, *answer], len(prompt))
         links += _summary(answer[0])
     messages = len(conversation.prompt)
     if conversation.previous is not None:
         return Fingerprint(tuple(links), prompt_hash, (((_named(conversation.previous),), messages),), messages)
-    return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, chain, messages)), messages)
+    return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, hashes, messages)), messages)
 
 
-def readable_fingerprint(document: Interaction) -> Fingerprint | None:
-    """The same, but None for a conversation that cannot be read: it is recorded all the same, without a thread."""
+def readable_fingerprint(conversation: Conversation | None, id_: ObjectId) -> Fingerprint | None:
+    """The fingerprint, or None where it cannot be made: the interaction `id_` is recorded without a thread."""
     try:
-        return fingerprint_of(document)
+        return fingerprint_of(conversation)
     except Exception:
-        _log.exception("The conversation of %s cannot be followed", document["_id"])
+        _log.exception("The conversation of %s cannot be followed", id_)
         return None
+
+
+def stored_fingerprint(document: Interaction) -> Fingerprint | None:
+    """The fingerprint of an interaction that is stored already."""
+    return readable_fingerprint(readable_conversation(document), document["_id"])
 
 
 def waiting_for(link: bytes) -> bytes:
@@ -120,7 +113,7 @@ def _named(id_: str) -> bytes:
 
 
 def _candidates(
-    prompt: Sequence[_Piece], chain: Sequence[bytes], messages: int
+    prompt: Sequence[Piece], hashes: Sequence[bytes], messages: int
 ) -> Iterator[tuple[tuple[bytes, ...], int]]:
     """Where an earlier interaction may have ended, the latest first: all the same up to there, else what came last.
 
@@ -128,7 +121,7 @@ def _candidates(
     """
     for place in range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1):
         after = messages - prompt[place].messages
-        yield (_link(b"chain", chain[place]),), after
+        yield (_link(b"chain", hashes[place]),), after
         if prompt[place].role == "model" and (links := _exchange(prompt, place)):
             yield tuple(links), after
     # Or it has put an answer, a summary of it all, in the place of all: as the first message, or as the model's words.
@@ -137,78 +130,22 @@ def _candidates(
             yield tuple(_summary(piece)), messages - piece.messages
 
 
-def _exchange(pieces: Sequence[_Piece], place: int) -> list[bytes]:
+def _exchange(said: Sequence[Piece], place: int) -> list[bytes]:
     """The link of what the model says at this place and of what it was said to, if that is telling enough.
 
     Where a question and its answer are short, those before them stand with them.
     """
-    size = pieces[place].size
+    size = said[place].size
     for first in range(place - 1, max(-1, place - _MOST_TELLING), -1):
-        size += pieces[first].size
+        size += said[first].size
         if size >= _TELLING:
-            return [_link(b"exchange", *(piece.said for piece in pieces[first : place + 1]))]
+            return [_link(b"exchange", *(piece.said for piece in said[first : place + 1]))]
     return []
 
 
-def _summary(piece: _Piece) -> list[bytes]:
+def _summary(piece: Piece) -> list[bytes]:
     """The link of a long answer, by which it is known whoever says it later."""
     return [_link(b"summary", piece.said)] if piece.size >= _SUMMARY else []
-
-
-def _pieces(messages: Sequence[Message]) -> Iterator[_Piece]:
-    """The messages without thoughts, ids and white space; what the model says in a row is one, however it came."""
-    for number, role, parts in _joined(messages):
-        said = _said(parts)
-        if said:
-            yield _Piece(role, said, len(said), number)
-
-
-def _joined(messages: Sequence[Message]) -> Iterator[tuple[int, Role, list[Part]]]:
-    parts: list[Part] = []
-    for number, message in enumerate(messages, 1):
-        parts += message.parts
-        is_last = number == len(messages)
-        if is_last or message.role != "model" or messages[number].role != "model":
-            yield number, message.role, parts
-            parts = []
-
-
-def _said(parts: Sequence[Part]) -> bytes:
-    found: list[bytes] = []
-    for kind, run in groupby((part for part in parts if not isinstance(part, Thought)), type):
-        if kind is Text:
-            words = "".join(part.text for part in run if isinstance(part, Text)).split()
-            found.append(" ".join(words).encode("utf-8", "replace"))
-        else:
-            found += map(_token, run)
-    return b"\0".join(filter(None, found))
-
-
-def _token(part: Part) -> bytes:
-    match part:
-        case Call(name, arguments):
-            return b"call " + name.encode("utf-8", "replace") + _canonical(arguments)
-        case Result(content):
-            return b"result " + _canonical(content)
-        case Media(_, uri, base64):
-            return b"media " + (uri or base64 or "").encode("utf-8", "replace")
-        case Other(kind, value):
-            return kind.encode("utf-8", "replace") + _canonical(value)
-        case _:
-            return b""
-
-
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
-
-
-def _chain(pieces: Sequence[_Piece], before: bytes = b"") -> list[bytes]:
-    """For each piece the hash of it and of all before it; `before` is the hash of what was before them all."""
-    found = []
-    for piece in pieces:
-        before = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=16).digest()
-        found.append(before)
-    return found
 
 
 def _link(kind: bytes, *of: bytes) -> bytes:

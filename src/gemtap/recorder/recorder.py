@@ -23,10 +23,10 @@ from gemtap.capture.loss_counter import counted_losses
 from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
-from gemtap.recorder.assemble import UNPARSED
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
+from gemtap.recorder.read import UNPARSED
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.recorder.threads import Placed, Threads

@@ -1,17 +1,21 @@
-"""Removes from bodies, before they are stored, what `redact_patterns` and `redact_known_secrets` name."""
+"""The second stage of recording: bodies without what `redact_patterns` and `redact_known_secrets` name, parsed once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from gemtap.body import ParsedBody, parse_body, serialise
-from gemtap.dialects.base import Parsed
+from gemtap.capture.events import Event
+from gemtap.dialects.base import Message
+from gemtap.encodings import Decoded
 from gemtap.interaction import Json
 from gemtap.known_secrets import KnownSecrets
 from gemtap.re2_patterns import Pattern
-from gemtap.recorder.captured import DecodedBody
+from gemtap.recorder.captured import Exchange
+from gemtap.recorder.decode import DecodedBody, decode_bodies
+from gemtap.recorder.sessions import ReadMessage, bytes_of, message_of, sent_by
 from gemtap.settings import Settings
 
 _MARK: Final = b"[redacted]"
@@ -33,18 +37,18 @@ class Redactor:
     def __reduce__(self) -> tuple[type[Redactor], tuple[tuple[str, ...], bool]]:
         return Redactor, (self._expressions, self._known_secrets)
 
-    def raw(self, raw: bytes) -> bytes:
-        """The bytes without it, as they stand; and where they are JSON, also without what its escapes hide.
+    def body(self, raw: bytes) -> tuple[bytes, ParsedBody]:
+        """The bytes without it, and their value.
 
-        In the second case they are written anew.
+        The bytes stay as they stand around it, unless it is hidden by escapes in JSON: that is written anew.
         """
         found = self._replaced(raw)
         parsed = parse_body(found)
         if parsed.is_json:
             value = self.value(parsed.value)
             if value != parsed.value:
-                return serialise(value)
-        return found
+                return serialise(value), ParsedBody(value, is_json=True)
+        return found, parsed
 
     def value(self, value: Json) -> Json:
         """A JSON value, each text in it, keys too, without what is to go."""
@@ -71,33 +75,80 @@ def redactor_of(settings: Settings) -> Redactor | None:
     return Redactor(settings.redact_patterns, known_secrets=settings.redact_known_secrets)
 
 
-def redacted_body(body: DecodedBody, redactor: Redactor) -> DecodedBody:
-    """The body without what is to go."""
-    raw = redactor.raw(body.decoded.body)
-    if raw == body.decoded.body:
-        return body
-    return replace(body, decoded=replace(body.decoded, body=raw), parsed=parse_body(raw), redacted=True)
+@dataclass(frozen=True, slots=True)
+class RedactedBody:
+    """A body as it is recorded: its bytes, and the value that they have."""
+
+    decoded: Decoded
+    parsed: ParsedBody
+    wire_bytes: int
+    """Number of bytes that were kept of it, as they went over the wire."""
+    is_changed: bool = False
+    """Whether text was taken out."""
+
+    @property
+    def raw(self) -> bytes:
+        """The exact bytes, with the content-encoding undone."""
+        return self.decoded.body
+
+    @property
+    def json(self) -> Json:
+        """The value if it is JSON, or None."""
+        return self.parsed.value if self.parsed.is_json else None
 
 
-def redacted_message(message: str | bytes, redactor: Redactor) -> str | bytes:
-    """A message of a session without what is to go."""
-    if isinstance(message, bytes):
-        return redactor.raw(message)
-    return redactor.raw(message.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
-
-
-def redacted_answer(parsed: Parsed, redactor: Redactor) -> Parsed | None:
-    """The accumulated answer without what is to go that came in pieces, of which none tells; None where nothing is.
-
-    The preview goes too: it may end within.
-    """
-    accumulated = redactor.value(parsed.accumulated)
-    if accumulated == parsed.accumulated:
-        return None
-    return replace(parsed, accumulated=accumulated, preview={"prompt": parsed.preview["prompt"], "answer": None})
-
-
-def withheld(body: DecodedBody) -> DecodedBody:
+def withheld(body: RedactedBody) -> RedactedBody:
     """Nothing of the body but its size."""
-    decoded = replace(body.decoded, body=b"")
-    return replace(body, decoded=decoded, parsed=ParsedBody(None, incomplete=WITHHELD), redacted=True)
+    decoded, parsed = replace(body.decoded, body=b""), ParsedBody(None, incomplete=WITHHELD)
+    return replace(body, decoded=decoded, parsed=parsed, is_changed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class RedactedExchange:
+    """Both bodies, and the messages that they were made of if it is a WebSocket session."""
+
+    request: RedactedBody
+    response: RedactedBody
+    messages: tuple[Message, ...] = ()
+
+
+def redact(exchange: Exchange, redactor: Redactor | None) -> RedactedExchange:
+    """The bodies of an exchange, decoded, redacted and parsed."""
+    if exchange.is_session:
+        return _redacted_session(exchange, redactor)
+    bodies = decode_bodies(exchange)
+    return RedactedExchange(_redacted(bodies.request, redactor), _redacted(bodies.response, redactor))
+
+
+def _redacted(body: DecodedBody, redactor: Redactor | None) -> RedactedBody:
+    decoded = body.decoded
+    if redactor is None:
+        return RedactedBody(decoded, parse_body(decoded.body), body.wire_bytes)
+    raw, parsed = redactor.body(decoded.body)
+    if raw == decoded.body:
+        return RedactedBody(decoded, parsed, body.wire_bytes)
+    return RedactedBody(replace(decoded, body=raw), parsed, body.wire_bytes, is_changed=True)
+
+
+def _redacted_session(exchange: Exchange, redactor: Redactor | None) -> RedactedExchange:
+    messages = [_redacted_message(event, redactor) for event in exchange.ws_events]
+    changed = {
+        message.side for message, event in zip(messages, exchange.ws_events, strict=True) if message.event is not event
+    }
+
+    def body_of(side: Literal["client", "server"]) -> RedactedBody:
+        sent = sent_by(side, messages, exchange.sent or 0)
+        parsed = ParsedBody({"messages": sent.messages}, is_json=True, incomplete=sent.incomplete)
+        return RedactedBody(Decoded(sent.raw, []), parsed, sent.size, is_changed=side in changed)
+
+    return RedactedExchange(body_of("client"), body_of("server"), tuple(map(message_of, messages)))
+
+
+def _redacted_message(event: Event, redactor: Redactor | None) -> ReadMessage:
+    sent = bytes_of(event.value)
+    if redactor is None:
+        return ReadMessage(event, parse_body(sent))
+    raw, parsed = redactor.body(sent)
+    if raw == sent:
+        return ReadMessage(event, parsed)
+    return ReadMessage(replace(event, value=raw.decode("utf-8") if isinstance(event.value, str) else raw), parsed)

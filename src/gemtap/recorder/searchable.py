@@ -17,7 +17,7 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_unrecorded
 from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
-from gemtap.providers.documents import conversation_of, sends_whole_prompt
+from gemtap.providers.documents import readable_conversation, sends_whole_prompt
 from gemtap.recorder.threads import Placed
 
 LONGEST: Final = 100_000
@@ -42,17 +42,22 @@ _log = logging.getLogger(__name__)
 
 
 def text_of(document: Interaction) -> str:
-    """The text; empty where it cannot be told, for the interaction is to be recorded all the same."""
+    """The text of a document that is stored; empty if it cannot be made."""
+    return text_said(document, readable_conversation(document))
+
+
+def text_said(document: Interaction, conversation: Conversation | None) -> str:
+    """The text of a document with this conversation; empty if it cannot be made: the interaction is recorded anyway."""
     try:
-        return _bounded(_texts(document))
+        return _bounded(_texts(document, conversation))
     except Exception:
-        _log.exception("The text of %s cannot be told, and no search for words will find it", document["_id"])
+        _log.exception("The text of %s cannot be made, and no search for words will find it", document["_id"])
         return ""
 
 
-def with_text(placed: Placed) -> Placed:
+def with_text(placed: Placed, conversation: Conversation | None) -> Placed:
     """The record with its text: what its turn added is known once its place is."""
-    return replace(placed, record=replace(placed.record, text=text_of(placed.record.document)))
+    return replace(placed, record=replace(placed.record, text=text_said(placed.record.document, conversation)))
 
 
 def _bounded(texts: Iterator[str]) -> str:
@@ -71,7 +76,7 @@ def _bounded(texts: Iterator[str]) -> str:
     return "\n".join(found)
 
 
-def _texts(document: Interaction) -> Iterator[str]:
+def _texts(document: Interaction, conversation: Conversation | None) -> Iterator[str]:
     """The most telling first."""
     if document["note"] is not None:
         yield document["note"]
@@ -79,7 +84,6 @@ def _texts(document: Interaction) -> Iterator[str]:
     if error is not None:
         yield error["message"]
         yield from _strings(error["details"])
-    conversation = conversation_of(document)
     if conversation is not None:
         yield from _said(document, conversation)
         return

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import msgpack
-
-from gemtap.body import ParsedBody, parse_body, storable
+from gemtap.body import ParsedBody, storable
 from gemtap.capture.events import Closing, Event, Kind
 from gemtap.dialects.base import Message
 from gemtap.interaction import Error, Json
+from gemtap.recorder.captured import pack_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,6 @@ class SentMessages:
     """A sequence of msgpack arrays `[microseconds since the request was received, text or bytes]`."""
     size: int
     """Bytes of the messages themselves."""
-    times: list[int]
     messages: list[Json]
     """For queries: `{"at_ms", "data"}` each, `data` being JSON, else text, else `{"base64": "..."}`."""
     incomplete: str | None
@@ -31,53 +29,41 @@ class SentMessages:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """The messages of both sides."""
+class ReadMessage:
+    """A message of a session, parsed."""
 
-    messages: list[Message]
-    client: SentMessages
-    server: SentMessages
+    event: Event
+    parsed: ParsedBody
 
-
-def open_session(events: Sequence[Event], sent: int) -> Session:
-    """The session of these `ws.client` and `ws.server` events; `sent` is what times in the document count from."""
-    opened = [(event, parse_body(_bytes(event.value))) for event in events]
-    return Session(
-        [
-            Message(_side(event), event.at, event.value, parsed.value if parsed.is_json else None)
-            for event, parsed in opened
-        ],
-        _sent_by("client", opened, sent),
-        _sent_by("server", opened, sent),
-    )
+    @property
+    def side(self) -> Literal["client", "server"]:
+        """Who sent it."""
+        return "client" if self.event.kind == Kind.WS_CLIENT else "server"
 
 
-def _side(event: Event) -> Literal["client", "server"]:
-    return "client" if event.kind == Kind.WS_CLIENT else "server"
+def message_of(read: ReadMessage) -> Message:
+    """The message as a dialect reads it."""
+    parsed = read.parsed
+    return Message(read.side, read.event.at, read.event.value, parsed.value if parsed.is_json else None)
 
 
-def _sent_by(side: str, opened: Sequence[tuple[Event, ParsedBody]], sent: int) -> SentMessages:
-    own = [(event, parsed) for event, parsed in opened if _side(event) == side]
-    messages = [{"at_ms": (event.at - sent) / 1000, "data": _plain(parsed.value)} for event, parsed in own]
+def sent_by(side: Literal["client", "server"], messages: Sequence[ReadMessage], sent: int) -> SentMessages:
+    """What one side sent; `sent` is what times in the document count from, in microseconds."""
+    own = [message for message in messages if message.side == side]
+    values = [{"at_ms": (each.event.at - sent) / 1000, "data": _plain(each.parsed.value)} for each in own]
     # In here JSON is nested deeper than it was.
-    kept, left_out = storable(messages)
-    reasons = dict.fromkeys([*filter(None, (parsed.incomplete for _, parsed in own)), *left_out])
+    kept, left_out = storable(values)
+    reasons = dict.fromkeys([*filter(None, (each.parsed.incomplete for each in own)), *left_out])
     return SentMessages(
-        raw=b"".join(pack_message(event) for event, _ in own),
-        size=sum(len(_bytes(event.value)) for event, _ in own),
-        times=[event.at for event, _ in own],
+        raw=b"".join(pack_message(each.event) for each in own),
+        size=sum(len(bytes_of(each.event.value)) for each in own),
         messages=kept,
         incomplete="; ".join(reasons) or None,
     )
 
 
-def pack_message(event: Event) -> bytes:
-    """A message as it stands in the exact bytes of its side."""
-    packed: bytes = msgpack.packb([event.at, event.value])
-    return packed
-
-
-def _bytes(message: str | bytes) -> bytes:
+def bytes_of(message: str | bytes) -> bytes:
+    """The bytes of a message on the wire."""
     return message.encode("utf-8") if isinstance(message, str) else message
 
 

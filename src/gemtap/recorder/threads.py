@@ -21,7 +21,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap.interaction import Interaction, Outcome, Thread
-from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint, waiting_for
+from gemtap.recorder.fingerprint import Fingerprint, stored_fingerprint, waiting_for
 from gemtap.stores.base import Filter, Record, Store, StoreUnavailable
 from gemtap.stores.links import After, Before, Linked, Move, Place
 
@@ -165,7 +165,7 @@ class Threads:
         has_moved = False
         for _ in range(_MOST_ATTEMPTS):
             document = await self._store.get(id_)
-            fingerprint = None if document is None else await asyncio.to_thread(readable_fingerprint, document)
+            fingerprint = None if document is None else await asyncio.to_thread(stored_fingerprint, document)
             if document is None or document["thread"] is None or fingerprint is None:
                 return None, has_moved
             turn, old = _turn(document, fingerprint), document["thread"]

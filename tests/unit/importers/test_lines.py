@@ -13,7 +13,7 @@ from gemtap.exporters import jsonl
 from gemtap.importers import lines
 from gemtap.importers.base import ImportFailed
 from gemtap.interaction import to_json
-from gemtap.recorder.fingerprint import fingerprint_of
+from gemtap.recorder.fingerprint import stored_fingerprint
 from gemtap.stores.base import Store
 from tests.exactness import exactly
 from tests.records import at_the_end, make_record
@@ -161,7 +161,7 @@ async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: 
         request_raw=b'{"contents":[{"role":"user","parts":[{"text":"Why is the sky blue, and not green or red?"}]}]}'
     )
     await imported(store, tmp_path / "a.jsonl", jsonl.to_line(record))
-    fingerprint = fingerprint_of(record.document)
+    fingerprint = stored_fingerprint(record.document)
     assert fingerprint is not None
     found = await store.linked([at_the_end(link) for link in fingerprint.links])
     assert {each and each.id for each in found} == {record.document["_id"]}

@@ -24,7 +24,7 @@ from gemtap.providers import routing
 from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.declared_secrets import secrets_of
 from gemtap.recorder.assemble import assemble
-from gemtap.recorder.fingerprint import fingerprint_of
+from gemtap.recorder.fingerprint import stored_fingerprint
 from gemtap.recorder.threads import Threads
 from gemtap.replay.keys import key_header
 from gemtap.replay.request import Changes, request_of
@@ -50,7 +50,7 @@ async def main(folder):
             }).encode())],
         )
         record = assemble(capture, id=ObjectId(), recorded_at=datetime.now(UTC), providers=PROVIDERS)
-        (placed,) = await threads.place([(record, fingerprint_of(record.document))])
+        (placed,) = await threads.place([(record, stored_fingerprint(record.document))])
         record = placed.record
         await store.put([record])
         told.append(record.document)

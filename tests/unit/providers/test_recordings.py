@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from gemtap.conversation.preview import preview_of
 from gemtap.dialects.base import Parsed
+from gemtap.dialects.gemini_content.conversation import read
 from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.routing import match, origin_of
 from gemtap.settings import Providers
@@ -88,8 +90,9 @@ def test_a_recorded_exchange_is_read_as_it_was(recorded: Any) -> None:
     assert parsed.streaming is body.startswith("data:")
     assert parsed.generation_settings == json.loads(recorded["request_body"]).get("generationConfig")
     assert f"/models/{parsed.model}:{parsed.operation}" in recorded["path"]
-    assert parsed.preview["prompt"]
-    assert parsed.preview["answer"] or not added_up(raw_frames(body))["text"]
+    preview = preview_of(read(json.loads(recorded["request_body"]), parsed.accumulated or json.loads(body)))
+    assert preview["prompt"]
+    assert preview["answer"] or not added_up(raw_frames(body))["text"]
 
 
 def cli_calls() -> Iterator[Any]:

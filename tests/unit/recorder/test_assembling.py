@@ -16,7 +16,7 @@ from bson import ObjectId
 from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS as KNOWN
-from gemtap.recorder.assembling import Assembled, Assembler
+from gemtap.recorder.assembling import Assembler, CaptureResult
 from gemtap.recorder.redact import Redactor
 from gemtap.workers import Workers, WorkersUnavailable
 from tests.captures import make_capture
@@ -76,14 +76,14 @@ def write(folder: Path, provider: str = "gemini", capture: bytes | None = None) 
     return path
 
 
-async def assemble_all(assembler: Assembler, paths: list[Path]) -> list[Assembled]:
-    found: list[Assembled] = []
+async def assemble_all(assembler: Assembler, paths: list[Path]) -> list[CaptureResult]:
+    found: list[CaptureResult] = []
     while len(found) < len(paths):
         found += await assembler.assemble(paths[len(found) :])
     return found
 
 
-def outcome(assembled: Assembled) -> str:
+def outcome(assembled: CaptureResult) -> str:
     if assembled.record is None:
         return assembled.unreadable or ("empty" if assembled.is_empty else "gone")
     error = assembled.record.document["error"]

@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.interaction import Thread
-from gemtap.recorder.fingerprint import fingerprint_of
+from gemtap.recorder.fingerprint import stored_fingerprint
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
@@ -53,7 +53,7 @@ class Recorded:
 async def record_in(store: Store, *records: Record) -> dict[str, Any]:
     """Record these together, and return the first as lists have it."""
     threads = Threads(store)
-    placed = await threads.place([(each, fingerprint_of(each.document)) for each in records])
+    placed = await threads.place([(each, stored_fingerprint(each.document)) for each in records])
     await threads.join(placed, await store.put([each.record for each in placed]))
     (listed,) = (await store.page(Filter(id=records[0].document["_id"]), limit=1)).items
     return listed
@@ -261,9 +261,9 @@ async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
 
 
 async def test_what_is_no_conversation_has_no_thread() -> None:
-    assert fingerprint_of(make_record(operation="models.list", request_raw=b"").document) is None
-    assert fingerprint_of(make_record(request_raw=b"{}").document) is None
-    assert fingerprint_of(make_record(request_raw=b"no JSON").document) is None
+    assert stored_fingerprint(make_record(operation="models.list", request_raw=b"").document) is None
+    assert stored_fingerprint(make_record(request_raw=b"{}").document) is None
+    assert stored_fingerprint(make_record(request_raw=b"no JSON").document) is None
 
 
 RECORDINGS = os.environ.get("GEMTAP_TEST_RECORDINGS")

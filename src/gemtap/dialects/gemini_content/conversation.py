@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gemtap.conversation.model import (
+    UNKNOWN_TYPE,
     Call,
     Conversation,
     Media,
@@ -31,13 +32,14 @@ def read(request: Json, response: Json) -> Conversation:
     answer = read_message(as_dict(candidates[0]).get("content")) if candidates else ()
     return Conversation(
         system=system_text(either(fields, "systemInstruction", "system_instruction")),
-        prompt=tuple(message for content in _contents(fields) for message in read_message(content)),
+        prompt=tuple(message for content in contents_of(fields) for message in read_message(content)),
         answer=Message("model", tuple(part for message in answer for part in message.parts)) if answer else None,
         tools=tuple(declared_tools(as_list(fields.get("tools")))),
     )
 
 
-def _contents(request: dict[str, Json]) -> list[Json]:
+def contents_of(request: dict[str, Json]) -> list[Json]:
+    """The contents of a request."""
     contents = request.get("contents")
     # A single content may stand without its array, and a text without everything around it.
     if isinstance(contents, str):
@@ -75,16 +77,15 @@ def _part(part: dict[str, Json]) -> Part | None:
                 if not isinstance(value, str) or not value:
                     continue
                 return Thought(value) if part.get("thought") is True else Text(value)
-            case "functionCall" | "function_call":
-                call = as_dict(value)
-                return Call(as_text(call.get("name")) or "", call.get("args") or {}, as_text(call.get("id")))
+            case "functionCall" | "function_call" if isinstance(value, dict):
+                return Call(as_text(value.get("name")) or "", value.get("args") or {}, as_text(value.get("id")))
             case "functionResponse" | "function_response":
                 result = as_dict(value)
                 return Result(result.get("response"), as_text(result.get("name")), as_text(result.get("id")))
             case "inlineData" | "inline_data" | "fileData" | "file_data":
                 media = as_dict(value)
                 return Media(
-                    as_text(either(media, "mimeType", "mime_type")) or "application/octet-stream",
+                    as_text(either(media, "mimeType", "mime_type")) or UNKNOWN_TYPE,
                     uri=as_text(either(media, "fileUri", "file_uri")),
                     base64=as_text(media.get("data")),
                 )

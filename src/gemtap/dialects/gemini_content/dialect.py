@@ -21,7 +21,7 @@ from gemtap.dialects.gemini_content.fields import (
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
-from gemtap.interaction import Error, Json
+from gemtap.interaction import NO_PREVIEW, Error, Json
 from gemtap.json_access import as_dict, as_text
 
 _GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
@@ -74,7 +74,7 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
         error=answer.error,
         accumulated=answer.accumulated,
         first_token_end=answer.first_content_end,
-        preview=read_preview(request, response),
+        preview=NO_PREVIEW.copy() if operation in _GENERATES else read_preview(request, response),
         reasoning_streamed=answer.has_thoughts,
     )
 

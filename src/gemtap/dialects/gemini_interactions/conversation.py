@@ -19,7 +19,9 @@ _MEDIA: Final = ("image", "audio", "video", "document")
 def read(request: Json, response: Json) -> Conversation:
     """The conversation of a request for an interaction and of what became of it."""
     fields, interaction = as_dict(request), as_dict(response)
-    answer = tuple(part for step in as_list(interaction.get("steps")) for part in _step(as_dict(step)))
+    # Asked for with its input, an interaction has that among its steps.
+    steps = (step for each in as_list(interaction.get("steps")) if (step := as_dict(each)).get("type") != "user_input")
+    answer = tuple(part for step in steps for part in _step(step))
     return Conversation(
         system=_system(fields.get("system_instruction")),
         prompt=tuple(_messages(fields.get("input"))),

@@ -19,6 +19,7 @@ def read(response: Json, setup: Json) -> Conversation:
         prompt=turns,
         answer=None,
         tools=tuple(declared_tools(as_list(fields.get("tools")))),
+        is_session=True,
     )
 
 

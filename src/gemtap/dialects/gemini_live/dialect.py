@@ -11,10 +11,9 @@ from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.cut_rules import Rule
 from gemtap.dialects.gemini_content.fields import read_generation_settings, read_tokens
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
-from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.gemini_live import conversation
 from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
-from gemtap.interaction import Json, Preview
+from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
 
 
@@ -38,24 +37,11 @@ def _read(exchange: RawExchange, operation: str) -> Parsed:
         error=next((error for each in got if (error := read_error(each))), None),
         accumulated={"turns": turns},
         first_token_at=_first_content(exchange.messages),
-        preview=_preview(turns, answers),
     )
 
 
 def _first_content(messages: Sequence[Message]) -> int | None:
     return next((each.at for each in messages if each.side == "server" and has_content(each.json)), None)
-
-
-def _preview(turns: list[dict[str, Json]], answers: list[dict[str, Json]]) -> Preview:
-    """What was asked last, and the beginning of the last answer; of what was spoken the transcription."""
-    answer = {"candidates": [{"content": _in_words(answers[-1])}]} if answers else None
-    return read_preview({"contents": [_in_words(turn) for turn in turns]}, answer)
-
-
-def _in_words(turn: dict[str, Json]) -> dict[str, Json]:
-    transcriptions = (as_dict(turn.get(name)).get("text") for name in ("inputTranscription", "outputTranscription"))
-    spoken = [{"text": text} for text in transcriptions if as_text(text)]
-    return {"role": turn["role"], "parts": [*as_list(turn.get("parts")), *spoken]}
 
 
 class GeminiLive:

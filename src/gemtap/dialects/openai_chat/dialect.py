@@ -11,7 +11,7 @@ from gemtap.dialects.openai_chat import CUT_POINTS, conversation
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
 from gemtap.dialects.openai_chat.fields import read_finish_reason, read_preview, read_settings, read_tokens
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
-from gemtap.interaction import Error, Json
+from gemtap.interaction import NO_PREVIEW, Error, Json
 from gemtap.json_access import as_dict, as_text
 
 _CHAT: Final = "chat.completions"
@@ -43,7 +43,7 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         accumulated=(response or None) if streamed else None,
         first_token_end=next((chunk.end for chunk in chunks if has_content(chunk.value)), None),
         reasoning_streamed=any(has_thoughts(chunk.value) for chunk in chunks),
-        preview=read_preview(exchange.request_json, response),
+        preview=NO_PREVIEW.copy() if is_chat else read_preview(exchange.request_json),
     )
 
 

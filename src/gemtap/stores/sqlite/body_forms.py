@@ -32,15 +32,15 @@ class KeptValue(NamedTuple):
     kept: bytes | None
 
 
-def encode_body(value: Json | str | bytes, raw: bytes, *, is_parsed: bool = False) -> KeptValue:
+def encode_body(value: Json | str | bytes, raw: bytes, *, is_parsed: bool | None = None) -> KeptValue:
     """How to keep the value of a body that has these exact bytes. Raises ValueError or TypeError if it cannot be.
 
-    `is_parsed`: it is known that parsing the bytes gives the value.
+    `is_parsed`: whether parsing the bytes gives the value; None where that is not known, and is found out here.
     """
     if value is None and raw and raw[:16].strip() != b"null":
         # Bytes that were not read because that takes too much are not read here either.
         return KeptValue(Form.JSON, b"null")
-    if is_parsed or _is_same(value, parse_body(raw).value):
+    if _is_same(value, parse_body(raw).value) if is_parsed is None else is_parsed:
         return KeptValue(Form.PARSED, None)
     if isinstance(value, bytes):
         return KeptValue(Form.BINARY, value)

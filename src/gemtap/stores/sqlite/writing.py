@@ -107,7 +107,10 @@ def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) 
 
 def _body_columns(writer: BodyWriter, side: Side, value: object, record: Record) -> dict[str, SqlValue]:
     raw = record.request_raw if side == "request" else record.response_raw
-    form, kept = encode_body(value, raw, is_parsed=side in record.parsed)
+    is_parsed = True if side in record.parsed else None
+    if side == "response" and record.accumulated:
+        is_parsed = False
+    form, kept = encode_body(value, raw, is_parsed=is_parsed)
     return {
         f"{side}_raw": writer.put(raw) if raw else None,
         f"{side}_form": form,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from gemtap.conversation.preview import MAX_LENGTH, shorten
 from gemtap.dialects.gemini_content.preview import read_preview
-from gemtap.dialects.previews import MAX_LENGTH, shorten
 from tests.unit.providers.exchanges import call, candidate, text
 
 
@@ -61,7 +61,7 @@ def test_counting_and_embedding_have_prompts_too(request_body: Any) -> None:
     assert prompt(request_body) == "count me"
 
 
-@pytest.mark.parametrize("request_body", [None, [], {}, {"contents": "x"}, {"contents": [MODEL]}])
+@pytest.mark.parametrize("request_body", [None, [], {}, {"contents": 7}, {"contents": [MODEL]}])
 def test_no_prompt_is_none(request_body: Any) -> None:
     assert prompt(request_body) is None
 

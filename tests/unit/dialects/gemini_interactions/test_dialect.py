@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from gemtap.conversation.preview import preview_of
 from gemtap.dialects.base import Parsed
+from gemtap.dialects.gemini_interactions.conversation import read
 from tests.unit.providers.exchanges import INTERACTIONS, SSE, parse
 
 USAGE = {
@@ -62,7 +64,6 @@ EXPECTED: dict[str, Any] = {
     "usage_metadata": USAGE,
     "tokens": TOKENS,
     "finish_reason": "completed",
-    "preview": {"prompt": "Tell me a joke.", "answer": "Light attracts bugs!"},
 }
 
 
@@ -95,7 +96,7 @@ def test_why_a_stream_broke_off_is_told_by_the_outcome_alone() -> None:
         parsed = parse_events(body[:cut], whole=False)
         assert parsed.streaming
         assert parsed.error is None
-        assert "Light attracts bugs!".startswith(parsed.preview["answer"] or "")
+        assert "Light attracts bugs!".startswith(preview_of(read(None, parsed.accumulated))["answer"] or "")
 
 
 def test_an_error_event_is_told() -> None:
@@ -146,7 +147,7 @@ TALK = [
     ],
 )
 def test_the_prompt_is_the_last_that_was_said_to_the_model(asked: Any, shown: str | None) -> None:
-    assert parse_answer(ANSWER, {"input": asked}).preview["prompt"] == shown
+    assert preview_of(read({"input": asked}, ANSWER))["prompt"] == shown
 
 
 @pytest.mark.parametrize(
@@ -160,4 +161,4 @@ def test_the_prompt_is_the_last_that_was_said_to_the_model(asked: Any, shown: st
     ],
 )
 def test_the_answer_is_its_first_line_or_its_calls(steps: Any, shown: str | None) -> None:
-    assert parse_answer({"status": "completed", "steps": steps}).preview["answer"] == shown
+    assert preview_of(read(None, {"status": "completed", "steps": steps}))["answer"] == shown

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from gemtap.conversation.preview import preview_of
 from gemtap.dialects.base import Message, Parsed
-from gemtap.interaction import NO_TOKENS
+from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
+from gemtap.interaction import NO_TOKENS, Preview
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import make_exchange
@@ -65,8 +67,13 @@ def test_a_session() -> None:
             ]
         },
         first_token_at=5000,
-        preview={"prompt": "Why?", "answer": "Rayleigh."},
     )
+
+
+def preview(parsed: Parsed) -> Preview:
+    conversation = GEMINI_LIVE.conversation(parsed.operation, None, parsed.accumulated)
+    assert conversation is not None
+    return preview_of(conversation)
 
 
 def test_what_was_spoken_is_previewed_in_words() -> None:
@@ -76,9 +83,9 @@ def test_what_was_spoken_is_previewed_in_words() -> None:
         answer(inputTranscription={"text": "Why?"}),
         answer(modelTurn={"parts": [{"inlineData": audio}]}, outputTranscription={"text": "Rayleigh."}),
     )
-    assert parsed.preview == {"prompt": "Why?", "answer": "Rayleigh."}
+    assert preview(parsed) == {"prompt": "Why?", "answer": "Rayleigh."}
     silent = session(("client", {"realtimeInput": {"audio": audio}}))
-    assert silent.preview == {"prompt": "[audio/pcm]", "answer": None}
+    assert preview(silent) == {"prompt": "[audio/pcm]", "answer": None}
 
 
 def test_vertex_has_the_same_sessions() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from gemtap.conversation.preview import preview_of
 from gemtap.dialects.base import Parsed
-from gemtap.dialects.openai_chat.fields import read_preview, read_settings, read_tokens
+from gemtap.dialects.openai_chat.conversation import read
+from gemtap.dialects.openai_chat.fields import read_settings, read_tokens
 from gemtap.interaction import NO_TOKENS
 from tests.unit.providers.exchanges import SSE, parse
 
@@ -35,7 +37,6 @@ EXPECTED: dict[str, Any] = {
     "usage_metadata": USAGE,
     "tokens": {**NO_TOKENS, "input": 7, "output": 2, "total": 9},
     "finish_reason": "stop",
-    "preview": {"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
 }
 
 
@@ -161,7 +162,7 @@ def test_usage_becomes_token_counts(usage: Any, tokens: dict[str, int]) -> None:
     [
         ([{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "So."}], "Why?"),
         ([{"role": "user", "content": [{"type": "text", "text": "This"}, {"type": "image_url"}]}], "This"),
-        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "[image_url]"),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}], "[image/*]"),
         ([{"role": "user", "content": "Why?"}, {"role": "tool", "content": "42"}], "⟵ result"),
         ([{"role": "function", "name": "f", "content": "42"}], "⟵ f"),
         ([{"role": "user", "content": "Why?"}, {"role": "user", "content": None}], "Why?"),
@@ -170,7 +171,7 @@ def test_usage_becomes_token_counts(usage: Any, tokens: dict[str, int]) -> None:
     ],
 )
 def test_the_prompt_is_the_last_message_that_is_not_the_models(messages: Any, prompt: str | None) -> None:
-    assert read_preview({"messages": messages}, None)["prompt"] == prompt
+    assert preview_of(read({"messages": messages}, None))["prompt"] == prompt
 
 
 @pytest.mark.parametrize(
@@ -188,4 +189,4 @@ def test_the_prompt_is_the_last_message_that_is_not_the_models(messages: Any, pr
     ],
 )
 def test_the_answer_is_its_first_line_else_its_calls(message: Any, answer: str | None) -> None:
-    assert read_preview(None, {"choices": [{"message": message}]})["answer"] == answer
+    assert preview_of(read(None, {"choices": [{"message": message}]}))["answer"] == answer

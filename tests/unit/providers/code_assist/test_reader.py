@@ -43,7 +43,6 @@ EXPECTED: dict[str, Any] = {
     "usage_metadata": USAGE,
     "tokens": {**NO_TOKENS, "input": 3, "output": 2, "total": 5},
     "finish_reason": "STOP",
-    "preview": {"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
 }
 
 

@@ -48,7 +48,6 @@ def test_a_whole_answer() -> None:
         usage_metadata=USAGE,
         tokens={**NO_TOKENS, "input": 7, "output": 2, "total": 9},
         finish_reason="STOP",
-        preview={"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
     )
 
 
@@ -89,7 +88,6 @@ def test_a_stream_is_one_answer_in_either_framing(content_type: str | None, body
             "modelVersion": "gemini-2.5-pro-002",
         },
         first_token_end=first_token_end,
-        preview={"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
     )
 
 
@@ -105,13 +103,13 @@ def test_streamed_thoughts_are_told() -> None:
     assert not parse_stream(candidate(text("a"), finishReason="STOP")).reasoning_streamed
 
 
-def test_several_candidates_are_all_kept_and_the_first_is_shown() -> None:
+def test_several_candidates_are_all_kept() -> None:
     parsed = parse_stream(
         {"candidates": [{"index": 1, "content": {"parts": [text("second")]}, "finishReason": "SAFETY"}]},
         {"candidates": [{"index": 0, "content": {"parts": [text("first")]}, "finishReason": "STOP"}]},
     )
     assert [each["index"] for each in parsed.accumulated["candidates"]] == [0, 1]
-    assert (parsed.finish_reason, parsed.preview["answer"], parsed.error) == ("STOP", "first", None)
+    assert (parsed.finish_reason, parsed.error) == ("STOP", None)
 
 
 def test_a_stream_without_a_finish_reason_is_truncated_and_keeps_its_partial_text() -> None:

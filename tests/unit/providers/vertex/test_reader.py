@@ -110,7 +110,6 @@ def test_the_openai_path_has_openais_shapes() -> None:
         response=answer,
     )
     assert (parsed.model, parsed.finish_reason) == ("google/gemini-2.5-pro", "stop")
-    assert parsed.preview == {"prompt": "Why?", "answer": "So."}
 
 
 def test_a_stream_of_another_makers_model_is_left_as_it_is() -> None:
