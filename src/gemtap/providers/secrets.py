@@ -4,9 +4,9 @@ No parser and no I/O: the tap uses this.
 
 Bodies are described by paths in the notation of JSONPath (RFC 9535): `$.name` is a member of the body itself,
 `$..tools.headers.*` every member of a `headers` in a `tools`, at any depth. Two things differ from JSONPath: arrays are
-looked through (Google's APIs take one object where a list of them is meant), and a name stands for both of its
-spellings, `api_key` and `apiKey`. Only texts and numbers at a path are secret, so that a JSON schema which describes a
-member of that name stays as it is.
+looked through (Google's APIs take one object where a list of them is meant), and a name stands for all
+of its usual spellings: `api_key`, `apiKey`, `ApiKey`, `api-key`. Only texts and numbers at a path are secret, so that a
+JSON schema which describes a member of that name stays as it is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Paths:
         rare = {max((name for _, name in each), key=len) for each in steps}
         self.rare = frozenset(plain(name) for name in rare)
         """Names, `plain`: every path to a secret goes through one of them."""
-        spellings = sorted({spelling for name in rare for spelling in (name, _camel_case(name))})
+        spellings = sorted({spelling for name in rare for spelling in _spellings(name)})
         # RE2 searches for all names at once, in a third of the time of `re`: requests have megabytes.
         self._names = re2.compile(f'"{_any_of(spellings)}"'.encode("ascii")) if spellings else None
 
@@ -96,9 +96,15 @@ def _any_of(words: Iterable[str]) -> str:
     return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
 
 
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+def _spellings(name: str) -> Iterator[str]:
+    """The spellings of `api_key` that occur: `api_key`, `apiKey`, `ApiKey`, `api-key` and `Api-Key`."""
+    words = name.split("_")
+    capitals = [word.capitalize() for word in words]
+    yield name
+    yield words[0] + "".join(capitals[1:])
+    yield "".join(capitals)
+    yield "-".join(words)
+    yield "-".join(capitals)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ def test_what_is_no_path_is_refused(path: str) -> None:
     [
         b'{"api_key"',
         b'{"apiKey"',
+        b'{"ApiKey"',
+        b'{"api-key"',
+        b'{"Api-Key"',
+        b'"tools":[{"Headers"',
         b'"tools":[{"headers"',
         rb'{"\u0061pi_key"',
         rb'{"api\u005fkey"',
@@ -48,11 +52,11 @@ def test_what_is_no_path_is_refused(path: str) -> None:
     ],
 )
 def test_text_that_may_lead_to_a_secret_is_noticed(text: bytes) -> None:
-    """Both spellings of a name are noticed, and escapes in it."""
+    """All usual spellings of a name are noticed, and escapes in it."""
     assert Paths(["$..api_key", "$..tools.headers.*"]).may_be_in(text)
 
 
-@pytest.mark.parametrize("text", [b"", b"api_key", b'"api_keys"', rb'"\u003capi_key\u003e"', b'"tools"', b'"Headers"'])
+@pytest.mark.parametrize("text", [b"", b"api_key", b'"api_keys"', rb'"\u003capi_key\u003e"', b'"tools"', b'"HEADERS"'])
 def test_other_text_costs_only_the_search(text: bytes) -> None:
     """Words without quotes, other names, and the escapes that encoders do write are not taken for names of secrets."""
     assert not Paths(["$..api_key", "$..tools.headers.*"]).may_be_in(text)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemtap.providers.declared_secrets import SECRETS
@@ -63,6 +63,7 @@ values = st.recursive(
 bodies = st.dictionaries(names, values, max_size=4)
 
 
+@example(value={"tools": {"Authorization": 0}}, sizes=[], indent=None)
 @given(value=bodies, sizes=st.lists(st.integers(1, 40), max_size=6), indent=st.sampled_from([None, 1]))
 def test_a_body_in_pieces_is_masked_as_a_parser_would_mask_it(value: Any, sizes: list[int], indent: int | None) -> None:
     """Whatever the JSON is and however it is cut, what is kept is the JSON with the secret texts replaced."""
