@@ -136,19 +136,23 @@ def _spool(folder: Path) -> Spool:
 
 def _capture(turn: Turn, spool: Spool, received: float) -> ObjectId:
     id_ = ObjectId()
+    (spool.ready / f"{id_}{SUFFIX}").write_bytes(capture_of(turn, received))
+    return id_
+
+
+def capture_of(turn: Turn, received: float) -> bytes:
+    """The capture of a turn whose request was received at this moment, in seconds since 1970."""
     answer: dict[str, Any] = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
     if turn.answer is not None:
         finished = {} if turn.broke_off else {"finishReason": "STOP"}
         answer = {"candidates": [{"content": turn.answer, **finished}]}
-    capture = make_capture(
+    return make_capture(
         request=((100, json.dumps({"contents": turn.contents}).encode()),),
         response=((3_000, json.dumps(answer).encode()),),
         status=200 if turn.answer is not None else 503,
         outcome="client_disconnected" if turn.broke_off else "complete",
         received=received,
     )
-    (spool.ready / f"{id_}{SUFFIX}").write_bytes(capture)
-    return id_
 
 
 def _verdict(thread: dict[str, Any] | None, parent: ObjectId | None) -> str:
