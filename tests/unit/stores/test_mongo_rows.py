@@ -126,6 +126,9 @@ async def test_what_was_stored_first_stays_listed(store: Store) -> None:
     "change",
     [
         {"tags": ["by hand"]},
+        {"tags": [f"tag {number}" for number in range(8)]},
+        {"tags": [f"tag {number}" for number in range(12)]},
+        {"tags": [None, "second"]},
         {"note": "by hand"},
         {"rating": "bad"},
         {"model": "gemini-3"},
@@ -135,7 +138,7 @@ async def test_what_was_stored_first_stays_listed(store: Store) -> None:
         {"error": {"message": "by hand", "details": None}},
         {"cost.usd": 2.5},
     ],
-    ids=lambda change: str(*change),
+    ids=lambda change: f"{next(iter(change))} {str(*change.values())[:20]}",
 )
 async def test_what_is_changed_by_hand_is_seen_at_once(
     store: Store, database: Database[Any], change: dict[str, Any]
@@ -182,6 +185,27 @@ async def test_an_annotated_interaction_is_listed_with_its_annotations(store: St
     assert await listed(store) == expected
     for record in records:
         assert await store.annotate(record.document["_id"], tags=[], rating="", note="")
+    assert await listed(store) == await right(store)
+
+
+async def test_lists_of_annotated_interactions_read_no_documents(store: Store, database: Database[Any]) -> None:
+    """Every row is used as it is: where there is none, lists have to read the document, and keep a row of it."""
+    records = some()
+    await store.put(records)
+    for record in records:
+        await store.annotate(record.document["_id"], tags=["x", "y"], rating="good", note="seen")
+    database["gemtap_rows"].update_many({}, {"$set": {"preview.prompt": "from the row"}})
+    items = await listed(store)
+    assert {item["preview"]["prompt"] for item in items} == {"from the row"}
+    assert {(*item["tags"], item["rating"], item["note"]) for item in items} == {("x", "y", "good", "seen")}
+
+
+async def test_lists_are_right_without_the_index_of_annotations(store: Store, database: Database[Any]) -> None:
+    """A database that no newer Gemtap has served does not have it."""
+    records = some()
+    await store.put(records)
+    await store.annotate(records[3].document["_id"], tags=["x"], note="n")
+    database["gemini_interactions"].drop_index("annotated")
     assert await listed(store) == await right(store)
 
 

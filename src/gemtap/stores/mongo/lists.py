@@ -58,7 +58,7 @@ class Lists:
         while len(found) < limit:
             wanted = limit - len(found)
             places = await self._places(where, limit=wanted, after=after, newest_first=newest_first)
-            found += await self._rows.read([place.id for place in places])
+            found += await self._rows.read([place.id for place in places], [place.timestamp for place in places])
             if len(places) < wanted:
                 break
             after = places[-1]

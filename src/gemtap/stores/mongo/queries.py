@@ -59,18 +59,23 @@ MongoDB allows 32 fields in an index.
 """
 
 SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in (*_INDEXED, "thread")) | {
-    *("timestamp_-1__id_-1", "counted", "failed", "links")
+    *("timestamp_-1__id_-1", "counted", "failed", "links", "tagged", "noted")
 }
 """Names of indexes of earlier versions that others have taken the place of."""
 
-TAGGED: Final = {"tags.0": {"$exists": True}}
-NOTED: Final = {"note": {"$gte": ""}}
-"""The queries for documents with a tag or a note, each with a partial index. The index `LISTED` has the ratings.
+TAGS_SHOWN: Final = 8
+"""Lists read the documents of interactions with more tags."""
 
-MongoDB before 5.0 has no two indexes of the same fields, whatever they are for; hence the order of these.
+ANNOTATED: Final = [
+    ("_id", 1),
+    ("timestamp", 1),
+    *((f"tags.{number}", 1) for number in range(TAGS_SHOWN + 1)),
+    ("note", 1),
+]
+"""Tags by their position and the note. `LISTED` has the rating.
+
+An index of `tags` has an entry for each tag, without their order. One of positions has an entry for each document.
 """
-BY_TAGGED: Final = OLDEST_FIRST
-BY_NOTED: Final = [("_id", 1), ("timestamp", 1)]
 
 _STEERING: Final = frozenset({*_INDEXED, "id", "thread", "error", TEXT})
 _NEWEST_FIRST: Final = [*NEWEST_FIRST, ("thread.id", 1)]
@@ -83,8 +88,7 @@ INDEXES: Final = [
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(LISTED, name="listed"),
     IndexModel([*_NEWEST_FIRST, ("error.message", 1)], name="by_error", partialFilterExpression=FAILED),
-    IndexModel(BY_TAGGED, name="tagged", partialFilterExpression=TAGGED),
-    IndexModel(BY_NOTED, name="noted", partialFilterExpression=NOTED),
+    IndexModel(ANNOTATED, name="annotated"),
     IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),
     IndexModel(BY_LINK, name="by_link", sparse=True),
     IndexModel([("thread.parent", 1)], name="by_parent", partialFilterExpression=_CONTINUING),

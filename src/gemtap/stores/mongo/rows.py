@@ -7,7 +7,8 @@ its bodies. A row is a copy that may be missing or out of date, and lists are ri
   earlier versions, which write no rows, may write to the same database.
 - A row is used only where it agrees with the index `LISTED`, which the server changes together with the document. So
   a row is no longer used once its document is replaced, deleted, or changed in anything that lists are filtered by.
-- Tags, ratings and notes change, and are not in rows: a document that has any is found by an index and read itself.
+- Tags, ratings and notes change, and are not in rows: they come from indexes. A document with more tags than the index
+  `ANNOTATED` has is read itself.
 
 What a person changes by hand in other fields, such as the headers, is seen in lists only when the row is deleted:
 `gemtap check` compares every row with its document.
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import bson
@@ -28,7 +30,7 @@ from pymongo.errors import OperationFailure
 
 from gemtap.stores.mongo.documents import WITHOUT_BODIES, Row, from_stored, row_of
 from gemtap.stores.mongo.hinting import find
-from gemtap.stores.mongo.queries import BY_NOTED, BY_TAGGED, LISTED, NOTED, TAGGED
+from gemtap.stores.mongo.queries import ANNOTATED, LISTED, TAGS_SHOWN
 
 ROWS: Final = "gemtap_rows"
 
@@ -51,12 +53,24 @@ class Rows:
         self._interactions = interactions
         self._plain = plain
 
-    async def read(self, ids: Sequence[ObjectId]) -> list[dict[str, Any]]:
-        """The documents without bodies of these interactions, in this order; what is deleted by now is left out."""
+    async def read(self, ids: Sequence[ObjectId], moments: Iterable[datetime] | None = None) -> list[dict[str, Any]]:
+        """The documents without bodies of these interactions, in this order, without those that are deleted by now.
+
+        `moments` are their timestamps, if they are known: that saves waiting for the rows.
+        """
         if not ids:
             return []
-        rows = await self.stored(ids)
-        found = await self._right(rows) if rows else {}
+        if moments is None:
+            rows = await self.stored(ids)
+            indexed = await self._indexed(ids, {row["timestamp"] for row in rows.values()})
+        else:
+            # Side by side: each takes longer to ask than to answer.
+            rows, indexed = await asyncio.gather(self.stored(ids), self._indexed(ids, set(moments)))
+        found = {
+            id_: item
+            for id_, row in rows.items()
+            if id_ in indexed and (item := _combined(row, *indexed[id_])) is not None
+        }
         others = [id_ for id_ in ids if id_ not in found]
         if others:
             documents = await self._documents(others)
@@ -106,29 +120,31 @@ class Rows:
         """Those of the ids that a row has."""
         return [row["_id"] async for row in self._rows.find({"_id": {"$in": [*ids]}}, {"_id": 1})]
 
-    async def _right(self, rows: Mapping[ObjectId, Row]) -> dict[ObjectId, dict[str, Any]]:
-        """Those of the rows that are as their documents are, and the annotated documents themselves."""
-        places = {
-            "_id": {"$in": [*rows]},
-            "timestamp": {"$in": list({row["timestamp"] for row in rows.values()})},
-        }
-        # Side by side: each takes longer to ask than to answer.
-        keys, *annotated = await asyncio.gather(
-            find(self._plain, places, dict.fromkeys(_COMPARED, 1), index=LISTED),
-            find(self._interactions, {**places, **TAGGED}, WITHOUT_BODIES, index=BY_TAGGED),
-            find(self._interactions, {**places, **NOTED}, WITHOUT_BODIES, index=BY_NOTED),
+    async def _indexed(
+        self, ids: Sequence[ObjectId], moments: set[datetime]
+    ) -> dict[ObjectId, tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """What the indexes `LISTED` and `ANNOTATED` have of these interactions."""
+        if not moments:
+            return {}
+        places = {"_id": {"$in": [*ids]}, "timestamp": {"$in": [*moments]}}
+        listed, annotated = await asyncio.gather(
+            find(self._plain, places, dict.fromkeys(_INDEXED, 1), index=LISTED),
+            # A projection of positions would read the documents.
+            find(self._plain, places, index=ANNOTATED, return_key=True),
         )
-        found = {key["_id"]: row for key in keys if _agree(key, row := rows[key["_id"]])}
-        for documents in annotated:
-            found |= {document["_id"]: from_stored(document) for document in documents}
-        return found
+        annotations = {key["_id"]: key for key in annotated if "_id" in key}
+        return {key["_id"]: (key, annotations[key["_id"]]) for key in listed if key["_id"] in annotations}
 
     async def _documents(self, ids: Sequence[ObjectId]) -> list[dict[str, Any]]:
         found = self._interactions.find({"_id": {"$in": [*ids]}}, WITHOUT_BODIES)
         return [from_stored(document) async for document in found]
 
 
-_COMPARED: Final = {path: tuple(path.split(".")) for path, _ in LISTED}
+_INDEXED: Final = {path: tuple(path.split(".")) for path, _ in LISTED}
+_COMPARED: Final = [parts for path, parts in _INDEXED.items() if path != "rating"]
+_TAGS: Final = [f"tags.{number}" for number in range(TAGS_SHOWN)]
+_ANNOTATED: Final = {path for path, _ in ANNOTATED}
+"""The keys of an entry. While the index is not there yet, the server answers with those of another one."""
 
 
 def misleads(row: Row, document: Mapping[str, Any]) -> bool:
@@ -138,9 +154,20 @@ def misleads(row: Row, document: Mapping[str, Any]) -> bool:
     return row != right and bson.encode(row) != bson.encode(right) and _agree(document, row)
 
 
+def _combined(row: Row, listed: Mapping[str, Any], annotated: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The row with its annotations; None where only the document itself tells what is right."""
+    if not _agree(listed, row) or annotated.keys() != _ANNOTATED or annotated[f"tags.{TAGS_SHOWN}"] is not None:
+        return None
+    tags = [annotated[tag] for tag in _TAGS if annotated[tag] is not None]
+    # Whoever changes documents by hand may put anything there.
+    if None in [annotated[tag] for tag in _TAGS[: len(tags)]]:
+        return None
+    return {**row, "tags": tags, "rating": listed.get("rating"), "note": annotated["note"]}
+
+
 def _agree(key: Mapping[str, Any], row: Row) -> bool:
-    """Whether a row has the values that the index `LISTED` has, or a document in these fields."""
-    return all(_value(key, path) == _value(row, path) for path in _COMPARED.values())
+    """Whether a row has the values that the index `LISTED` has, or a document in these fields, except annotations."""
+    return all(_value(key, path) == _value(row, path) for path in _COMPARED)
 
 
 def _value(document: Mapping[str, Any], path: Iterable[str]) -> Any:
