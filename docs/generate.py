@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from gemtap.instructions import CLIENTS
+from gemtap.providers.client_setup import clients
 from gemtap.recorder.searchable import LONGEST, LONGEST_BODY
 from gemtap.settings import ENV_PREFIX, Settings, setting_names
 from gemtap.stores.query.fields import FIELDS
@@ -29,7 +29,7 @@ def _clients_lines() -> Iterator[str]:
         f"`gemtap setup` prints these instructions with the address of your Gemtap. Here it is {_TAP}.",
         "",
     )
-    for name, each in CLIENTS.items():
+    for name, each in clients().items():
         instructions = each.for_tap(_TAP)
         yield f"## {instructions.title}"
         yield ""

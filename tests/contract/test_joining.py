@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from bench.simulated_clients import Client, Message, Turn, model, user
 from gemtap.interaction import Thread
-from gemtap.providers.documents import readable_conversation
+from gemtap.providers.documents import conversation_of
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.fingerprint import stored_fingerprint
 from gemtap.recorder.search_backfill import SearchBackfill
@@ -55,7 +55,7 @@ async def record_in(store: Store, *records: Record) -> None:
     """Record these in one batch, as a recorder does that has just been started."""
     threads = Threads(store)
     placed = await threads.place([(each, stored_fingerprint(each.document)) for each in records])
-    placed = [with_text(each, readable_conversation(each.record.document)) for each in placed]
+    placed = [with_text(each, conversation_of(each.record.document)) for each in placed]
     await threads.join(placed, await store.put([each.record for each in placed]))
 
 

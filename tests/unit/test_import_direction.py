@@ -29,7 +29,7 @@ LAYERS: Final = (
     {"dialects"},
     {"conversation"},
     {"body", "json_access", "incident"},
-    {"interaction", "encodings", "tls", "instructions", "control_chars", "origin_check", "data_dir_lock"},
+    {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers"},
     {"__init__"},
 )

@@ -24,7 +24,7 @@ from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.health import ask, desk_url, tap_url
 from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of
-from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.registry import FAULTS, PROVIDERS, checked
 from gemtap.settings import BadProxy, Loaded, Settings, address_of, environment_proxy, setting_names
 
 _TIMEOUT: Final = 10.0
@@ -78,9 +78,18 @@ def _examine(loaded: Loaded) -> Iterator[Finding]:
             # Who does not use it need not reach it.
             finding = replace(finding, verdict="note")
         yield finding
+    yield from _plugins()
     yield _store(settings)
     yield from _serving(settings)
     yield _spool(settings)
+
+
+def _plugins() -> Iterator[Finding]:
+    """Providers of other packages that cannot be used."""
+    failing = [fault for provider in PROVIDERS.values() if (fault := checked(provider)) is not None]
+    for fault in (*FAULTS, *failing):
+        text = f"{fault.reason}. Update or uninstall {fault.origin.package}."
+        yield Finding(f"provider {fault.name}", "fault", text)
 
 
 def _data_dir(settings: Settings) -> Finding:

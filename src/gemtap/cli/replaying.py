@@ -51,8 +51,7 @@ def replay(
 
     Example: gemtap replay 66f1c0ffee0123456789abcd --set generationConfig.temperature=0 --diff
 
-    The key comes from the environment: GEMINI_API_KEY or GOOGLE_API_KEY for Gemini, CLOUDSDK_AUTH_ACCESS_TOKEN (of
-    `gcloud auth print-access-token`) for Vertex AI and Code Assist.
+    The key comes from the environment, from a variable such as GEMINI_API_KEY: `gemtap providers` lists them.
     Exit status 1 where the answer is an error. With --json the new interaction is printed.
     """
     from gemtap.replay.request import CannotReplay

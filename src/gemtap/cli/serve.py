@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,10 @@ import typer
 
 from gemtap.addresses import mask
 from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.providers.registry import FAULTS
 from gemtap.settings import Settings, SettingsError, address_of, reachable_host
+
+_log = logging.getLogger(__name__)
 
 _listening = partial(typer.Option, rich_help_panel="Listening")
 _tls = partial(typer.Option, rich_help_panel="TLS")
@@ -84,6 +88,8 @@ def run(settings: Settings) -> None:
     except ValueError as exc:
         raise SettingsError(str(exc)) from exc
     log_without_passwords("%(asctime)s %(levelname)s gemtap: %(message)s", settings.log_level.upper())
+    for fault in FAULTS:
+        _log.error("The provider %s of %s is left out: %s", fault.name, fault.origin.package, fault.reason)
     try:
         asyncio.run(Supervisor(settings, on_ready=lambda: _say_hello(settings, description)).run())
     except CannotServe as exc:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, Failed, app, settings_of
 from gemtap.cli.printing import console
-from gemtap.instructions import CLIENTS
+from gemtap.providers.client_setup import clients
 from gemtap.settings import address_of
 
 _PASTED_KEYS: Final = (
@@ -21,7 +21,7 @@ _PASTED_KEYS: Final = (
 
 
 def _complete(beginning: str) -> list[str]:
-    return [name for name in CLIENTS if name.startswith(beginning)]
+    return [name for name in clients() if name.startswith(beginning)]
 
 
 @app.command()
@@ -38,18 +38,18 @@ def setup(
     tap = address_of(settings)
     if client is None:
         if as_json:
-            print(json.dumps({name: each.title for name, each in CLIENTS.items()}, ensure_ascii=False))
+            print(json.dumps({name: each.title for name, each in clients().items()}, ensure_ascii=False))
             return
         table = Table(box=None, pad_edge=False, show_header=False)
-        for name, each in CLIENTS.items():
+        for name, each in clients().items():
             table.add_row(f"gemtap setup {name}", Text(each.title, "dim"))
         console().print(table)
         if not settings.redact_known_secrets:
             console().print(Text(_PASTED_KEYS, "dim"))
         return
-    if client not in CLIENTS:
-        raise Failed(f"{client} is no client that Gemtap has instructions for. It has: {', '.join(CLIENTS)}.")
-    instructions = CLIENTS[client].for_tap(tap)
+    if client not in clients():
+        raise Failed(f"{client} is no client that Gemtap has instructions for. It has: {', '.join(clients())}.")
+    instructions = clients()[client].for_tap(tap)
     if as_json:
         shown = {"title": instructions.title, "where": instructions.where, "lines": instructions.lines}
         print(json.dumps(shown | {"note": instructions.note}, ensure_ascii=False))

@@ -14,7 +14,7 @@ from gemtap import __version__
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.preview import call_form
 from gemtap.dashboard import conversation_view, filters, markup
-from gemtap.dashboard.provider_colours import coloured
+from gemtap.dashboard.provider_colours import colours
 from gemtap.interaction import iso
 
 PAGES: Final = (
@@ -78,7 +78,7 @@ def _environment(site: Site) -> Environment:
     }
     environment.filters |= own
     environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}
-    environment.globals |= {"pages": PAGES, "providers": coloured(), "shortcuts": _SHORTCUTS}
+    environment.globals |= {"pages": PAGES, "providers": list(colours()), "shortcuts": _SHORTCUTS}
     return environment
 
 

@@ -14,8 +14,8 @@ from gemtap.api_schema import ListQuery
 from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render
 from gemtap.exporters.registry import FORMATS
-from gemtap.instructions import CLIENTS, Instructions
 from gemtap.interaction import to_json
+from gemtap.providers.client_setup import Instructions, clients
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
 from gemtap.stores.query.fields import FIELDS
@@ -75,7 +75,7 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
     async def setup(request: Request) -> HTMLResponse:
         health = await look()
         context = {
-            "clients": {name: each.for_tap(address_of(settings)) for name, each in CLIENTS.items()},
+            "clients": {name: each.for_tap(address_of(settings)) for name, each in clients().items()},
             "seen": {} if health.store_error else await _seen(store),
             "health": health,
         }
@@ -123,14 +123,14 @@ def _without(params: QueryParams, *names: str) -> dict[str, str]:
 async def _seen(store: Store) -> dict[str, dict[str, Any]]:
     """The last interaction of each known client."""
     # One indexed query per client, whatever the size of the store.
-    names = sorted({name for client in CLIENTS.values() for name in client.called})
+    names = sorted({name for client in clients().values() for name in client.called})
     try:
         async with asyncio.timeout(_PATIENCE):
             pages = await asyncio.gather(*(store.page(Filter(client=name), limit=_LOOKED_AT) for name in names))
     except (StoreError, TimeoutError):
         return {}
     by_name = {name: page.items for name, page in zip(names, pages, strict=True)}
-    return {name: last for name, client in CLIENTS.items() if (last := _last_of(client, by_name)) is not None}
+    return {name: last for name, client in clients().items() if (last := _last_of(client, by_name)) is not None}
 
 
 def _last_of(client: Instructions, by_name: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:

@@ -7,23 +7,21 @@ from functools import cache
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from gemtap.providers.registry import PROVIDERS
-
-
-def coloured() -> list[str]:
-    """Names of the providers that have a colour."""
-    return [name for name, provider in PROVIDERS.items() if provider.reader.colour is not None]
+from gemtap.providers.registry import PROVIDERS, reader_of
 
 
 @cache
+def colours() -> dict[str, tuple[str, str]]:
+    """CSS colours on light and dark backgrounds, by provider. Providers without a colour are missing."""
+    readers = {name: reader_of(provider) for name, provider in PROVIDERS.items()}
+    return {name: reader.colour for name, reader in readers.items() if reader is not None and reader.colour is not None}
+
+
 def style_sheet() -> str:
     """A rule for the dot of each provider."""
-    rules = []
-    for name, provider in PROVIDERS.items():
-        if provider.reader.colour is not None:
-            light, dark = provider.reader.colour
-            rules.append(f".dot.{name} {{ background: light-dark({light}, {dark}); }}\n")
-    return "".join(rules)
+    return "".join(
+        f".dot.{name} {{ background: light-dark({light}, {dark}); }}\n" for name, (light, dark) in colours().items()
+    )
 
 
 def make_router() -> APIRouter:

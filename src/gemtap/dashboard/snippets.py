@@ -9,11 +9,11 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from gemtap.interaction import Interaction
+from gemtap.providers.credential import Credential
+from gemtap.providers.documents import credential_for, request_headers_of
 
 _LONGEST: Final = 6_000
 """Maximum characters of a body inside the snippet. Longer bodies are downloaded from the dashboard first."""
-
-_KEPT_HEADERS: Final[tuple[str, ...]] = ("content-type", "x-goog-user-project", "openai-beta", "anthropic-version")
 
 _REDACTED: Final = "[redacted:"
 
@@ -25,10 +25,9 @@ def snippets_of(document: Interaction, tap: str, desk: str) -> dict[str, str]:
     if "upgrade" in request["headers"] or isinstance(body, bytes) or "body_truncated" in request:
         return {}
     url = tap + request["path"] + _query(request["query"])
-    headers: dict[str, str] = {
-        name: str(request["headers"][name]) for name in _KEPT_HEADERS if name in request["headers"]
-    }
-    key = "authorization" if "authorization" in request["headers"] else "x-goog-api-key"
+    wanted = {"content-type", *request_headers_of(document["provider"])}
+    headers = {name: str(value) for name, value in request["headers"].items() if name in wanted}
+    key = credential_for(document["provider"], request["path"].encode("utf-8"))
     text = None if body is None else body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     source = f"{desk}/api/interactions/{document['_id']}/request"
     asked = _Asked(request["method"], url, headers, key, text, source)
@@ -40,8 +39,8 @@ class _Asked:
     method: str
     url: str
     headers: dict[str, str]
-    key: str
-    """The header that holds the key."""
+    key: Credential | None
+    """How the request carries the reader's key; None for an API whose requests cannot be sent again."""
     text: str | None
     source: str
     """The dashboard's URL of the body."""
@@ -57,8 +56,10 @@ def _query(query: str) -> str:
 
 
 def _curl(asked: _Asked) -> str:
-    secret = "Bearer $GEMINI_API_KEY" if asked.key == "authorization" else "$GEMINI_API_KEY"
-    lines = [f"curl -X {shlex.quote(asked.method)} {shlex.quote(asked.url)}", f'-H "{asked.key}: {secret}"']
+    lines = [f"curl -X {shlex.quote(asked.method)} {shlex.quote(asked.url)}"]
+    if asked.key is not None:
+        secret = asked.key.form.format(f"${asked.key.variables[0]}")
+        lines.append(f'-H "{asked.key.header}: {secret}"')
     lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in asked.headers.items()]
     first = ""
     if asked.is_long:
@@ -71,8 +72,12 @@ def _curl(asked: _Asked) -> str:
 
 
 def _python(asked: _Asked) -> str:
-    secret = ('"Bearer " + ' if asked.key == "authorization" else "") + 'os.environ["GEMINI_API_KEY"]'
-    pairs = [f"    {json.dumps(asked.key)}: {secret},"]
+    pairs = []
+    if asked.key is not None:
+        before, after = asked.key.form.split("{}")
+        parts = [before and json.dumps(before), f"os.environ[{json.dumps(asked.key.variables[0])}]", json.dumps(after)]
+        secret = " + ".join(part for part in parts if part not in ("", '""'))
+        pairs.append(f"    {json.dumps(asked.key.header)}: {secret},")
     pairs += [f"    {json.dumps(name)}: {json.dumps(value)}," for name, value in asked.headers.items()]
     body = "None" if asked.text is None else f"{asked.text!r}.encode()"
     if asked.is_long:
@@ -88,8 +93,11 @@ def _python(asked: _Asked) -> str:
 
 
 def _javascript(asked: _Asked) -> str:
-    secret = "`Bearer ${process.env.GEMINI_API_KEY}`" if asked.key == "authorization" else "process.env.GEMINI_API_KEY"
-    pairs = [f"  {json.dumps(asked.key)}: {secret},"]
+    pairs = []
+    if asked.key is not None:
+        variable = f"process.env.{asked.key.variables[0]}"
+        secret = variable if asked.key.form == "{}" else f"`{asked.key.form.format(f'${{{variable}}}')}`"
+        pairs.append(f"  {json.dumps(asked.key.header)}: {secret},")
     pairs += [f"  {json.dumps(name)}: {json.dumps(value)}," for name, value in asked.headers.items()]
     body = "undefined" if asked.text is None else json.dumps(asked.text)
     if asked.is_long:

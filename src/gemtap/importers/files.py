@@ -16,7 +16,7 @@ from gemtap.exporters import jsonl
 from gemtap.importers import har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
-from gemtap.providers.documents import readable_conversation
+from gemtap.providers.documents import conversation_of
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import readable_fingerprint
 from gemtap.recorder.searchable import with_text
@@ -169,7 +169,7 @@ class _Work:
 
     async def _placed(self, records: dict[str, Record], own: set[str]) -> dict[str, Placed]:
         """The records with their links and words. Lines of Gemtap's own keep the threads that they have."""
-        said = {place: await asyncio.to_thread(readable_conversation, each.document) for place, each in records.items()}
+        said = {place: await asyncio.to_thread(conversation_of, each.document) for place, each in records.items()}
         prints = {
             place: await asyncio.to_thread(readable_fingerprint, said[place], each.document["_id"])
             for place, each in records.items()

@@ -1,24 +1,23 @@
-"""What a provider's dialects say of stored interactions."""
+"""What the reader faces say of stored interactions. A provider that fails here is reported, and says nothing."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Dialect
 from gemtap.interaction import Cost, Interaction
-from gemtap.providers.reader import SESSION_STATUS
-from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.credential import Credential
+from gemtap.providers.reader import SESSION_STATUS, Reader
+from gemtap.providers.registry import PROVIDERS, reader_of, report
 
-_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
 
 
 def find_dialect(provider: str | None, operation: str, *, is_session: bool) -> Dialect | None:
     """The dialect that reads an operation of a provider; None where nothing knows it."""
-    known = PROVIDERS.get(provider or "")
-    return None if known is None else known.reader.dialect(operation, is_session=is_session)
+    return _ask(provider or "", lambda reader: reader.dialect(operation, is_session=is_session), None)
 
 
 def dialect_of(document: Mapping[str, Any]) -> Dialect | None:
@@ -29,21 +28,13 @@ def dialect_of(document: Mapping[str, Any]) -> Dialect | None:
 
 
 def conversation_of(document: Interaction) -> Conversation | None:
-    """What was said in it; None where it is no conversation, such as a list of models."""
+    """What was said in it; None where it is no conversation, such as a list of models, or where a dialect fails on it:
+    whatever else is known of the interaction stays useful."""
     dialect = dialect_of(document)
     if dialect is None:
         return None
     request, response = document["request"]["body"], document["response"] and document["response"]["body"]
-    return dialect.conversation(document["operation"], request, response)
-
-
-def readable_conversation(document: Interaction) -> Conversation | None:
-    """The same, but None where a dialect fails on it: whatever else is known of the interaction stays useful."""
-    try:
-        return conversation_of(document)
-    except Exception:
-        _log.exception("The conversation of %s cannot be read", document["_id"])
-        return None
+    return _ask(document["provider"], lambda _: dialect.conversation(document["operation"], request, response), None)
 
 
 def ended_well(document: Mapping[str, Any]) -> bool:
@@ -54,19 +45,50 @@ def ended_well(document: Mapping[str, Any]) -> bool:
 
 def sends_whole_prompt(document: Mapping[str, Any]) -> bool:
     """Whether its request is a whole conversation that another interaction has too, as for counting tokens."""
-    provider = PROVIDERS.get(document["provider"])
-    return provider is not None and document["operation"] in provider.reader.resending
+    return _ask(document["provider"], lambda reader: document["operation"] in reader.resending, False)
 
 
 def cost_of(document: Interaction) -> Cost | None:
     """What it cost at the list's prices of its time; None where that is not known."""
-    provider, dialect = PROVIDERS.get(document["provider"]), dialect_of(document)
-    if provider is None or dialect is None:
+    dialect = dialect_of(document)
+    if dialect is None:
         return None
-    return provider.reader.price(
-        document["operation"],
-        (document["model_version"], document["model"]),
-        document["tokens"],
-        dialect.priced_apart(document["usage_metadata"]),
-        document["timestamp"],
-    )
+
+    def price(reader: Reader) -> Cost | None:
+        return reader.price(
+            document["operation"],
+            (document["model_version"], document["model"]),
+            document["tokens"],
+            dialect.priced_apart(document["usage_metadata"]),
+            document["timestamp"],
+        )
+
+    return _ask(document["provider"], price, None)
+
+
+def credential_for(provider: str, path: bytes) -> Credential | None:
+    """The credential for sending a request to this raw path; None where nothing knows it."""
+    return _ask(provider, lambda reader: reader.credential(path), None)
+
+
+def path_with_model(provider: str, path: str, model: str) -> str | None:
+    """The raw path with another model in place of the one that it names; None where it names none."""
+    return _ask(provider, lambda reader: reader.with_model(path, model), None)
+
+
+def request_headers_of(provider: str) -> frozenset[str]:
+    """Lower-case names of request headers that an answer depends on."""
+    return _ask(provider, lambda reader: reader.request_headers, frozenset[str]())
+
+
+def _ask(name: str, question: Callable[[Reader], _T], otherwise: _T) -> _T:
+    """What the reader of a provider says; `otherwise` without such a provider, or where it fails."""
+    provider = PROVIDERS.get(name)
+    reader = reader_of(provider) if provider is not None else None
+    if reader is None:
+        return otherwise
+    try:
+        return question(reader)
+    except Exception as exc:
+        report(name, exc)
+        return otherwise

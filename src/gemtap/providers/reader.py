@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from gemtap.dialects.base import Dialect, Parsed, RawExchange
 from gemtap.interaction import Cost, Tokens
+from gemtap.providers.client_setup import Instructions
 from gemtap.providers.credential import Credential
 from gemtap.providers.prices import list_price
 
@@ -30,6 +31,11 @@ class Reader(ABC):
 
     colour: ClassVar[tuple[str, str] | None] = None
     """CSS colours of the dashboard's dots on light and dark backgrounds. None for grey."""
+    setup: ClassVar[Mapping[str, Instructions]] = {}
+    """How clients are pointed at the proxy, by the name that `gemtap setup` takes."""
+    request_headers: ClassVar[frozenset[str]] = frozenset()
+    """Lower-case names of request headers, beside `content-type` and the credential, that an answer depends on. The
+    dashboard's code snippets have them."""
 
     @abstractmethod
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
@@ -47,6 +53,10 @@ class Reader(ABC):
 
     def credential(self, path: bytes) -> Credential | None:
         """The credential for sending a request to this raw path again; None where replays are not possible."""
+        return None
+
+    def with_model(self, path: str, model: str) -> str | None:
+        """The raw path with another model in place of the one that it names; None where it names none."""
         return None
 
     def price(

@@ -1,20 +1,30 @@
 """The providers that there are: a folder each in this package, and plug-ins.
 
 A plug-in is an installed package with an entry point in the group `gemtap.providers` that names a `Provider`. One
-that cannot be used is remembered in `FAULTS` and left out: it never keeps Gemtap from starting.
+that cannot be used is remembered in `FAULTS` and left out: it never keeps Gemtap from starting. One that fails later is
+logged, see `report`, and `checked` finds what can be found without an exchange.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import gemtap.providers
 from gemtap.providers.provider import Provider
+from gemtap.providers.secrets import Declared
+from gemtap.providers.wire import Route, Wire
+
+if TYPE_CHECKING:
+    from gemtap.providers.reader import Reader
+
+_log = logging.getLogger(__name__)
 
 GROUP: Final = "gemtap.providers"
 
@@ -45,8 +55,9 @@ _BUILT_IN: Final = Origin("gemtap", "")
 
 def _built_in() -> Iterator[Provider]:
     for module in pkgutil.iter_modules(gemtap.providers.__path__, f"{gemtap.providers.__name__}."):
-        if module.ispkg:
-            yield importlib.import_module(module.name).PROVIDER
+        # A folder without a provider holds what several of them share.
+        if module.ispkg and (provider := getattr(importlib.import_module(module.name), "PROVIDER", None)):
+            yield provider
 
 
 def _load(point: EntryPoint, present: Mapping[str, Provider]) -> Provider:
@@ -56,12 +67,35 @@ def _load(point: EntryPoint, present: Mapping[str, Provider]) -> Provider:
         raise ValueError(f"{point.value} is no gemtap.providers.provider.Provider")
     if provider.contract != _CONTRACT:
         raise ValueError(f"it is written for version {provider.contract} of the interface; this is {_CONTRACT}")
+    _check_wire(provider.wire)
     if provider.name != point.name:
         raise ValueError(f"its entry point is named {point.name}, the provider {provider.name}")
     taken = next((each for each in present.values() if _clash(each, provider)), None)
     if taken is not None:
         raise ValueError(f"its name or prefix is already taken by {taken.name}")
     return provider
+
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_PREFIX: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
+_ORIGIN: Final = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*)?")
+
+
+def _check_wire(wire: Wire) -> None:
+    """Raises ValueError for a wire face that the proxy or the settings cannot use."""
+    if not isinstance(wire, Wire):
+        raise ValueError(f"its wire face is no gemtap.providers.wire.Wire: {type(wire).__name__}")
+    for what, value, pattern in (
+        ("name", wire.name, _NAME),
+        ("prefix", wire.prefix, _PREFIX),
+        ("upstream", wire.upstream, _ORIGIN),
+    ):
+        if not pattern.fullmatch(value):
+            raise ValueError(f"its {what} {value!r} does not match {pattern.pattern}")
+    if not isinstance(wire.secrets, Declared):
+        raise ValueError("its secrets are no gemtap.providers.secrets.Declared")
+    if not all(isinstance(host, re.Pattern) for host in wire.hosts):
+        raise ValueError("its hosts are no compiled patterns")
 
 
 def _clash(one: Provider, other: Provider) -> bool:
@@ -95,3 +129,39 @@ ORIGINS: Final[Mapping[str, Origin]] = _found[1]
 
 FAULTS: Final[tuple[Fault, ...]] = tuple(_found[2])
 """The plug-ins that cannot be used."""
+
+
+_reported: Final[set[tuple[str, str]]] = set()
+
+
+def report(name: str, exc: Exception) -> None:
+    """Log that a provider raised this. Once for each type of exception: thousands of requests may fail alike."""
+    known = (name, type(exc).__name__)
+    if known not in _reported:
+        _reported.add(known)
+        package = ORIGINS[name].package if name in ORIGINS else "unknown"
+        _log.error("The provider %s of %s failed: %s", name, package, type(exc).__name__, exc_info=exc)
+
+
+def reader_of(provider: Provider) -> Reader | None:
+    """Its reader face. None where it cannot be imported, which is logged."""
+    try:
+        return provider.reader
+    except Exception as exc:
+        report(provider.name, exc)
+        return None
+
+
+def checked(provider: Provider) -> Fault | None:
+    """What is wrong with a provider that is in use, as far as it shows without an exchange."""
+    try:
+        route = provider.wire.route(b"/")
+        if not isinstance(route, Route | None):
+            raise TypeError(f"route returned {type(route).__name__}")
+        provider.wire.error(502, "UNAVAILABLE", "a test")
+        operation, _ = provider.reader.operation("GET", "/")
+        provider.reader.dialect(operation, is_session=False)
+        provider.reader.credential(b"/")
+    except Exception as exc:
+        return Fault(provider.name, ORIGINS[provider.name], f"{type(exc).__name__}: {exc}")
+    return None

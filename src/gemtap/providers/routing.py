@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from gemtap.providers.registry import PROVIDERS
-from gemtap.providers.wire import Route, Wire
+from gemtap.providers.registry import PROVIDERS, report
+from gemtap.providers.wire import RawHeaders, Route, Wire
 
 _WIRES: Final = tuple(provider.wire for provider in PROVIDERS.values())
 _AT_ROOT: Final = tuple(sorted(_WIRES, key=lambda wire: wire.root_order))
+_DEFAULT: Final = _WIRES[0]
 _BY_PREFIX: Final = {wire.prefix.encode("ascii"): wire for wire in _WIRES}
 _PREFIX: Final = re.compile(rb"/+(" + b"|".join(map(re.escape, _BY_PREFIX)) + rb")(?=/)")
 
@@ -28,9 +29,22 @@ def match(path: bytes) -> Route | None:
     """The route of a raw path as a client sent it, or None where no provider knows it."""
     prefix = _PREFIX.match(path)
     if prefix is None:
-        return next((route for wire in _AT_ROOT if (route := wire.route_at_root(path)) is not None), None)
-    route = _BY_PREFIX[prefix[1]].route(path[prefix.end() :])
+        return next((route for wire in _AT_ROOT if (route := _ask(wire, wire.route_at_root, path)) is not None), None)
+    wire = _BY_PREFIX[prefix[1]]
+    route = _ask(wire, wire.route, path[prefix.end() :])
     return replace(route, prefix=b"/" + prefix[1]) if route is not None else None
+
+
+def _ask(wire: Wire, route: Callable[[bytes], Route | None], path: bytes) -> Route | None:
+    """The route that a wire face gives. A plug-in that fails here knows no path: others have their routes."""
+    try:
+        found = route(path)
+        if found is None or (found.provider == wire.name and found.path.startswith(b"/")):
+            return found
+        raise ValueError(f"not a route of {wire.name}: {found!r:.200}")
+    except Exception as exc:
+        report(wire.name, exc)
+        return None
 
 
 def origin_of(route: Route | None, origins: Mapping[str, str]) -> str | None:
@@ -38,10 +52,23 @@ def origin_of(route: Route | None, origins: Mapping[str, str]) -> str | None:
     upstream = origins.get(route.provider) if route is not None else None
     if route is None or upstream is None:
         return None
-    return PROVIDERS[route.provider].wire.origin(route, upstream)
+    try:
+        return PROVIDERS[route.provider].wire.origin(route, upstream)
+    except Exception as exc:
+        report(route.provider, exc)
+        return None
 
 
 def wire_of(provider: str) -> Wire:
     """The wire face of a provider; of an unknown one the default provider's, whose shape most clients here expect."""
-    found = PROVIDERS.get(provider) or next(iter(PROVIDERS.values()))
-    return found.wire
+    found = PROVIDERS.get(provider)
+    return found.wire if found is not None else _DEFAULT
+
+
+def error_of(provider: str, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+    """Headers and body of an error of Gemtap's own in the shape of a provider; without one, the default provider's."""
+    try:
+        return wire_of(provider).error(status, code, message)
+    except Exception as exc:
+        report(provider, exc)
+        return _DEFAULT.error(status, code, message)

@@ -18,7 +18,7 @@ from bson import ObjectId
 from gemtap.conversation import Conversation
 from gemtap.conversation.canonical import Piece, chain, pieces
 from gemtap.interaction import Interaction
-from gemtap.providers.documents import readable_conversation
+from gemtap.providers.documents import conversation_of
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def readable_fingerprint(conversation: Conversation | None, id_: ObjectId) -> Fi
 
 def stored_fingerprint(document: Interaction) -> Fingerprint | None:
     """The fingerprint of an interaction that is stored already."""
-    return readable_fingerprint(readable_conversation(document), document["_id"])
+    return readable_fingerprint(conversation_of(document), document["_id"])
 
 
 def waiting_for(link: bytes) -> bytes:

@@ -17,7 +17,7 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_unrecorded
 from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
-from gemtap.providers.documents import readable_conversation, sends_whole_prompt
+from gemtap.providers.documents import conversation_of, sends_whole_prompt
 from gemtap.recorder.threads import Placed
 
 LONGEST: Final = 100_000
@@ -43,7 +43,7 @@ _log = logging.getLogger(__name__)
 
 def text_of(document: Interaction) -> str:
     """The text of a document that is stored; empty if it cannot be made."""
-    return text_said(document, readable_conversation(document))
+    return text_said(document, conversation_of(document))
 
 
 def text_said(document: Interaction, conversation: Conversation | None) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from gemtap import __version__
 from gemtap.body import parse_body, serialise
@@ -15,6 +14,7 @@ from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Interaction, Json
 from gemtap.providers import routing
 from gemtap.providers.declared_secrets import UNKNOWN
+from gemtap.providers.documents import path_with_model
 
 _LEFT_OUT: Final = frozenset(
     {
@@ -26,8 +26,6 @@ _LEFT_OUT: Final = frozenset(
     }
 )
 _LEFT_OUT_PREFIXES: Final = ("sec-", "x-forwarded-")
-
-_MODEL_IN_PATH: Final = re.compile(r"(/(?:models|tunedModels|endpoints)/)([^/:?]+)")
 
 
 class CannotReplay(ValueError):
@@ -65,9 +63,8 @@ def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: M
     _check(document)
     recorded = document["request"]
     path, body, model_changed = recorded["path"], raw, changes.model is None
-    if changes.model is not None and (found := _MODEL_IN_PATH.search(path)):
-        path = path[: found.start(2)] + quote(changes.model.rpartition("/")[2], safe="-._~@") + path[found.end(2) :]
-        model_changed = True
+    if changes.model is not None and (renamed := path_with_model(document["provider"], path, changes.model)):
+        path, model_changed = renamed, True
     if changes.values or changes.model is not None:
         body, in_body = _changed(raw, changes)
         model_changed = model_changed or in_body

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gemtap.addresses import mask
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
-from gemtap.providers.routing import wire_of
+from gemtap.providers.routing import error_of
 
 
 @dataclass
@@ -89,4 +89,4 @@ def proxy_error(exc: BaseException) -> ExchangeFault:
 
 def answer(status: int, code: str, message: str, provider: str = "") -> tuple[RawHeaders, bytes]:
     """Headers and body of an error in the shape of the provider; without one, of the default provider."""
-    return wire_of(provider).error(status, code, message)
+    return error_of(provider, status, code, message)

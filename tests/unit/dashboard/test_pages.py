@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from gemtap.instructions import CLIENTS
+from gemtap.providers.client_setup import clients
 from tests.records import NOON, make_record
 from tests.unit.dashboard.conftest import Site, id_of
 
@@ -261,7 +261,7 @@ async def test_a_truncated_body_says_what_is_missing(site: Site) -> None:
 
 async def test_the_page_of_clients_has_the_lines_of_each(site: Site) -> None:
     page = Elements(await site.page("/setup"))
-    for client in CLIENTS.values():
+    for client in clients().values():
         assert client.title in page.text
         for line in client.for_tap("http://localhost:4360").lines:
             assert line in page.text
@@ -274,7 +274,7 @@ async def test_who_has_sent_requests_has_a_green_light(site: Site) -> None:
     page = await site.page("/setup")
     lights = dict(re.findall(r'id="([\w-]+)" data-called.*?class="arrival([^"]*)"', page, re.S))
     assert {name for name, light in lights.items() if light == " good"} == {"gemini-cli-vertex"}
-    assert lights.keys() == CLIENTS.keys()
+    assert lights.keys() == clients().keys()
     assert Elements(page).links["Requests of gemini-cli arrive"] == f"/interactions/{last}"
 
 

@@ -12,6 +12,8 @@ _RESOURCES: Final = frozenset({"models", "files", "batches"})
 
 def openai_operation(method: str, segments: list[str]) -> tuple[str, str | None]:
     """OpenAI's paths: `chat/completions` -> `openai.chat.completions`, `models/M` -> `openai.models.get`."""
+    if not segments:
+        return UNKNOWN_OPERATION, None
     if segments[0] not in _RESOURCES:
         known = method == "POST" and len(segments) <= 3 and all(map(WORD.fullmatch, segments))
         return (".".join(["openai", *segments]) if known else UNKNOWN_OPERATION), None

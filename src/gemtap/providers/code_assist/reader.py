@@ -15,6 +15,7 @@ from gemtap.dialects.gemini_content.dialect import Envelope, GeminiContent
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, overlay
+from gemtap.providers.code_assist.client_setup import CLIENTS
 from gemtap.providers.credential import Credential
 from gemtap.providers.google_desk import ACCESS_TOKEN
 from gemtap.providers.reader import Reader
@@ -57,6 +58,8 @@ class CodeAssistReader(Reader):
 
     by_subscription = True
     colour = ("#8456c9", "#b794f0")
+    setup = CLIENTS
+    request_headers = frozenset({"x-goog-user-project"})
     unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
 

@@ -10,8 +10,9 @@ from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential, bearer
+from gemtap.providers.gemini.client_setup import CLIENTS
 from gemtap.providers.gemini.paths import read_path
-from gemtap.providers.google_desk import MAKERS
+from gemtap.providers.google_desk import MAKERS, with_model
 from gemtap.providers.reader import Reader
 
 _VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -26,6 +27,8 @@ class GeminiReader(Reader):
     resending = frozenset({"countTokens"})
     makers = MAKERS
     colour = ("#2f6fce", "#7fb0ff")
+    setup = CLIENTS
+    request_headers = frozenset({"x-goog-user-project", "openai-beta"})
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone."""
@@ -44,6 +47,10 @@ class GeminiReader(Reader):
     def credential(self, path: bytes) -> Credential:
         """An API key, which the OpenAI-compatible paths take as a bearer token."""
         return _BEARER if b"/openai/" in path else _API_KEY
+
+    def with_model(self, path: str, model: str) -> str | None:
+        """After `models/`, `tunedModels/` or `endpoints/`."""
+        return with_model(path, model)
 
 
 READER: Final = GeminiReader()

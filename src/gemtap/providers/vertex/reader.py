@@ -9,8 +9,9 @@ from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential
-from gemtap.providers.google_desk import ACCESS_TOKEN, MAKERS
+from gemtap.providers.google_desk import ACCESS_TOKEN, MAKERS, with_model
 from gemtap.providers.reader import Reader
+from gemtap.providers.vertex.client_setup import CLIENTS
 from gemtap.providers.vertex.paths import read_path
 
 
@@ -21,6 +22,8 @@ class VertexReader(Reader):
     resending = frozenset({"countTokens"})
     makers = MAKERS
     colour = ("#0e8a8a", "#55c9c9")
+    setup = CLIENTS
+    request_headers = frozenset({"x-goog-user-project", "anthropic-version"})
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone."""
@@ -35,6 +38,10 @@ class VertexReader(Reader):
     def credential(self, path: bytes) -> Credential:
         """An access token of Google Cloud."""
         return ACCESS_TOKEN
+
+    def with_model(self, path: str, model: str) -> str | None:
+        """After `models/`, `tunedModels/` or `endpoints/`."""
+        return with_model(path, model)
 
 
 READER: Final = VertexReader()

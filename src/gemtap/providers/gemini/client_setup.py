@@ -1,36 +1,13 @@
-"""How each client is pointed at the tap: the exact lines. CLI, dashboard and docs/clients.md show this table."""
+"""How clients of the Gemini API are pointed at the proxy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Final
 
+from gemtap.providers.client_setup import Instructions
 
-@dataclass(frozen=True, slots=True)
-class Instructions:
-    """What a person does to one client. `{tap}` stands for the tap's address."""
-
-    title: str
-    where: str
-    """Where the lines belong."""
-    lines: tuple[str, ...]
-    note: str = ""
-    called: tuple[str, ...] = ()
-    """What its interactions call it, see `gemtap.providers.clients`: some send nothing but the name of their SDK."""
-    provider: str = "gemini"
-    """Whose API it calls then."""
-
-    def for_tap(self, address: str) -> Instructions:
-        """The same with the tap's address filled in."""
-        return replace(
-            self,
-            where=self.where.replace("{tap}", address),
-            lines=tuple(line.replace("{tap}", address) for line in self.lines),
-            note=self.note.replace("{tap}", address),
-        )
-
-
-CLIENTS: Final[dict[str, Instructions]] = {
+CLIENTS: Final[Mapping[str, Instructions]] = {
     "cline": Instructions(
         "Cline",
         "Cline's settings in VS Code: API Provider “Google Gemini”, tick “Use custom base URL”",
@@ -70,30 +47,6 @@ CLIENTS: Final[dict[str, Instructions]] = {
         'The shell; and in ~/.gemini/settings.json {"security": {"auth": {"selectedType": "gemini-api-key"}}}',
         ("export GOOGLE_GEMINI_BASE_URL={tap}", "gemini"),
         called=("gemini-cli",),
-    ),
-    "gemini-cli-vertex": Instructions(
-        "gemini-cli with Vertex AI",
-        "The shell",
-        ("export GOOGLE_VERTEX_BASE_URL={tap}", "gemini"),
-        called=("gemini-cli",),
-        provider="vertex",
-    ),
-    "gemini-cli-google": Instructions(
-        "gemini-cli with a Google login",
-        "The shell",
-        ("export CODE_ASSIST_ENDPOINT={tap}", "gemini"),
-        "Without a slash at the end.",
-        called=("gemini-cli",),
-        provider="code_assist",
-    ),
-    "gemini-code-assist": Instructions(
-        "Gemini Code Assist for VS Code",
-        "The extension has no setting for its API's address. With the same Google account gemini-cli goes through "
-        "Gemtap, also in VS Code's terminal",
-        ("export CODE_ASSIST_ENDPOINT={tap}", "gemini"),
-        "Without a slash at the end.",
-        called=("gemini-cli",),
-        provider="code_assist",
     ),
     "python": Instructions(
         "google-genai for Python",
