@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,31 @@ def test_a_password_on_the_command_line_is_not_in_the_list_of_processes(tmp_path
     finally:
         gemtap.close()
     assert files_with(SECRET, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("copy", "--to", f"mongodb://gemtap:{KEY}@127.0.0.1:PORT/other"),
+        ("replay", "0" * 24, f"--upstream=http://gemtap:{KEY}@127.0.0.1"),
+        ("tail",),
+        ("ls",),
+    ],
+)
+def test_no_command_leaves_a_password_in_the_list_of_processes(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """While a command waits for a database that does not answer, its command line shows `***`, and so do its errors."""
+    with closing(ScriptedUpstream()) as silent:
+        address = f"mongodb://gemtap:{KEY}@127.0.0.1:{silent.port}/gemtap"
+        arguments = tuple(each.replace("PORT", str(silent.port)) for each in arguments)
+        command = [sys.executable, "-m", "gemtap", *arguments, "--store", address]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            try:
+                silent.accept()  # the store is being opened: the process is the second one
+                shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            finally:
+                process.kill()
+                said = process.communicate()[0]
+    assert shown.count(b"gemtap:***@127.0.0.1") == 1 + len([each for each in arguments if "@" in each])
+    assert not SECRET.search(shown)
+    assert b"the shell's history" in said
+    assert not SECRET.search(said)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from gemtap import __version__
-from gemtap.addresses import has_password
-from gemtap.settings import ENV_PREFIX, Loaded, SettingsError, load
+from gemtap.cli.hidden_arguments import hide_passwords
+from gemtap.settings import Loaded, SettingsError, load
 
 app = typer.Typer(
     name="gemtap",
@@ -62,44 +60,9 @@ def register() -> None:
     from gemtap.cli import replaying, importing, pruning, checking, copying, health, providers  # noqa: F401
 
 
-def without_passwords(arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """The arguments without addresses that have passwords, and the variables that say the same."""
-    kept: list[str] = []
-    variables: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        flag, equals, value = argument.partition("=")
-        if flag not in ("--store", "--upstream"):
-            kept.append(argument)
-            continue
-        following = None if equals else next(rest, None)
-        value = value if equals else following or ""
-        provider, _, url = value.partition("=") if flag == "--upstream" else ("", "", value)
-        if has_password(url):
-            name = f"PROVIDERS__{provider.upper()}__UPSTREAM" if provider else "STORE"
-            variables[f"{ENV_PREFIX}{name}"] = url
-        else:
-            kept += [argument] if following is None else [argument, following]
-    return kept, variables
-
-
-def _hide_passwords() -> None:
-    """Start anew with passwords in the environment: the command line can be read by every user of the machine."""
-    arguments, variables = without_passwords(sys.argv[1:])
-    if not variables:
-        return
-    print(
-        f"gemtap: A password on the command line stays in the shell's history. Set {' and '.join(variables)} instead.",
-        file=sys.stderr,
-        flush=True,
-    )
-    before = sys.orig_argv[1 : len(sys.orig_argv) - len(sys.argv) + 1]
-    os.execve(sys.executable, [sys.executable, *before, *arguments], {**os.environ, **variables})  # noqa: S606
-
-
 def main() -> None:
     """Run the command line. Errors are printed to stderr in one line."""
-    _hide_passwords()
+    hide_passwords()
     register()
     try:
         app()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
+from gemtap.addresses import mask
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.comparing import answer_text, figures_of, print_side_by_side
 from gemtap.cli.printing import console, harmless, print_json
@@ -85,7 +86,9 @@ def _changes(model: str | None, upstream: str | None, given: list[str]) -> Chang
             raise SettingsError(f"Bad flag --set {each}: it must be NAME=VALUE, as generationConfig.temperature=0.")
         values[name] = value_of(value)
     if upstream is not None and not upstream.startswith(("http://", "https://")):
-        raise SettingsError(f"Bad flag --upstream {upstream}: it must be like https://host or http://host:port/prefix.")
+        raise SettingsError(
+            f"Bad flag --upstream {mask(upstream)}: it must be like https://host or http://host:port/prefix."
+        )
     return Changes(model, upstream, values)
 
 
