@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 from bson import ObjectId
 from typer.testing import CliRunner
 
+from gemtap.capture.spool import Spool
 from gemtap.cli.app import app, register
 from gemtap.interaction import Json
 from gemtap.stores.base import Record, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.upkeep.secrets import examine, make_searchable_again, redact_examined
+from tests.captures import JSON, make_capture
 from tests.e2e.leaks import mongodb_values, sqlite_values
 from tests.exactness import exactly
 from tests.mongod import Mongod
@@ -30,6 +33,7 @@ QUERY = "canary-query-0123456789"
 TOKEN = "auth_tokens/canary-answer-0123456789"
 SHORT = "hunter2"
 """Too short to be looked for elsewhere, and replaced where it stands."""
+GZIP = [*JSON, (b"content-encoding", b"gzip")]
 SESSION = "canary-session-0123456789"
 STREAMED = "AKIA" + "CANARYCANARYCANA"
 
@@ -142,6 +146,46 @@ def test_the_command_says_where_and_replaces(
         assert said["redacted"] == (5 if "--redact" in arguments else 0)
         assert bool(said["secrets"]) == (arguments is not run or status == 1)
     assert leaked(store_url, tmp_path, request) == []
+
+
+def test_the_spool_is_searched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captures that wait, are under way or have failed, readable or not, and what lies beside them."""
+    monkeypatch.chdir(tmp_path)
+    register()
+    url = f"sqlite:///{tmp_path}/gemtap.db"
+    with_store(url, lambda store: store.put([secrets_of_old()["harmless"]]))
+    spool = Spool(tmp_path / "data" / "spool")
+    spool.create()
+    clean = make_capture(request=[(1, body({"input": "nothing"}))])
+    tool = {"type": "mcp_server", "headers": {"Authorization": f"Bearer {DECLARED}"}}
+    asked = make_capture(request=[(1, gzip.compress(body({"tools": [tool]})))], request_headers=GZIP)
+    pasted = make_capture(request=[(1, body({"input": PASTED}))], outcome=None)
+    (spool.open / "1-a").mkdir()
+    files = {
+        spool.ready / f"{ObjectId()}.capture": (clean, set()),
+        spool.failed / f"{ObjectId()}.capture": (asked, {"request.body.tools.headers.Authorization"}),
+        spool.open / "1-a" / f"{ObjectId()}.capture": (pasted, {"request.body"}),
+        spool.failed / f"{ObjectId()}.capture": (b"\xff torn " + PASTED.encode(), {"bytes"}),
+        spool.failed / "a.reason.txt": (f"it said {PASTED}".encode(), {"bytes"}),
+    }
+    for path, (content, _) in files.items():
+        path.write_bytes(content)
+    run = ["check", "--secrets", "--store", url, "--data-dir", str(tmp_path / "data")]
+    done = CliRunner().invoke(app, [*run, "--json", "--redact"])
+    assert done.exit_code == 1, done.output
+    said = json.loads(done.stdout)["spool"]
+    assert said["read"] == 5
+    found = {(each["file"], each["where"]) for each in said["secrets"]}
+    assert found == {(str(path.relative_to(spool.path)), where) for path, (_, all_) in files.items() for where in all_}
+    for_people = CliRunner().invoke(app, run)
+    assert "Secrets in 4 of 5 files in the spool" in for_people.output
+    assert not any(secret in done.output + for_people.output for secret in ALL)
+    assert {path.read_bytes() for path in files} == {content for content, _ in files.values()}
+    for path in files:
+        path.unlink()
+    done = CliRunner().invoke(app, run)
+    assert done.exit_code == 0
+    assert "0 files in the spool, no secret found." in done.output
 
 
 def test_redact_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

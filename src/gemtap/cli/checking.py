@@ -22,7 +22,7 @@ _TOLD: Final = 1_000
 @app.command()
 def check(
     *,
-    secrets: Annotated[bool, typer.Option("--secrets", help="Look for credentials that are stored.")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Look for credentials in the store and spool.")] = False,
     redact: Annotated[bool, typer.Option("--redact", help="With --secrets: replace them in the store.")] = False,
     as_json: AsJson = False,
     config: Config = None,
