@@ -19,7 +19,9 @@ from gemtap.providers.secrets import Declared, Secrets, all_of
 OPENAI: Final = Declared(
     # Azure: `api-key`; Azure API Management: `ocp-apim-subscription-key`.
     headers=(b"authorization", b"api-key", b"ocp-apim-subscription-key", b"x-ms-authorization-auxiliary"),
-    queries=(b"api-key", b"subscription-key", b"sig"),
+    queries=(b"api-key", b"subscription-key"),
+    # Azure: files and images are handed out so.
+    signatures=(b"sig",),
     held=(
         (rb"/client_secrets(?:[/?]|$)", (), ("$.value", "$..client_secret", "$..client_secret.value")),
         (

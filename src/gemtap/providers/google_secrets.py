@@ -37,8 +37,12 @@ GOOGLE: Final = Declared(
     headers=(
         *(b"x-goog-api-key", b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"),
         *(b"x-goog-iam-authorization-token", b"x-goog-authenticated-user-jwt", b"x-serverless-authorization"),
+        b"x-guploader-uploadid",
     ),
     queries=(b"key", b"access_token", b"api_key", b"oauth_token", b"auth_token"),
+    # The URL of a resumable upload needs no key: https://cloud.google.com/storage/docs/resumable-uploads#session-uris.
+    # A file may be named by a signed URL of Google or Amazon.
+    signatures=(b"upload_id", b"signature", b"x-goog-signature", b"x-amz-signature", b"x-amz-security-token"),
     path_segments=(rb"/auth_tokens/([^/:?]+)",),
     held=_HELD,
     elsewhere=_ANYWHERE,

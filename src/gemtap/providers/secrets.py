@@ -21,8 +21,10 @@ import re2
 
 _STEP: Final = re.compile(r"(\.\.|\.)([a-z0-9_]+|\*)")
 
-_ESCAPED: Final = re.compile(rb"\\u00(?:2[dD]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])")
-"""A letter, a digit, `-` or `_` that is escaped: no encoder does that, but a name can be spelt so."""
+_PLAIN: Final = "[0-9A-Za-z_/-]{0,48}"
+_ESCAPED: Final = r"\\u00(?:2[dD]|3[0-9]|4[1-9a-fA-F]|5[0-9aAfF]|6[1-9a-fA-F]|7[0-9aA])"
+"""A letter, a digit, `-` or `_` that is escaped: no encoder does that, but a name can be spelt so. What stands before
+the first one in a name is plain."""
 
 
 class Paths:
@@ -39,18 +41,17 @@ class Paths:
         rare = {max((name for _, name in each), key=len) for each in steps}
         self.rare = frozenset(plain(name) for name in rare)
         """Names, `plain`: every path to a secret goes through one of them."""
-        spellings = sorted({spelling for name in rare for spelling in _spellings(name)})
-        # RE2 searches for all names at once, in a third of the time of `re`: requests have megabytes.
-        self._names = re2.compile(f'"{_any_of(spellings)}"'.encode("ascii")) if spellings else None
+        # RE2 searches for all names at once: requests have megabytes. Every alternative begins with the quote, so that
+        # it runs from quote to quote at the speed of memory.
+        names = "|".join(_any_spelling(name) for name in sorted(rare))
+        self._names = re2.compile(f'"(?:(?i:{names})"|{_PLAIN}{_ESCAPED})'.encode("ascii")) if rare else None
 
     REACH: Final = 64
     """Bytes that a name may take: what `may_be_in` looks at in pieces has to overlap by so many."""
 
     def may_be_in(self, text: bytes) -> bool:
         """Whether any path may lead to anything in JSON that this is a part of. Costs a search at the speed of C."""
-        if self._names is None:
-            return False
-        return self._names.search(text) is not None or (b"\\u00" in text and _ESCAPED.search(text) is not None)
+        return self._names is not None and self._names.search(text) is not None
 
     def lead_to(self, names: Sequence[str]) -> bool:
         """Whether the value at these names is secret: those of the members that it is in, its own last, `plain`."""
@@ -87,24 +88,9 @@ def _pattern(steps: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def _any_of(words: Iterable[str]) -> str:
-    """A pattern of these words as a tree: each letter is looked at once, however many words there are."""
-    rest: dict[str, list[str]] = {}
-    for word in words:
-        rest.setdefault(word[:1], []).append(word[1:])
-    branches = [re.escape(first) + _any_of(rest[first]) if first else "" for first in sorted(rest, reverse=True)]
-    return branches[0] if len(branches) == 1 else f"(?:{'|'.join(branches)})"
-
-
-def _spellings(name: str) -> Iterator[str]:
-    """The spellings of `api_key` that occur: `api_key`, `apiKey`, `ApiKey`, `api-key` and `Api-Key`."""
-    words = name.split("_")
-    capitals = [word.capitalize() for word in words]
-    yield name
-    yield words[0] + "".join(capitals[1:])
-    yield "".join(capitals)
-    yield "-".join(words)
-    yield "-".join(capitals)
+def _any_spelling(name: str) -> str:
+    """A pattern of a name as `plain` reads it: `api_key`, `apiKey`, `API-Key`."""
+    return "[_/-]?".join(map(re.escape, name.split("_")))
 
 
 @dataclass(frozen=True)
@@ -133,6 +119,8 @@ class Secrets:
     """Lower-case names, of requests and answers."""
     queries: frozenset[bytes] = frozenset()
     """Lower-case names of query parameters."""
+    signatures: frozenset[bytes] = frozenset()
+    """Lower-case names of query parameters that make a URL usable by whoever has it, and say nothing of whose it is."""
     path_segments: tuple[re.Pattern[bytes], ...] = ()
     """Each with one group: a credential in the raw path."""
     operations: tuple[Operation, ...] = ()
@@ -164,6 +152,7 @@ class Declared:
 
     headers: tuple[bytes, ...] = ()
     queries: tuple[bytes, ...] = ()
+    signatures: tuple[bytes, ...] = ()
     path_segments: tuple[bytes, ...] = ()
     held: tuple[tuple[bytes, tuple[str, ...], tuple[str, ...]], ...] = ()
     """Pattern of the path, paths into the request, paths into the answer."""
@@ -181,6 +170,7 @@ def all_of(own: Declared, others: Iterable[Declared]) -> Secrets:
     return Secrets(
         headers=frozenset(name for each in every for name in each.headers),
         queries=frozenset(name for each in every for name in each.queries),
+        signatures=frozenset(name for each in every for name in each.signatures),
         path_segments=tuple(re.compile(pattern) for each in every for pattern in each.path_segments),
         operations=tuple(
             Operation(re.compile(path), Paths((*request, *elsewhere)), Paths((*response, *elsewhere)), held=True)

@@ -157,4 +157,8 @@ def _kept(document: Interaction) -> RawHeaders:
 
 def _without_secrets(query: bytes) -> bytes:
     parts = query.split(b"&") if query else []
-    return b"&".join(part for part in parts if unquote_to_bytes(part.partition(b"=")[0]).lower() not in UNKNOWN.queries)
+    return b"&".join(
+        part
+        for part in parts
+        if unquote_to_bytes(part.partition(b"=")[0]).lower() not in UNKNOWN.queries | UNKNOWN.signatures
+    )

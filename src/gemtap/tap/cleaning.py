@@ -24,6 +24,7 @@ from gemtap.tap.credentials import Redacted
 from gemtap.tap.json_masking import NOT_JSON, Masker
 from gemtap.tap.json_scanner import NotJson, Scanner
 from gemtap.tap.scrubbing import Scrubber, scrub
+from gemtap.tap.signed_urls import UrlCleaner, clean_urls
 
 HELD: Final = 2**20
 """Bytes of a body that is held."""
@@ -72,6 +73,8 @@ class CleanBody:
         if not kind.startswith(_NO_JSON):
             events = kind == b"text/event-stream"
             self._masker = Masker(paths, redacted.take, events=events, strict=is_request)
+        # A file of somebody's is none of an API's bodies: it has no paths.
+        self._urls = UrlCleaner(redacted.take) if paths.paths and not kind.startswith(_NO_TEXT) else None
         self._scrubber = Scrubber(redacted.found)
         self._encoded_scrubber = Scrubber(redacted.found)
         """Looks at compressed bytes as they are: plain text may stand where the encoding has come to a wrong end."""
@@ -87,7 +90,8 @@ class CleanBody:
     def changed(self) -> bool:
         """Whether what is kept differs from what passed."""
         masked = self._masker is not None and self._masker.masked
-        return self._switched or masked or self._scrubber.changed or self.left_out is not None
+        signed = self._urls is not None and self._urls.changed
+        return self._switched or masked or signed or self._scrubber.changed or self.left_out is not None
 
     @property
     def needs_digest(self) -> bool:
@@ -137,7 +141,7 @@ class CleanBody:
         raw = b"".join((*self._raw, piece))
         self._raw.clear()
         self._clean.clear()
-        self._decoder = self._masker = None
+        self._decoder = self._masker = self._urls = None
         self._scrubber = Scrubber(self._redacted.found)
         return Kept(self._scrubber.add(raw))
 
@@ -150,7 +154,10 @@ class CleanBody:
         if self.left_out is not None:
             return _NOTHING
         whole = whole and (self._decoder is None or self._decoder.finished)
-        rest = self._scrubber.end(whole=whole)
+        if self._urls is not None:
+            rest = self._scrubber.add(self._urls.end(whole=whole)) + self._scrubber.end(whole=whole)
+        else:
+            rest = self._scrubber.end(whole=whole)
         self._encoded_scrubber.end(whole=True)
         if self._decoder is None or self._switched:
             return Kept(rest, decoded=self._switched)
@@ -165,6 +172,8 @@ class CleanBody:
             text = self._masker.add(text)
             if self._masker.fault is not None and self.left_out is None:
                 self._leave_out(self._masker.fault)
+        if self._urls is not None:
+            text = self._urls.add(text)
         return self._scrubber.add(text)
 
     def _kept_of_compressed(self) -> Kept:
@@ -174,13 +183,17 @@ class CleanBody:
         elif self._encoded_scrubber.changed and sum(map(len, self._raw)) > _DECODED_BY_THEN:
             self._leave_out(_WRONGLY_ENCODED)
             return _NOTHING
-        elif self._scrubber.holds or self._encoded_scrubber.holds or self._encoded_scrubber.changed:
+        elif self._holds or self._encoded_scrubber.holds or self._encoded_scrubber.changed:
             return _NOTHING
         else:
             kept = Kept(b"".join(self._raw))
         self._raw.clear()
         self._clean.clear()
         return kept
+
+    @property
+    def _holds(self) -> bool:
+        return self._scrubber.holds or (self._urls is not None and self._urls.holds)
 
     def _kept_of_held(self, *, whole: bool) -> Kept:
         assert self._held is not None
@@ -204,7 +217,7 @@ class CleanBody:
         if not scanner.is_between or not scanner.has_read:
             self._leave_out(NOT_JSON)
             return _NOTHING
-        clean = scrub(clean, self._redacted.found)
+        clean = scrub(clean_urls(clean, self._redacted.take), self._redacted.found)
         if clean == text:
             return Kept(raw)
         self._switched = True
@@ -221,8 +234,9 @@ def clean_message(message: bytes, redacted: Redacted, paths: Paths) -> bytes | N
     masker = Masker(paths, redacted.take, events=False, strict=True)
     kept = masker.add(message)
     masker.close()
-    return None if masker.fault is not None else scrub(kept, redacted.found)
+    return None if masker.fault is not None else scrub(clean_urls(kept, redacted.take), redacted.found)
 
 
-_NO_JSON: Final = (b"text/html", b"text/css", b"text/javascript", b"image/", b"audio/", b"video/", b"font/")
+_NO_TEXT: Final = (b"image/", b"audio/", b"video/", b"font/")
+_NO_JSON: Final = (b"text/html", b"text/css", b"text/javascript", *_NO_TEXT)
 """Media types in which a name in quotes says nothing."""

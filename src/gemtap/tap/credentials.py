@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,17 @@ from gemtap.tap.scrubbing import Found, scrub
 
 _HEADERS: Final = UNKNOWN.headers
 _QUERY_NAMES: Final = UNKNOWN.queries
+_SIGNATURES: Final = UNKNOWN.signatures
+
+_IN_URL: Final = re.compile(
+    # Also in a URL that is a parameter of another.
+    rb"((?:[?&;]|%3f|%26)(?:" + b"|".join(map(re.escape, sorted(_QUERY_NAMES | _SIGNATURES))) + rb")(?:=|%3d))"
+    rb"((?:(?!%26|%23)[^&\s\"'<>#,;])+)",
+    re.IGNORECASE,
+)
+_IN_PROTOCOL: Final = re.compile(rb"([^,\s]*(?:key|token|bearer|authorization)[^,\s.]*\.)([^,\s]{8,})", re.IGNORECASE)
+"""A subprotocol of a WebSocket that is a credential, as browsers have no other place for one:
+`openai-insecure-api-key.KEY`."""
 
 _SCHEMES: Final = {b"bearer", b"token", b"basic"}
 
@@ -110,7 +121,7 @@ def redact_request(
 ) -> Redacted:
     """Replace every credential in a request's head. `path_credentials` are those that its path has."""
     found: Found = {}
-    kept_query = _redact_query(query, found, fingerprints) if query else query
+    kept_query = _redact_query(query, _QUERY_NAMES, found, fingerprints) if query else query
     kept_headers = []
     cookies: list[bytes] = []
     for name, value in headers:
@@ -127,23 +138,35 @@ def redact_request(
     for cookie in cookies:
         for pair in cookie.split(b";"):
             redacted.take(pair.partition(b"=")[2].strip())
+    if query:
+        kept_query = _redact_query(kept_query, _SIGNATURES, found, fingerprints)
+    headers = [(name, _clean_value(name, value, redacted)) for name, value in kept_headers]
     if not found:
         return redacted
-    headers = [(name, scrub(value, found)) for name, value in kept_headers]
-    return replace(redacted, headers=headers, query=scrub(kept_query, found))
+    return replace(
+        redacted, headers=[(name, scrub(value, found)) for name, value in headers], query=scrub(kept_query, found)
+    )
 
 
 def redact_response_headers(headers: RawHeaders, redacted: Redacted) -> RawHeaders:
-    """Replace cookies, and credentials of the request that the upstream repeats, as in a redirect's URL."""
+    """Replace cookies, credentials in URLs, and those of the request that the upstream repeats."""
     kept = []
     for name, value in headers:
         if name in _HEADERS:
-            if name == b"set-cookie":
-                redacted.take(value.partition(b";")[0].partition(b"=")[2].strip())
+            redacted.take(value.partition(b";")[0].partition(b"=")[2].strip() if name == b"set-cookie" else value)
             kept.append((name, _redact_header(name, value, {}, redacted.fingerprints)))
         else:
-            kept.append((name, scrub(value, redacted.found)))
-    return kept
+            kept.append((name, _clean_value(name, value, redacted)))
+    return [(name, scrub(value, redacted.found)) for name, value in kept]
+
+
+def _clean_value(name: bytes, value: bytes, redacted: Redacted) -> bytes:
+    """A header's value without the credentials in URLs that stand in it: of uploads, redirects, where one came from."""
+    if name == b"sec-websocket-protocol":
+        return _IN_PROTOCOL.sub(lambda found: found[1] + redacted.take(found[2]), value)
+    if b"=" not in value and b"%3" not in value:
+        return value
+    return _IN_URL.sub(lambda found: found[1] + redacted.take(unquote_to_bytes(found[2])), value)
 
 
 def _redact_header(name: bytes, value: bytes, found: Found, fingerprints: Fingerprints) -> bytes:
@@ -159,11 +182,11 @@ def _redact_header(name: bytes, value: bytes, found: Found, fingerprints: Finger
     return scheme + b" " + placeholder if scheme else placeholder
 
 
-def _redact_query(query: bytes, found: Found, fingerprints: Fingerprints) -> bytes:
+def _redact_query(query: bytes, names: Set[bytes], found: Found, fingerprints: Fingerprints) -> bytes:
     parts = query.split(b"&")
     for index, part in enumerate(parts):
         name, equals, value = part.partition(b"=")
-        if equals and value and unquote_to_bytes(name).lower() in _QUERY_NAMES:
+        if equals and value and unquote_to_bytes(name).lower() in names:
             credential = unquote_to_bytes(value)
             placeholder = found.setdefault(credential, fingerprints.placeholder(credential))
             parts[index] = name + b"=" + placeholder

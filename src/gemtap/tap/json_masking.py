@@ -89,13 +89,14 @@ class Masker:
         self._passed.clear()
 
     def _kept(self, piece: bytes) -> bytes:
-        window = self._overlap + piece
-        self._overlap = window[-Paths.REACH :]
-        if not self._may_lead_to_secrets(window):
+        before = self._overlap
+        self._overlap = (before + piece)[-Paths.REACH :] if len(piece) < Paths.REACH else piece[-Paths.REACH :]
+        if not self._may_lead_to_secrets(before, piece):
             self._remember(piece)
             return piece
         if not self._events:
             return self._masked(piece)
+        window = before + piece
         kept = []
         at = 0
         # An end may have begun in the piece before.
@@ -125,10 +126,14 @@ class Masker:
         self._scanner = Scanner(self._paths, self._take)
         self._is_lost = False
 
-    def _may_lead_to_secrets(self, window: bytes) -> bool:
-        if self._scanner.may_lead_to_secrets or self._paths.may_be_in(window):
+    def _may_lead_to_secrets(self, before: bytes, piece: bytes) -> bool:
+        if self._scanner.may_lead_to_secrets or self._paths.may_be_in(piece):
             return True
-        return self._strict and self._size < Paths.REACH and _NAMES_WITHOUT_QUOTES.match(window) is not None
+        # A name may have begun in the piece before.
+        torn = before + piece[: Paths.REACH]
+        if before and self._paths.may_be_in(torn):
+            return True
+        return self._strict and self._size < Paths.REACH and _NAMES_WITHOUT_QUOTES.match(torn) is not None
 
     def _remember(self, piece: bytes) -> None:
         if self._events:

@@ -158,7 +158,7 @@ class _Search:
     def _search_query(self, query: str) -> None:
         for pair in query.split("&"):
             name, _, value = pair.partition("=")
-            known = unquote_to_bytes(name).lower() in self._declared.queries
+            known = unquote_to_bytes(name).lower() in self._declared.queries | self._declared.signatures
             if known and not _is_redacted(value):
                 self._found_one(value.encode("utf-8", "surrogatepass"), f"request.query.{name}", "query parameter")
 
