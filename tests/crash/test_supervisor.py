@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from gemtap.low_priority import NICE
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
 from tests.mongod import Mongod
 from tests.wire.peers import Head, Peer, request
@@ -103,6 +104,20 @@ def test_a_desk_that_is_killed_is_started_again(start: Callable[..., RunningGemt
     for id_ in (streamed, *ids):
         assert gemtap.interaction(id_)["outcome"] == "complete"
     assert len(gemtap.api("interactions")["items"]) == 6
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="priorities of sessions are Linux's")
+def test_the_desk_gives_way_to_the_tap(start: Callable[..., RunningGemtap]) -> None:
+    """The desk has a lower priority than the tap, and so has its session, among which Linux shares processors first."""
+    children = start().children()
+    tap, desk = children["tap"], children["desk"]
+    assert os.getpriority(os.PRIO_PROCESS, tap) == os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, desk) >= NICE
+    assert (os.sched_getscheduler(tap), os.sched_getscheduler(desk)) == (os.SCHED_OTHER, os.SCHED_BATCH)
+    autogroup = Path(f"/proc/{desk}/autogroup")
+    if autogroup.exists():
+        assert autogroup.read_text().endswith(f"nice {NICE}\n")
+        assert not Path(f"/proc/{tap}/autogroup").read_text().endswith(f"nice {NICE}\n")
 
 
 def test_nothing_is_left_of_a_supervisor_that_is_killed(start: Callable[..., RunningGemtap]) -> None:

@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 from gemtap.desk.app import make_desk
+from gemtap.low_priority import give_way
 from gemtap.serving import child_settings, log_to_stderr, run_child
 
 _GRACE: Final = 2.0
@@ -14,6 +15,7 @@ _GRACE: Final = 2.0
 
 def main() -> None:
     """Serve until told to exit."""
+    give_way()
     settings = child_settings()
     log_to_stderr(settings, "desk")
     # Their messages about starts, exits and changes are of no use to readers of this log.
