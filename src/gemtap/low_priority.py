@@ -9,8 +9,9 @@ from typing import Final
 
 _log = logging.getLogger(__name__)
 
-NICE: Final = 10
-"""On a busy machine about a tenth of what a process of ordinary priority gets."""
+NICE: Final = 5
+"""A third of what a session of ordinary priority gets on a busy machine. With much less, compiling something beside
+Gemtap would make the dashboard slow: it is served by the process that records."""
 
 _AUTOGROUP: Final = Path("/proc/self/autogroup")
 
