@@ -15,7 +15,7 @@ from typing import Final
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.pages import year_until
-from gemtap.demo.traffic import Agents
+from gemtap.providers.gemini.agents import GeminiAgents
 from gemtap.stores.opening import open_store
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
@@ -64,7 +64,7 @@ async def fill(data: Path) -> None:
 
 
 def work(gemtap: RunningGemtap, sessions: int) -> None:
-    agents = Agents(gemtap.origin, seed=sessions, pause=0.2, on_turn=lambda turn: None)
+    agents = GeminiAgents(gemtap.origin, seed=sessions, pause=0.2, on_turn=lambda turn: None)
     asyncio.run(agents.work(sessions))
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
 
-from gemtap.demo.traffic import Agents
+from gemtap.providers.gemini.agents import GeminiAgents
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 PATIENCE_MS = 15_000.0
@@ -41,7 +41,7 @@ def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Gemtap with some recorded agent sessions."""
     gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
     try:
-        agents = Agents(gemtap.origin, seed=1, pause=0.01, on_turn=lambda turn: None)
+        agents = GeminiAgents(gemtap.origin, seed=1, pause=0.01, on_turn=lambda turn: None)
         # Playwright runs an event loop in this thread.
         with ThreadPoolExecutor(1) as elsewhere:
             elsewhere.submit(lambda: asyncio.run(agents.work(10))).result()

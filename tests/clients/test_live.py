@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gemtap.demo.live import LiveSession
-from gemtap.demo.script import Send
+from gemtap.providers.google.simulated.live import LiveSession
+from gemtap.simulation.script import Send
 from tests.clients.recorded import Stored, documents, stored, texts
 from tests.clients.running_client import see
 from tests.clients.sdks import GOOGLE_GENAI, Sdk

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gemtap.capture.events import Kind
-from gemtap.demo.faults import FAULTS
-from gemtap.demo.live import LiveSession
-from gemtap.demo.script import Begin, Close, Disconnect, Send, Stall
+from gemtap.providers.google.simulated.faults import FAULTS
+from gemtap.providers.google.simulated.live import LiveSession
 from gemtap.providers.routing import match
+from gemtap.simulation.script import Begin, Close, Disconnect, Send, Stall
 from tests.pins.sample import Minutes, Sample, http_sample, session_sample
-from tests.unit.demo.asking import CONTENTS, WEATHER, Api, Reply
+from tests.unit.providers.google.simulated.asking import CONTENTS, WEATHER, Api, Reply
 
 _BETA = "/v1beta/models/gemini-2.5-flash"
 _VERTEX = "/v1/projects/p/locations/europe-west4/publishers/google/models/gemini-2.5-pro"

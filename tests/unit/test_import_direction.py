@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import pytest
 
 import gemtap
+from gemtap.providers.registry import ORIGINS, PROVIDERS
 
 SOURCE: Final = Path(gemtap.__file__).parent
 
@@ -30,7 +31,7 @@ LAYERS: Final = (
     {"conversation"},
     {"body", "json_access", "incident"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock"},
-    {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers"},
+    {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "simulation"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""
@@ -134,18 +135,49 @@ def test_the_tap_takes_from_the_providers_only_what_is_open_to_it() -> None:
     assert {name for name in taken if not name.startswith(OPEN_TO_THE_TAP)} == set()
 
 
+PROVIDER_FOLDERS: Final = frozenset(name for name, origin in ORIGINS.items() if origin.package == "gemtap")
+
+
 def test_no_provider_is_imported_outside_its_folder() -> None:
     """The registry finds them by themselves."""
-    folders = {path.name for path in (SOURCE / "providers").iterdir() if (path / "wire.py").exists()}
-    assert {"gemini", "vertex", "code_assist"} <= folders
+    assert {"gemini", "vertex", "code_assist"} <= PROVIDER_FOLDERS
     wrong = [
         f"{each.file} imports {each.name}"
         for each in imports()
-        for folder in folders
+        for folder in PROVIDER_FOLDERS
         if f"{each.name}.".startswith(f"gemtap.providers.{folder}.")
         and not each.file.startswith(f"providers/{folder}/")
     ]
     assert wrong == []
+
+
+def test_no_provider_is_named_outside_its_folder() -> None:
+    """No other file compares or looks up the name of a provider, or knows one of its hosts."""
+    wrong = [
+        f"{path.relative_to(SOURCE)} says {text!r}"
+        for path in sorted(SOURCE.rglob("*.py"))
+        if path.relative_to(SOURCE).parts[0] != "providers"
+        for text in texts_in(path.read_text("utf-8"))
+        if text in PROVIDER_FOLDERS
+        or any(host.fullmatch(text) for each in PROVIDERS.values() for host in each.wire.hosts)
+    ]
+    # An export format of Vertex AI, which accepts no files of the Gemini API.
+    assert wrong == ["exporters/gemini_tuning.py says 'generativelanguage.googleapis.com'"]
+
+
+def texts_in(source: str) -> Iterator[str]:
+    """The literal texts of a source."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_the_stores_import_no_provider() -> None:
+    """What a store keeps depends on no API: it takes only cut points, from the dialects."""
+    taken = {
+        each.name for each in imports() if each.part == "stores" and each.imported_part in ("providers", "dialects")
+    }
+    assert taken == {"gemtap.dialects.cut_points.SMALLEST", "gemtap.dialects.cut_points.cut_points"}
 
 
 def test_the_tap_names_nothing_of_what_must_not_touch_the_traffic() -> None:
@@ -167,8 +199,10 @@ def test_a_tap_process_has_none_of_it_loaded_either() -> None:
     assert {name for name in own if name.split(".")[1] in KEPT_FROM_THE_TAP} == set()
     assert {name for name in own if name.startswith(("gemtap.dialects", "gemtap.conversation", "gemtap.json"))} == set()
     faces = {name for name in own if name.startswith("gemtap.providers.")}
-    assert "gemtap.providers.gemini.wire" in faces
-    assert {name for name in faces if name.endswith((".reader", ".documents", ".prices", ".clients"))} == set()
+    folders = {name for name in faces if name.split(".")[2] in PROVIDER_FOLDERS}
+    assert folders == {f"gemtap.providers.{name}{face}" for name in PROVIDER_FOLDERS for face in ("", ".wire")}
+    assert {name for name in faces if name.endswith((".reader", ".documents", ".prices", ".clients", ".demo"))} == set()
+    assert {name for name in own if name.startswith("gemtap.simulation")} == set()
     assert not {"sqlite3", "pymongo", "jinja2"} & set(shown)
 
 

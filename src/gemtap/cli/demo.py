@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 import tempfile
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from gemtap.cli.app import Failed, app
+from gemtap.providers.demo import Agents
+from gemtap.providers.provider import Provider
+from gemtap.providers.registry import PROVIDERS, demo_of
 from gemtap.settings import Settings, address_of, load, reachable_host
 
 _PACE: Final = 0.05
@@ -30,38 +32,64 @@ def demo(
     port: Annotated[int | None, typer.Option(help="Port of the proxy. Default: 4360.")] = None,
     dashboard_port: Annotated[int | None, typer.Option(help="Port of the dashboard. Default: 4361.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Keep what is recorded here. Default: nowhere.")] = None,
+    api: Annotated[
+        str | None,
+        typer.Option(metavar="PROVIDER", help="The API that the agents use. Default: the Gemini API."),
+    ] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Sessions of the agents.")] = 20,
     leave: Annotated[
         bool, typer.Option("--exit", help="End when they are over, instead of waiting for Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show Gemtap at work without an API key: a simulated Gemini API, and agents that use it through the proxy.
+    """Show Gemtap at work without an API key: simulated APIs, and agents that use one of them through the proxy.
 
     Example: gemtap demo --sessions 5
     """
-    if importlib.util.find_spec("google.genai") is None:
-        raise Failed("The demo's agents use Google's SDK: pip install 'gemtap[demo]', or `make demo`.")
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gemtap-demo-")))
         flags = {"port": port, "dashboard_port": dashboard_port, "data_dir": folder, "store": ""}
-        asyncio.run(_run(load(flags).settings, sessions, leave=leave))
+        asyncio.run(_run(load(flags).settings, api, sessions, leave=leave))
 
 
-async def _run(settings: Settings, sessions: int, *, leave: bool) -> None:
-    from gemtap.demo.upstream import SimulatedGemini
+def _agents(settings: Settings, api: str | None) -> tuple[Provider, Agents]:
+    """The provider that is shown, and its agents. Raises Failed."""
+    if api is not None and api not in PROVIDERS:
+        raise Failed(f"There is no provider {api}. `gemtap providers` lists them.")
+    for provider in [PROVIDERS[api]] if api is not None else PROVIDERS.values():
+        demo = demo_of(provider)
+        if demo is None:
+            continue
+        if (missing := demo.missing()) is not None:
+            raise Failed(missing)
+        origin = address_of(settings) if provider.wire.root_paths else f"{address_of(settings)}/{provider.wire.prefix}"
+        agents = demo.agents(origin, seed=1, pause=_PAUSE, on_turn=lambda turn: print(f"  {turn}", flush=True))
+        if agents is not None:
+            return provider, agents
+    raise Failed(f"The provider {api} has no agents for a demo. Run `gemtap demo` without --api.")
+
+
+async def _run(settings: Settings, api: str | None, sessions: int, *, leave: bool) -> None:
+    from gemtap.demo.upstream import SimulatedUpstream
     from gemtap.settings import ProviderSettings
     from gemtap.supervisor import CannotServe, Supervisor
 
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
-    async with SimulatedGemini(pace=_PACE, remember=0) as upstream:
-        providers = settings.providers.model_copy(update={"gemini": ProviderSettings(upstream=upstream.origin)})
-        settings = settings.model_copy(update={"providers": providers, "shutdown_grace": _GRACE})
+    provider, agents = _agents(settings, api)
+    async with AsyncExitStack() as stack:
+        upstreams = {}
+        for name, each in PROVIDERS.items():
+            if demo_of(each) is not None:
+                upstream = await stack.enter_async_context(SimulatedUpstream(pace=_PACE, remember=0, providers=[each]))
+                upstreams[name] = ProviderSettings(upstream=upstream.origin)
+        settings = settings.model_copy(
+            update={"providers": settings.providers.model_copy(update=upstreams), "shutdown_grace": _GRACE}
+        )
         ready = asyncio.Event()
         supervisor = Supervisor(settings, on_ready=ready.set)
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(supervisor.run())
-                working = tasks.create_task(_work(settings, sessions, ready))
+                working = tasks.create_task(_work(settings, provider, agents, sessions, ready))
                 serving.add_done_callback(lambda _: working.cancel())
                 if leave:
                     working.add_done_callback(lambda _: supervisor.stop())
@@ -69,13 +97,11 @@ async def _run(settings: Settings, sessions: int, *, leave: bool) -> None:
             raise Failed(str(group.exceptions[0])) from None
 
 
-async def _work(settings: Settings, sessions: int, ready: asyncio.Event) -> None:
-    from gemtap.demo.traffic import Agents
-
+async def _work(settings: Settings, provider: Provider, agents: Agents, sessions: int, ready: asyncio.Event) -> None:
     await ready.wait()
     dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
-    print(f"Agents are at work with a simulated Gemini API. See what they send: {dashboard}\n", flush=True)
-    agents = Agents(address_of(settings), seed=1, pause=_PAUSE, on_turn=lambda turn: print(f"  {turn}", flush=True))
+    title = provider.wire.title
+    print(f"Agents are at work with a simulated {title} API. See what they send: {dashboard}\n", flush=True)
     await agents.work(sessions)
     print(
         f"\nThe agents are done, and the dashboard stays at {dashboard} until Ctrl-C.\n"

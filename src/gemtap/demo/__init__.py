@@ -1,1 +1,1 @@
-"""A simulated Gemini API, for trying Gemtap without a key and for its tests."""
+"""Serves simulated APIs, for trying Gemtap without a key and for its tests."""

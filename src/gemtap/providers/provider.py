@@ -1,4 +1,4 @@
-"""A provider: its wire face, and its reader face, which is imported when it is first needed."""
+"""A provider: its wire face, and its other faces, which are imported when they are first needed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gemtap.providers.wire import Wire
 
 if TYPE_CHECKING:
     from gemtap.dialects.base import Parsed, RawExchange
+    from gemtap.providers.demo import Demo
     from gemtap.providers.reader import Reader
 
 
@@ -21,6 +22,8 @@ class Provider:
     wire: Wire
     load_reader: Callable[[], Reader]
     """Imports and returns the reader face. The tap never calls it."""
+    load_demo: Callable[[], Demo] | None = None
+    """Imports and returns the demo face; None where there is none."""
     contract: Literal[1] = 1
     """Version of this interface that the provider is written for."""
 
@@ -33,6 +36,11 @@ class Provider:
     def reader(self) -> Reader:
         """The reader face."""
         return self.load_reader()
+
+    @cached_property
+    def demo(self) -> Demo | None:
+        """The demo face."""
+        return self.load_demo() if self.load_demo is not None else None
 
     def parse(self, exchange: RawExchange) -> Parsed:
         """Read one exchange."""

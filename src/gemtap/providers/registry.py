@@ -22,6 +22,7 @@ from gemtap.providers.secrets import Declared
 from gemtap.providers.wire import Route, Wire
 
 if TYPE_CHECKING:
+    from gemtap.providers.demo import Demo
     from gemtap.providers.reader import Reader
 
 _log = logging.getLogger(__name__)
@@ -147,6 +148,15 @@ def reader_of(provider: Provider) -> Reader | None:
     """Its reader face. None where it cannot be imported, which is logged."""
     try:
         return provider.reader
+    except Exception as exc:
+        report(provider.name, exc)
+        return None
+
+
+def demo_of(provider: Provider) -> Demo | None:
+    """Its demo face. None where there is none, or it cannot be imported, which is logged."""
+    try:
+        return provider.demo
     except Exception as exc:
         report(provider.name, exc)
         return None

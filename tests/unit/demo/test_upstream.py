@@ -19,8 +19,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gemtap.demo.upstream import SimulatedGemini
-from tests.unit.demo.asking import CONTENTS, MODEL
+from gemtap.demo.upstream import SimulatedUpstream
+from tests.unit.providers.google.simulated.asking import CONTENTS, MODEL
 
 pytestmark = pytest.mark.anyio
 
@@ -32,13 +32,13 @@ MIB = 1024 * 1024
 
 
 @pytest.fixture
-async def upstream() -> AsyncIterator[SimulatedGemini]:
-    async with SimulatedGemini(compress=True) as upstream:
+async def upstream() -> AsyncIterator[SimulatedUpstream]:
+    async with SimulatedUpstream(compress=True) as upstream:
         yield upstream
 
 
 @pytest.fixture
-async def session(upstream: SimulatedGemini) -> AsyncIterator[aiohttp.ClientSession]:
+async def session(upstream: SimulatedUpstream) -> AsyncIterator[aiohttp.ClientSession]:
     identity = {"accept-encoding": "identity"}
     async with aiohttp.ClientSession(upstream.origin, auto_decompress=False, headers=identity) as session:
         yield session
@@ -62,7 +62,7 @@ async def test_who_does_not_accept_gzip_gets_none(session: aiohttp.ClientSession
             assert (await answer.read()).startswith(b"data: {")
 
 
-async def test_what_was_received_is_remembered(upstream: SimulatedGemini, session: aiohttp.ClientSession) -> None:
+async def test_what_was_received_is_remembered(upstream: SimulatedUpstream, session: aiohttp.ClientSession) -> None:
     async with session.post("/v1beta//x%2Fy?a=%20", data=b"body", headers=KEY) as answer:
         assert answer.status == 404
     received = upstream.requests[-1]
@@ -71,7 +71,7 @@ async def test_what_was_received_is_remembered(upstream: SimulatedGemini, sessio
     assert not received.aborted
 
 
-async def test_a_client_that_leaves_is_noticed(upstream: SimulatedGemini, session: aiohttp.ClientSession) -> None:
+async def test_a_client_that_leaves_is_noticed(upstream: SimulatedUpstream, session: aiohttp.ClientSession) -> None:
     target = "/v1beta/models/fault-stall:streamGenerateContent?alt=sse"
     async with session.post(target, json={"contents": CONTENTS}, headers=KEY) as answer:
         await answer.content.readany()
@@ -128,7 +128,7 @@ async def begin_upload(session: aiohttp.ClientSession, size: int) -> str:
         return answer.headers["x-goog-upload-url"]
 
 
-async def test_memory_does_not_grow_with_an_upload(upstream: SimulatedGemini, session: aiohttp.ClientSession) -> None:
+async def test_memory_does_not_grow_with_an_upload(upstream: SimulatedUpstream, session: aiohttp.ClientSession) -> None:
     pieces, digest = 256, hashlib.sha256()
 
     async def content() -> AsyncIterator[bytes]:
@@ -148,7 +148,9 @@ async def test_memory_does_not_grow_with_an_upload(upstream: SimulatedGemini, se
     assert base64.b64decode(file["sha256Hash"]).decode() == digest.hexdigest()
 
 
-async def test_an_upload_goes_on_where_it_broke_off(upstream: SimulatedGemini, session: aiohttp.ClientSession) -> None:
+async def test_an_upload_goes_on_where_it_broke_off(
+    upstream: SimulatedUpstream, session: aiohttp.ClientSession
+) -> None:
     size = 3 * MIB
     url = await begin_upload(session, size)
 

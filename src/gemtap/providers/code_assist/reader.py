@@ -17,7 +17,7 @@ from gemtap.interaction import Json
 from gemtap.json_access import as_dict, overlay
 from gemtap.providers.code_assist.client_setup import CLIENTS
 from gemtap.providers.credential import Credential
-from gemtap.providers.google_desk import ACCESS_TOKEN
+from gemtap.providers.google.reader import ACCESS_TOKEN
 from gemtap.providers.reader import Reader
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gemtap.providers.google import GoogleWire
+from gemtap.providers.google.wire import GoogleWire
 from gemtap.providers.wire import Route
 
 _PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")

@@ -12,7 +12,7 @@ from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.gemini.client_setup import CLIENTS
 from gemtap.providers.gemini.paths import read_path
-from gemtap.providers.google_desk import MAKERS, with_model
+from gemtap.providers.google.reader import MAKERS, with_model
 from gemtap.providers.reader import Reader
 
 _VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gemtap.providers.google import GoogleWire
+from gemtap.providers.google.wire import GoogleWire
 from gemtap.providers.wire import Route
 
 # JavaScript's Live client with a base URL that ends in a slash sends //ws/..., and so to Google: it goes on as it is.

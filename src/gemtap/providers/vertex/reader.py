@@ -9,7 +9,7 @@ from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential
-from gemtap.providers.google_desk import ACCESS_TOKEN, MAKERS, with_model
+from gemtap.providers.google.reader import ACCESS_TOKEN, MAKERS, with_model
 from gemtap.providers.reader import Reader
 from gemtap.providers.vertex.client_setup import CLIENTS
 from gemtap.providers.vertex.paths import read_path

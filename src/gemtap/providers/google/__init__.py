@@ -1,0 +1,1 @@
+"""What the providers of Google's APIs share. This folder is no provider."""

@@ -1,0 +1,25 @@
+"""What Google's APIs have in common on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from gemtap.providers.google.secrets import GOOGLE
+from gemtap.providers.wire import RawHeaders, Wire
+
+_CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
+
+
+class GoogleWire(Wire):
+    """An API of Google's: its errors have Google's shape."""
+
+    secrets = GOOGLE
+    # https://ai.google.dev/gemini-api/docs/files: Google's own URLs, even where a gateway stands before Google.
+    rewritten_headers = frozenset({b"x-goog-upload-url", b"x-goog-upload-control-url"})
+
+    def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+        """An error as Google words one: https://cloud.google.com/apis/design/errors."""
+        error = {"error": {"code": status, "message": message, "status": code}}
+        body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
