@@ -40,3 +40,18 @@ def overlay(target: dict[str, Json], fields: dict[str, Json]) -> None:
     for name, value in fields.items():
         if value is not None or name not in target:
             target[name] = value
+
+
+class BadValue(ValueError):
+    """A value is not what it has to be. The message quotes nothing of it."""
+
+
+def fault_of(exc: Exception) -> str:
+    """What an exception says of the shape of a value that was read, and nothing of its content: it may be secret."""
+    match exc:
+        case BadValue():
+            return str(exc)
+        case KeyError(args=(str() as name, *_)) if name.isidentifier() and len(name) < 40:
+            return f"it has no {name}"
+        case _:
+            return type(exc).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
@@ -12,15 +13,17 @@ from pathlib import Path
 import pytest
 
 from tests.clients.running_client import ROOT
+from tests.e2e.leaks import files_with, sqlite_values
 from tests.e2e.running_gemtap import PATIENCE, SimulatedApi, eventually, free_port, is_free
 
 pytestmark = pytest.mark.clients
 
+SIGNED = "https://storage.googleapis.com/b/o?X-Goog-Signature=canary0123456789SecretSecret&a=1"
 PROGRAMS = ROOT / ".venv" / "clients" / "mitmproxy" / "bin"
 
 
 def test_flows_of_mitmproxy(api: SimulatedApi, tmp_path: Path) -> None:
-    """A plain answer and a stream, whose requests bring a key along."""
+    """A plain answer and a stream, whose requests bring credentials along in every place: none of them is stored."""
     assert (PROGRAMS / "mitmdump").exists(), "it is not installed: `make test-clients` does that"
     port = free_port()
     recording = subprocess.Popen(
@@ -41,8 +44,20 @@ def test_flows_of_mitmproxy(api: SimulatedApi, tmp_path: Path) -> None:
         for call in ("generateContent?key=", "streamGenerateContent?alt=sse&key="):
             request = urllib.request.Request(
                 f"http://127.0.0.1:{port}/v1beta/models/gemini-2.5-flash:{call}AIzaSecretSecret",
-                b'{"contents":[{"role":"user","parts":[{"text":"Why?"}]}]}',
-                {"content-type": "application/json"},
+                json.dumps(
+                    {
+                        "contents": [
+                            {"role": "user", "parts": [{"text": "Why?"}, {"fileData": {"fileUri": SIGNED}}]},
+                        ],
+                        "tools": [{"headers": {"Authorization": "Bearer canary-SecretSecret"}}],
+                    }
+                ).encode(),
+                {
+                    "content-type": "application/json",
+                    "cookie": "session=canary-SecretSecret-1",
+                    "authorization": "Bearer canary-SecretSecret-2",
+                    "referer": "https://app.test/?access_token=canary-SecretSecret-3",
+                },
             )
             with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
                 assert answer.status == 200
@@ -68,6 +83,11 @@ def test_flows_of_mitmproxy(api: SimulatedApi, tmp_path: Path) -> None:
         text=True,
     ).stdout
     assert "Secret" not in listed
+    assert listed.count("[redacted:") >= 10
+    database = [*sqlite_values(tmp_path)]
+    assert database
+    assert not any(b"secret" in value.lower() for value in database)
+    assert files_with(re.compile(b"SecretSecret"), tmp_path / "data") == []
     plain, stream = map(json.loads, listed.splitlines())
     assert (plain["operation"], stream["operation"]) == ("generateContent", "streamGenerateContent")
     assert (plain["streaming"], stream["streaming"]) == (False, True)

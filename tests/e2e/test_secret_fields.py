@@ -84,7 +84,7 @@ def converse(gemtap: RunningGemtap, live: LiveUpstream, kind: Planted) -> None:
 
 
 def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, *, by: str) -> None:
-    """An exchange that ends halfway through the answer: the upstream or the client goes, or the tap is killed."""
+    """An exchange whose answer stops halfway: the upstream or the client goes, or a process of Gemtap is killed."""
     half = kind.body[: len(kind.body) // 2]
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
     with Peer.to(gemtap.port) as client:
@@ -95,10 +95,30 @@ def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, 
             client.take_head()
             if by == "client":
                 client.close()
-            elif by == "tap":
-                tap = gemtap.children()["tap"]
-                os.kill(tap, signal.SIGKILL)
-                eventually(lambda: gemtap.children().get("tap", tap) != tap or None)
+            elif by in ("tap", "desk"):
+                killed = gemtap.children()[by]
+                os.kill(killed, signal.SIGKILL)
+                eventually(lambda: gemtap.children().get(by, killed) != killed or None)
+            elif by == "serve":
+                gemtap.process.kill()
+                gemtap.process.wait()
+
+
+def while_the_desk_is_dead(gemtap: RunningGemtap, upstream: ScriptedUpstream) -> None:
+    """Exchanges that begin before the desk is killed, and end while nothing records: the spool has nothing in clear."""
+    for kind in KINDS[::20]:
+        with Peer.to(gemtap.port) as client:
+            client.send(request(kind.path, "Content-Type: application/json", method=kind.method, body=kind.body))
+            with upstream.accept() as peer:
+                peer.take_request()
+                peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
+                client.take_head()
+                peer.send(kind.body)
+                os.kill(gemtap.children()["desk"], signal.SIGKILL)
+                peer.send(b" " * (9999 - len(kind.body)))
+                assert client.take(9999).startswith(kind.body)
+        assert files_with(CANARY, gemtap.data_dir) == []
+        eventually(lambda: gemtap.children().get("desk"))
 
 
 @pytest.mark.parametrize("store", ["sqlite", "mongodb"])
@@ -117,9 +137,13 @@ def test_no_secret_field_is_anywhere(store: str, upstream: ScriptedUpstream, tmp
         for status in ("400 Bad Request", "302 Found"):
             exchange(gemtap, upstream, KINDS[0], status=status)
         posted = next(kind for kind in KINDS if kind.direction == "request" and "/credentials" in kind.path)
-        for by in ("upstream", "client", "tap"):
+        ways = ("upstream", "client", "tap", "desk", "serve")
+        for by in ways:
             break_off(gemtap, upstream, posted, by=by)
-        items = gemtap.newest(len(KINDS) + len(answers) + 5)
+            assert files_with(CANARY, tmp_path) == []
+        gemtap.start()
+        while_the_desk_is_dead(gemtap, upstream)
+        items = gemtap.newest(len(KINDS) + len(answers) + 2 + len(ways) + len(KINDS[::20]))
         for kind, item in zip(KINDS, items, strict=False):
             side = "request" if kind.direction == "request" else "response"
             assert gemtap.bytes_of(item["id"], side).count(b"[redacted:") == len(kind.canaries), kind

@@ -20,6 +20,7 @@ from gemtap.body import gives_back, parse_body, serialise
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.selecting import matching
 from gemtap.interaction import SCHEMA_VERSION, Interaction, Outcome, Side, to_json
+from gemtap.json_access import fault_of
 from gemtap.stores.base import Record, Store
 
 _SIDES: Final[tuple[Side, ...]] = get_args(Side)
@@ -102,7 +103,7 @@ def from_line(line: bytes) -> Record:
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError, InvalidId) as exc:
         if isinstance(exc, BadLine):
             raise
-        raise BadLine(f"it is no interaction that Gemtap has exported ({type(exc).__name__}: {exc})") from exc
+        raise BadLine(f"it is no interaction that Gemtap has exported ({fault_of(exc)})") from exc
 
 
 def _record(document: dict[str, Any]) -> Record:

@@ -95,6 +95,8 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
     redacted = _redacted(_raw(exchange.request_headers), _bytes(query), _bytes(path), with_)
     operation = secrets_of(provider).of(_bytes(upstream_path))
     request = _Clean(exchange.request, redacted, operation.request, held=operation.held, is_request=True)
+    # Before the body: what the answer's head hands out is replaced in it.
+    response_headers = redact_response_headers(_raw(exchange.response_headers), redacted)
     response = _Clean(
         exchange.response,
         redacted,
@@ -125,7 +127,7 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
         events.append(pack(Kind.REQUEST_BODY, 0, request.kept))
     if exchange.status is not None:
         head_at = min(_microseconds(exchange.first_byte_ms or 0), end_at)
-        events += _answer(exchange, redacted, operation, response.kept, head_at, end_at)
+        events += _answer(exchange, response_headers, redacted, operation, response.kept, head_at, end_at)
     end: End = {
         "outcome": exchange.outcome,
         "details": exchange.details and redacted.clean(exchange.details),
@@ -139,12 +141,18 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
 
 
 def _answer(
-    exchange: ReadExchange, redacted: Redacted, operation: Operation, body: bytes, head_at: int, end_at: int
+    exchange: ReadExchange,
+    headers: RawHeaders,
+    redacted: Redacted,
+    operation: Operation,
+    body: bytes,
+    head_at: int,
+    end_at: int,
 ) -> list[bytes]:
     assert exchange.status is not None
     head: ResponseHead = {
         "status": exchange.status,
-        "headers": redact_response_headers(_raw(exchange.response_headers), redacted),
+        "headers": headers,
         "sent": 0,
         "made_here": False,
         "decoded": True,
@@ -218,6 +226,8 @@ def redacted_again(record: Record, with_: Importing) -> Record:
     redacted = _redacted(_raw(_pairs(request["headers"])), _bytes(request["query"]), path, with_)
     operation = secrets_of(document["provider"]).of(path)
     status = response["status"] if response is not None else 0
+    response_headers = _raw(_pairs(response["headers"])) if response is not None else []
+    response_headers = redact_response_headers(response_headers, redacted)
     raw = {}
     changed = False
     for name, side, body in (("request", request, record.request_raw), ("response", response, record.response_raw)):
@@ -236,7 +246,7 @@ def redacted_again(record: Record, with_: Importing) -> Record:
     request["headers"] = headers_of(redacted.headers)
     request["query"] = redacted.query.decode("utf-8", "replace")
     if response is not None:
-        response["headers"] = headers_of(redact_response_headers(_raw(_pairs(response["headers"])), redacted))
+        response["headers"] = headers_of(response_headers)
     return replace(
         record,
         document=_scrubbed(document, redacted),

@@ -16,6 +16,7 @@ from gemtap.exporters import jsonl
 from gemtap.importers import har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
+from gemtap.json_access import fault_of
 from gemtap.providers.documents import conversation_of
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import readable_fingerprint
@@ -153,7 +154,7 @@ class _Work:
                 except jsonl.BadLine as exc:
                     self._done.fault(entry.place, str(exc))
                 except Exception as exc:
-                    self._done.fault(entry.place, f"it cannot be read: {type(exc).__name__}: {exc}")
+                    self._done.fault(entry.place, f"it cannot be read: {fault_of(exc)}")
             case ReadExchange() as exchange:
                 if not self._everything and provider_of(exchange, self._with.upstreams) is None:
                     self._done.left_out[UNKNOWN_API] += 1
@@ -164,7 +165,7 @@ class _Work:
                     self._done.fault(entry.place, f"it cannot be read: {exc}")
                 except Exception as exc:
                     # Whatever this entry is, those after it are imported.
-                    self._done.fault(entry.place, f"it cannot be read: {type(exc).__name__}: {exc}")
+                    self._done.fault(entry.place, f"it cannot be read: {fault_of(exc)}")
         return None
 
     async def _placed(self, records: dict[str, Record], own: set[str]) -> dict[str, Placed]:
@@ -191,7 +192,7 @@ class _Work:
         except (RecordRejected, KeyError, TypeError, ValueError, AttributeError) as exc:
             if len(records) == 1:
                 (place,) = records
-                why = str(exc) if isinstance(exc, RecordRejected) else f"{type(exc).__name__}: {exc}"
+                why = str(exc) if isinstance(exc, RecordRejected) else fault_of(exc)
                 self._done.fault(place, f"it cannot be stored: {why}")
                 return
             # One of them is the cause: one by one, the others get in.

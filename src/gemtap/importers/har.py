@@ -15,6 +15,7 @@ from bson import ObjectId
 
 from gemtap.importers.base import BadEntry, Entry, ReadExchange, SentMessage
 from gemtap.interaction import Outcome
+from gemtap.json_access import BadValue, fault_of
 
 _OWN: Final = re.compile(r"gemtap ([0-9a-f]{24}) ([a-z_]+)")
 """The comment of an entry that Gemtap has exported."""
@@ -30,15 +31,16 @@ def read(file: IO[bytes]) -> Iterator[Entry]:
         for number, entry in enumerate(ijson.items(file, "log.entries.item", use_float=True), 1):
             yield Entry(f"entry {number}", _read(entry))
     except (ijson.JSONError, UnicodeDecodeError, OverflowError) as exc:
-        why = " ".join(str(exc).split())
-        yield Entry(f"after entry {number}", BadEntry(f"the file is no JSON from here on ({why[:200]})"))
+        # The first line says what is wrong; those that follow quote the file.
+        why = (str(exc).splitlines() or [""])[0].strip()
+        yield Entry(f"after entry {number}", BadEntry(f"the file is no JSON from here on ({why[:100]})"))
 
 
 def _read(entry: Any) -> ReadExchange | BadEntry:
     try:
         return _exchange(entry)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        return BadEntry(f"it is no entry of an HTTP Archive ({type(exc).__name__}: {exc})")
+        return BadEntry(f"it is no entry of an HTTP Archive ({fault_of(exc)})")
 
 
 def _exchange(entry: dict[str, Any]) -> ReadExchange:
@@ -109,7 +111,7 @@ def _bytes(text: Any, encoding: Any) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error as exc:
-        raise ValueError("bytes in it are not in base64") from exc
+        raise BadValue("bytes in it are not in base64") from exc
 
 
 def _size(value: Any) -> int | None:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from gemtap.body import serialise
 from gemtap.importers.base import BadEntry, Entry, Line, ReadExchange, SentMessage
 from gemtap.interaction import Json, Outcome
+from gemtap.json_access import fault_of
 
 LONGEST_LINE: Final = 2**30
 """Bytes. Two bodies of `capture_max_body` (256 MiB) in Base64 have fewer."""
@@ -46,7 +47,7 @@ def _read(line: bytes) -> ReadExchange | Line | BadEntry:
             try:
                 return _trace(found)
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-                return BadEntry(f"it is no trace of claude-tap ({type(exc).__name__}: {exc})")
+                return BadEntry(f"it is no trace of claude-tap ({fault_of(exc)})")
         case _:
             return BadEntry("it is neither an interaction that Gemtap has exported nor a trace of claude-tap")
 
