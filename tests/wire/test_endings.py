@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 
@@ -55,6 +56,50 @@ def test_the_client_leaves_before_the_answer(tap: RunningTap, upstream: Scripted
     assert peer.is_closed()
     capture = tap.only_capture()
     assert (capture.outcome, capture.response) == ("client_disconnected", None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells whether a client is still there")
+def test_a_client_that_only_ends_its_sending_is_answered(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Closing the sending side says that no more is sent: the answer comes, and then the connection ends."""
+    with tap.connect() as client:
+        client.send(request(STREAM))
+        client.finish()
+        peer = upstream.accept()
+        peer.take_request()
+        assert peer.is_silent(0.3)
+        peer.send(STREAM_HEAD + chunk(b"first"))
+        answer = client.take_head()
+        assert answer.value(b"connection") == b"close"
+        assert client.take_chunk() == b"first"
+        peer.send(chunk(b"x" * 200_000) + b"0\r\n\r\n")
+        assert len(client.take_chunks()) == 200_000
+        assert client.is_closed()
+    assert tap.captured(answer).outcome == "complete"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone tells whether a client is still there")
+def test_a_client_that_ends_its_sending_and_leaves_later_is_noticed(
+    tap: RunningTap, upstream: ScriptedUpstream
+) -> None:
+    """The upstream is stopped although nothing is sent that could fail."""
+    client = tap.connect()
+    client.send(request())
+    client.finish()
+    peer = upstream.accept()
+    peer.take_request()
+    assert peer.is_silent(0.2)
+    client.close()
+    assert peer.is_closed()
+    assert tap.only_capture().outcome == "client_disconnected"
+
+
+def test_a_client_that_ends_its_sending_within_its_body_has_left(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """A request that can never become whole is not waited for."""
+    with tap.connect() as client:
+        client.send(request(body=b"x" * 1000)[:-10])
+        client.finish()
+        assert client.is_closed()
+    assert tap.only_capture().outcome == "client_disconnected"
 
 
 def test_the_client_leaves_during_its_upload(tap: RunningTap, upstream: ScriptedUpstream) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from collections.abc import Callable
 
 import pytest
@@ -256,6 +257,46 @@ def test_trailers_become_no_headers(tap: RunningTap, upstream: ScriptedUpstream)
     assert answer.value(b"x-trailer") is None
     capture = tap.captured(answer)
     assert b"sneaked" not in capture.bytes
+
+
+H2C = (
+    "Connection: Upgrade, HTTP2-Settings",
+    "Upgrade: h2c",
+    "HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+)
+
+
+@pytest.mark.parametrize("segments", [1, 2, 3])
+@pytest.mark.parametrize("framing", ["length", "chunked", "none"])
+@pytest.mark.parametrize("upgrade", [H2C, ("Connection: upgrade", "Upgrade: TLS/1.0, foo")], ids=["h2c", "other"])
+def test_an_offer_to_change_the_protocol_is_ignored(
+    tap: RunningTap, upstream: ScriptedUpstream, framing: str, segments: int, upgrade: tuple[str, ...]
+) -> None:
+    """The body that follows is forwarded, whatever the segments are, and the connection serves the next request."""
+    body = b"" if framing == "none" else b'{"contents":[{"parts":[{"text":"hello"}]}]}'
+    match framing:
+        case "chunked":
+            raw = request(GENERATE, *upgrade, "Transfer-Encoding: chunked", body=b"")
+            raw += chunk(body[:9]) + chunk(body[9:]) + b"0\r\nX-Trailer: t\r\n\r\n"
+        case _:
+            raw = request(GENERATE, *upgrade, method="GET" if framing == "none" else "POST", body=body)
+    cuts = {1: [len(raw)], 2: [raw.index(b"\r\n\r\n") + 4, len(raw)], 3: [40, len(raw) - 6, len(raw)]}[segments]
+    peer = None
+    with tap.connect() as client:
+        for _ in range(2):
+            at = 0
+            for cut in cuts:
+                client.send(raw[at:cut])
+                time.sleep(0.02)
+                at = cut
+            peer = peer or upstream.accept()
+            head, forwarded = peer.take_request()
+            assert forwarded == body
+            assert not {b"upgrade", b"connection", b"http2-settings", b"x-trailer"} & {name for name, _ in head.headers}
+            peer.send(response())
+            answer, _ = client.take_response()
+            assert answer.status == 200
+            assert tap.captured(answer).body("request") == body
 
 
 def test_expect_100_continue_is_answered_here(tap: RunningTap, upstream: ScriptedUpstream) -> None:
