@@ -174,7 +174,9 @@ class Settings(BaseSettings):
         (), description="Addresses of reverse proxies before this one, whose X-Forwarded-Host and -Proto are believed."
     )
     upstream_connect_timeout: Seconds = Field(10, description="Seconds to wait for a connection to an upstream.")
-    upstream_silence_timeout: Seconds = Field(600, description="Seconds an upstream may stay silent.")
+    upstream_silence_timeout: Seconds = Field(
+        600, description="Seconds an upstream may stay silent while something is awaited of it."
+    )
     capture_max_body: Annotated[int, Field(ge=0)] = Field(
         256 * 2**20, description="Bytes kept of one body; of a longer one its size and SHA-256 are kept too."
     )

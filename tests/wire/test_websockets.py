@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -16,8 +17,9 @@ from websockets.http11 import Request, Response
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
+from websockets.utils import accept_key
 
-from tests.wire.peers import PATIENCE, eventually, request
+from tests.wire.peers import PATIENCE, ScriptedUpstream, eventually, request
 from tests.wire.running_tap import Captured, RunningTap
 
 LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -326,13 +328,61 @@ def test_a_client_that_does_not_read_holds_the_upstream_up(live_tap: RunningTap,
         client.socket.close()
 
 
-def test_pings_are_answered_here(live_tap: RunningTap, live: LiveUpstream) -> None:
-    """The tap answers pings itself (RFC 6455): they reach neither the other side nor the capture."""
-    live.script = lambda session: session.recv()  # type: ignore[assignment]
+def test_pings_and_pongs_go_through(live_tap: RunningTap, live: LiveUpstream) -> None:
+    """Each side's ping is answered by the other side, also in the middle of a message, and none is captured."""
+    latency: Queue[float] = Queue()
+
+    def script(session: ServerConnection) -> None:
+        session.send(iter(["first half, ", "second half"]))
+        pong = session.ping(b"from upstream")
+        assert pong.wait(PATIENCE)
+        latency.put(session.latency)
+        session.recv()
+
+    live.script = script
     with session(live_tap) as client:
+        assert client.recv() == "first half, second half"
         assert client.ping(b"hello").wait(PATIENCE)
+        assert latency.get(timeout=PATIENCE) > 0
         client.send("bye")
-    assert messages(capture_of(live_tap, client)) == [("ws.client", "bye")]
+    assert messages(capture_of(live_tap, client)) == [("ws.server", "first half, second half"), ("ws.client", "bye")]
+
+
+def frozen_session(tap: RunningTap, upstream: ScriptedUpstream, **options: Any) -> ClientConnection:
+    """A session with an upstream that completes the handshake, and then neither reads nor answers anything."""
+    with ThreadPoolExecutor(1) as pool:
+        client = pool.submit(session, tap, **options)
+        peer = upstream.accept()
+        key = peer.take_head().value(b"sec-websocket-key")
+        assert key is not None
+        lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
+        peer.send("\r\n".join([*lines, f"Sec-WebSocket-Accept: {accept_key(key.decode())}", "", ""]).encode())
+        return client.result(PATIENCE)
+
+
+def test_a_frozen_upstream_is_noticed_by_a_client_that_pings(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Nobody answers for an upstream that says nothing more: the client's keepalive ends the session."""
+    with frozen_session(tap, upstream, ping_interval=0.3, ping_timeout=0.3) as client:
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=PATIENCE)
+        assert closed.value.sent is not None
+        assert (closed.value.sent.code, closed.value.sent.reason) == (1011, "keepalive ping timeout")
+
+
+def test_an_upstream_that_owes_an_answer_has_an_end(
+    start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream
+) -> None:
+    """A session ends as upstream_timeout when nothing comes after a message; one in which nothing is said goes on."""
+    tap = start_tap(upstream_silence_timeout=0.4)
+    with frozen_session(tap, upstream, ping_interval=None) as client:
+        with pytest.raises(TimeoutError):
+            client.recv(timeout=1)
+        client.send('{"setup":{}}')
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=PATIENCE)
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1011, "DEADLINE_EXCEEDED")
+    assert capture_of(tap, client).end["outcome"] == "upstream_timeout"
 
 
 def test_shutdown_closes_the_session_and_says_so(live: LiveUpstream, tmp_path: Path) -> None:

@@ -82,7 +82,12 @@ def make_app(settings: Settings) -> TapApp:
         ):
             context = TapContext(policy, origin_check, origins, fingerprints, settings.capture_max_body)
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
-            relay = Relay(context, proxy_of, connect_timeout=settings.upstream_connect_timeout)
+            relay = Relay(
+                context,
+                proxy_of,
+                connect_timeout=settings.upstream_connect_timeout,
+                silence_timeout=settings.upstream_silence_timeout,
+            )
             app.forward, app.relay, app.policy = forwarder.forward, relay.relay, policy
             yield
 

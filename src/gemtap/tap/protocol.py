@@ -17,6 +17,7 @@ import httptools
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
 
 from gemtap.tap.errors import answer
 from gemtap.tap.half_closed import still_reads
@@ -254,6 +255,13 @@ class _AfterHead:
 
 class SessionProtocol(WebSocketsSansIOProtocol):
     """One WebSocket of a client."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Let the session find this connection."""
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            # The application's task has not begun yet.
+            self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
 
     def shutdown(self) -> None:
         """Let the session go on: it gets the same grace as any other exchange, and uvicorn gives it none."""

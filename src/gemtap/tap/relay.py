@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -15,8 +16,17 @@ from gemtap.capture.events import Closing, Kind, RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.settings import BadProxy
 from gemtap.tap import headers as header_rules
-from gemtap.tap.errors import ExchangeFault, answer, bad_proxy, upstream_disconnected, upstream_unreachable
+from gemtap.tap.errors import (
+    ExchangeFault,
+    answer,
+    bad_proxy,
+    upstream_disconnected,
+    upstream_timeout,
+    upstream_unreachable,
+)
 from gemtap.tap.lifecycle import ABNORMAL, Destination, OpenExchange, TapContext
+from gemtap.tap.pings import relay_pings
+from gemtap.tap.protocol import CONNECTION
 
 MAX_MESSAGE: Final = 256 * 2**20
 """Bytes of one message."""
@@ -47,11 +57,22 @@ class Refused(Exception):
 class Relay:
     """The way of every WebSocket session."""
 
-    def __init__(self, context: TapContext, proxy_of: Callable[[str], str | None], *, connect_timeout: float) -> None:
-        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is."""
+    def __init__(
+        self,
+        context: TapContext,
+        proxy_of: Callable[[str], str | None],
+        *,
+        connect_timeout: float,
+        silence_timeout: float,
+    ) -> None:
+        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is.
+
+        `silence_timeout`: seconds for which an upstream may send nothing after the client has.
+        """
         self._context = context
         self._proxy_of = proxy_of
         self._connect_timeout = connect_timeout
+        self._silence_timeout = silence_timeout
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one session from its handshake to its close, as an ASGI application."""
@@ -73,7 +94,9 @@ class Relay:
             return
         try:
             await session.accept(server)
-            closing = exchange.closing = await session.run(server)
+            silence = _Silence(destination.upstream, self._silence_timeout)
+            relay_pings(scope["extensions"][CONNECTION], server, silence.heard)
+            closing = exchange.closing = await session.run(server, silence)
             if closing["by"] == "client" and closing["code"] != ABNORMAL:
                 await server.close(_sendable(closing["code"]), closing["reason"])
         finally:
@@ -136,6 +159,33 @@ def _sendable(code: int) -> int:
     return _NORMAL if code == _NO_STATUS else code
 
 
+class _Silence:
+    """How long an upstream has owed the client anything at all."""
+
+    def __init__(self, upstream: str, limit: float) -> None:
+        self._upstream = upstream
+        self._limit = limit
+        self._since: float | None = None
+        """When the client sent the first message after the upstream's last frame."""
+
+    def asked(self) -> None:
+        """The client has sent a message."""
+        if self._since is None:
+            self._since = time.monotonic()
+
+    def heard(self) -> None:
+        """The upstream has sent something, be it a pong."""
+        self._since = None
+
+    async def watch(self) -> None:
+        """Raise ExchangeFault when the upstream has been silent for too long."""
+        while True:
+            waited = time.monotonic() - self._since if self._since is not None else 0.0
+            if waited >= self._limit:
+                raise upstream_timeout(self._upstream, self._limit)
+            await asyncio.sleep(self._limit - waited)
+
+
 class _Session:
     """The client's side, and the copying between both: whatever passes is captured first."""
 
@@ -165,23 +215,32 @@ class _Session:
             }
         )
 
-    async def run(self, server: ClientConnection) -> Closing:
-        """Copy messages both ways until one side closes; the client has then been told, if it was the upstream."""
+    async def run(self, server: ClientConnection, silence: _Silence) -> Closing:
+        """Copy messages both ways until one side closes; the client has then been told, if it was the upstream.
+
+        Raises ExchangeFault if the upstream stays silent.
+        """
         closing: Closing = {"by": "gemtap", "code": ABNORMAL, "reason": ""}
+        fault: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._to_upstream(server))
+                tasks.create_task(self._to_upstream(server, silence))
                 tasks.create_task(self._to_client(server))
+                tasks.create_task(silence.watch())
+        except* ExchangeFault as group:
+            fault = group.exceptions[0]
         except* _Closed as group:
             first = group.exceptions[0]
             assert isinstance(first, _Closed)
             closing = first.closing
+        if fault is not None:
+            raise fault
         if closing["by"] == "upstream" and closing["code"] != ABNORMAL:
             await self._close(_sendable(closing["code"]), closing["reason"])
         # If the upstream broke off, the client gets no close frame: returning without one breaks its connection, too.
         return closing
 
-    async def _to_upstream(self, server: ClientConnection) -> None:
+    async def _to_upstream(self, server: ClientConnection, silence: _Silence) -> None:
         while True:
             event = await self._receive()
             match event["type"]:
@@ -191,6 +250,7 @@ class _Session:
                     await self._exchange.durable()
                     try:
                         await server.send(message)
+                        silence.asked()
                     except ConnectionClosed:
                         return  # the other pump says how
                 case "websocket.disconnect":
