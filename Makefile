@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -114,6 +114,9 @@ bench-statistics: $(VENV)/.test ## lists, threads and statistics over a year in 
 
 bench-lists: $(VENV)/.test ## lists of large interactions beside small ones in both stores, two minutes; needs 1 GB of disk
 	$(BIN)/python -m bench.lists
+
+bench-secrets: install ## what the search for credentials adds to capturing a request, half a minute
+	$(BIN)/python -m bench.secrets
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
 	$(BIN)/python -m bench.large

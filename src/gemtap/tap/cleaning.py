@@ -154,10 +154,9 @@ class CleanBody:
         if self.left_out is not None:
             return _NOTHING
         whole = whole and (self._decoder is None or self._decoder.finished)
-        if self._urls is not None:
-            rest = self._scrubber.add(self._urls.end(whole=whole)) + self._scrubber.end(whole=whole)
-        else:
-            rest = self._scrubber.end(whole=whole)
+        signature = self._urls.end(whole=whole) if self._urls is not None else b""
+        rest = self._scrubber.add(signature) if signature else b""
+        rest += self._scrubber.end(whole=whole)
         self._encoded_scrubber.end(whole=True)
         if self._decoder is None or self._switched:
             return Kept(rest, decoded=self._switched)
