@@ -18,6 +18,8 @@ from bench.page import table, write_between_markers
 from bench.year import BEGIN, interactions
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
+from gemtap.stores.paging import page_of
+from gemtap.stores.place import just_before
 from gemtap.stores.query.parsing import parse
 from tests.mongod import Mongod
 
@@ -35,16 +37,22 @@ Asked = Callable[[Store], Awaitable[Any]]
 
 def asked(second: str | None) -> dict[str, Asked]:
     """The queries by name; `second` is the cursor of the second page."""
-    since = BEGIN.replace(year=2000)
+    since = just_before(BEGIN.replace(year=2000))
     return {
-        "list, newest page of 50": lambda store: store.page(Filter(), limit=_PAGE),
-        "list, second page": lambda store: store.page(Filter(), limit=_PAGE, cursor=second),
-        "list of one client": lambda store: store.page(Filter(client="cline"), limit=_PAGE),
-        "list of what failed": lambda store: store.page(parse("error:yes", BEGIN), limit=_PAGE),
-        "list by client and outcome": lambda store: store.page(Filter(client="cline", outcome="complete"), limit=_PAGE),
-        "list by tokens and duration": lambda store: store.page(parse("tokens:>1k duration:>1s", BEGIN), limit=_PAGE),
-        "the oldest 50, as pruning asks": lambda store: store.oldest(Filter(), limit=_PAGE),
-        "50 since a moment, as `tail` asks": lambda store: store.recorded_since(since, limit=_PAGE),
+        "list, newest page of 50": lambda store: page_of(store, Filter(), limit=_PAGE),
+        "list, second page": lambda store: page_of(store, Filter(), limit=_PAGE, cursor=second),
+        "list of one client": lambda store: page_of(store, Filter(client="cline"), limit=_PAGE),
+        "list of what failed": lambda store: page_of(store, parse("error:yes", BEGIN), limit=_PAGE),
+        "list by client and outcome": lambda store: page_of(
+            store, Filter(client="cline", outcome="complete"), limit=_PAGE
+        ),
+        "list by tokens and duration": lambda store: page_of(
+            store, parse("tokens:>1k duration:>1s", BEGIN), limit=_PAGE
+        ),
+        "the oldest 50, as pruning asks": lambda store: store.list(Filter(), order="oldest", limit=_PAGE),
+        "50 since a moment, as `tail` asks": lambda store: store.list(
+            Filter(), order="recorded", after=since, limit=_PAGE
+        ),
         "threads, newest page of 50": lambda store: store.threads(Filter(), limit=_PAGE),
         "threads by cost": lambda store: store.threads(Filter(), limit=_PAGE, sort="cost"),
         "statistics of one model by day": lambda store: store.statistics(
@@ -54,7 +62,7 @@ def asked(second: str | None) -> dict[str, Asked]:
 
 
 TAGGED: Final[dict[str, Asked]] = {
-    "list of 50 with a tag each": lambda store: store.page(Filter(tag="seen"), limit=_PAGE)
+    "list of 50 with a tag each": lambda store: page_of(store, Filter(tag="seen"), limit=_PAGE)
 }
 
 
@@ -97,9 +105,9 @@ async def of_both(urls: tuple[str, str]) -> dict[str, list[float]]:
         for store, size in zip(stores, (_SMALL, _LARGE), strict=True):
             await store.open()
             await fill(store, size)
-        found = await measure(stores, [asked((await store.page(Filter(), limit=_PAGE)).next) for store in stores])
+        found = await measure(stores, [asked((await page_of(store, Filter(), limit=_PAGE)).next) for store in stores])
         for store in stores:
-            for item in (await store.page(Filter(), limit=_PAGE)).items:
+            for item in await store.list(Filter(), limit=_PAGE):
                 await store.annotate(item["_id"], tags=["seen"])
         return found | await measure(stores, [TAGGED] * 2)
     finally:

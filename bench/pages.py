@@ -120,7 +120,7 @@ async def filled_store(url: str, interactions: int) -> Filled:
         for record in long_thread(_whole(datetime.now(UTC) - timedelta(hours=3))):
             await store.put([record])
             turns.append(record.document["_id"])
-        space = await store.space(settled=True)
+        space = await store.maintenance.space(settled=True)
         return Filled(await store.count(Filter()), space.used / 1e6, str(turns[-1]), str(turns[0]))
     finally:
         await store.close()

@@ -26,6 +26,7 @@ from bench.corpus import NEWEST, small_interactions
 from bench.page import table, write_between_markers
 from gemtap.stores.base import Store
 from gemtap.stores.opening import open_store
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.query.words import words_of
 from tests.mongod import Mongod
@@ -116,7 +117,7 @@ async def measure(store: Store, words: Vocabulary, rounds: int) -> dict[str, Mea
         for name, make in makers.items():
             where = parse(make(), NEWEST)
             began_at, ran = time.perf_counter(), time.process_time()
-            await store.page(where, limit=_PAGE)
+            await page_of(store, where, limit=_PAGE)
             taken[name].append(((time.perf_counter() - began_at) * 1000, (time.process_time() - ran) * 1000))
     return {
         name: Measured(

@@ -23,6 +23,7 @@ from bench.year import BEGIN, DAYS, interactions
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.mongo.documents import row_of
 from gemtap.stores.opening import open_store
+from gemtap.stores.paging import page_of
 from gemtap.stores.sqlite.rows import columns
 from gemtap.stores.sqlite.store import open_database
 from tests.mongod import Mongod
@@ -99,10 +100,10 @@ async def measure(store: Store, found: Measured, runs: int) -> None:
             await ask()
             times.append((time.perf_counter() - began_at) * 1000)
 
-    half = (await store.page(Filter(until=BEGIN + timedelta(days=DAYS // 2)), limit=50)).next
-    await timed("list, newest page of 50", lambda: store.page(Filter(), limit=50))
-    await timed("list, a page in the middle of the year", lambda: store.page(Filter(), limit=50, cursor=half))
-    await timed("list of one model", lambda: store.page(Filter(model="gemini-3-pro-preview"), limit=50))
+    half = (await page_of(store, Filter(until=BEGIN + timedelta(days=DAYS // 2)), limit=50)).next
+    await timed("list, newest page of 50", lambda: page_of(store, Filter(), limit=50))
+    await timed("list, a page in the middle of the year", lambda: page_of(store, Filter(), limit=50, cursor=half))
+    await timed("list of one model", lambda: page_of(store, Filter(model="gemini-3-pro-preview"), limit=50))
     await timed("threads, newest page of 50", lambda: store.threads(Filter(), limit=50))
     second = (await store.threads(Filter(), limit=50)).next
     await timed("threads, second page", lambda: store.threads(Filter(), limit=50, cursor=second))
@@ -142,7 +143,7 @@ async def measure_mongodb(folder: Path, count: int, runs: int) -> Measured:
         began_at = time.perf_counter()
         loaded = await asyncio.to_thread(load_mongodb, f"{mongod.url}/{_DATABASE}", count)
         seconds = time.perf_counter() - began_at
-        found = Measured("MongoDB 6.0", loaded, seconds, (await store.space(settled=True)).used)
+        found = Measured("MongoDB 6.0", loaded, seconds, (await store.maintenance.space(settled=True)).used)
         await measure(store, found, runs)
         await store.close()
     finally:

@@ -32,6 +32,7 @@ from gemtap.recorder.assemble import assemble
 from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.mongo import MongoStore
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.sqlite import SqliteStore
 from gemtap.stores.sqlite.store import open_database
@@ -213,13 +214,13 @@ async def _read(path: Path, digests: Mapping[ObjectId, tuple[bytes, bytes]], see
                 raise SystemExit(f"The {side} of {id_} is not what was sent")
             seen.read_back += 1
     seen.read_back_s = time.perf_counter() - began
-    seen.faults = len([fault async for fault in store.check()])
+    seen.faults = len([fault async for fault in store.maintenance.check()])
     *_, long_id = digests
     seen.long_warm = await _times(50, lambda: store.raw(long_id, "request"))
     now = datetime.now(UTC)
     for query in ("", *_SEARCHES):
         name = f"a page of `{query}`" if query else "a page of the list, 50 interactions"
-        seen.reads[name] = await _times(100, lambda query=query: store.page(parse(query, now), limit=50))  # type: ignore[misc]
+        seen.reads[name] = await _times(100, lambda query=query: page_of(store, parse(query, now), limit=50))  # type: ignore[misc]
     seen.reads["a page of 50 threads"] = await _times(100, lambda: store.threads(Filter(), limit=50))
     seen.reads["statistics of all by day and model, asked for once"] = await _times(1, lambda: _by_day(store))
     seen.reads["the same afterwards"] = await _times(50, lambda: _by_day(store))
@@ -228,7 +229,7 @@ async def _read(path: Path, digests: Mapping[ObjectId, tuple[bytes, bytes]], see
         # A newly opened store has no packs in its cache.
         store = SqliteStore(path)
         await store.open()
-        await store.page(Filter(), limit=1)
+        await page_of(store, Filter(), limit=1)
         seen.long_cold += await _times(1, lambda store=store: store.raw(long_id, "request"))  # type: ignore[misc]
         await store.close()
 

@@ -122,7 +122,7 @@ async def judge_wandering(turns: Sequence[Turn], folder: Path, url: str, seed: i
 async def _judged(turns: Sequence[Turn], ids: dict[int, ObjectId], store: Store) -> Judged:
     judged: Judged = {}
     for turn in turns:
-        (item,) = (await store.page(Filter(id=ids[id(turn)]), limit=1)).items
+        (item,) = await store.list(Filter(id=ids[id(turn)]), limit=1)
         parent = ids[id(turn.parent)] if turn.parent is not None else None
         judged.setdefault(turn.habit, Counter())[_verdict(item["thread"], parent)] += 1
     return judged

@@ -11,7 +11,8 @@ from bson import ObjectId
 from gemtap.body import parse_body
 from gemtap.interaction import SCHEMA_VERSION, Body, ChunkTimes, Interaction, Json, Outcome
 from gemtap.stores.base import Record
-from gemtap.stores.links import Before, Place
+from gemtap.stores.links import Before
+from gemtap.stores.place import Place
 
 NOON: Final = datetime(2026, 3, 14, 12, 0, 0, 123_000, tzinfo=UTC)
 

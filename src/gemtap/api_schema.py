@@ -6,6 +6,7 @@ No web framework is imported here: `gemtap ls` would pay for it at every start.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -13,7 +14,8 @@ from bson import ObjectId
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from gemtap.interaction import Json, to_json
-from gemtap.stores.base import Filter, Page
+from gemtap.stores.base import Filter
+from gemtap.stores.paging import Page
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -99,7 +101,7 @@ def page_as_json(page: Page) -> dict[str, Json]:
     return {"items": [to_json(item) for item in page.items], "next": page.next}
 
 
-def statistics_as_json(rows: list[StatRow]) -> dict[str, Json]:
+def statistics_as_json(rows: Sequence[StatRow]) -> dict[str, Json]:
     """Statistics, as the API and `stats --json` print them."""
     return {"rows": [to_json(row) for row in rows]}
 

@@ -20,7 +20,7 @@ async def read_everywhere(store: Store, id_: ObjectId) -> Any:
     """The annotations as the document, the list and the scan show them: the same."""
     document = await store.get(id_)
     assert document is not None
-    listed = [item for item in (await store.page(Filter(), limit=100)).items if item["_id"] == id_]
+    listed = [item for item in await store.list(Filter(), limit=100) if item["_id"] == id_]
     scanned = [each async for each in store.scan(Filter()) if each["_id"] == id_]
     shown = [tuple(each[name] for name in ("tags", "rating", "note")) for each in (document, *listed, *scanned)]
     assert len(shown) == 3

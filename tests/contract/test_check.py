@@ -12,4 +12,4 @@ pytestmark = pytest.mark.anyio
 
 async def test_a_sound_store_has_no_faults(store: Store) -> None:
     await store.put([make_record(), make_record(request_raw=b"", answered=False), make_record(response_raw=b"\xff\0")])
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []

@@ -98,7 +98,7 @@ async def test_what_is_found_is_replaced_everywhere(
 
     assert await redact_examined(store, found) == 5
     await make_searchable_again(store)
-    async for _ in store.reclaim():
+    async for _ in store.maintenance.reclaim():
         pass
     assert [each.secrets async for each in examine(store) if each.secrets] == []
     harmless = records["harmless"].document
@@ -112,8 +112,8 @@ async def test_what_is_found_is_replaced_everywhere(
             "tools": [{"type": "mcp_server", "headers": {"Authorization": "[redacted]", "X-Pin": "[redacted]"}}],
         }
     )
-    assert (await store.page(parse("hunter2", NOON), limit=5)).items == []
-    assert [fault async for fault in store.check()] == []
+    assert await store.list(parse("hunter2", NOON), limit=5) == []
+    assert [fault async for fault in store.maintenance.check()] == []
     await store.close()
     assert leaked(store_url, tmp_path, request) == []
 

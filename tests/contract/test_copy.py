@@ -60,19 +60,17 @@ async def test_everything_arrives(store: Store, other: Store) -> None:
     await store.put([replace(each, links=links[each.document["_id"]]) for each in RECORDS])
     await store.annotate(RECORDS[0].document["_id"], tags=["a b", "c"], rating="bad", note="later")
     incidents = [incident(n) for n in range(1_100)]
-    await store.put_incidents(incidents)
+    await store.incidents.put(incidents)
     done = await copy(store, other)
     assert (done.copied, done.present, done.rejected, done.incidents) == (len(RECORDS), 0, {}, 1_100)
     assert await contents(other) == await contents(store)
-    found = await other.links_of(list(links))
+    found = await other.links.of(list(links))
     assert {id_: sorted(each) for id_, each in found.items()} == {id_: sorted(each) for id_, each in links.items()}
-    assert await other.incidents(limit=2_000) == await store.incidents(limit=2_000)
-    found_by_words = await other.page(parse('"why is the sky"', NOON), limit=50)
-    assert RECORDS[0].document["_id"] in {item["_id"] for item in found_by_words.items}
-    assert await other.unsearchable(limit=5) == []
-    assert [item["_id"] for item in (await other.page(Filter(tag="a b"), limit=5)).items] == [
-        RECORDS[0].document["_id"]
-    ]
+    assert await other.incidents.newest(limit=2_000) == await store.incidents.newest(limit=2_000)
+    found_by_words = await other.list(parse('"why is the sky"', NOON), limit=50)
+    assert RECORDS[0].document["_id"] in {item["_id"] for item in found_by_words}
+    assert await other.search_index.due(limit=5) == []
+    assert [item["_id"] for item in await other.list(Filter(tag="a b"), limit=5)] == [RECORDS[0].document["_id"]]
 
 
 async def test_again_it_copies_the_rest_and_leaves_what_is_there(store: Store, other: Store) -> None:
@@ -156,7 +154,7 @@ async def test_killed_in_the_middle_and_run_again(store: Store, store_url: str, 
     other = open_store(other_url)
     try:
         assert await contents(other) == await contents(store)
-        assert [fault async for fault in other.check()] == []
+        assert [fault async for fault in other.maintenance.check()] == []
     finally:
         await other.close()
 

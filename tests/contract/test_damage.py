@@ -15,7 +15,8 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
-from gemtap.stores.base import Fault, Store
+from gemtap.stores.base import Store
+from gemtap.stores.maintenance import Fault
 from gemtap.stores.opening import open_store
 from gemtap.upkeep.copy import copy
 from tests.contract.test_moving import RECORDS
@@ -28,7 +29,7 @@ LARGE = b'{ "a": "%b"}' % os.urandom(1_500_000).hex().encode()
 
 
 async def faults_of(store: Store) -> list[Fault]:
-    return [fault async for fault in store.check()]
+    return [fault async for fault in store.maintenance.check()]
 
 
 async def test_a_sound_store_has_none(store: Store) -> None:
@@ -39,7 +40,7 @@ async def test_a_sound_store_has_none(store: Store) -> None:
         nonlocal looked_at
         looked_at += more
 
-    assert [fault async for fault in store.check(count)] == []
+    assert [fault async for fault in store.maintenance.check(count)] == []
     assert looked_at == len(RECORDS) + 1
 
 

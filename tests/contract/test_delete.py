@@ -9,7 +9,8 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
-from gemtap.stores.base import Cursor, Filter, Record, Store
+from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.place import place_of
 from tests.exactness import exactly
 from tests.records import NOON, at_the_end, make_record
 
@@ -32,8 +33,8 @@ async def test_what_is_deleted_is_gone_and_nothing_else(store: Store) -> None:
     assert await store.delete([gone, ObjectId()]) == 1
     assert await store.get(gone) is None
     assert await store.raw(gone, "request") is None
-    assert (await store.page(Filter(tag="goes"), limit=5)).items == []
-    found = await store.linked([at_the_end(link) for link in (b"one", b"two", b"both")])
+    assert await store.list(Filter(tag="goes"), limit=5) == []
+    found = await store.links.before([at_the_end(link) for link in (b"one", b"two", b"both")])
     assert [each and each.id for each in found] == [None, left, left]
     there = await store.get(left)
     assert exactly(there) == exactly(stays.document)
@@ -67,7 +68,7 @@ async def test_what_was_deleted_can_be_stored_again(store: Store) -> None:
 async def test_the_links_of_each(store: Store) -> None:
     first, second, none = linked(make_record(), b"a", b"b"), linked(make_record(), b"c"), make_record()
     await store.put([first, second, none])
-    found = await store.links_of([each.document["_id"] for each in (first, second, none)])
+    found = await store.links.of([each.document["_id"] for each in (first, second, none)])
     assert {id_: sorted(links) for id_, links in found.items()} == {
         first.document["_id"]: [b"a", b"b"],
         second.document["_id"]: [b"c"],
@@ -80,10 +81,10 @@ async def test_the_oldest_come_in_order_from_a_place_on(store: Store) -> None:
     ordered = sorted((each.document["timestamp"], each.document["_id"]) for each in records)
     seen: list[tuple[object, object]] = []
     after = None
-    while batch := await store.oldest(Filter(), limit=5, after=after):
+    while batch := await store.list(Filter(), order="oldest", limit=5, after=after):
         seen += [(item["timestamp"], item["_id"]) for item in batch]
-        after = Cursor(batch[-1]["timestamp"], batch[-1]["_id"])
+        after = place_of(batch[-1])
     assert seen == ordered
-    assert [item["model"] for item in await store.oldest(Filter(model="m1"), limit=99)] == ["m1"] * 4
+    assert [item["model"] for item in await store.list(Filter(model="m1"), order="oldest", limit=99)] == ["m1"] * 4
     assert await store.count(Filter()) == 12
     assert await store.count(Filter(model="m1", until=NOON + MINUTE)) == 1

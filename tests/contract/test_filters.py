@@ -9,6 +9,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.parsing import parse
 from tests.records import NOON, make_record
 
@@ -118,7 +119,7 @@ UNLIKE: dict[str, dict[str, Any]] = {
 async def test_a_condition_finds_what_it_says_and_nothing_else(store: Store, query: str, found: set[str]) -> None:
     records = {name: make_record(**fields) for name, fields in UNLIKE.items()}
     await store.put(list(records.values()))
-    items = (await store.page(parse(query, NOW), limit=100)).items
+    items = await store.list(parse(query, NOW), limit=100)
     names = {record.document["_id"]: name for name, record in records.items()}
     assert {names[item["_id"]] for item in items} == found
     scanned = [document["_id"] async for document in store.scan(parse(query, NOW))]
@@ -139,13 +140,13 @@ async def test_pages_of_any_condition_have_neither_gaps_nor_repeats(store: Store
     ]
     await store.put(records)
     where = parse(query, NOW)
-    whole = [item["_id"] for item in (await store.page(where, limit=100)).items]
+    whole = [item["_id"] for item in await store.list(where, limit=100)]
     assert 3 < len(whole) < 24
     assert whole == [id_ for id_ in newest_first(records) if id_ in whole]
     pages: list[ObjectId] = []
     cursor = None
     while True:
-        page = await store.page(where, limit=limit, cursor=cursor)
+        page = await page_of(store, where, limit=limit, cursor=cursor)
         pages += [item["_id"] for item in page.items]
         cursor = page.next
         if cursor is None:
@@ -169,7 +170,7 @@ async def test_a_value_is_a_value_whatever_it_looks_like(store: Store, value: st
         parse(f"model:{quoted(value)}", NOW),
         parse(f"-model:{quoted(PLAIN['model'])}", NOW),
     ):
-        assert [item["_id"] for item in (await store.page(where, limit=10)).items] == [hostile.document["_id"]]
+        assert [item["_id"] for item in await store.list(where, limit=10)] == [hostile.document["_id"]]
 
 
 def quoted(value: str | None) -> str:

@@ -31,25 +31,25 @@ def incident(**fields: Any) -> Incident:
 
 async def test_incidents_come_back_newest_first(store: Store) -> None:
     first, second, third = (incident(at=AT + timedelta(hours=hour)) for hour in (0, 1, 2))
-    await store.put_incidents([second, first])
-    await store.put_incidents([third])
-    assert await store.incidents(limit=10) == [third, second, first]
-    assert await store.incidents(limit=2) == [third, second]
+    await store.incidents.put([second, first])
+    await store.incidents.put([third])
+    assert await store.incidents.newest(limit=10) == [third, second, first]
+    assert await store.incidents.newest(limit=2) == [third, second]
 
 
 async def test_one_that_is_told_again_takes_its_own_place(store: Store) -> None:
     going_on = incident(kind="store_outage", until=None, count=0)
     over = incident(_id=going_on["_id"], kind="store_outage", count=7)
-    await store.put_incidents([going_on])
-    assert await store.incidents(limit=10) == [going_on]
-    await store.put_incidents([over])
-    await store.put_incidents([over])
-    assert await store.incidents(limit=10) == [over]
+    await store.incidents.put([going_on])
+    assert await store.incidents.newest(limit=10) == [going_on]
+    await store.incidents.put([over])
+    await store.incidents.put([over])
+    assert await store.incidents.newest(limit=10) == [over]
 
 
 async def test_none_is_nothing(store: Store) -> None:
-    await store.put_incidents([])
-    assert await store.incidents(limit=10) == []
+    await store.incidents.put([])
+    assert await store.incidents.newest(limit=10) == []
 
 
 def test_an_incident_survives_its_file() -> None:

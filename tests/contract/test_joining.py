@@ -60,7 +60,7 @@ async def record_in(store: Store, *records: Record) -> None:
 
 
 async def threads_in(store: Store) -> dict[ObjectId, Thread]:
-    return {item["_id"]: item["thread"] for item in await store.oldest(Filter(), limit=2_000)}
+    return {item["_id"]: item["thread"] for item in await store.list(Filter(), order="oldest", limit=2_000)}
 
 
 def id_of(record: Record) -> ObjectId:
@@ -109,11 +109,11 @@ async def test_what_was_joined_is_searched_for_what_its_turn_added(store: Store)
     await record_in(store, records[2])
     assert await store.count(parse('"question 1"', NOON)) == 1
     await record_in(store, records[0], records[1])
-    while await SearchBackfill(store, Assembler({}, None).texts).step():
+    while await SearchBackfill(store.search_index, Assembler({}, None).texts).step():
         pass
     for number, record in enumerate(records):
-        found = await store.page(parse(f'"question {number}"', NOON), limit=5)
-        assert [item["_id"] for item in found.items] == [id_of(record)]
+        found = await store.list(parse(f'"question {number}"', NOON), limit=5)
+        assert [item["_id"] for item in found] == [id_of(record)]
         own = await store.count(parse(f'"question {number}" thread:{id_of(records[0])}', NOON))
         assert own == 1
 
@@ -211,7 +211,7 @@ class DyingStore:
 
     async def move(self, moves: Sequence[Any]) -> bool:
         for each in moves:
-            if not await self._store.move([each]):
+            if not await self._store.links.move([each]):
                 return False
             self._count()
         return True

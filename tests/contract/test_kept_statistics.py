@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class Kept:
         return contextlib.closing(sqlite3.connect(Path(self._url.removeprefix("sqlite://")), isolation_level=None))
 
 
-async def told(store: Store) -> list[Any]:
+async def told(store: Store) -> Sequence[Any]:
     return await store.statistics(Filter(), bucket="day", by="model")
 
 

@@ -12,9 +12,10 @@ from pymongo import AsyncMongoClient
 
 from gemtap.interaction import Thread
 from gemtap.stores.base import Filter, Record, Store
-from gemtap.stores.links import After, Before, Linked, Move, Place
+from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.mongo.linking import linked_one_by_one
 from gemtap.stores.opening import open_store
+from gemtap.stores.place import Place
 from gemtap.stores.query.parsing import parse
 from tests.records import NOON, at_the_end, make_record
 
@@ -53,16 +54,16 @@ async def test_the_newest_before_a_place_is_found(store: Store) -> None:
     assert id_of(newer) < id_of(older)
     await store.put([newer, other, older])
     wanted = [at_the_end(b"a"), Before(b"a", place_of(newer)), Before(b"a", place_of(older)), at_the_end(b"x")]
-    assert await store.linked(wanted) == [as_linked(newer), as_linked(older), None, None]
-    assert await store.linked([]) == []
+    assert await store.links.before(wanted) == [as_linked(newer), as_linked(older), None, None]
+    assert await store.links.before([]) == []
 
 
 async def test_of_the_same_millisecond_ids_decide(store: Store) -> None:
     first, second, third = (linked_record(b"a") for _ in range(3))
     await store.put([third, first, second])
-    found = await store.linked([Before(b"a", place_of(each)) for each in (first, second, third)])
+    found = await store.links.before([Before(b"a", place_of(each)) for each in (first, second, third)])
     assert found == [None, as_linked(first), as_linked(second)]
-    assert await store.linked_after([After(b"a", place_of(first))]) == [as_linked(second), as_linked(third)]
+    assert await store.links.after([After(b"a", place_of(first))]) == [as_linked(second), as_linked(third)]
 
 
 async def test_servers_that_know_no_documents_stage_are_asked_one_by_one(mongod_url: str) -> None:
@@ -77,7 +78,7 @@ async def test_servers_that_know_no_documents_stage_are_asked_one_by_one(mongod_
     wanted += map(at_the_end, (b"a", b"b"))
     async with AsyncMongoClient[dict[str, Any]](mongod_url, tz_aware=True) as client:
         interactions = client.get_default_database()["gemini_interactions"]
-        assert await linked_one_by_one(interactions, wanted) == await store.linked(wanted)
+        assert await linked_one_by_one(interactions, wanted) == await store.links.before(wanted)
     await store.close()
 
 
@@ -86,10 +87,10 @@ async def test_those_after_a_place_are_found_once_each_and_oldest_first(store: S
     await store.put(records)
     last, second, third, first = records
     wanted = [After(b"a", place_of(first)), After(b"b", place_of(second))]
-    assert await store.linked_after(wanted) == [as_linked(each) for each in (second, third, last)]
+    assert await store.links.after(wanted) == [as_linked(each) for each in (second, third, last)]
     until: datetime = third.document["timestamp"]
-    assert await store.linked_after([After(b"a", place_of(second), until)]) == [as_linked(third)]
-    assert await store.linked_after([]) == []
+    assert await store.links.after([After(b"a", place_of(second), until)]) == [as_linked(third)]
+    assert await store.links.after([]) == []
 
 
 async def test_children_are_found(store: Store) -> None:
@@ -97,8 +98,8 @@ async def test_children_are_found(store: Store) -> None:
     continuing: Thread = {"id": id_of(parent), "turn": 2, "parent": id_of(parent), "new_messages": 1}
     later, earlier = (linked_record(minute=minute, thread=continuing) for minute in (2, 1))
     await store.put([later, parent, earlier, linked_record()])
-    assert await store.children([id_of(parent), ObjectId()]) == [as_linked(earlier), as_linked(later)]
-    assert await store.children([id_of(later)]) == await store.children([]) == []
+    assert await store.links.children([id_of(parent), ObjectId()]) == [as_linked(earlier), as_linked(later)]
+    assert await store.links.children([id_of(later)]) == await store.links.children([]) == []
 
 
 async def test_links_are_no_part_of_the_document(store: Store) -> None:
@@ -112,7 +113,7 @@ async def test_links_follow_the_record_that_replaces_an_interrupted_one(store: S
     assert await store.put([linked_record(b"half", _id=id_, outcome="interrupted")]) == set()
     whole = linked_record(b"whole", _id=id_)
     assert await store.put([whole, linked_record()]) == {id_}
-    assert await store.linked([at_the_end(b"half"), at_the_end(b"whole")]) == [None, as_linked(whole)]
+    assert await store.links.before([at_the_end(b"half"), at_the_end(b"whole")]) == [None, as_linked(whole)]
     assert await store.put([whole]) == {id_}
 
 
@@ -122,17 +123,17 @@ async def test_a_move_changes_the_thread_everywhere(store: Store) -> None:
     await store.put([replace(each, text="said") for each in (target, moved)])
     assert len(await store.statistics(Filter(), bucket="day", by="thread")) == 2
     new: Thread = {"id": thread_of(target)["id"], "turn": 3, "parent": id_of(target), "new_messages": 2}
-    assert await store.move([Move(id_of(moved), thread_of(moved), new, (b"new",))])
+    assert await store.links.move([Move(id_of(moved), thread_of(moved), new, (b"new",))])
     document = await store.get(id_of(moved))
     assert document == {**moved.document, "thread": new}
-    assert [each.id for each in await store.children([id_of(target)])] == [id_of(moved)]
+    assert [each.id for each in await store.links.children([id_of(target)])] == [id_of(moved)]
     (item,) = (await store.threads(Filter(), limit=5)).items
     assert (item["id"], item["turns"]) == (new["id"], 2)
     (row,) = await store.statistics(Filter(), bucket="day", by="thread")
     assert (row["key"], row["requests"]) == (str(new["id"]), 2)
-    found = await store.linked([at_the_end(b"old"), at_the_end(b"new")])
+    found = await store.links.before([at_the_end(b"old"), at_the_end(b"new")])
     assert [each and each.thread for each in found] == [None, new]
-    assert [each["_id"] for each in await store.unsearchable(limit=5)] == [id_of(moved)]
+    assert [each["_id"] for each in await store.search_index.due(limit=5)] == [id_of(moved)]
 
 
 async def test_a_move_stops_at_a_thread_that_has_changed(store: Store) -> None:
@@ -142,9 +143,9 @@ async def test_a_move_stops_at_a_thread_that_has_changed(store: Store) -> None:
     other, new = root(ObjectId()), root(ObjectId())
     first, second, third = records
     moves = [Move(id_of(first), thread_of(first), new), Move(id_of(second), other, new)]
-    assert not await store.move([*moves, Move(id_of(third), thread_of(third), new)])
-    assert not await store.move([Move(ObjectId(), other, new)])
-    assert [item["thread"] for item in await store.oldest(Filter(), limit=5)] == [
+    assert not await store.links.move([*moves, Move(id_of(third), thread_of(third), new)])
+    assert not await store.links.move([Move(ObjectId(), other, new)])
+    assert [item["thread"] for item in await store.list(Filter(), order="oldest", limit=5)] == [
         new,
         thread_of(second),
         thread_of(third),
@@ -158,8 +159,8 @@ async def test_the_id_of_any_turn_leads_to_its_thread(store: Store) -> None:
     await store.put([replace(each, text="said") for each in (first, joined, linked_record(minute=2))])
     for word in (str(first_id), str(id_)):
         where = parse(f"thread:{word}", NOON)
-        assert [item["_id"] for item in (await store.page(where, limit=5)).items] == [id_, first_id]
-        assert [item["_id"] for item in await store.oldest(where, limit=5)] == [first_id, id_]
+        assert [item["_id"] for item in await store.list(where, limit=5)] == [id_, first_id]
+        assert [item["_id"] for item in await store.list(where, order="oldest", limit=5)] == [first_id, id_]
         assert [document["_id"] async for document in store.scan(where)] == [first_id, id_]
         assert await store.count(where) == 2
         assert [item["id"] for item in (await store.threads(where, limit=5)).items] == [first_id]

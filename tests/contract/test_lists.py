@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
-from gemtap.stores.base import BadCursor, Cursor, Filter, Record, Store
+from gemtap.stores.base import BadCursor, Filter, Record, Store
+from gemtap.stores.paging import batches, encode_cursor, page_of
+from gemtap.stores.place import Order, Place, just_before, place_of
+from gemtap.stores.query.parsing import parse
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio
@@ -18,14 +22,14 @@ THREAD = ObjectId("66f1c0ffee0123456789abcd")
 
 
 async def ids_of(store: Store, where: Filter) -> list[ObjectId]:
-    return [item["_id"] for item in (await store.page(where, limit=100)).items]
+    return [item["_id"] for item in await store.list(where, limit=100)]
 
 
 async def all_pages(store: Store, where: Filter, *, limit: int) -> list[ObjectId]:
     ids: list[ObjectId] = []
     cursor = None
     while True:
-        page = await store.page(where, limit=limit, cursor=cursor)
+        page = await page_of(store, where, limit=limit, cursor=cursor)
         assert len(page.items) <= limit
         ids += [item["_id"] for item in page.items]
         if page.next is None:
@@ -54,7 +58,7 @@ async def test_pages_go_on_where_they_were_while_new_interactions_arrive(store: 
     seen: list[ObjectId] = []
     cursor = None
     for arriving in range(5):
-        page = await store.page(Filter(), limit=2, cursor=cursor)
+        page = await page_of(store, Filter(), limit=2, cursor=cursor)
         seen += [item["_id"] for item in page.items]
         cursor = page.next
         # One with the same timestamp and a greater id, and one that is newer.
@@ -71,9 +75,9 @@ async def test_pages_of_a_filter_have_only_what_matches(store: Store) -> None:
 
 async def test_the_last_page_says_so(store: Store) -> None:
     await store.put([make_record(), make_record()])
-    assert (await store.page(Filter(), limit=2)).next is None
-    assert (await store.page(Filter(), limit=1)).next is not None
-    assert await store.page(Filter(provider="none of them"), limit=1) == ([], None)
+    assert (await page_of(store, Filter(), limit=2)).next is None
+    assert (await page_of(store, Filter(), limit=1)).next is not None
+    assert await page_of(store, Filter(provider="none of them"), limit=1) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -116,30 +120,64 @@ async def test_a_filter_must_match_whole(store: Store) -> None:
 
 async def test_lists_show_no_bodies(store: Store) -> None:
     await store.put([make_record(response_raw=b"data: 1\n\n", accumulated={}, chunks={"at_ms": [1.0], "bytes": [9]})])
-    (item,) = (await store.page(Filter(), limit=1)).items
-    (recorded,) = await store.recorded_since(NOON, limit=1)
+    (item,) = await store.list(Filter(), limit=1)
+    (recorded,) = await store.list(Filter(), order="recorded", limit=1)
     for shown in (item, recorded):
         assert shown["request"].keys().isdisjoint({"body", "raw", "raw_file"})
         assert shown["response"].keys().isdisjoint({"body", "chunks", "raw", "raw_file"})
         assert shown["response"]["body_bytes"] == 9
 
 
-@pytest.mark.parametrize("word", ["", "x", "e30", "!", "WzEsIjIiXQ", "ñ", "W10", Cursor(NOON, THREAD).encode()[:-3]])
+@pytest.mark.parametrize(
+    "word", ["", "x", "e30", "!", "WzEsIjIiXQ", "ñ", "W10", encode_cursor(Place(NOON, THREAD))[:-3]]
+)
 async def test_a_cursor_that_nobody_gave_out_is_refused(store: Store, word: str) -> None:
     with pytest.raises(BadCursor):
-        await store.page(Filter(), limit=10, cursor=word)
+        await page_of(store, Filter(), limit=10, cursor=word)
 
 
-async def test_what_was_recorded_since_comes_in_the_order_it_was_recorded(store: Store) -> None:
+async def test_a_list_in_the_order_of_recording_goes_on_after_any_place(store: Store) -> None:
+    """The order "recorded" sorts by (`recorded_at`, `_id`), whatever the times of the requests."""
     records = [make_record(timestamp=NOON - n * MILLISECOND, recorded_at=NOON + n // 2 * MILLISECOND) for n in range(8)]
     await store.put(records[::-1])
-    ids = [record.document["_id"] for record in records]
+    documents = [record.document for record in records]
+    ids = [document["_id"] for document in documents]
 
-    async def since(count: int, limit: int = 100) -> list[ObjectId]:
-        return [item["_id"] for item in await store.recorded_since(NOON + count * MILLISECOND, limit=limit)]
+    async def after(place: Place | None, limit: int = 100) -> list[ObjectId]:
+        return [item["_id"] for item in await store.list(Filter(), order="recorded", after=place, limit=limit)]
 
-    assert await since(0) == ids
-    assert await since(2) == ids[4:]
-    assert await since(2, limit=3) == ids[4:7]
-    assert await since(4) == []
-    assert [item["_id"] for item in await store.recorded_since(NOON + timedelta(microseconds=1), limit=9)] == ids[2:]
+    assert await after(None) == ids
+    assert await after(just_before(NOON)) == ids
+    assert await after(just_before(NOON + 2 * MILLISECOND)) == ids[4:]
+    assert await after(just_before(NOON + 2 * MILLISECOND), limit=3) == ids[4:7]
+    assert await after(place_of(documents[3], "recorded")) == ids[4:]
+    assert await after(place_of(documents[4], "recorded")) == ids[5:]
+    assert await after(place_of(documents[-1], "recorded")) == []
+
+
+async def test_every_order_takes_every_filter(store: Store) -> None:
+    """Filters, searches for words among them, select the same interactions in all three orders."""
+    records = [
+        replace(
+            make_record(
+                timestamp=NOON - n * MILLISECOND,
+                recorded_at=NOON + n * MILLISECOND,
+                model="one" if n % 2 else "two",
+            ),
+            text="found" if n % 3 else "lost",
+        )
+        for n in range(12)
+    ]
+    await store.put(records)
+    for where, expected in (
+        (Filter(model="one"), [n for n in range(12) if n % 2]),
+        (parse("found", NOON), [n for n in range(12) if n % 3]),
+        (parse("model:one found", NOON), [n for n in range(12) if n % 2 and n % 3]),
+    ):
+        ids = [records[n].document["_id"] for n in expected]
+        orders: tuple[tuple[Order, list[ObjectId]], ...] = (("newest", ids), ("oldest", ids[::-1]), ("recorded", ids))
+        for order, ordered in orders:
+            listed: list[ObjectId] = []
+            async for batch in batches(store, where, order=order, size=2):
+                listed += [item["_id"] for item in batch]
+            assert listed == ordered

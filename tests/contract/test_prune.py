@@ -14,9 +14,10 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from gemtap.interaction import Thread
-from gemtap.stores.base import Filter, Record, Searchable, Store, StoreError
+from gemtap.stores.base import Filter, Record, Store, StoreError
 from gemtap.stores.opening import open_store
 from gemtap.stores.query.parsing import parse
+from gemtap.stores.search_index import Searchable
 from gemtap.upkeep.prune import Pruned, Retention, prune
 from tests.exactness import exactly
 from tests.records import NOON, make_record
@@ -50,7 +51,7 @@ async def test_what_is_old_goes_and_it_is_written_down(store: Store) -> None:
     done = await prune(store, OLD, NOON)
     assert await ids_in(store) == ids_of(*new)
     assert (done.deleted, done.oldest, done.newest) == (2, NOON - 40 * DAY, NOON - 31 * DAY)
-    (incident,) = await store.incidents(limit=5)
+    (incident,) = await store.incidents.newest(limit=5)
     assert (incident["kind"], incident["count"]) == ("pruned", 2)
     assert "2 interactions from 2026-02-02 12:00 to 2026-02-11 12:00" in incident["message"]
 
@@ -87,7 +88,7 @@ async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: St
     with pytest.raises(StoreError, match="not everything is searchable yet"):
         await prune(store, wanted, NOON)
     assert await ids_in(store) == ids_of(keeping, other, unknown)
-    await store.make_searchable(
+    await store.search_index.add(
         [Searchable(unknown.document["_id"], "also worth keeping", None, unknown.document["thread"])]
     )
     await prune(store, wanted, NOON)
@@ -97,13 +98,13 @@ async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: St
 async def test_a_dry_run_says_the_same_and_changes_nothing(store: Store) -> None:
     await store.put([turn(n / 2, request_raw=os.urandom(2_000)) for n in range(300)])
     before = await contents(store)
-    size = (await store.space()).used
+    size = (await store.maintenance.space()).used
     for retention in (OLD, Retention(max_size=size // 2), Retention(older_than=30 * DAY, max_size=size // 2)):
         said = await prune(store, retention, NOON, dry_run=True)
         assert said.deleted > 100
         assert said.given_back == 0
     assert await contents(store) == before
-    assert await store.incidents(limit=5) == []
+    assert await store.incidents.newest(limit=5) == []
     said = await prune(store, OLD, NOON, dry_run=True)
     done = await prune(store, OLD, NOON)
     assert (
@@ -123,7 +124,7 @@ async def test_by_size_the_oldest_goes_until_it_fits(store: Store) -> None:
     for start in range(0, 200, 20):
         await store.put(records[start : start + 20])
     await store.put([rated])
-    size = (await store.space(settled=True)).used
+    size = (await store.maintenance.space(settled=True)).used
     assert size > 20_000_000
     done = await prune(store, Retention(max_size=8_000_000, keep=parse("rating:good", NOON)), NOON)
     left = await ids_in(store)
@@ -162,7 +163,7 @@ async def test_the_disk_has_its_room_again(store: Store, store_url: str, tmp_pat
 
 async def space_on_disk(store: Store, url: str, folder: Path) -> int:
     if url.startswith("mongodb"):
-        space = await store.space(settled=True)
+        space = await store.maintenance.space(settled=True)
         return space.used + space.free
     return sum(file.stat().st_size for file in folder.glob("gemtap.db"))
 
@@ -225,7 +226,7 @@ async def test_what_is_interrupted_has_been_done_and_written_down(store: Store) 
         await prune(store, OLD, NOON, progress=stop)
     left = await ids_in(store)
     assert 0 < len(left) <= 40
-    (incident,) = await store.incidents(limit=5)
+    (incident,) = await store.incidents.newest(limit=5)
     assert incident["count"] >= 20
     await prune(store, OLD, NOON)
     assert await ids_in(store) == set()

@@ -25,12 +25,12 @@ def interrupted(id_: ObjectId, **fields: Any) -> Record:
 
 
 async def stored_notes(store: Store) -> list[Any]:
-    return [item["note"] for item in (await store.page(Filter(), limit=100)).items]
+    return [item["note"] for item in await store.list(Filter(), limit=100)]
 
 
 async def test_nothing_to_store_is_stored(store: Store) -> None:
     await store.put([])
-    assert (await store.page(Filter(), limit=10)).items == []
+    assert await store.list(Filter(), limit=10) == []
 
 
 async def test_a_batch_is_stored_whole(store: Store) -> None:
@@ -99,8 +99,8 @@ async def test_the_filters_follow_the_replacement(store: Store) -> None:
     id_ = ObjectId()
     await store.put([interrupted(id_, provider="old")])
     await store.put([make_record(_id=id_, provider="new")])
-    assert (await store.page(Filter(provider="old"), limit=10)).items == []
-    assert len((await store.page(Filter(provider="new", outcome="complete"), limit=10)).items) == 1
+    assert await store.list(Filter(provider="old"), limit=10) == []
+    assert len(await store.list(Filter(provider="new", outcome="complete"), limit=10)) == 1
 
 
 async def test_concurrent_puts_store_everything_once(store: Store) -> None:

@@ -37,12 +37,12 @@ async def test_nothing_of_what_was_replaced_is_left(
     assert await store.replace([new, record_with("absent")]) == 1
     assert exactly(await store.get(old.document["_id"])) == exactly(new.document)
     assert await store.raw(old.document["_id"], "request") == new.request_raw
-    assert await store.links_of([old.document["_id"]]) == {old.document["_id"]: (b"link",)}
+    assert await store.links.of([old.document["_id"]]) == {old.document["_id"]: (b"link",)}
     assert await store.count(Filter()) == 2
     assert await store.count(Filter(tag="kept")) == 2
-    async for _ in store.reclaim():
+    async for _ in store.maintenance.reclaim():
         pass
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []
     await store.close()
     if store_url.startswith("mongodb"):
         mongod: Mongod = request.getfixturevalue("mongod")

@@ -189,7 +189,7 @@ async def test_a_body_that_no_document_of_mongodb_could_hold_comes_back_exactly(
 async def test_ids_and_dates_in_a_list_are_what_they_were(store: Store) -> None:
     record = make_record()
     await store.put([record])
-    (item,) = (await store.page(Filter(), limit=10)).items
+    (item,) = await store.list(Filter(), limit=10)
     assert exactly(item) == exactly(summary(record.document))
 
 
@@ -211,6 +211,6 @@ async def check_round_trip(store: Store, record: Record) -> None:
             assert json.dumps(found[side]["body"]) == json.dumps(document[side]["body"])  # order too
     assert await store.raw(id_, "request") == record.request_raw
     assert await store.raw(id_, "response") == record.response_raw
-    (listed,) = (await store.page(Filter(), limit=10)).items
+    (listed,) = await store.list(Filter(), limit=10)
     assert exactly(listed) == exactly(summary(document))
-    assert await store.recorded_since(record.document["recorded_at"], limit=10) == [listed]
+    assert await store.list(Filter(), order="recorded", limit=10) == [listed]

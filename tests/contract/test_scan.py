@@ -96,7 +96,7 @@ async def test_two_scans_and_a_list_do_not_disturb_one_another(store: Store) -> 
         outer.append(document["_id"])
         if len(outer) % 100 == 1:
             assert await ids_of(store, Filter()) == oldest_first(records)
-            assert len((await store.page(Filter(), limit=10)).items) == 10
+            assert len(await store.list(Filter(), limit=10)) == 10
     assert all(found == wanted for found, wanted in pairs)
     assert outer == oldest_first(records)
 

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gemtap.interaction import Thread
-from gemtap.stores.base import Filter, Record, Searchable, Store
+from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.parsing import BadQuery, parse
+from gemtap.stores.search_index import Searchable
 from gemtap.stores.thread_list import ThreadSort
 from tests.records import NOON, make_record
 
@@ -41,13 +43,13 @@ async def found(store: Store, query: str, limit: int = 100) -> list[ObjectId]:
     ids: list[ObjectId] = []
     cursor = None
     while True:
-        page = await store.page(where, limit=limit, cursor=cursor)
+        page = await page_of(store, where, limit=limit, cursor=cursor)
         ids += [item["_id"] for item in page.items]
         cursor = page.next
         if cursor is None:
             break
     assert [document["_id"] async for document in store.scan(where)] == ids[::-1]
-    assert [item["_id"] for item in await store.oldest(where, limit=1000)] == ids[::-1]
+    assert [item["_id"] for item in await store.list(where, order="oldest", limit=1000)] == ids[::-1]
     assert await store.count(where) == sum(row["requests"] for row in await store.statistics(where)) == len(ids)
     for sort in get_args(ThreadSort):
         threads = await store.threads(where, limit=1000, sort=sort)
@@ -184,7 +186,7 @@ async def test_the_text_is_no_part_of_the_document(store: Store) -> None:
     record = said("hidden words")
     await store.put([record])
     assert await store.get(id_of(record)) == record.document
-    (item,) = (await store.page(parse("hidden", NOW), limit=10)).items
+    (item,) = await store.list(parse("hidden", NOW), limit=10)
     assert "hidden" not in str(item)
 
 
@@ -200,18 +202,21 @@ async def test_the_words_follow_the_record_that_replaces_an_interrupted_one(stor
 async def test_what_was_stored_without_its_text_is_made_searchable_newest_first(store: Store) -> None:
     records = [said(None if n < 6 else "there already", timestamp=NOON + timedelta(seconds=n)) for n in range(8)]
     await store.put(records)
-    due = await store.unsearchable(limit=4)
+    due = await store.search_index.due(limit=4)
     assert due == [each.document for each in records[5:1:-1]]
-    await store.make_searchable(Searchable(document["_id"], "made later", None, document["thread"]) for document in due)
+    await store.search_index.add(
+        Searchable(document["_id"], "made later", None, document["thread"]) for document in due
+    )
     assert await found(store, "later") == [document["_id"] for document in due]
-    rest = await store.unsearchable(limit=10)
+    rest = await store.search_index.due(limit=10)
     assert [document["_id"] for document in rest] == [id_of(each) for each in records[1::-1]]
     others = [(records[7], "not again"), (said(None), "nobody's"), (records[0], "")]
-    await store.make_searchable(Searchable(id_of(each), text, None, thread_of(each)) for each, text in others)
+    await store.search_index.add(Searchable(id_of(each), text, None, thread_of(each)) for each, text in others)
     assert await found(store, "again") == await found(store, "nobody") == []
     assert len(await found(store, "already")) == 2
-    assert [document["_id"] for document in await store.unsearchable(limit=10)] == [id_of(records[1])]
-    await store.tidy_search()
+    assert [document["_id"] for document in await store.search_index.due(limit=10)] == [id_of(records[1])]
+    async for _ in store.maintenance.reclaim():
+        pass
     assert len(await found(store, "later")) == 4
 
 
@@ -222,7 +227,7 @@ async def test_what_is_not_searchable_yet_neither_has_a_word_nor_has_it_not(stor
     await store.annotate(id_of(noted), note="a note")
     assert await found(store, "-other") == [id_of(known)]
     assert await found(store, "-known") == []
-    assert {document["_id"] for document in await store.unsearchable(limit=10)} == {id_of(unknown), id_of(noted)}
+    assert {document["_id"] for document in await store.search_index.due(limit=10)} == {id_of(unknown), id_of(noted)}
 
 
 async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_until_then(store: Store) -> None:
@@ -230,8 +235,8 @@ async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_unt
     await store.put([noted, other])
     await store.annotate(id_of(noted), note="remember", rating="good")
     assert await found(store, "first") == [id_of(noted)]
-    assert [document["note"] for document in await store.unsearchable(limit=10)] == ["remember"]
-    await store.make_searchable(
+    assert [document["note"] for document in await store.search_index.due(limit=10)] == ["remember"]
+    await store.search_index.add(
         [
             Searchable(id_of(noted), "second remember", "remember", thread_of(noted)),
             Searchable(id_of(other), "not due", None, thread_of(other)),
@@ -239,20 +244,20 @@ async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_unt
     )
     assert await found(store, "first") == await found(store, "due") == []
     assert await found(store, "second remember") == [id_of(noted)]
-    assert await store.unsearchable(limit=10) == []
+    assert await store.search_index.due(limit=10) == []
     await store.annotate(id_of(noted), tags=["a"])
-    assert await store.unsearchable(limit=10) == []
+    assert await store.search_index.due(limit=10) == []
 
 
 async def test_a_note_that_comes_while_the_text_is_told_has_it_told_once_more(store: Store) -> None:
     record = said(None)
     await store.put([record])
-    (document,) = await store.unsearchable(limit=10)
+    (document,) = await store.search_index.due(limit=10)
     await store.annotate(id_of(record), note="remember")
-    await store.make_searchable([Searchable(document["_id"], "too early", document["note"], document["thread"])])
+    await store.search_index.add([Searchable(document["_id"], "too early", document["note"], document["thread"])])
     assert await found(store, "early") == []
-    (document,) = await store.unsearchable(limit=10)
-    await store.make_searchable([Searchable(document["_id"], "in time", document["note"], document["thread"])])
+    (document,) = await store.search_index.due(limit=10)
+    await store.search_index.add([Searchable(document["_id"], "in time", document["note"], document["thread"])])
     assert await found(store, "time") == [id_of(record)]
 
 
@@ -273,9 +278,9 @@ async def test_no_query_breaks_a_store(store: Store, query: str) -> None:
         where = parse(query, NOW)
     except BadQuery:
         return
-    if not (await store.page(Filter(), limit=1)).items:
+    if not await store.list(Filter(), limit=1):
         await store.put([said("a b"), said("b a and or not near aaab")])
-    page = await store.page(where, limit=10)
+    page = await page_of(store, where, limit=10)
     assert [document["_id"] async for document in store.scan(where)] == [item["_id"] for item in page.items][::-1]
 
 
@@ -287,7 +292,7 @@ def in_a_row(words: Sequence[str], text: str) -> bool:
 @given(phrase=st.lists(st.sampled_from("abcd"), min_size=1, max_size=4))
 async def test_a_phrase_is_found_where_its_words_stand_in_a_row(store: Store, phrase: list[str]) -> None:
     texts = ["a b c d", "b a d c", "a a b b", "d c b a d", "c"]
-    if not (await store.page(Filter(), limit=1)).items:
+    if not await store.list(Filter(), limit=1):
         await store.put([said(text, tags=[text]) for text in texts])
-    page = await store.page(parse(f'"{" ".join(phrase)}"', NOW), limit=10)
+    page = await page_of(store, parse(f'"{" ".join(phrase)}"', NOW), limit=10)
     assert sorted(item["tags"][0] for item in page.items) == sorted(text for text in texts if in_a_row(phrase, text))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any, get_args
@@ -191,7 +192,7 @@ async def test_what_is_not_known_is_no_zero(store: Store) -> None:
 async def test_statistics_follow_what_is_stored_changed_and_replaced(store: Store, bucket: Bucket | None) -> None:
     """Also for days that were asked about before."""
 
-    async def told() -> list[Any]:
+    async def told() -> Sequence[Any]:
         return await store.statistics(Filter(), bucket=bucket, by="outcome")
 
     records = varied(60, days=5)

@@ -132,7 +132,7 @@ async def test_the_turns_of_a_thread_are_a_list(store: Store) -> None:
     thread = ObjectId()
     records = [turn(thread, 0), turn(ObjectId(), 1), turn(thread, 2)]
     await store.put(records)
-    items = (await store.page(Filter(thread=thread), limit=10)).items
+    items = await store.list(Filter(thread=thread), limit=10)
     assert [item["_id"] for item in items] == [records[2].document["_id"], records[0].document["_id"]]
 
 

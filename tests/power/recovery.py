@@ -17,6 +17,7 @@ from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.opening import open_store
+from gemtap.stores.paging import page_of
 from gemtap.tap.credentials import load_fingerprint_secret
 from tests.crash.storm.accounts import session_received
 from tests.crash.storm.ledger import Exchange
@@ -100,7 +101,7 @@ async def _look_after(data_dir: Path, url: str, recording: Recording, found: Fou
     try:
         if not await Recorder(spool, store, PROVIDERS, _LIMITS).drain_if_alone():
             found.faults.append("the spool is still locked")
-        found.faults += [f"{each.id or 'the store'}: {each.what}" async for each in store.check()]
+        found.faults += [f"{each.id or 'the store'}: {each.what}" async for each in store.maintenance.check()]
         await _compare(store, recording, found)
     finally:
         await store.close()
@@ -131,10 +132,10 @@ async def _compare(store: Store, recording: Recording, found: Found) -> None:
 
 async def _ids(store: Store) -> set[str]:
     """Those of all interactions."""
-    page = await store.page(Filter(), limit=_AT_ONCE)
+    page = await page_of(store, Filter(), limit=_AT_ONCE)
     ids = {str(item["_id"]) for item in page.items}
     while page.next is not None:
-        page = await store.page(Filter(), limit=_AT_ONCE, cursor=page.next)
+        page = await page_of(store, Filter(), limit=_AT_ONCE, cursor=page.next)
         ids |= {str(item["_id"]) for item in page.items}
     return ids
 

@@ -13,7 +13,8 @@ from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_reading
 
 if TYPE_CHECKING:
-    from gemtap.stores.base import Fault, Store
+    from gemtap.stores.base import Store
+    from gemtap.stores.maintenance import Fault
 
 _TOLD: Final = 1_000
 """Faults that are told one by one."""
@@ -45,7 +46,7 @@ def check(
 
         check_secrets(settings, redact=redact, as_json=as_json)
         return
-    read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.check))
+    read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.maintenance.check))
     summary = f"{read:,} interactions, everything as it was stored."
     if count:
         summary = (
@@ -64,7 +65,7 @@ def repair(as_json: AsJson = False, config: Config = None, data_dir: DataDir = N
     Nothing is deleted: what cannot be read stays in tables of its own. Stop `gemtap serve` first and back up the file.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.repair))
+    read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.maintenance.repair))
     losses = {0: "No losses", 1: "1 loss"}.get(count, f"{count:,} losses")
     _report(read, count, faults, f"{losses} in {read:,} interactions.", "lost" if as_json else None)
 

@@ -118,6 +118,6 @@ async def _secrets(store: Store, *, redact: bool) -> tuple[int, list[StoredSecre
             redacted += await redact_examined(store, waiting)
         if redacted:
             await make_searchable_again(store)
-            async for step in store.reclaim():
+            async for step in store.maintenance.reclaim():
                 show("freeing what was replaced", step.done, step.of)
     return read, found, redacted

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
@@ -64,6 +63,7 @@ def list_interactions(
     A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
     """
     from gemtap.api_schema import ListQuery, page_as_json
+    from gemtap.stores.paging import page_of
 
     wanted = {
         "limit": limit,
@@ -82,7 +82,7 @@ def list_interactions(
     asked = checked(ListQuery, wanted)
     page = open_for_reading(
         settings_of({"data_dir": data_dir, "store": store}, config).settings,
-        lambda opened: opened.page(asked.where(), limit=asked.limit, cursor=asked.cursor),
+        lambda opened: page_of(opened, asked.where(), limit=asked.limit, cursor=asked.cursor),
     )
     listed = page_as_json(page)
     if as_json:

@@ -68,7 +68,7 @@ def stats(
     wanted = {"by": by, "bucket": bucket, "q": " ".join(query) if query else None}
     asked = checked(StatisticsQuery, wanted)
 
-    async def read(opened: Store) -> tuple[list[StatRow], list[StatRow]]:
+    async def read(opened: Store) -> tuple[Sequence[StatRow], Sequence[StatRow]]:
         where = asked.where()
         rows = await opened.statistics(where, bucket=bucket, by=by)
         # Percentiles of the whole period cannot be computed from those of its buckets.

@@ -57,8 +57,8 @@ async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
 
     follower = Follower(store)
     await follower.start()
-    page = await store.page(Filter(), limit=max(past, 1))
-    for item in reversed(page.items[:past]):
+    latest = await store.list(Filter(), limit=past) if past else []
+    for item in reversed(latest):
         follower.count_as_seen(item)
         yield item
     while True:

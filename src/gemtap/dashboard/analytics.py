@@ -97,7 +97,7 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             **counted,
         }
         if counted["total"] is None:
-            context["anything"] = bool((await store.page(Filter(), limit=1)).items)
+            context["anything"] = bool(await store.list(Filter(), limit=1))
         page = await render(request, "analytics.html", context)
         page.headers["content-security-policy"] = _POLICY
         return page
@@ -116,8 +116,8 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
 
 async def _enough(store: Store, now: datetime) -> Last:
     """The range if none is given."""
-    older = await store.page(Filter(until=now - timedelta(days=1)), limit=1)
-    return "7d" if older.items else "24h"
+    older = await store.list(Filter(until=now - timedelta(days=1)), limit=1)
+    return "7d" if older else "24h"
 
 
 def _asked(query: AnalyticsQuery, last: Last, now: datetime) -> Asked:

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from gemtap.api_schema import ListQuery, encoded, page_as_json
 from gemtap.interaction import Side, to_json
 from gemtap.stores.base import Store
+from gemtap.stores.paging import page_of
 
 _OCTETS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
@@ -28,7 +29,7 @@ def make_router(store: Store) -> APIRouter:
     @router.get("/interactions", responses=_LIST)
     async def interactions(query: Annotated[ListQuery, Query()]) -> Response:
         """A page of interactions without their bodies, newest first; `next` is the cursor of the page after it."""
-        page = await store.page(query.where(), limit=query.limit, cursor=query.cursor)
+        page = await page_of(store, query.where(), limit=query.limit, cursor=query.cursor)
         return json_answer(await asyncio.to_thread(lambda: encoded(page_as_json(page))))
 
     @router.get("/interactions/{id_}")

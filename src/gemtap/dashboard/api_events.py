@@ -17,6 +17,6 @@ def make_router(store: Store) -> APIRouter:
     @router.get("/events")
     async def events(limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
         """Outages of the store, exchanges that could not be recorded, captures and bodies that could not be read."""
-        return {"items": [to_json(incident) for incident in await store.incidents(limit=limit)]}
+        return {"items": [to_json(incident) for incident in await store.incidents.newest(limit=limit)]}
 
     return router

@@ -12,6 +12,7 @@ from gemtap.api_schema import Limit, StatisticsQuery, ThreadsQuery, encoded, sta
 from gemtap.dashboard.api import json_answer, known_id, unknown
 from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter, Store
+from gemtap.stores.paging import page_of
 
 _PERCENTILES: Final = {"p50": 1200.0, "p95": 9000.0, "p99": 31000.0}
 _ROW: Final[Json] = {
@@ -66,7 +67,7 @@ def make_router(store: Store) -> APIRouter:
         found = (await store.threads(where, limit=1)).items
         if not found:
             raise unknown(id_, "thread")
-        page = await store.page(where, limit=limit, cursor=cursor)
+        page = await page_of(store, where, limit=limit, cursor=cursor)
         turns = {"items": [to_json(item) for item in page.items], "next": page.next}
         return json_answer(await asyncio.to_thread(lambda: encoded({**to_json(found[0]), **turns})))
 

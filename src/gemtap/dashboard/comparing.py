@@ -36,8 +36,8 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             raise unknown(str(earlier))
         others: list[dict[str, Any]] = []
         if after["thread"] is not None:
-            page = await store.page(Filter(thread=after["thread"]["id"], until=after["timestamp"]), limit=_OFFERED)
-            others = [to_json(item) for item in reversed(page.items)]
+            earlier_turns = Filter(thread=after["thread"]["id"], until=after["timestamp"])
+            others = [to_json(item) for item in reversed(await store.list(earlier_turns, limit=_OFFERED))]
         return await render.recorded(
             request, "changes.html", page_contexts.changes, before, after, others, health=await look()
         )

@@ -16,7 +16,8 @@ from fastapi.responses import HTMLResponse
 
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import SCHEMA_VERSION, to_json
-from gemtap.stores.base import Filter, Space, Store, StoreError
+from gemtap.stores.base import Filter, Store, StoreError
+from gemtap.stores.maintenance import Space
 
 _INCIDENTS: Final = 100
 
@@ -71,11 +72,11 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         health = await look()
         context: dict[str, Any] = {"health": health, "incidents": None, "growth": None, "errors": None}
         if not health.store_error:
-            incidents = await _patiently(store.incidents(limit=_INCIDENTS))
-            errors = await _patiently(store.page(Filter(error=True), limit=_ERRORS))
+            incidents = await _patiently(store.incidents.newest(limit=_INCIDENTS))
+            errors = await _patiently(store.list(Filter(error=True), limit=_ERRORS))
             context |= {
                 "incidents": None if incidents is None else [to_json(each) for each in incidents],
-                "errors": None if errors is None else [to_json(each) for each in errors.items],
+                "errors": None if errors is None else [to_json(each) for each in errors],
                 "growth": await _patiently(_growth(store)),
             }
         context["versions"] = _versions(store)
@@ -100,7 +101,7 @@ async def _growth(store: Store) -> Growth:
     most = max(requests.values(), default=0) or 1
     dates = [first + timedelta(days=number) for number in range(_DAYS)]
     days = [Day(date, requests.get(date, 0), round(100 * requests.get(date, 0) / most, 1)) for date in dates]
-    return Growth(await store.space(), await store.count(Filter()), days)
+    return Growth(await store.maintenance.space(), await store.count(Filter()), days)
 
 
 def _versions(store: Store) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
@@ -18,6 +19,7 @@ from gemtap.interaction import to_json
 from gemtap.providers.client_setup import Instructions, clients
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.fields import FIELDS
 from gemtap.stores.query.filter import TEXT, Says
 
@@ -36,7 +38,7 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
 
     async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
         where = query.where()
-        page = await store.page(where, limit=query.limit, cursor=query.cursor)
+        page = await page_of(store, where, limit=query.limit, cursor=query.cursor)
         params = request.query_params
         return {
             "items": [to_json(item) for item in page.items],
@@ -126,13 +128,13 @@ async def _seen(store: Store) -> dict[str, dict[str, Any]]:
     names = sorted({name for client in clients().values() for name in client.called})
     try:
         async with asyncio.timeout(_PATIENCE):
-            pages = await asyncio.gather(*(store.page(Filter(client=name), limit=_LOOKED_AT) for name in names))
+            lists = await asyncio.gather(*(store.list(Filter(client=name), limit=_LOOKED_AT) for name in names))
     except (StoreError, TimeoutError):
         return {}
-    by_name = {name: page.items for name, page in zip(names, pages, strict=True)}
+    by_name = dict(zip(names, lists, strict=True))
     return {name: last for name, client in clients().items() if (last := _last_of(client, by_name)) is not None}
 
 
-def _last_of(client: Instructions, by_name: dict[str, list[dict[str, Any]]]) -> dict[str, Any] | None:
+def _last_of(client: Instructions, by_name: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any] | None:
     sent = [item for name in client.called for item in by_name[name] if item["provider"] == client.provider]
     return to_json(max(sent, key=lambda item: item["timestamp"])) if sent else None

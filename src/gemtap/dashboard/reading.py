@@ -70,8 +70,8 @@ def make_router(
         thread = document["thread"]
         if thread is None:
             return None
-        page = await store.page(Filter(thread=thread["id"], since=document["timestamp"]), limit=_TURNS_SEARCHED)
-        children = [item for item in page.items if item["thread"] and item["thread"]["parent"] == document["_id"]]
+        turns = await store.list(Filter(thread=thread["id"], since=document["timestamp"]), limit=_TURNS_SEARCHED)
+        children = [item for item in turns if item["thread"] and item["thread"]["parent"] == document["_id"]]
         return str(children[-1]["_id"]) if children else None
 
     @router.get("/messages")

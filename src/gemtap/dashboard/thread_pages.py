@@ -18,6 +18,7 @@ from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import Interaction, to_json
 from gemtap.stores.base import Filter, Store
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.thread_list import ThreadSort
 
@@ -91,7 +92,7 @@ async def _items(store: Store, word: str) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     cursor = None
     while len(items) <= _MOST_TURNS:
-        page = await store.page(Filter(thread=ObjectId(word)), limit=_AT_ONCE, cursor=cursor)
+        page = await page_of(store, Filter(thread=ObjectId(word)), limit=_AT_ONCE, cursor=cursor)
         items += map(to_json, page.items)
         cursor = page.next
         if cursor is None:

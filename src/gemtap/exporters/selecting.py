@@ -10,14 +10,14 @@ from gemtap.exporters.base import ExportOptions, Part, Report
 from gemtap.exporters.last_turns import LastTurns
 from gemtap.interaction import Interaction, Outcome
 from gemtap.providers.documents import conversation_of, ended_well
-from gemtap.stores.base import Cursor, Store
-
-"""Finish reasons of complete answers."""
+from gemtap.stores.base import Store
+from gemtap.stores.paging import batches
 
 _PAGE: Final = 500
 
 _NOT_LAST: Final = "not the last turn of its conversation"
 _DELETED: Final = "deleted meanwhile"
+NO_CONVERSATION: Final = "no conversation"
 
 
 async def matching(
@@ -30,11 +30,9 @@ async def matching(
 
 
 async def _without_bodies(store: Store, wanted: ExportOptions) -> AsyncIterator[Interaction]:
-    after: Cursor | None = None
-    while items := await store.oldest(wanted.where, limit=_PAGE, after=after):
-        for item in items:
+    async for batch in batches(store, wanted.where, size=_PAGE):
+        for item in batch:
             yield cast(Interaction, item)
-        after = Cursor(items[-1]["timestamp"], items[-1]["_id"])
 
 
 async def for_training(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Interaction]:
@@ -51,11 +49,12 @@ async def for_training(store: Store, wanted: ExportOptions, report: Report) -> A
                 report.left_out[reason] += 1
         return
     with LastTurns() as turns:
-        async for summary in _newest_first(store, wanted):
-            report.read += 1
-            reason = not_trainable(summary) or await _not_last(store, turns, summary)
-            if reason is not None:
-                report.left_out[reason] += 1
+        async for batch in batches(store, wanted.where, order="newest", size=_PAGE):
+            for summary in batch:
+                report.read += 1
+                reason = not_trainable(summary) or await _not_last(store, turns, summary)
+                if reason is not None:
+                    report.left_out[reason] += 1
         for id_ in turns.oldest_first():
             whole = await store.get(id_)
             if whole is None:
@@ -75,20 +74,6 @@ async def _not_last(store: Store, turns: LastTurns, summary: Mapping[str, Any]) 
     if conversation is None:
         return NO_CONVERSATION
     return None if turns.offer(summary["_id"], conversation) else _NOT_LAST
-
-
-NO_CONVERSATION: Final = "no conversation"
-
-
-async def _newest_first(store: Store, wanted: ExportOptions) -> AsyncIterator[dict[str, Any]]:
-    cursor = None
-    while True:
-        page = await store.page(wanted.where, limit=_PAGE, cursor=cursor)
-        for item in page.items:
-            yield item
-        cursor = page.next
-        if cursor is None:
-            return
 
 
 def not_trainable(document: Mapping[str, Any]) -> str | None:

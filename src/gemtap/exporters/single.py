@@ -56,8 +56,7 @@ async def _found(store: Store, id_: ObjectId) -> Shown:
         return Shown(document, conversation)
     newest: Shown | None = None
     # Newest first: the last answered turn holds the whole conversation.
-    page = await store.page(Filter(thread=id_), limit=_PAGE)
-    for item in page.items:
+    for item in await store.list(Filter(thread=id_), limit=_PAGE):
         document = await store.get(item["_id"])
         conversation = await _conversation(store, document) if document is not None else None
         if document is None or conversation is None:

@@ -72,7 +72,7 @@ class IncidentLog:
         for start in range(0, len(found), _AT_ONCE):
             some = dict(list(found.items())[start : start + _AT_ONCE])
             # An outage that a recorder before this one did not see the end of is over: the store takes this.
-            await store.put_incidents([{**each, "until": each["until"] or now()} for each in some.values()])
+            await store.incidents.put([{**each, "until": each["until"] or now()} for each in some.values()])
             for path in some:
                 path.unlink(missing_ok=True)
 

@@ -84,7 +84,7 @@ class Recorder:
         self._assembler = Assembler(providers, redactor, workers)
         self._incidents = IncidentLog(spool)
         self._threads = Threads(store)
-        self._backfill = SearchBackfill(store, self._assembler.texts)
+        self._backfill = SearchBackfill(store.search_index, self._assembler.texts)
         self.progress = Progress()
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()

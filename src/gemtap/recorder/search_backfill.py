@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from gemtap.interaction import Interaction
-from gemtap.stores.base import Searchable, Store
+from gemtap.stores.search_index import Searchable, SearchIndex
 
 _log = logging.getLogger(__name__)
 
@@ -25,8 +25,6 @@ _PAUSES: Final = 2.0
 _LOOKS_EVERY: Final = 10.0
 """Seconds between two looks where nothing is to be done."""
 
-_TIDIES_EVERY: Final = 3_600.0
-
 
 TextsOf = Callable[[Sequence[Interaction]], Awaitable[list[str]]]
 """Tells the texts of documents, see `gemtap.recorder.searchable`."""
@@ -35,11 +33,10 @@ TextsOf = Callable[[Sequence[Interaction]], Awaitable[list[str]]]
 class SearchBackfill:
     """Makes interactions searchable for as long as it runs."""
 
-    def __init__(self, store: Store, texts: TextsOf, looks_every: float = _LOOKS_EVERY) -> None:
-        self._store = store
+    def __init__(self, index: SearchIndex, texts: TextsOf, looks_every: float = _LOOKS_EVERY) -> None:
+        self._index = index
         self._texts = texts
         self._looks_every = looks_every
-        self._tidied_at = float("-inf")
 
     async def run(self) -> None:
         """Go on until cancelled, whatever becomes of the store meanwhile."""
@@ -56,13 +53,10 @@ class SearchBackfill:
 
     async def step(self) -> int:
         """Make a few interactions searchable and say how many. Raises StoreError."""
-        documents = await self._store.unsearchable(limit=_STEP)
+        documents = await self._index.due(limit=_STEP)
         if documents:
             texts = zip(documents, await self._texts(documents), strict=True)
-            await self._store.make_searchable(
+            await self._index.add(
                 Searchable(document["_id"], text, document["note"], document["thread"]) for document, text in texts
             )
-        elif time.monotonic() - self._tidied_at > _TIDIES_EVERY:
-            await self._store.tidy_search()
-            self._tidied_at = time.monotonic()
         return len(documents)

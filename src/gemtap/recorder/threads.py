@@ -23,7 +23,8 @@ from bson import ObjectId
 from gemtap.interaction import Interaction, Outcome, Thread
 from gemtap.recorder.fingerprint import Fingerprint, stored_fingerprint, waiting_for
 from gemtap.stores.base import Filter, Record, Store, StoreUnavailable
-from gemtap.stores.links import After, Before, Linked, Move, Place
+from gemtap.stores.links import After, Before, Linked, Move
+from gemtap.stores.place import Place
 
 _RETRY_WITHIN: Final = timedelta(minutes=10)
 """Longer ago, the same first question is asked anew."""
@@ -98,12 +99,12 @@ class Threads:
         turns = {each.turn.at.id: each.turn for each in stored if each.turn is not None}
         known = [id_ for id_ in turns if id_ in present]
         # What has taken the place of an interrupted record has other links than that.
-        suspects = {*known, *(child.id for child in await self._store.children(known))}
+        suspects = {*known, *(child.id for child in await self._store.links.children(known))}
         suspects |= await self._misplaced(stored, turns)
         later = [_repeating(turn) for turn in turns.values()]
         for turn in turns.values():
             later += [After(waiting_for(link), turn.at) for link in dict.fromkeys(turn.fingerprint.links)]
-        suspects |= {each.id for each in await self._store.linked_after(later) if each.id not in turns}
+        suspects |= {each.id for each in await self._store.links.after(later) if each.id not in turns}
         # Records that were there may be those of a recorder that died amid this.
         await self._settle(suspects, thoroughly=bool(known))
 
@@ -130,7 +131,7 @@ class Threads:
                 for turn in open_:
                     links[turn.at.id].append(turn.fingerprint.prompt_hash)
             wanted = [Before(link, turn.at) for turn in open_ for link in links[turn.at.id]]
-            found = iter(await self._store.linked(wanted) if wanted else [])
+            found = iter(await self._store.links.before(wanted) if wanted else [])
             for turn in open_:
                 for number, link in enumerate(links[turn.at.id], start):
                     holder = _newer(next(found), _newest_before(turn.at, beside.get(link, ())))
@@ -153,7 +154,7 @@ class Threads:
             turn, has_moved = await self._settle_one(waiting.popleft(), thoroughly=thoroughly)
             if turn is not None and (has_moved or thoroughly):
                 # Those that asked the same again may have been placed beside it.
-                again = await self._store.linked_after([_repeating(turn)])
+                again = await self._store.links.after([_repeating(turn)])
                 fresh = {
                     each.id for each in again if each.thread["parent"] is None and (has_moved or each.id not in seen)
                 }
@@ -180,7 +181,7 @@ class Threads:
             if not moves:
                 return turn, has_moved
             has_moved = True
-            await self._store.move(moves)
+            await self._store.links.move(moves)
         raise StoreUnavailable(f"The thread of interaction {id_} is changed by others all the time. It is tried again.")
 
     async def _following(self, id_: ObjectId, thread: Thread, *, thoroughly: bool) -> list[Move]:
@@ -190,7 +191,7 @@ class Threads:
         seen = {id_}
         while places:
             below: dict[ObjectId, Thread] = {}
-            for child in await self._store.children(list(places)):
+            for child in await self._store.links.children(list(places)):
                 place = places[_parent(child)]
                 new: Thread = {**child.thread, "id": place["id"], "turn": place["turn"] + 1}
                 if new != child.thread:
@@ -206,7 +207,7 @@ class Threads:
         before = old["parent"] or old["id"]
         if new["parent"] is not None and new["new_messages"] <= old["new_messages"]:
             return False
-        return not (await self._store.page(Filter(id=before), limit=1)).items
+        return not await self._store.list(Filter(id=before), limit=1)
 
 
 def in_its_thread(record: Record, fingerprint: Fingerprint | None) -> Placed:

@@ -1,4 +1,4 @@
-"""Following a store: what is recorded, as it is recorded, each once."""
+"""Follows a store: yields interactions as they are recorded, each once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any, Final
 from bson import ObjectId
 
 from gemtap.stores.base import Store
+from gemtap.stores.place import just_before, place_of
+from gemtap.stores.query.filter import Filter
 
 _OVERLAP: Final = timedelta(seconds=10)
 """How far each look reaches back: what another recorder stamps now may be committed a little later."""
@@ -17,7 +19,7 @@ _BATCH: Final = 500
 
 
 class Follower:
-    """Tells what has been recorded since it was made, or since it looked last."""
+    """Yields what has been recorded since it was created, or since the last look."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -25,18 +27,18 @@ class Follower:
         self._seen: dict[ObjectId, datetime] | None = None
 
     async def start(self) -> None:
-        """Take what is there already as seen. Raises StoreUnavailable."""
+        """Count what is stored already as seen. Raises StoreUnavailable."""
         self._seen = {item["_id"]: item["recorded_at"] async for item in self._look()}
 
     def count_as_seen(self, item: dict[str, Any]) -> None:
-        """Leave this one out of what is to come."""
+        """Leave this item out of later looks."""
         assert self._seen is not None
         self._seen[item["_id"]] = item["recorded_at"]
 
     async def look(self) -> AsyncIterator[dict[str, Any]]:
-        """What is new, in the order in which it was recorded.
+        """New items, in the order in which they were recorded.
 
-        Raises StoreUnavailable; nothing is missed then, for the next look begins where the last that succeeded did.
+        If it raises StoreUnavailable nothing is missed: the next look begins where the last successful one did.
         """
         assert self._seen is not None
         async for item in self._look():
@@ -47,14 +49,11 @@ class Follower:
         self._seen = {id_: at for id_, at in self._seen.items() if at >= self._since - 2 * _OVERLAP}
 
     async def _look(self) -> AsyncIterator[dict[str, Any]]:
-        """What was recorded since, in order; some of it twice where it is long."""
-        limit, moment = _BATCH, self._since - _OVERLAP
+        after = just_before(self._since - _OVERLAP)
         while True:
-            items = await self._store.recorded_since(moment, limit=limit)
+            items = await self._store.list(Filter(), order="recorded", after=after, limit=_BATCH)
             for item in items:
                 yield item
-            if len(items) < limit:
+            if len(items) < _BATCH:
                 return
-            if items[-1]["recorded_at"] == moment:
-                limit *= 2  # so many at the same millisecond
-            moment = items[-1]["recorded_at"]
+            after = place_of(items[-1], "recorded")

@@ -6,19 +6,14 @@ was looking for its parent. A parent that is recorded late finds its children by
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from bson import ObjectId
 
 from gemtap.interaction import Thread
-
-
-class Place(NamedTuple):
-    """A place in the order of time. Requests of different taps may begin in the same millisecond."""
-
-    timestamp: datetime
-    id: ObjectId
+from gemtap.stores.place import Place
 
 
 class Before(NamedTuple):
@@ -60,3 +55,33 @@ class Move(NamedTuple):
     new: Thread
     links: tuple[bytes, ...] | None = None
     """The links that replace its present ones. None keeps those."""
+
+
+class LinkIndex(Protocol):
+    """Finds interactions by their links. Every method may raise StoreUnavailable.
+
+    Reads see everything that was stored before the call, even by another process.
+    """
+
+    async def before(self, wanted: Sequence[Before]) -> Sequence[Linked | None]:
+        """For each wanted link the newest interaction before its place that has the link and a thread, or None."""
+        ...
+
+    async def after(self, wanted: Sequence[After]) -> Sequence[Linked]:
+        """The interactions with a thread that have one of the links after its place, each once, oldest first."""
+        ...
+
+    async def children(self, ids: Sequence[ObjectId]) -> Sequence[Linked]:
+        """The interactions whose `thread.parent` is one of these, oldest first."""
+        ...
+
+    async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links of each of these interactions, in any order. Interactions without links are left out."""
+        ...
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """Change threads one after the other, and return whether all were changed.
+
+        Stops at the first interaction that no longer has its old thread. The text of moved interactions is due again.
+        """
+        ...

@@ -1,22 +1,27 @@
-"""Shared by the lists of both stores: pages, cursors, and timestamps in milliseconds."""
+"""Pages, batches and cursors of lists, and timestamps in milliseconds."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Self
 
 from bson import ObjectId
 from bson.errors import InvalidId
 
-from gemtap.stores.base import BadCursor, Cursor, Page
+from gemtap.stores.base import BadCursor, Store
+from gemtap.stores.place import Order, Place, place_of
+from gemtap.stores.query.filter import Filter
 from gemtap.stores.thread_list import ThreadSort
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+
+_MALFORMED: Final = (binascii.Error, ValueError, TypeError, OverflowError, RecursionError, InvalidId)
+"""What decoding an invalid cursor raises."""
 
 
 def milliseconds(moment: datetime) -> int:
@@ -34,13 +39,46 @@ def from_milliseconds(count: int) -> datetime:
     return _EPOCH + count * _MILLISECOND
 
 
-def page_of(items: Sequence[dict[str, Any]], limit: int) -> Page:
-    """The first `limit` items as a page. An additional item means that there are more pages."""
-    shown = list(items[:limit])
-    if len(items) <= limit:
-        return Page(shown, None)
-    last = shown[-1]
-    return Page(shown, Cursor(last["timestamp"], last["_id"]).encode())
+class Page(NamedTuple):
+    """One page of a list, newest first: documents without bodies, and the cursor of the next page if there is one."""
+
+    items: Sequence[dict[str, Any]]
+    next: str | None
+
+
+async def page_of(store: Store, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
+    """A page of the matching interactions, newest first. `cursor` is the `next` of the previous page.
+
+    Raises BadCursor for any other cursor.
+    """
+    after = None if cursor is None else decode_cursor(cursor)
+    # An additional item means that there is another page.
+    items = await store.list(where, after=after, limit=limit + 1)
+    return Page(items[:limit], encode_cursor(place_of(items[limit - 1])) if len(items) > limit else None)
+
+
+async def batches(
+    store: Store, where: Filter, *, order: Order = "oldest", size: int
+) -> AsyncIterator[Sequence[dict[str, Any]]]:
+    """All matching documents, without bodies, in batches. Documents stored meanwhile come if their place is ahead."""
+    after: Place | None = None
+    while batch := await store.list(where, order=order, after=after, limit=size):
+        yield batch
+        after = place_of(batch[-1], order)
+
+
+def encode_cursor(place: Place) -> str:
+    """The place as a URL-safe word."""
+    return _encode([round(place.timestamp.timestamp() * 1000), str(place.id)])
+
+
+def decode_cursor(word: str) -> Place:
+    """The place that `encode_cursor` turned into this word. Raises BadCursor for any other word."""
+    try:
+        milliseconds, id_ = _decode(word)
+        return Place(datetime.fromtimestamp(milliseconds / 1000, UTC), ObjectId(str(id_)))
+    except (*_MALFORMED, OSError) as exc:
+        raise BadCursor("The cursor is not valid. Start again without one.") from exc
 
 
 class ThreadCursor(NamedTuple):
@@ -54,18 +92,25 @@ class ThreadCursor(NamedTuple):
 
     def encode(self) -> str:
         """The cursor as a URL-safe word."""
-        place = [self.sort, self.value, str(self.id)]
-        return base64.urlsafe_b64encode(json.dumps(place).encode()).decode("ascii").rstrip("=")
+        return _encode([self.sort, self.value, str(self.id)])
 
     @classmethod
     def decode(cls, word: str, sort: ThreadSort) -> Self:
         """Parse a word of `encode` for a list with this order. Raises BadCursor for any other word."""
         try:
-            its_sort, value, id_ = json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))
+            its_sort, value, id_ = _decode(word)
             if its_sort != sort or not isinstance(value, int | float) or not -1 <= value < 2**63:
                 raise ValueError(word)
             if sort == "latest":
                 from_milliseconds(int(value))  # raises OverflowError for an impossible date
             return cls(sort, value, ObjectId(str(id_)))
-        except (binascii.Error, ValueError, TypeError, OverflowError, RecursionError, InvalidId) as exc:
+        except _MALFORMED as exc:
             raise BadCursor("The cursor is not valid for this order. Start again without one.") from exc
+
+
+def _encode(parts: Sequence[object]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode("ascii").rstrip("=")
+
+
+def _decode(word: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(word + "=" * (-len(word) % 4)))

@@ -1,4 +1,4 @@
-"""Which interactions a store has already: for whoever brings some along."""
+"""Which interactions a store lacks, for copies and imports."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from gemtap.stores.query.filter import Condition, Is
 
 
 async def missing_ids(store: Store, documents: Sequence[Mapping[str, Any]]) -> set[ObjectId]:
-    """The ids of those that are not in the store, or only as a capture that was interrupted and would be replaced."""
+    """The ids of documents that the store lacks, or has as interrupted captures that they would replace."""
     ids = list(dict.fromkeys(document["_id"] for document in documents))
     if not ids:
         return set()
     where = Filter(Condition("id", tuple(Is(id_) for id_ in ids)))
-    present = {item["_id"]: item["outcome"] for item in (await store.page(where, limit=len(ids))).items}
+    present = {item["_id"]: item["outcome"] for item in await store.list(where, limit=len(ids))}
     return {
         document["_id"]
         for document in documents

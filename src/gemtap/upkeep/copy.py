@@ -14,7 +14,9 @@ from bson import ObjectId
 
 from gemtap.exporters.jsonl import record_of
 from gemtap.recorder.searchable import text_of
-from gemtap.stores.base import Cursor, Filter, Record, RecordRejected, Store
+from gemtap.stores.base import Filter, Record, RecordRejected, Store
+from gemtap.stores.paging import batches
+from gemtap.stores.place import place_of
 from gemtap.stores.presence import missing_ids
 
 _LOOKED_AT: Final = 200
@@ -63,22 +65,20 @@ async def copy(source: Store, target: Store, *, progress: Progress | None = None
                 progress(done, total)
         if progress is not None:
             progress(done, total)
-    incidents = await source.incidents(limit=_ALL)
+    incidents = await source.incidents.newest(limit=_ALL)
     for start in range(0, len(incidents), _INCIDENTS_AT_ONCE):
-        await target.put_incidents(incidents[start : start + _INCIDENTS_AT_ONCE])
+        await target.incidents.put(incidents[start : start + _INCIDENTS_AT_ONCE])
     done.incidents = len(incidents)
     return done
 
 
 async def _everything(source: Store) -> AsyncIterator[list[dict[str, Any]]]:
     """Documents without bodies, oldest first, up to the newest one at the start."""
-    newest = (await source.page(Filter(), limit=1)).items
-    after: Cursor | None = None
-    while newest and (batch := await source.oldest(Filter(), limit=_LOOKED_AT, after=after)):
-        after = _place(batch[-1])
-        yield [item for item in batch if _place(item) <= _place(newest[0])]
-        if after >= _place(newest[0]):
-            return
+    for newest in await source.list(Filter(), limit=1):
+        async for batch in batches(source, Filter(), size=_LOOKED_AT):
+            yield [item for item in batch if place_of(item) <= place_of(newest)]
+            if place_of(batch[-1]) >= place_of(newest):
+                return
 
 
 def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -95,7 +95,7 @@ def _portions(items: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
 
 
 async def _carry(source: Store, target: Store, items: Sequence[dict[str, Any]], done: Copied) -> None:
-    links = await source.links_of([item["_id"] for item in items])
+    links = await source.links.of([item["_id"] for item in items])
     found = await asyncio.gather(*(_record(source, item["_id"], done) for item in items))
     records = await asyncio.to_thread(_with_all, [each for each in found if each is not None], links)
     try:
@@ -127,7 +127,3 @@ async def _record(source: Store, id_: ObjectId, done: Copied) -> Record | None:
         return None
     done.gone += record is None
     return record
-
-
-def _place(item: dict[str, Any]) -> Cursor:
-    return Cursor(item["timestamp"], item["_id"])

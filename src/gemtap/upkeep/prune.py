@@ -18,7 +18,9 @@ from typing import Any, Final
 from bson import ObjectId
 
 from gemtap.incident import Incident, IncidentKind, now
-from gemtap.stores.base import Cursor, Filter, Space, Store, StoreError
+from gemtap.stores.base import Filter, Store, StoreError
+from gemtap.stores.maintenance import Space
+from gemtap.stores.paging import batches
 from gemtap.stores.query.filter import Condition, Is, asks_for_words
 from gemtap.units import format_size
 
@@ -84,12 +86,12 @@ async def prune(
     store: Store, retention: Retention, at: datetime, *, dry_run: bool = False, progress: Progress | None = None
 ) -> Pruned:
     """Delete what the rules do not keep, and store an incident about it. Raises StoreError."""
-    if retention.keep is not None and asks_for_words(retention.keep) and await store.unsearchable(limit=1):
+    if retention.keep is not None and asks_for_words(retention.keep) and await store.search_index.due(limit=1):
         raise StoreError(
             "Nothing was pruned: what is to be kept is told by words, and not everything is searchable yet. "
             "`gemtap serve` makes it so in the background; try again later."
         )
-    before = await store.space(settled=True)
+    before = await store.maintenance.space(settled=True)
     done = Pruned(before=before)
     work = _Pruning(store, retention, done, dry_run=dry_run, progress=progress or (lambda *_: None))
     try:
@@ -100,11 +102,11 @@ async def prune(
     finally:
         if done.deleted and not dry_run:
             # Also for what was deleted before an interruption.
-            await store.put_incidents([_incident(done)])
+            await store.incidents.put([_incident(done)])
     if not dry_run:
         # Also what an interrupted prune has left, or somebody who has deleted documents of MongoDB by hand.
         await work.reclaim()
-    done.after = await store.space(settled=True)
+    done.after = await store.maintenance.space(settled=True)
     # The recorder may reuse some of the space at once.
     done.given_back = max(0, (before.used + before.free) - (done.after.used + done.after.free))
     return done
@@ -177,26 +179,23 @@ class _Pruning:
         assert self._done.before is not None
         if not self._dry_run:
             await self.reclaim()
-        now = await self._store.space(settled=True)
+        now = await self._store.maintenance.space(settled=True)
         # Either may still include deleted interactions that are not freed yet.
         self._share = min(each.used / max(each.content, 1) for each in (self._done.before, now))
         return self._share * now.content
 
     async def _size(self) -> float:
         """Size of the store. MongoDB reports freed space a minute late, but the content size at once."""
-        return self._share * (await self._store.space()).content
+        return self._share * (await self._store.maintenance.space()).content
 
     async def reclaim(self) -> None:
         """Free the space of deleted interactions and return it to the file system."""
-        await self._store.tidy_search()
-        async for done, of in self._store.reclaim():
+        async for done, of in self._store.maintenance.reclaim():
             self._progress(self._done, done, of)
             await asyncio.sleep(0)
 
-    async def _oldest(self, where: Filter) -> AsyncIterator[list[dict[str, Any]]]:
-        after: Cursor | None = None
-        while batch := await self._store.oldest(where, limit=_LOOKED_AT, after=after):
-            after = Cursor(batch[-1]["timestamp"], batch[-1]["_id"])
+    async def _oldest(self, where: Filter) -> AsyncIterator[Sequence[dict[str, Any]]]:
+        async for batch in batches(self._store, where, size=_LOOKED_AT):
             yield batch
             self._looked_at += len(batch)
 
@@ -224,7 +223,7 @@ class _Pruning:
         return not await self._stays(item, since=before)
 
     async def _any(self, where: Filter) -> bool:
-        return bool((await self._store.page(where, limit=1)).items)
+        return bool(await self._store.list(where, limit=1))
 
     async def _delete(self, items: list[dict[str, Any]], total: int | None) -> None:
         while items:

@@ -19,7 +19,8 @@ from gemtap.providers.declared_secrets import secrets_of
 from gemtap.providers.secrets import Paths, Secrets, plain
 from gemtap.recorder.redact import WITHHELD
 from gemtap.recorder.searchable import text_of
-from gemtap.stores.base import Filter, Record, Searchable, Store
+from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.search_index import Searchable
 from gemtap.tap.scrubbing import Found, scrub
 
 _MARK: Final = b"[redacted]"
@@ -65,7 +66,7 @@ async def examine(store: Store) -> AsyncIterator[Examined]:
 
 async def redact_examined(store: Store, found: Sequence[Examined]) -> int:
     """Store these interactions without their secrets, and say how many were still there. Raises StoreError."""
-    links = await store.links_of([each.record.document["_id"] for each in found])
+    links = await store.links.of([each.record.document["_id"] for each in found])
     records = [
         replace(each.record, links=links.get(each.record.document["_id"], ()), text=text_of(each.record.document))
         for each in found
@@ -75,9 +76,9 @@ async def redact_examined(store: Store, found: Sequence[Examined]) -> int:
 
 async def make_searchable_again(store: Store) -> None:
     """Have words of interactions indexed whose part of the index was dropped. Raises StoreError."""
-    while documents := await store.unsearchable(limit=_AT_ONCE):
+    while documents := await store.search_index.due(limit=_AT_ONCE):
         texts = await asyncio.to_thread(lambda some: [text_of(each) for each in some], documents)
-        await store.make_searchable(
+        await store.search_index.add(
             Searchable(each["_id"], text, each["note"], each["thread"])
             for each, text in zip(documents, texts, strict=True)
         )

@@ -86,7 +86,7 @@ async def test_the_desk_does_it_again_and_again() -> None:
             await store.put([aged(200), aged(300)])
             await _until_told(store, 2)
             pruning.cancel()
-        assert [incident["count"] for incident in await store.incidents(limit=5)] == [2, 1]
+        assert [incident["count"] for incident in await store.incidents.newest(limit=5)] == [2, 1]
         await prune_daily(load().settings, store)  # asked for nothing, it returns
     finally:
         await store.close()
@@ -94,6 +94,6 @@ async def test_the_desk_does_it_again_and_again() -> None:
 
 async def _until_told(store: Store, times: int) -> None:
     async with asyncio.timeout(20):
-        while len(await store.incidents(limit=5)) < times:
+        while len(await store.incidents.newest(limit=5)) < times:
             await asyncio.sleep(0.02)
     assert await store.count(Filter()) == 1

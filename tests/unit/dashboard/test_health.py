@@ -86,7 +86,7 @@ async def test_the_page_tells_how_large_the_store_is_and_how_it_grows(site: Site
     await site.keep(timestamp=today - timedelta(days=100), error={"message": "It broke off.", "details": None})
     page = await site.page("/health")
     assert "<dt>In the store</dt><dd>12</dd>" in page
-    space = await site.store.space()
+    space = await site.store.maintenance.space()
     assert f"<dt>On the disk</dt><dd>{size(space.used)}</dd>" in page
     assert f"<dt>An interaction takes up</dt><dd>{size(space.used / 12)}</dd>" in page
     # There were two complete days with requests: one with two and one with four.

@@ -163,7 +163,7 @@ async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: 
     await imported(store, tmp_path / "a.jsonl", jsonl.to_line(record))
     fingerprint = stored_fingerprint(record.document)
     assert fingerprint is not None
-    found = await store.linked([at_the_end(link) for link in fingerprint.links])
+    found = await store.links.before([at_the_end(link) for link in fingerprint.links])
     assert {each and each.id for each in found} == {record.document["_id"]}
 
 

@@ -39,7 +39,7 @@ async def test_an_outage_is_one_incident_from_its_beginning_to_its_end(spool: Sp
     log.outage("no primary")
     log.outage_over(waiting=12)
     await log.hand_over(store)
-    (outage,) = await store.incidents(limit=10)
+    (outage,) = await store.incidents.newest(limit=10)
     assert (outage["kind"], outage["count"], outage["message"]) == ("store_outage", 12, "no primary")
     assert outage["until"] is not None
     assert list(spool.incidents.iterdir()) == []
@@ -53,13 +53,13 @@ async def test_an_outage_that_a_recorder_did_not_survive_goes_on_under_the_next(
     assert list(spool.incidents.iterdir()) == [path]
     log.outage_over(waiting=3)
     await log.hand_over(store)
-    assert [(str(each["_id"]), each["count"]) for each in await store.incidents(limit=10)] == [(path.stem, 3)]
+    assert [(str(each["_id"]), each["count"]) for each in await store.incidents.newest(limit=10)] == [(path.stem, 3)]
 
 
 async def test_an_outage_that_was_over_by_the_next_start_is_over(spool: Spool, store: Store) -> None:
     IncidentLog(spool).outage("no connection")
     await IncidentLog(spool).hand_over(store)
-    (outage,) = await store.incidents(limit=10)
+    (outage,) = await store.incidents.newest(limit=10)
     assert outage["until"] is not None
 
 
@@ -70,7 +70,7 @@ async def test_what_happened_to_one_exchange_is_told_once(spool: Spool, store: S
         log.note(IncidentKind.PARSE_FAILED, id_, "KeyError: x", interaction=str(id_))
     await log.hand_over(store)
     await log.hand_over(store)
-    (incident,) = await store.incidents(limit=10)
+    (incident,) = await store.incidents.newest(limit=10)
     assert incident["_id"] == id_
     assert incident["details"] == {"interaction": str(id_)}
 
@@ -81,7 +81,7 @@ async def test_a_file_that_is_no_incident_stays_and_is_in_nobodys_way(spool: Spo
     log = IncidentLog(spool)
     log.note(IncidentKind.CAPTURE_FAILED, None, "torn", file="x.capture")
     await log.hand_over(store)
-    assert len(await store.incidents(limit=10)) == 1
+    assert len(await store.incidents.newest(limit=10)) == 1
     assert len(list(spool.incidents.iterdir())) == 2
 
 
@@ -94,6 +94,6 @@ async def test_an_incident_that_a_power_cut_has_emptied_is_put_aside(
     log.note(IncidentKind.CAPTURE_FAILED, None, "no head")
     for _ in range(2):
         await log.hand_over(store)
-    assert [each["message"] for each in await store.incidents(limit=10)] == ["no head"]
+    assert [each["message"] for each in await store.incidents.newest(limit=10)] == ["no head"]
     assert [path.suffix for path in spool.incidents.iterdir()] == [".damaged"]
     assert caplog.text.count("is no incident") == 1

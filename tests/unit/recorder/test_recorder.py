@@ -64,7 +64,7 @@ def leave(spool: Spool, capture: bytes | None = None, name: str | None = None) -
 
 
 async def ids(store: FaultyStore) -> list[str]:
-    return [str(item["_id"]) for item in (await store.page(Filter(), limit=500)).items]
+    return [str(item["_id"]) for item in await store.list(Filter(), limit=500)]
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:

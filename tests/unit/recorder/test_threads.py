@@ -55,7 +55,7 @@ async def record_in(store: Store, *records: Record) -> dict[str, Any]:
     threads = Threads(store)
     placed = await threads.place([(each, stored_fingerprint(each.document)) for each in records])
     await threads.join(placed, await store.put([each.record for each in placed]))
-    (listed,) = (await store.page(Filter(id=records[0].document["_id"]), limit=1)).items
+    (listed,) = await store.list(Filter(id=records[0].document["_id"]), limit=1)
     return listed
 
 

@@ -74,16 +74,16 @@ async def test_a_file_whose_document_was_deleted_by_hand_is_found_and_freed(
     kept, gone = large(), large()
     await store.put([kept, gone])
     make_old(database)
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []
     delete_by_hand(database, gone)
-    (fault,) = [fault async for fault in store.check()]
+    (fault,) = [fault async for fault in store.maintenance.check()]
     assert fault.id == gone.document["_id"]
     assert "gemini_bodies" in fault.what
     assert "gemtap prune" in fault.what
     done = await prune(store, Retention(older_than=timedelta(days=3_000)), NOON)
     assert done.deleted == 0
     assert in_bucket(database) == {kept.document["_id"]}
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []
     assert await store.raw(kept.document["_id"], "request") == kept.request_raw
 
 
@@ -95,8 +95,8 @@ async def test_a_part_of_a_file_is_freed_too(store: Store, database: Database[An
     make_old(database)
     delete_by_hand(database, gone)
     database[missing].delete_many({"n": 0} if missing.endswith("chunks") else {})
-    assert [fault.id async for fault in store.check()] == [gone.document["_id"]]
-    _ = [step async for step in store.reclaim()]
+    assert [fault.id async for fault in store.maintenance.check()] == [gone.document["_id"]]
+    _ = [step async for step in store.maintenance.reclaim()]
     assert in_bucket(database) == set()
 
 
@@ -105,8 +105,8 @@ async def test_a_file_that_was_just_written_is_spared(store: Store, database: Da
     waiting = large()
     await store.put([waiting])
     delete_by_hand(database, waiting)
-    assert [fault async for fault in store.check()] == []
-    _ = [step async for step in store.reclaim()]
+    assert [fault async for fault in store.maintenance.check()] == []
+    _ = [step async for step in store.maintenance.reclaim()]
     assert in_bucket(database) == {waiting.document["_id"]}
     await store.put([waiting])
     assert await store.raw(waiting.document["_id"], "request") == waiting.request_raw
@@ -145,6 +145,6 @@ async def test_what_others_keep_in_the_bucket_stays(store: Store, database: Data
     """Ids that are not Gemtap's are left alone."""
     for id_ in (ObjectId(), "theirs", {"of": "theirs"}):
         database["gemini_bodies.files"].insert_one({"_id": id_, "uploadDate": NOON, "length": 0, "chunkSize": 1})
-    _ = [step async for step in store.reclaim()]
+    _ = [step async for step in store.maintenance.reclaim()]
     assert database["gemini_bodies.files"].count_documents({}) == 3
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []

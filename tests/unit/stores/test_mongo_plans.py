@@ -10,11 +10,13 @@ from typing import Any, Final, get_args
 import pytest
 from pymongo import MongoClient, monitoring
 
-from gemtap.stores.base import Cursor, Filter, Store
+from gemtap.stores.base import Filter, Store
 from gemtap.stores.following import Follower
-from gemtap.stores.links import After, Move, Place
+from gemtap.stores.links import After, Move
 from gemtap.stores.mongo import MongoStore
 from gemtap.stores.opening import open_store
+from gemtap.stores.paging import page_of
+from gemtap.stores.place import Place, just_before, place_of
 from gemtap.stores.query.fields import FIELDS
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By
@@ -107,8 +109,8 @@ async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mong
     for query in (FIELDS[field].example, f"-{FIELDS[field].example}", f"{FIELDS[field].example} since:2026-02-01"):
         where = parse(query, NOW)
         with overheard() as commands:
-            page = await store.page(where, limit=10)
-            await store.page(where, limit=10, cursor=page.next)
+            page = await page_of(store, where, limit=10)
+            await page_of(store, where, limit=10, cursor=page.next)
             [document async for document in store.scan(where)]
         used = stages(commands, mongod_url)
         assert "IXSCAN" in used or "IDHACK" in used, query
@@ -129,10 +131,10 @@ async def test_lists_read_no_documents(store: Store, mongod_url: str, query: str
     where = parse(query, NOW)
     await set_annotations_aside(mongod_url)
     with overheard() as commands:
-        page = await store.page(where, limit=5)
-        await store.page(where, limit=5, cursor=page.next)
-        await store.oldest(where, limit=5, after=Cursor(page.items[-1]["timestamp"], page.items[-1]["_id"]))
-        await store.recorded_since(NOON, limit=5)
+        page = await page_of(store, where, limit=5)
+        await page_of(store, where, limit=5, cursor=page.next)
+        await store.list(where, order="oldest", limit=5, after=place_of(page.items[-1]))
+        await store.list(Filter(), order="recorded", after=just_before(NOON), limit=5)
         for sort in get_args(ThreadSort):
             await store.threads(where, limit=2, sort=sort)
     assert read_documents(commands, mongod_url) == 0
@@ -161,7 +163,7 @@ def read_documents(commands: list[dict[str, Any]], url: str) -> int:
 @pytest.mark.parametrize("query", ["rayleigh", "rayl*", '"sky blue"', "rayleigh since:2026-03-01", "-rayleigh"])
 async def test_searches_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
     with overheard() as commands:
-        await store.page(parse(query, NOW), limit=10)
+        await page_of(store, parse(query, NOW), limit=10)
     used = stages(commands, mongod_url)
     assert "IXSCAN" in used
     assert "COLLSCAN" not in used
@@ -238,17 +240,17 @@ async def test_everything_else_goes_through_an_index(store: Store, mongod_url: s
         await store.put(records)
         await store.get(ids[0])
         await store.raw(ids[0], "request")
-        await store.linked([at_the_end(b"x"), at_the_end(b"y")])
-        await store.linked_after([After(b"x", Place(NOON, ids[0])), After(b"y", Place(NOON, ids[0]), NOW)])
-        await store.children(ids[:1])
-        await store.move([Move(id_, thread, thread) for id_, thread in threads])
-        await store.links_of(ids)
-        await store.oldest(Filter(), limit=3)
+        await store.links.before([at_the_end(b"x"), at_the_end(b"y")])
+        await store.links.after([After(b"x", Place(NOON, ids[0])), After(b"y", Place(NOON, ids[0]), NOW)])
+        await store.links.children(ids[:1])
+        await store.links.move([Move(id_, thread, thread) for id_, thread in threads])
+        await store.links.of(ids)
+        await store.list(Filter(), order="oldest", limit=3)
         await store.count(Filter(model="gemini-2.5-pro"))
         await store.annotate(ids[0], rating="good")
-        await store.put_incidents([incident()])
-        await store.incidents(limit=3)
-        [fault async for fault in store.check()]
+        await store.incidents.put([incident()])
+        await store.incidents.newest(limit=3)
+        [fault async for fault in store.maintenance.check()]
         await store.delete(ids)
     used = stages(commands, mongod_url)
     assert "COLLSCAN" not in used

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
@@ -16,6 +16,7 @@ from pymongo.database import Database
 from gemtap.interaction import summary
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
+from gemtap.stores.paging import page_of
 from gemtap.stores.query.parsing import parse
 from tests.contract.test_statistics import varied
 from tests.records import NOON, make_record
@@ -41,9 +42,9 @@ def database(mongod_url: str) -> Iterator[Database[dict[str, Any]]]:
 
 async def listed(store: Store) -> list[dict[str, Any]]:
     """Everything, as every list gives it."""
-    items = (await store.page(Filter(), limit=500)).items
-    assert list(reversed(items)) == await store.oldest(Filter(), limit=500)
-    recorded = await store.recorded_since(datetime.min.replace(tzinfo=NOON.tzinfo) + timedelta(days=1), limit=500)
+    items = await store.list(Filter(), limit=500)
+    assert list(reversed(items)) == await store.list(Filter(), order="oldest", limit=500)
+    recorded = await store.list(Filter(), order="recorded", limit=500)
     assert sorted(recorded, key=lambda item: (item["timestamp"], item["_id"]), reverse=True) == items
     return items
 
@@ -97,7 +98,7 @@ async def test_a_replaced_interaction_is_listed_as_it_is(store: Store, database:
     row = database["gemtap_rows"].find_one({"_id": stale["_id"]})
     assert row is not None
     assert row["preview"]["prompt"] == "whole"
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []
 
 
 async def test_an_interaction_that_was_deleted_and_stored_again_has_the_new_row(
@@ -162,12 +163,12 @@ async def test_a_check_finds_rows_that_mislead_and_repair_mends_them(store: Stor
     await store.put(records)
     id_ = records[3].document["_id"]
     database["gemini_interactions"].update_one({"_id": id_}, {"$set": {"request.headers.x-trace": "by hand"}})
-    (fault,) = [fault async for fault in store.check()]
+    (fault,) = [fault async for fault in store.maintenance.check()]
     assert fault.id == id_
     assert "`gemtap repair` mends that" in fault.what
-    assert [fault async for fault in store.repair()] == []
+    assert [fault async for fault in store.maintenance.repair()] == []
     assert await listed(store) == await right(store)
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []
 
 
 async def test_an_annotated_interaction_is_listed_with_its_annotations(store: Store) -> None:
@@ -215,12 +216,12 @@ async def test_rows_without_a_document_are_found_and_freed(store: Store, databas
     await store.put(records)
     gone = [record.document["_id"] for record in records[:4]]
     database["gemini_interactions"].delete_many({"_id": {"$in": gone}})
-    found = [fault async for fault in store.check()]
+    found = [fault async for fault in store.maintenance.check()]
     assert {fault.id for fault in found} == set(gone)
     assert all("gemtap_rows" in fault.what and "gemtap prune" in fault.what for fault in found)
-    _ = [step async for step in store.reclaim()]
+    _ = [step async for step in store.maintenance.reclaim()]
     assert database["gemtap_rows"].count_documents({}) == len(records) - 4
-    assert [fault async for fault in store.check()] == []
+    assert [fault async for fault in store.maintenance.check()] == []
 
 
 async def test_deleting_takes_the_row_along(store: Store, database: Database[Any]) -> None:
@@ -240,13 +241,13 @@ async def test_a_store_from_before_there_were_rows_gets_them(
     await store.close()
     database["gemtap_rows"].drop()
     later = open_store(mongod_url)
-    assert (await later.page(Filter(), limit=5)).items == expected[:5]
+    assert await later.list(Filter(), limit=5) == expected[:5]
     await later.open()
     async with asyncio.timeout(60):
         while database["gemtap_rows"].count_documents({}) < len(expected):
             await asyncio.sleep(0.05)
     assert await listed(later) == expected
-    assert [fault async for fault in later.check()] == []
+    assert [fault async for fault in later.maintenance.check()] == []
     await later.close()
 
 
@@ -281,8 +282,8 @@ async def test_lists_are_right_whatever_happens_to_documents_and_rows(store: Sto
                 documents.delete_one({"_id": id_})
         if act % 5 == 0:
             assert await listed(store) == await right(store)
-    assert [fault async for fault in store.check() if "it is deleted" not in fault.what] == []
+    assert [fault async for fault in store.maintenance.check() if "it is deleted" not in fault.what] == []
     for query in ("error:yes", "model:gemini-2.5-pro", "tag:x", "tokens:>500k", "-client:cline"):
         where = parse(query, NOON)
-        page = await store.page(where, limit=500)
+        page = await page_of(store, where, limit=500)
         assert page.items == [summary(each) async for each in store.scan(where)][::-1], query

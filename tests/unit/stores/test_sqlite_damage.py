@@ -109,13 +109,13 @@ async def test_a_backup_that_is_renamed_into_place_is_read_for_what_it_is(path: 
         await holds(store, theirs)
         assert [await store.get(record.document["_id"]) for record in ours] == [None] * 5
         await store.delete([theirs[0].document["_id"]])
-        async for _ in store.reclaim():
+        async for _ in store.maintenance.reclaim():
             pass
         await holds(store, theirs[1:])
         later = records_of([noise(200)])
         await store.put(later)
         await holds(store, [*theirs[1:], *later])
-        assert [fault async for fault in store.check()] == []
+        assert [fault async for fault in store.maintenance.check()] == []
     finally:
         await store.close()
     fresh = open_store(f"sqlite:///{path}")
@@ -144,7 +144,7 @@ async def test_a_file_that_is_moved_away_while_it_is_open_is_complete_there(path
     assert isinstance(old, SqliteStore)
     try:
         await holds(old, ours)
-        assert [fault async for fault in old.check()] == []
+        assert [fault async for fault in old.maintenance.check()] == []
     finally:
         await old.close()
 
@@ -329,14 +329,14 @@ async def test_an_interaction_says_which_body_it_has_lost(path: Path) -> None:
     try:
         with pytest.raises(StoreError, match="gemtap check"):
             await store.get(record.document["_id"])
-        lost = [fault async for fault in store.repair()]
+        lost = [fault async for fault in store.maintenance.repair()]
         assert [fault.id for fault in lost] == [record.document["_id"], None]
         document = await store.get(record.document["_id"])
         assert document is not None
         assert document["request"]["body"] is None
         assert "lost to damage: the pack from piece" in document["request"]["body_incomplete"]
         assert document["response"] == record.document["response"]
-        assert [fault async for fault in store.check()] == []
+        assert [fault async for fault in store.maintenance.check()] == []
     finally:
         await store.close()
 

@@ -90,7 +90,7 @@ class StoreBesideADictionary(RuleBasedStateMachine):
             assert self.is_damaged
 
     async def _reclaim(self) -> None:
-        async for _ in self.store.reclaim():
+        async for _ in self.store.maintenance.reclaim():
             pass
 
     @rule()
@@ -182,10 +182,10 @@ class StoreBesideADictionary(RuleBasedStateMachine):
         assert self.run(self._check()) == []
 
     async def _repair(self) -> set[ObjectId]:
-        return {fault.id async for fault in self.store.repair() if fault.id is not None}
+        return {fault.id async for fault in self.store.maintenance.repair() if fault.id is not None}
 
     async def _check(self) -> list[str]:
-        return [fault.what async for fault in self.store.check()]
+        return [fault.what async for fault in self.store.maintenance.check()]
 
     @invariant()
     def what_comes_back_is_what_was_stored(self) -> None:

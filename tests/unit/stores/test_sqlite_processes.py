@@ -36,7 +36,7 @@ async def test_a_reader_that_leaves_takes_nothing_with_it(tmp_path: Path) -> Non
     for count in range(1, 6):
         await store.put([make_record()])
         # Reading opens connections beside the one that writes.
-        assert len((await store.page(Filter(), limit=10)).items) == count
+        assert len(await store.list(Filter(), limit=10)) == count
         assert counted_elsewhere(path) == count
         assert Path(f"{path}-wal").exists()
     await store.close()

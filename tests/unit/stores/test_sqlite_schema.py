@@ -94,12 +94,12 @@ async def test_a_prerelease_database_is_copied_whole(old: Path, tmp_path: Path) 
             assert await store.raw(id_, "request") == record.request_raw
             assert await store.raw(id_, "response") == record.response_raw
             if record.links:
-                assert await store.links_of([id_]) == {id_: record.links}
-        assert [incident["kind"] for incident in await store.incidents(limit=9)] == ["store_outage"]
-        assert (await store.page(Filter(), limit=1)).items[0]["rating"] == "good"
-        found = await store.page(parse('"said before" tag:kept', NOON), limit=9)
-        assert [item["note"] for item in found.items] == ["kept"]
-        assert [fault async for fault in store.check()] == []
+                assert await store.links.of([id_]) == {id_: record.links}
+        assert [incident["kind"] for incident in await store.incidents.newest(limit=9)] == ["store_outage"]
+        assert (await store.list(Filter(), limit=1))[0]["rating"] == "good"
+        found = await store.list(parse('"said before" tag:kept', NOON), limit=9)
+        assert [item["note"] for item in found] == ["kept"]
+        assert [fault async for fault in store.maintenance.check()] == []
     finally:
         await store.close()
     assert version_of(new) == VERSION

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from gemtap.stores.base import Record, Searchable
+from gemtap.stores.base import Record
 from gemtap.stores.query.parsing import parse
+from gemtap.stores.search_index import Searchable
 from gemtap.stores.sqlite import SqliteStore
-from gemtap.stores.sqlite.reading import read_page
+from gemtap.stores.sqlite.reading import read_list
+from gemtap.stores.sqlite.search_index import tidy
 from gemtap.stores.sqlite.store import open_database
 from tests.records import NOON, make_record
 
@@ -41,7 +43,12 @@ def said(text: str, **fields: Any) -> Record:
 
 
 async def ids(store: SqliteStore, query: str) -> list[ObjectId]:
-    return [item["_id"] for item in (await store.page(parse(query, NOON), limit=500)).items]
+    return [item["_id"] for item in await store.list(parse(query, NOON), limit=500)]
+
+
+def tidied(path: Path) -> None:
+    with closing(open_database(path)) as connection:
+        tidy(connection)
 
 
 def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -72,7 +79,7 @@ async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteS
     record = said("first")
     await store.put([record])
     await store.annotate(record.document["_id"], note="a note")
-    await store.make_searchable([Searchable(record.document["_id"], "second", "a note", record.document["thread"])])
+    await store.search_index.add([Searchable(record.document["_id"], "second", "a note", record.document["thread"])])
     assert ask(path, "SELECT places, deleted FROM search_parts") == [(2, 1)]
     assert ask(path, "SELECT part = place >> 33 FROM search_parts, search_places") == [(1,), (1,)]
 
@@ -85,19 +92,19 @@ async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_i
     going = [record.document["_id"] for record in new if record.text == "gone"]
     await store.put([*old, *new])
     await store.delete([record.document["_id"] for record in old])
-    await store.tidy_search()
+    tidied(path)
     assert len(ask(path, "SELECT * FROM search_parts")) == 1
     assert len(await ids(store, "kept")) == 200
     await store.delete(going[:990])
-    await store.tidy_search()
-    assert await store.unsearchable(limit=10) == []  # not worth it yet
+    tidied(path)
+    assert await store.search_index.due(limit=10) == []  # not worth it yet
     await store.delete(going[990:])
     pages = ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'")
-    await store.tidy_search()
+    tidied(path)
     assert ask(path, "SELECT count(*) FROM search_places") == [(0,)]
-    due = await store.unsearchable(limit=500)
+    due = await store.search_index.due(limit=500)
     assert len(due) == 200
-    await store.make_searchable(Searchable(document["_id"], "kept", None, document["thread"]) for document in due)
+    await store.search_index.add(Searchable(document["_id"], "kept", None, document["thread"]) for document in due)
     assert len(await ids(store, "kept")) == 200
     assert await ids(store, "gone") == []
     assert ask(path, "SELECT sum(pgsize) FROM dbstat WHERE name GLOB 'search_*'") < pages
@@ -121,7 +128,7 @@ async def test_a_page_reads_only_as_far_as_it_goes(store: SqliteStore, path: Pat
 
     with closing(open_database(path)) as connection:
         connection.set_progress_handler(step, 100)
-        assert len(read_page(connection, parse("word", NOON), None, 51)) == 51
+        assert len(read_list(connection, parse("word", NOON), "newest", None, 51)) == 51
         few = steps
-        assert len(read_page(connection, parse("word", NOON), None, 2_900)) == 2_900
+        assert len(read_list(connection, parse("word", NOON), "newest", None, 2_900)) == 2_900
     assert few < (steps - few) / 10

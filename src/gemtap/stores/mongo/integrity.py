@@ -15,7 +15,7 @@ from gridfs.errors import CorruptGridFile, NoFile
 from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.interaction import Side
-from gemtap.stores.base import Fault
+from gemtap.stores.maintenance import Fault
 from gemtap.stores.mongo.documents import Row, exact_bytes, from_stored, hash_of
 from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.rows import Rows, misleads

@@ -14,7 +14,7 @@ from bson import ObjectId
 from pymongo import ReadPreference
 from pymongo.asynchronous.collection import AsyncCollection
 
-from gemtap.stores.base import Fault, Progress
+from gemtap.stores.maintenance import Fault, Progress
 from gemtap.stores.mongo.documents import FileId
 from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.rows import Rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from bson import ObjectId
 from pymongo import ReadPreference
@@ -12,9 +12,19 @@ from pymongo.errors import OperationFailure
 
 from gemtap.interaction import Thread
 from gemtap.stores.links import After, Before, Linked, Move
+from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.hinting import find
 from gemtap.stores.mongo.queries import BY_LINK
 from gemtap.stores.mongo.searching import MADE_DUE
+
+
+class Mover(Protocol):
+    """Changes threads, see `gemtap.stores.mongo.writing.Writer`."""
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """See `LinkIndex.move`. Raises PyMongoError."""
+        ...
+
 
 _LINKED: Final = {"timestamp": 1, "thread": 1, "outcome": 1}
 
@@ -47,7 +57,42 @@ _NEWEST_BEFORE: Final[list[Mapping[str, Any]]] = [
 ]
 
 
-async def read_linked(interactions: AsyncCollection[Any], wanted: Sequence[Before]) -> list[Linked | None]:
+class MongoLinks:
+    """See `gemtap.stores.links.LinkIndex`."""
+
+    def __init__(self, interactions: AsyncCollection[Any], mover: Mover, description: str) -> None:
+        self._interactions = interactions
+        self._mover = mover
+        self._description = description
+
+    async def before(self, wanted: Sequence[Before]) -> list[Linked | None]:
+        """For each wanted link the newest interaction before its place."""
+        with translated(self._description):
+            return await _read_before(self._interactions, wanted)
+
+    async def after(self, wanted: Sequence[After]) -> list[Linked]:
+        """The interactions that have one of the links after its place."""
+        with translated(self._description):
+            return await _read_after(self._interactions, wanted)
+
+    async def children(self, ids: Sequence[ObjectId]) -> list[Linked]:
+        """The interactions whose parent is one of these."""
+        with translated(self._description):
+            return await _read_children(self._interactions, ids)
+
+    async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links of each of these interactions."""
+        with translated(self._description):
+            found = self._interactions.find({"_id": {"$in": list(ids)}, "links": {"$exists": True}}, {"links": 1})
+            return {each["_id"]: tuple(map(bytes, each["links"])) async for each in found}
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """Change threads one after the other."""
+        with translated(self._description):
+            return await self._mover.move(moves)
+
+
+async def _read_before(interactions: AsyncCollection[Any], wanted: Sequence[Before]) -> list[Linked | None]:
     """For each link the newest interaction before its place."""
     found: list[Linked | None] = []
     for start in range(0, len(wanted), _AT_ONCE):
@@ -105,7 +150,7 @@ async def linked_one_by_one(interactions: AsyncCollection[Any], wanted: Sequence
     return found
 
 
-async def read_linked_after(interactions: AsyncCollection[Any], wanted: Sequence[After]) -> list[Linked]:
+async def _read_after(interactions: AsyncCollection[Any], wanted: Sequence[After]) -> list[Linked]:
     """The interactions that have one of the links after its place."""
     primary = interactions.with_options(read_preference=ReadPreference.PRIMARY)
     found: dict[ObjectId, Linked] = {}
@@ -127,7 +172,7 @@ def _is_after(linked: Linked, wanted: After) -> bool:
     return linked.place > wanted.place and (wanted.until is None or linked.timestamp <= wanted.until)
 
 
-async def read_children(interactions: AsyncCollection[Any], ids: Sequence[ObjectId]) -> list[Linked]:
+async def _read_children(interactions: AsyncCollection[Any], ids: Sequence[ObjectId]) -> list[Linked]:
     """The interactions whose parent is one of these."""
     if not ids:
         return []

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from bson import ObjectId
 from pymongo import DESCENDING, IndexModel
 
-from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.base import Filter
 from gemtap.stores.mongo.conditions import FAILED, PATHS, selection_of
 from gemtap.stores.mongo.hinting import Index
 from gemtap.stores.mongo.searching import WORDS
+from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import TEXT, Condition, Is, Says
 from gemtap.stores.statistics import CONTEXT, TOKENS
 
 NEWEST_FIRST: Final = [("timestamp", DESCENDING), ("_id", DESCENDING)]
 OLDEST_FIRST: Final = [("timestamp", 1), ("_id", 1)]
 AS_RECORDED: Final = [("recorded_at", 1), ("_id", 1)]
+SORTS: Final[Mapping[Order, list[tuple[str, int]]]] = {
+    "newest": NEWEST_FIRST,
+    "oldest": OLDEST_FIRST,
+    "recorded": AS_RECORDED,
+}
 BY_THREAD: Final = [("thread.id", 1), *NEWEST_FIRST, ("tokens.total", 1), ("cost.usd", 1)]
 """With all that a list of threads adds up."""
 
-AT_ANY_TIME: Final = {"timestamp": {"$gte": datetime(1, 1, 1, tzinfo=UTC)}}
-"""Says nothing, and lets the planner tell other fields too from an index that begins with the time."""
+_ANY_TIME: Final = {"$gte": datetime(1, 1, 1, tzinfo=UTC)}
+
+AT_ANY_TIME: Final = {"timestamp": _ANY_TIME}
+"""Always true, and lets the planner tell other fields from an index that begins with the time."""
 
 _INDEXED: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
@@ -102,21 +111,20 @@ def selection(where: Filter) -> dict[str, Any]:
     return {"$and": clauses} if clauses else {}
 
 
-def times_after(place: Cursor | None, *, newest_first: bool) -> list[dict[str, Any]]:
-    """Queries which one after the other give what comes after a place, in the order of time.
+def times_after(place: Place | None, order: Order) -> list[dict[str, Any]]:
+    """Queries that together match what comes after a place, one after the other in this order.
 
-    They are two: for one with `$or` MongoDB reads the documents.
+    There are two of them since MongoDB reads the documents for a single one with `$or`.
     """
+    (time, direction), *_ = SORTS[order]
     if place is None:
-        return [AT_ANY_TIME]
-    beyond = "$lt" if newest_first else "$gt"
-    return [
-        {"timestamp": place.timestamp, "_id": {beyond: place.id}},
-        {"timestamp": {beyond: place.timestamp}},
-    ]
+        # See AT_ANY_TIME.
+        return [{time: _ANY_TIME}]
+    beyond = "$gt" if direction > 0 else "$lt"
+    return [{time: place.timestamp, "_id": {beyond: place.id}}, {time: {beyond: place.timestamp}}]
 
 
-def scan_selection(where: Filter, after: Cursor | None, last: Cursor) -> dict[str, Any]:
+def scan_selection(where: Filter, after: Place | None, last: Place) -> dict[str, Any]:
     """The query for what matches, from just after one place, in the order of `OLDEST_FIRST`, up to and with another."""
     clauses = [
         selection(where),

@@ -4,49 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import zstandard
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from gridfs.errors import CorruptGridFile, NoFile
-from pymongo import ReplaceOne, UpdateOne
-from pymongo.errors import OperationFailure
 
-from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
-from gemtap.stores.base import (
-    QUERY_SECONDS,
-    Cursor,
-    Fault,
-    Filter,
-    Page,
-    Progress,
-    Record,
-    Searchable,
-    Space,
-    StoreUnavailable,
-)
-from gemtap.stores.links import After, Before, Linked, Move
+from gemtap.stores.base import QUERY_SECONDS, Record, StoreUnavailable
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.collections import Collections
 from gemtap.stores.mongo.documents import WITHOUT_RAW, exact_bytes, from_stored
+from gemtap.stores.mongo.due import MongoSearchIndex
 from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.hinting import Index, find
-from gemtap.stores.mongo.integrity import STALE_ROW, verify
-from gemtap.stores.mongo.leftovers import Leftovers
-from gemtap.stores.mongo.linking import is_in, read_children, read_linked, read_linked_after, thread_of
+from gemtap.stores.mongo.incidents import MongoIncidents
+from gemtap.stores.mongo.linking import MongoLinks, thread_of
 from gemtap.stores.mongo.lists import Lists
-from gemtap.stores.mongo.queries import NEWEST_FIRST, OLDEST_FIRST, index_for, scan_selection, selection
-from gemtap.stores.mongo.searching import FIELD, MADE_DUE, UNSEARCHABLE, searched
+from gemtap.stores.mongo.maintenance import MongoMaintenance
+from gemtap.stores.mongo.queries import OLDEST_FIRST, index_for, scan_selection, selection
+from gemtap.stores.mongo.searching import MADE_DUE
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.mongo.upkeep import Upkeep
 from gemtap.stores.mongo.writing import DeletedMeanwhile, Writer
-from gemtap.stores.paging import ThreadCursor, page_of
-from gemtap.stores.query.filter import thread_ids, with_threads
+from gemtap.stores.paging import ThreadCursor
+from gemtap.stores.place import Order, Place, place_of
+from gemtap.stores.query.filter import Filter, thread_ids, with_threads
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.statistics.query import statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -65,15 +51,17 @@ class MongoStore:
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
         self._collections = Collections(self._database)
         self._interactions = self._collections.interactions
-        self._events = self._collections.events
         self._files = self._collections.files
         self._rows = self._collections.rows
         self._lists = Lists(self._collections.plain, self._rows)
         self._upkeep = Upkeep(self._collections.plain, self._rows)
-        self._leftovers = Leftovers(self._collections.plain, self._rows, self._files)
         self._writer = Writer(
             self._interactions, self._collections.plain, self._files, self._rows, self._collections.counts
         )
+        self.links = MongoLinks(self._collections.plain, self._writer, description)
+        self.search_index = MongoSearchIndex(self._interactions, description)
+        self.incidents = MongoIncidents(self._collections, description)
+        self.maintenance = MongoMaintenance(self._client, self._database, self._collections, description)
 
     @property
     def description(self) -> str:
@@ -126,23 +114,19 @@ class MongoStore:
                 # The document was replaced after it was read, and its file went with it.
                 return await self._raw(id_, side)
 
-    async def page(self, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
-        """A page of the list, newest first."""
-        after = Cursor.decode(cursor) if cursor is not None else None
+    async def list(
+        self, where: Filter, *, order: Order = "newest", after: Place | None = None, limit: int
+    ) -> Sequence[dict[str, Any]]:
+        """Matching documents without bodies, in this order."""
         with translated(self._description):
-            return page_of(await self._lists.newest(await self._resolved(where), limit=limit + 1, after=after), limit)
-
-    async def recorded_since(self, moment: datetime, *, limit: int) -> list[dict[str, Any]]:
-        """Documents without bodies by (`recorded_at`, `_id`) ascending."""
-        with translated(self._description):
-            return await self._lists.recorded_since(moment, limit=limit)
+            return await self._lists.read(await self._resolved(where), order, after, limit)
 
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
         """Every whole document that matches, oldest first."""
         with translated(self._description):
             where = await self._resolved(where)
             last = await self._lists.newest_place(where)
-        after: Cursor | None = None
+        after: Place | None = None
         while last is not None:
             batch = await self._batch(scan_selection(where, after, last), index_for(where))
             if not batch:
@@ -150,7 +134,7 @@ class MongoStore:
             while batch:
                 # Each is let go before the next is decoded: together they may be large.
                 document = await asyncio.to_thread(from_stored, batch.popleft())
-                after = _place(document)
+                after = place_of(document)
                 yield cast(Interaction, document)
 
     async def annotate(
@@ -166,37 +150,6 @@ class MongoStore:
             done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
-    async def linked(self, wanted: Sequence[Before]) -> list[Linked | None]:
-        """For each wanted link the newest interaction before the place."""
-        with translated(self._description):
-            return await read_linked(self._collections.plain, wanted)
-
-    async def linked_after(self, wanted: Sequence[After]) -> list[Linked]:
-        """The interactions that have one of the links after its place."""
-        with translated(self._description):
-            return await read_linked_after(self._collections.plain, wanted)
-
-    async def children(self, ids: Sequence[ObjectId]) -> list[Linked]:
-        """The interactions whose parent is one of these."""
-        with translated(self._description):
-            return await read_children(self._collections.plain, ids)
-
-    async def move(self, moves: Sequence[Move]) -> bool:
-        """Change threads one after the other."""
-        with translated(self._description):
-            return await self._writer.move(moves)
-
-    async def links_of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
-        """The links that each of these interactions was stored with."""
-        with translated(self._description):
-            found = self._interactions.find({"_id": {"$in": list(ids)}, "links": {"$exists": True}}, {"links": 1})
-            return {each["_id"]: tuple(map(bytes, each["links"])) async for each in found}
-
-    async def oldest(self, where: Filter, *, limit: int, after: Cursor | None = None) -> list[dict[str, Any]]:
-        """Documents without bodies, oldest first."""
-        with translated(self._description):
-            return await self._lists.oldest(await self._resolved(where), limit=limit, after=after)
-
     async def count(self, where: Filter) -> int:
         """How many interactions match."""
         with translated(self._description):
@@ -210,30 +163,9 @@ class MongoStore:
         with translated(self._description):
             return await self._writer.delete(ids)
 
-    async def space(self, *, settled: bool = False) -> Space:
-        """What the database takes up. MongoDB counts what was deleted as free at its next checkpoint, in a minute."""
-        with translated(self._description):
-            if settled:
-                try:
-                    await self._client.admin.command("fsync")
-                except OperationFailure:
-                    pass  # not every user may ask for a checkpoint, nor does every router of shards
-            figures = await self._database.command("dbStats", freeStorage=1)
-        # A router of shards adds up the figures of all of them, under the same names.
-        free = int(figures.get("freeStorageSize", 0)) + int(figures.get("indexFreeStorageSize", 0))
-        return Space(
-            used=int(figures["storageSize"]) + int(figures["indexSize"]) - free,
-            free=free,
-            content=int(figures["dataSize"]),
-        )
-
-    async def reclaim(self) -> AsyncIterator[Progress]:
-        """Delete rows and files whose document is gone. MongoDB uses the room again; see docs/operations.md."""
-        with translated(self._description):
-            async for step in self._leftovers.free():
-                yield step
-
-    async def statistics(self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None) -> list[StatRow]:
+    async def statistics(
+        self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None
+    ) -> Sequence[StatRow]:
         """What is told of the interactions that match."""
         with translated(self._description):
             return await statistics(self._collections.counts, await self._resolved(where), bucket, by)
@@ -246,58 +178,6 @@ class MongoStore:
         with translated(self._description):
             where = await self._resolved(where)
             return await read_threads(self._collections.plain, self._rows, where, after, sort, limit)
-
-    async def unsearchable(self, *, limit: int) -> list[Interaction]:
-        """Documents that were stored without their text, the newest first."""
-        with translated(self._description):
-            found = self._interactions.find(UNSEARCHABLE, WITHOUT_RAW, sort=NEWEST_FIRST, limit=-limit)
-            return [cast(Interaction, await asyncio.to_thread(from_stored, document)) async for document in found]
-
-    async def make_searchable(self, texts: Iterable[Searchable]) -> None:
-        """Let searches for words find these interactions."""
-        changes = [
-            UpdateOne(
-                {"_id": each.id, **UNSEARCHABLE, "note": each.note, **is_in(each.thread)},
-                {"$set": {FIELD: await asyncio.to_thread(searched, each.text)}},
-            )
-            for each in texts
-        ]
-        if changes:
-            with translated(self._description):
-                await self._interactions.bulk_write(changes, ordered=False)
-
-    async def tidy_search(self) -> None:
-        """Nothing: the words go with their document."""
-
-    async def put_incidents(self, incidents: Sequence[Incident]) -> None:
-        """Store what happened to recording."""
-        if not incidents:
-            return
-        with translated(self._description):
-            await self._collections.create()
-            await self._events.bulk_write([ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in incidents])
-
-    async def incidents(self, *, limit: int) -> list[Incident]:
-        """What happened to recording, newest first."""
-        with translated(self._description):
-            return await self._events.find(sort=[("at", -1), ("_id", -1)], limit=limit).to_list()
-
-    async def check(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
-        """What is missing or not as it was stored."""
-        with translated(self._description):
-            async for fault in verify(self._interactions, self._files, self._rows, looked_at or (lambda _: None)):
-                yield fault
-            async for fault in self._leftovers.faults():
-                yield fault
-
-    async def repair(self, looked_at: Callable[[int], None] | None = None) -> AsyncIterator[Fault]:
-        """Mend lists, and yield damaged bodies, which stay where they are: nothing else depends on them."""
-        with translated(self._description):
-            async for fault in verify(self._interactions, self._files, self._rows, looked_at or (lambda _: None)):
-                if fault.id is not None and fault.what == STALE_ROW:
-                    await self._rows.renew([fault.id])
-                else:
-                    yield fault
 
     async def ping(self) -> None:
         """Return if the server answers."""
@@ -329,7 +209,3 @@ class MongoStore:
         if "raw_file" in part:
             return await asyncio.to_thread(zstandard.decompress, await self._files.read(part["raw_file"]))
         return await asyncio.to_thread(exact_bytes, part)
-
-
-def _place(document: Mapping[str, Any]) -> Cursor:
-    return Cursor(document["timestamp"], document["_id"])

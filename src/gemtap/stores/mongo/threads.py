@@ -8,12 +8,13 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
-from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.base import Filter
 from gemtap.stores.mongo.choosing import choose_index
 from gemtap.stores.mongo.hinting import Index, aggregate, find
 from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, LISTED, NEWEST_FIRST, selection, times_after
 from gemtap.stores.mongo.rows import Rows
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
+from gemtap.stores.place import Place, place_of
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
 
 _BATCH: Final = 2_000
@@ -65,7 +66,7 @@ async def _latest(
     comes up after the cursor may have been on an earlier page: then it has one before the cursor too.
     """
     index = await _index(interactions, where)
-    begin = None if after is None else Cursor(from_milliseconds(int(after.value)), after.id)
+    begin = None if after is None else Place(from_milliseconds(int(after.value)), after.id)
     place, found, passed = begin, dict[ObjectId, _Place](), set[ObjectId]()
     while len(found) < limit:
         others = {"thread.id": {**_IS_SET, "$nin": [*found, *passed]}}
@@ -79,7 +80,7 @@ async def _latest(
         found |= {thread: at for thread, at in fresh.items() if thread not in passed}
         if len(batch) < _BATCH:
             break
-        place = Cursor(batch[-1]["timestamp"], batch[-1]["_id"])
+        place = place_of(batch[-1])
     return list(found.values())[:limit]
 
 
@@ -90,11 +91,11 @@ async def _index(interactions: AsyncCollection[Any], where: Filter) -> Index | N
 
 
 async def _walk(
-    interactions: AsyncCollection[Any], matching: Mapping[str, Any], place: Cursor | None, index: Index | None
+    interactions: AsyncCollection[Any], matching: Mapping[str, Any], place: Place | None, index: Index | None
 ) -> list[dict[str, Any]]:
     """The next of what matches, newest first, from just after a place on."""
     found: list[dict[str, Any]] = []
-    for time in times_after(place, newest_first=True):
+    for time in times_after(place, "newest"):
         if len(found) < _BATCH:
             found += await find(
                 interactions,
@@ -108,7 +109,7 @@ async def _walk(
 
 
 async def _before(
-    interactions: AsyncCollection[Any], where: Filter, place: Cursor, threads: Sequence[ObjectId]
+    interactions: AsyncCollection[Any], where: Filter, place: Place, threads: Sequence[ObjectId]
 ) -> set[ObjectId]:
     """Those of the threads that have an interaction at this place or before it that matches."""
     found = set[ObjectId]()

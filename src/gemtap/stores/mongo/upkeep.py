@@ -15,10 +15,11 @@ from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.base import Filter
 from gemtap.stores.mongo.hinting import find
 from gemtap.stores.mongo.queries import NEWEST_FIRST, index_for, times_after
 from gemtap.stores.mongo.rows import Rows
+from gemtap.stores.place import Place, place_of
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class Upkeep:
         self._interactions = interactions
         self._rows = rows
         self._work: asyncio.Task[None] | None = None
-        self._place: Cursor | None = None
+        self._place: Place | None = None
         """The oldest interaction that has been looked at."""
         self._done = False
 
@@ -75,8 +76,8 @@ class Upkeep:
             self._place = places[-1]
         self._done = not places
 
-    async def _next(self) -> list[Cursor]:
-        for time_ in times_after(self._place, newest_first=True):
+    async def _next(self) -> list[Place]:
+        for time_ in times_after(self._place, "newest"):
             found = await find(
                 self._interactions,
                 time_,
@@ -86,7 +87,7 @@ class Upkeep:
                 index=index_for(Filter()),
             )
             if found:
-                return [Cursor(document["timestamp"], document["_id"]) for document in found]
+                return [place_of(document) for document in found]
         return []
 
     async def _make(self, ids: Sequence[ObjectId]) -> None:

@@ -24,7 +24,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from gemtap.stores.base import StoreUnavailable
 
@@ -104,6 +104,14 @@ def transaction(connection: sqlite3.Connection, kind: Literal["DEFERRED", "IMMED
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+class Run(Protocol):
+    """Runs work in a thread with its own connection, and returns the result."""
+
+    async def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> T:
+        """Raises StoreError."""
+        ...
 
 
 class DatabaseFile:

@@ -7,29 +7,18 @@ transaction, whoever does it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from gemtap.stores.base import Filter, StoreUnavailable
 from gemtap.stores.paging import from_milliseconds
-from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.connections import Run, transaction
 from gemtap.stores.sqlite.statistics import read_parts
 from gemtap.stores.statistics import Bucket, By, Part
 from gemtap.stores.statistics.cache import DAY, VERSION, Span, by_day, kept_as, pack
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-T = TypeVar("T")
-
-
-class Run(Protocol):
-    """Runs work in a thread with a connection of its own, and gives what it returns."""
-
-    async def __call__(self, work: Callable[[sqlite3.Connection], T], /) -> T:
-        """Raises StoreError."""
-        ...
 
 
 class SqliteCounts:

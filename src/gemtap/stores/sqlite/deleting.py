@@ -8,7 +8,7 @@ from typing import Final
 
 from bson import ObjectId
 
-from gemtap.stores.base import Space
+from gemtap.stores.maintenance import Space
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.linking import delete_links

@@ -5,16 +5,32 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 
 from bson import ObjectId
 
 from gemtap.incident import Incident
 from gemtap.stores.paging import from_milliseconds, milliseconds
-from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.connections import Run, transaction
 
 
-def write_incidents(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
-    """Store the incidents in one transaction. An incident replaces one with the same id."""
+class SqliteIncidents:
+    """See `gemtap.stores.base.IncidentLog`."""
+
+    def __init__(self, read: Run, write: Run) -> None:
+        self._read = read
+        self._write = write
+
+    async def put(self, incidents: Sequence[Incident]) -> None:
+        """Store incidents in one transaction."""
+        await self._write(partial(_write, incidents=incidents))
+
+    async def newest(self, *, limit: int) -> list[Incident]:
+        """The latest incidents, newest first."""
+        return await self._read(partial(_read_newest, limit=limit))
+
+
+def _write(connection: sqlite3.Connection, incidents: Sequence[Incident]) -> None:
     with transaction(connection, "IMMEDIATE"):
         insert_incidents(connection, incidents)
 
@@ -39,8 +55,7 @@ def insert_incidents(connection: sqlite3.Connection, incidents: Sequence[Inciden
     )
 
 
-def read_incidents(connection: sqlite3.Connection, limit: int) -> list[Incident]:
-    """The newest incidents, newest first."""
+def _read_newest(connection: sqlite3.Connection, limit: int) -> list[Incident]:
     rows = connection.execute(
         "SELECT id, at, until, kind, count, message, details FROM gemtap_events ORDER BY at DESC, id DESC LIMIT ?",
         (limit,),

@@ -16,7 +16,7 @@ from typing import Final
 import zstandard
 from bson import ObjectId
 
-from gemtap.stores.base import Fault
+from gemtap.stores.maintenance import Fault
 from gemtap.stores.sqlite.bodies import BodyStore, key_of
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.packs import Pack, PackHead, PieceMissing, heads, read_head, read_pack

@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from bson import ObjectId
 
-from gemtap.stores.links import After, Before, Linked, Move, Place
+from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.paging import from_milliseconds, milliseconds
+from gemtap.stores.place import Place
 from gemtap.stores.query.filter import Filter, thread_ids, with_threads
-from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.connections import Run, transaction
 from gemtap.stores.sqlite.rows import changed, summary
 from gemtap.stores.sqlite.search_index import make_due
 
 _LATEST: Final = 2**63 - 1
+
+
+class SqliteLinks:
+    """See `gemtap.stores.links.LinkIndex`."""
+
+    def __init__(self, read: Run, write: Run) -> None:
+        self._read = read
+        self._write = write
+
+    async def before(self, wanted: Sequence[Before]) -> list[Linked | None]:
+        """For each wanted link the newest interaction before its place."""
+        return await self._read(partial(_read_before, wanted=wanted))
+
+    async def after(self, wanted: Sequence[After]) -> list[Linked]:
+        """The interactions that have one of the links after its place."""
+        return await self._read(partial(_read_after, wanted=wanted))
+
+    async def children(self, ids: Sequence[ObjectId]) -> list[Linked]:
+        """The interactions whose parent is one of these."""
+        return await self._read(partial(_read_children, ids=ids))
+
+    async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+        """The links of each of these interactions."""
+        return await self._read(partial(_read_links, ids=ids))
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        """Change threads in one transaction."""
+        return await self._write(partial(_move_all, moves=moves))
 
 
 def insert_links(connection: sqlite3.Connection, place: Place, links: Iterable[bytes]) -> None:
@@ -31,7 +61,7 @@ def delete_links(connection: sqlite3.Connection, id_: ObjectId) -> None:
     connection.execute("DELETE FROM links WHERE id = ?", (id_.binary,))
 
 
-def read_linked(connection: sqlite3.Connection, wanted: Sequence[Before]) -> list[Linked | None]:
+def _read_before(connection: sqlite3.Connection, wanted: Sequence[Before]) -> list[Linked | None]:
     """For each link the newest interaction before its place."""
     known: dict[bytes, Linked | None] = {}
     with transaction(connection, "DEFERRED"):
@@ -50,7 +80,7 @@ def _newest(connection: sqlite3.Connection, wanted: Before, known: dict[bytes, L
     return None
 
 
-def read_linked_after(connection: sqlite3.Connection, wanted: Sequence[After]) -> list[Linked]:
+def _read_after(connection: sqlite3.Connection, wanted: Sequence[After]) -> list[Linked]:
     """The interactions that have one of the links after its place."""
     known: dict[bytes, Linked | None] = {}
     with transaction(connection, "DEFERRED"):
@@ -64,7 +94,7 @@ def read_linked_after(connection: sqlite3.Connection, wanted: Sequence[After]) -
     return _oldest_first(known)
 
 
-def read_children(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> list[Linked]:
+def _read_children(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> list[Linked]:
     """The interactions whose parent is one of these."""
     known: dict[bytes, Linked | None] = {}
     with transaction(connection, "DEFERRED"):
@@ -88,7 +118,7 @@ def _oldest_first(known: Mapping[bytes, Linked | None]) -> list[Linked]:
     return sorted((each for each in known.values() if each is not None), key=lambda each: each.place)
 
 
-def move(connection: sqlite3.Connection, moves: Sequence[Move]) -> bool:
+def _move_all(connection: sqlite3.Connection, moves: Sequence[Move]) -> bool:
     """Change all of these threads in one transaction, or as many as come before one that is another by now."""
     with transaction(connection, "IMMEDIATE"):
         return all(_move(connection, each) for each in moves)
@@ -134,7 +164,7 @@ def resolved(connection: sqlite3.Connection, where: Filter) -> Filter:
     return with_threads(where, threads) if threads else where
 
 
-def read_links_of(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
+def _read_links(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
     """The links of each of these interactions that has any."""
     found: dict[ObjectId, list[bytes]] = {}
     for id_ in ids:

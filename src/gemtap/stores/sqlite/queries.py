@@ -1,13 +1,16 @@
-"""The SQL of lists and scans, unless they ask for words: that is in `searching`."""
+"""The SQL of lists and scans. `searching` reads those that search for words."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
-from gemtap.stores.base import Cursor, Filter
 from gemtap.stores.paging import milliseconds
-from gemtap.stores.sqlite.conditions import clauses_of
+from gemtap.stores.place import Order, Place
 from gemtap.stores.sqlite.rows import SqlValue
+
+Selection = tuple[list[str], list[SqlValue]]
+"""Clauses of which all must hold, and their parameters."""
 
 
 class Query(NamedTuple):
@@ -17,44 +20,34 @@ class Query(NamedTuple):
     parameters: list[SqlValue]
 
 
-def page_query(where: Filter, after: Cursor | None, limit: int) -> Query:
-    """The documents that match, newest first, from just after the cursor on."""
-    clauses, parameters = clauses_of(where)
-    if after is not None:
-        clauses.append("(timestamp, id) < (?, ?)")
-        parameters += _key(after)
-    return Query(
-        f"SELECT document FROM interactions {where_clause(clauses)}ORDER BY timestamp DESC, id DESC LIMIT ?",  # noqa: S608
-        [*parameters, limit],
-    )
+_ORDERS: Final[Mapping[Order, tuple[str, str, str]]] = {
+    "newest": ("timestamp", "DESC", "<"),
+    "oldest": ("timestamp", "ASC", ">"),
+    "recorded": ("recorded_at", "ASC", ">"),
+}
+"""For each order: its time, its direction, and the comparison for what comes after a place."""
 
 
-def oldest_query(where: Filter, after: Cursor | None, last: Cursor | None, columns: str, limit: int) -> Query:
-    """These columns of what matches, oldest first, from just after one place up to and with another."""
-    clauses, parameters = clauses_of(where)
+def list_query(
+    selected: Selection, order: Order, after: Place | None, limit: int, *, last: Place | None = None, columns: str
+) -> Query:
+    """These columns of the selected rows in this order, from just after one place up to and including another."""
+    time, direction, beyond = _ORDERS[order]
+    clauses, parameters = list(selected[0]), list(selected[1])
     if after is not None:
-        clauses.append("(timestamp, id) > (?, ?)")
+        clauses.append(f"({time}, id) {beyond} (?, ?)")
         parameters += _key(after)
     if last is not None:
-        clauses.append("(timestamp, id) <= (?, ?)")
+        clauses.append(f"({time}, id) <= (?, ?)")
         parameters += _key(last)
     return Query(
-        f"SELECT {columns} FROM interactions {where_clause(clauses)}ORDER BY timestamp, id LIMIT ?",  # noqa: S608
+        f"SELECT {columns} FROM interactions {where_clause(clauses)}"  # noqa: S608 - our own names
+        f"ORDER BY {time} {direction}, id {direction} LIMIT ?",
         [*parameters, limit],
     )
 
 
-def last_query(where: Filter) -> Query:
-    """Where the newest is that matches."""
-    clauses, parameters = clauses_of(where)
-    return Query(
-        f"SELECT timestamp, id FROM interactions {where_clause(clauses)}"  # noqa: S608
-        "ORDER BY timestamp DESC, id DESC LIMIT 1",
-        parameters,
-    )
-
-
-def _key(place: Cursor) -> list[SqlValue]:
+def _key(place: Place) -> list[SqlValue]:
     return [milliseconds(place.timestamp), place.id.binary]
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
-from datetime import datetime
 from itertools import islice
 from typing import Any, Final, cast
 
 from bson import ObjectId
 
 from gemtap.interaction import Interaction, Json, Side
-from gemtap.stores.base import Cursor, Filter
-from gemtap.stores.paging import milliseconds_up
+from gemtap.stores.base import Filter
+from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import asks_for_words
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.body_forms import decode_body
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import oldest_query, page_query, where_clause
+from gemtap.stores.sqlite.queries import list_query, where_clause
 from gemtap.stores.sqlite.rows import chunk_times, summary
 from gemtap.stores.sqlite.searching import found_rows, selection
 
@@ -58,24 +57,17 @@ def read_raw(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId, s
         return _bytes(connection, bodies, found[0])
 
 
-def read_page(connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` documents without bodies, newest first."""
-    if not asks_for_words(where):
-        return list(_summaries(connection.execute(*page_query(where, after, limit))))
-    found = found_rows(connection, where, "document", newest_first=True, after=after)
-    with transaction(connection, "DEFERRED"), closing(found) as rows:
-        return list(_summaries(islice(rows, limit)))
-
-
-def read_oldest(
-    connection: sqlite3.Connection, where: Filter, after: Cursor | None, limit: int
+def read_list(
+    connection: sqlite3.Connection, where: Filter, order: Order, after: Place | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Up to `limit` documents without bodies, oldest first."""
-    if not asks_for_words(where):
-        return list(_summaries(connection.execute(*oldest_query(where, after, None, "document", limit))))
-    found = found_rows(connection, where, "document", newest_first=False, after=after)
-    with transaction(connection, "DEFERRED"), closing(found) as rows:
-        return list(_summaries(islice(rows, limit)))
+    """Up to `limit` documents without bodies, in this order."""
+    with transaction(connection, "DEFERRED"):
+        if asks_for_words(where) and order != "recorded":
+            found = found_rows(connection, where, "document", newest_first=order == "newest", after=after)
+            with closing(found) as rows:
+                return _summaries(islice(rows, limit))
+        query = list_query(selection(connection, where), order, after, limit, columns="document")
+        return _summaries(connection.execute(*query))
 
 
 def count(connection: sqlite3.Connection, where: Filter) -> int:
@@ -87,20 +79,8 @@ def count(connection: sqlite3.Connection, where: Filter) -> int:
     return number
 
 
-def read_recorded_since(connection: sqlite3.Connection, moment: datetime, limit: int) -> list[dict[str, Any]]:
-    """Up to `limit` documents without bodies, in the order they were recorded."""
-    return list(
-        _summaries(
-            connection.execute(
-                "SELECT document FROM interactions WHERE recorded_at >= ? ORDER BY recorded_at, id LIMIT ?",
-                (milliseconds_up(moment), limit),
-            )
-        )
-    )
-
-
-def _summaries(cursor: Iterable[Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    return (summary(packed) for (packed,) in cursor)
+def _summaries(rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    return [summary(packed) for (packed,) in rows]
 
 
 def _value(

@@ -15,7 +15,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from gemtap.stores.base import Fault
+from gemtap.stores.maintenance import Fault
 from gemtap.stores.sqlite import damage
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import transaction

@@ -15,12 +15,14 @@ from typing import Any, Final
 from bson import ObjectId
 
 from gemtap.interaction import Interaction
-from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.base import Filter
 from gemtap.stores.paging import from_milliseconds
+from gemtap.stores.place import Place
 from gemtap.stores.query.filter import asks_for_words
 from gemtap.stores.sqlite.bodies import BodyStore
+from gemtap.stores.sqlite.conditions import clauses_of
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import last_query, oldest_query
+from gemtap.stores.sqlite.queries import list_query
 from gemtap.stores.sqlite.reading import WHOLE, whole
 from gemtap.stores.sqlite.searching import found_rows
 
@@ -31,45 +33,34 @@ _BATCH_BYTES: Final = 4 * 1024 * 1024
 """A batch ends with the document that brings its bodies, as they went over the wire, over this."""
 
 
-def last_place(connection: sqlite3.Connection, where: Filter) -> Cursor | None:
+def last_place(connection: sqlite3.Connection, where: Filter) -> Place | None:
     """Where a scan that begins now is to end; None where nothing matches."""
     with transaction(connection, "DEFERRED"):
         if asks_for_words(where):
             rows: _Rows = found_rows(connection, where, "timestamp, id", newest_first=True)
         else:
-            rows = connection.execute(*last_query(where))
+            rows = connection.execute(*list_query(clauses_of(where), "newest", None, 1, columns="timestamp, id"))
         with closing(rows):
             found = next(iter(rows), None)
-    return None if found is None else Cursor(from_milliseconds(found[0]), ObjectId(found[1]))
+    return None if found is None else Place(from_milliseconds(found[0]), ObjectId(found[1]))
 
 
 def read_batch(
-    connection: sqlite3.Connection, bodies: BodyStore, where: Filter, after: Cursor | None, last: Cursor
+    connection: sqlite3.Connection, bodies: BodyStore, where: Filter, after: Place | None, last: Place
 ) -> list[Interaction]:
     """The next documents of a scan, from just after one place up to and with the last; none where it is at its end."""
     with transaction(connection, "DEFERRED"):
         if asks_for_words(where):
             rows: _Rows = found_rows(connection, where, WHOLE, newest_first=False, after=after, last=last)
         else:
-            rows = connection.execute(*oldest_query(where, after, last, WHOLE, _BATCH))
+            query = list_query(clauses_of(where), "oldest", after, _BATCH, last=last, columns=WHOLE)
+            rows = connection.execute(*query)
         with closing(rows):
-            return _batch(connection, bodies, islice(rows, _BATCH))
+            return batch_of(connection, bodies, islice(rows, _BATCH))
 
 
-def read_due(connection: sqlite3.Connection, bodies: BodyStore, limit: int) -> list[Interaction]:
-    """Documents that no search for words finds yet, those first that were recorded last."""
-    with transaction(connection, "DEFERRED"):
-        rows = connection.execute(
-            f"SELECT {WHOLE} FROM search_due JOIN interactions ON number = interaction "  # noqa: S608 - our own names
-            "ORDER BY interaction DESC LIMIT ?",
-            (limit,),
-        )
-        with closing(rows):
-            return _batch(connection, bodies, rows)
-
-
-def _batch(connection: sqlite3.Connection, bodies: BodyStore, rows: Iterable[tuple[Any, ...]]) -> list[Interaction]:
-    """The documents of the rows until they are large enough together."""
+def batch_of(connection: sqlite3.Connection, bodies: BodyStore, rows: Iterable[tuple[Any, ...]]) -> list[Interaction]:
+    """The documents of the rows, up to a few megabytes of them."""
     batch: list[Interaction] = []
     size = 0
     for row in rows:

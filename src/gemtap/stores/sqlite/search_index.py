@@ -11,15 +11,14 @@ filtered by. A frequent word together with a rare value is then found by the ind
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
-from gemtap.stores.base import Searchable
 from gemtap.stores.query.words import words_of
 from gemtap.stores.sqlite.conditions import COLUMNS
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.rows import SqlValue, summary
+from gemtap.stores.sqlite.rows import SqlValue
 
 _HALF_HOUR_BITS: Final = 11
 """It has 2,048 seconds."""
@@ -45,7 +44,8 @@ _MARK: Final = "\ue000"
 EVERYTHING: Final = _MARK + "every"
 """The mark that every interaction has."""
 
-_ROW: Final = ", ".join(("number", "timestamp", "document", *(COLUMNS[field] for field in MARKED)))
+ROW: Final = ", ".join(("number", "timestamp", "document", *(COLUMNS[field] for field in MARKED)))
+"""The columns that `index` needs."""
 
 
 def mark(field: str, value: SqlValue) -> str | None:
@@ -121,25 +121,6 @@ def _free_place(connection: sqlite3.Connection, milliseconds: int) -> int | None
 
 def _marks(row: Mapping[str, Any]) -> Iterator[str]:
     return filter(None, (mark(field, row[COLUMNS[field]]) for field in MARKED))
-
-
-def index_texts(connection: sqlite3.Connection, texts: Iterable[Searchable]) -> None:
-    """Make the rows that are due found by these texts."""
-    with transaction(connection, "IMMEDIATE"):
-        for id_, text, note, thread in texts:
-            cursor = connection.execute(
-                f"SELECT {_ROW} FROM interactions JOIN search_due ON interaction = number WHERE id = ?",  # noqa: S608
-                (id_.binary,),
-            )
-            values = cursor.fetchone()
-            if values is None:
-                continue
-            row = dict(zip((name for name, *_ in cursor.description), values, strict=True))
-            document = summary(row["document"])
-            if (document["note"], document["thread"]) != (note, thread):
-                continue  # either has changed since the text was made, which is due once more
-            index(connection, row["number"], row, text)
-            connection.execute("DELETE FROM search_due WHERE interaction = ?", (row["number"],))
 
 
 def tidy(connection: sqlite3.Connection) -> None:

@@ -10,11 +10,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from gemtap.stores.base import Cursor, Filter
+from gemtap.stores.base import Filter
 from gemtap.stores.paging import milliseconds, milliseconds_up
+from gemtap.stores.place import Place
 from gemtap.stores.query.filter import TEXT, Condition, Is, Says, Within, asks_for_words
 from gemtap.stores.sqlite.conditions import clauses_of, plain
-from gemtap.stores.sqlite.rows import SqlValue
+from gemtap.stores.sqlite.queries import Selection
 from gemtap.stores.sqlite.search_index import (
     EVERYTHING,
     MARKED,
@@ -33,7 +34,7 @@ _Row = tuple[int, int, bytes, int]
 """Place, time, id and number."""
 
 
-def selection(connection: sqlite3.Connection, where: Filter) -> tuple[list[str], list[SqlValue]]:
+def selection(connection: sqlite3.Connection, where: Filter) -> Selection:
     """The conditions of any filter, and their parameters: words are looked up first. Within one transaction."""
     if not asks_for_words(where):
         return clauses_of(where)
@@ -47,8 +48,8 @@ def found_rows(
     columns: str,
     *,
     newest_first: bool,
-    after: Cursor | None = None,
-    last: Cursor | None = None,
+    after: Place | None = None,
+    last: Place | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
     """These columns of what matches, in order, from just after one moment on and, if it is given, up to another.
 
@@ -64,8 +65,8 @@ def _found(
     where: Filter,
     *,
     newest_first: bool,
-    after: Cursor | None = None,
-    last: Cursor | None = None,
+    after: Place | None = None,
+    last: Place | None = None,
 ) -> Generator[int, None, None]:
     """The numbers of the rows."""
     match = _match(where)
@@ -101,7 +102,7 @@ def _in_order(rows: Iterator[_Row], newest_first: bool) -> Iterator[int]:
             yield row[3]
 
 
-def _places(where: Filter, oldest: Cursor | None, newest: Cursor | None) -> tuple[int, int]:
+def _places(where: Filter, oldest: Place | None, newest: Place | None) -> tuple[int, int]:
     """Between which places everything is that matches."""
     low, high = _ENDS
     lows = [milliseconds(oldest.timestamp)] if oldest else []

@@ -10,16 +10,13 @@ from bson import ObjectId
 from gemtap.stores.base import Filter
 from gemtap.stores.paging import ThreadCursor, from_milliseconds
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import Query
+from gemtap.stores.sqlite.queries import Query, Selection
 from gemtap.stores.sqlite.rows import SqlValue, summary
 from gemtap.stores.sqlite.searching import selection
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
 
 _BY_THREAD: Final = "INDEXED BY interactions_by_thread"
 """The planner does not know that a thread has few interactions."""
-
-_Selection = tuple[list[str], list[SqlValue]]
-"""Clauses that must hold, and their parameters."""
 
 _VALUES: Final = {"turns": "count(*)", "tokens": "ifnull(sum(total_tokens), -1)", "cost": "ifnull(sum(cost_usd), -1)"}
 
@@ -42,7 +39,7 @@ def read_threads(
     return ThreadPage(items, ThreadCursor(sort, value, ObjectId(id_)).encode())
 
 
-def latest_query(selected: _Selection, after: ThreadCursor | None, limit: int) -> Query:
+def latest_query(selected: Selection, after: ThreadCursor | None, limit: int) -> Query:
     """Threads, each at the place of the newest of its interactions that match.
 
     These are walked through newest first, and of each thread only the one counts that has no newer one beside it: as
@@ -64,7 +61,7 @@ def latest_query(selected: _Selection, after: ThreadCursor | None, limit: int) -
     )
 
 
-def sorted_query(selected: _Selection, after: ThreadCursor | None, sort: ThreadSort, limit: int) -> Query:
+def sorted_query(selected: Selection, after: ThreadCursor | None, sort: ThreadSort, limit: int) -> Query:
     """Threads by a sum, the greatest first: all of them have to be added up."""
     matching, parameters = selected
     among = place = ""

@@ -1,4 +1,7 @@
-"""Upkeep: a thread that compacts, collects garbage and shrinks the file, in small steps beside recording."""
+"""Upkeep: a thread that compacts, collects garbage, tidies the search index and shrinks the file.
+
+It works in small steps beside recording.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from gemtap.stores.sqlite.connections import ConnectionThreads, DatabaseFile
 from gemtap.stores.sqlite.damage import StoreDamaged
 from gemtap.stores.sqlite.deleting import vacuum_step
 from gemtap.stores.sqlite.gc import sweep
+from gemtap.stores.sqlite.search_index import tidy
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +32,7 @@ _SWEPT_SHARE: Final = 20
 """Garbage is collected from this number of deleted bodies on, if they are one in this many of all bodies."""
 
 _SWEPT_EVERY: Final = 3_600.0
-"""Minimum seconds between two collections. Pruning collects garbage itself: see `SqliteStore.reclaim`."""
+"""Minimum seconds between two collections. Pruning collects garbage itself: see `SqliteMaintenance.reclaim`."""
 
 _FREE_FROM: Final = 4_000
 _FREE_SHARE: Final = 4
@@ -63,6 +67,7 @@ class Upkeep:
                 pass
             if time.monotonic() - self._swept_at > _SWEPT_EVERY:
                 self._swept_at = time.monotonic()
+                tidy(connection)
                 _sweep_if_worth_it(connection, self._stopping)
         except Stopped:
             pass

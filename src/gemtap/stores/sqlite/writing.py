@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from gemtap.interaction import Side
 from gemtap.stores.base import Record, RecordRejected, replaces
-from gemtap.stores.links import Place
+from gemtap.stores.place import Place
 from gemtap.stores.sqlite.annotating import insert_tags
 from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter, next_interaction
 from gemtap.stores.sqlite.body_forms import encode_body
