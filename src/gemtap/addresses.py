@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_SQLITE: Final = "sqlite:///"
+from gemtap.store_kinds import file_of
 
 _USER_INFO: Final = re.compile(
     r"(?P<scheme>(?:[a-z][a-z0-9+.-]*:)?//)?(?P<user>[^:/?#@]*):.*@", re.IGNORECASE | re.DOTALL
@@ -20,7 +20,7 @@ _OPTION_IN_TEXT: Final = re.compile(
 
 def mask(address: str) -> str:
     """The address with `***` for its password, also for one that is not well-formed; a file's path stays as it is."""
-    if address.startswith(_SQLITE):
+    if file_of(address) is not None:
         return address
     found = _USER_INFO.match(address)
     if found is not None:

@@ -29,6 +29,7 @@ from yarl import URL
 from gemtap import units
 from gemtap.addresses import mask
 from gemtap.providers.registry import PROVIDERS
+from gemtap.store_kinds import FORMS, default_url, file_of, kind_of
 
 ENV_PREFIX: Final = "GEMTAP_"
 
@@ -49,9 +50,9 @@ def _origin(url: str) -> str:
 
 
 def _store(url: str) -> str:
-    # Only what can be told without a store's code: the tap imports this module too. `open_store` looks closer.
-    if url and (not url.startswith(("sqlite:///", "mongodb://", "mongodb+srv://")) or url == "sqlite:///"):
-        raise ValueError("must be sqlite:///PATH or mongodb://HOST/DATABASE")
+    # The tap loads this module, and must not load a store. `open_store` checks the rest.
+    if url and (kind_of(url) is None or file_of(url) == Path()):
+        raise ValueError(f"must be {FORMS}")
     return url
 
 
@@ -151,7 +152,7 @@ class Settings(BaseSettings):
     data_dir: LocalPath = Field(Path("data"), description="Folder of the spool and the embedded database.")
     store: StoreUrl = Field(
         "",
-        description="sqlite:///PATH or mongodb://HOST/DATABASE. Empty: SQLite, gemtap.db in the data directory.",
+        description=f"{FORMS}. Empty: SQLite, gemtap.db in the data directory.",
     )
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
@@ -242,7 +243,7 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The store's URL, the default filled in."""
-        return self.store or f"sqlite:///{self.data_dir.absolute() / 'gemtap.db'}"
+        return self.store or default_url(self.data_dir)
 
     @property
     def spool_dir(self) -> Path:

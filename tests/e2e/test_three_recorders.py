@@ -94,7 +94,7 @@ async def recorded_in_order(captures: Captures) -> dict[str, Any]:
             for id_, capture in captures.items():
                 (spool.ready / f"{id_}{SUFFIX}").write_bytes(capture)
                 assert await recorder.drain() == 1
-            items = await store.oldest(Filter(), limit=len(captures))
+            items = await store.list(Filter(), order="oldest", limit=len(captures))
         finally:
             await store.close()
     return {str(item["_id"]): {**item["thread"], **_as_text(item["thread"])} for item in items}

@@ -11,6 +11,7 @@ import typer
 from gemtap import __version__
 from gemtap.cli.hidden_arguments import hide_passwords
 from gemtap.settings import Loaded, SettingsError, load
+from gemtap.store_kinds import FORMS
 
 app = typer.Typer(
     name="gemtap",
@@ -26,7 +27,7 @@ Config = Annotated[
     Path | None, typer.Option("--config", envvar="GEMTAP_CONFIG", help="Settings file. Default: gemtap.toml, if any.")
 ]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder of the spool and the embedded database.")]
-StoreUrl = Annotated[str | None, typer.Option("--store", help="sqlite:///PATH or mongodb://HOST/DATABASE.")]
+StoreUrl = Annotated[str | None, typer.Option("--store", help=f"{FORMS}.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

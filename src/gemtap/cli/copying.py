@@ -11,6 +11,7 @@ from gemtap.cli.printing import console, print_json
 from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_reading
 from gemtap.settings import SettingsError
+from gemtap.store_kinds import FORMS
 
 if TYPE_CHECKING:
     from gemtap.stores.base import Store
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def copy(
-    to: Annotated[str, typer.Option("--to", metavar="URL", help="sqlite:///PATH or mongodb://HOST/DATABASE.")],
+    to: Annotated[str, typer.Option("--to", metavar="URL", help=f"{FORMS}.")],
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Final, Literal
 
 import typer
@@ -26,6 +25,7 @@ from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of
 from gemtap.providers.registry import FAULTS, PROVIDERS, checked
 from gemtap.settings import BadProxy, Loaded, Settings, address_of, environment_proxy, setting_names
+from gemtap.store_kinds import file_of
 
 _TIMEOUT: Final = 10.0
 _LOW_DISK: Final = 2 * 2**30
@@ -162,8 +162,8 @@ def _store(settings: Settings) -> Finding:
         finally:
             await opened.close()
 
-    path = Path(settings.store_url.removeprefix("sqlite:///"))
-    if settings.store_url.startswith("sqlite:///") and not path.exists():
+    path = file_of(settings.store_url)
+    if path is not None and not path.exists():
         return Finding("store", "note", f"{settings.store_url} is not there yet: `gemtap serve` makes it.")
     try:
         return Finding("store", "ok", asyncio.run(look()))

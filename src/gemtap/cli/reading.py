@@ -15,6 +15,7 @@ from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, setti
 from gemtap.cli.printing import as_json as json_text
 from gemtap.cli.printing import console, harmless, one_line, paged, print_bytes, print_json
 from gemtap.settings import Settings, SettingsError
+from gemtap.store_kinds import file_of
 
 if TYPE_CHECKING:
     from bson import ObjectId
@@ -234,10 +235,9 @@ def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]], 
 
     If `prerelease`, accept an SQLite database from before the first release.
     """
-    if settings.store_url.startswith("sqlite:///"):
-        path = Path(settings.store_url.removeprefix("sqlite:///"))
-        if not path.exists():
-            raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
+    path = file_of(settings.store_url)
+    if path is not None and not path.exists():
+        raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
     return _with_store(settings, read, prerelease=prerelease)
 
 

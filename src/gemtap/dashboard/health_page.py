@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import sqlite3
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from typing import Any, Final, TypeVar
 
 from fastapi import APIRouter, Request
@@ -18,6 +16,7 @@ from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import SCHEMA_VERSION, to_json
 from gemtap.stores.base import Filter, Store, StoreError
 from gemtap.stores.maintenance import Space
+from gemtap.stores.opening import driver_of
 
 _INCIDENTS: Final = 100
 
@@ -107,8 +106,6 @@ async def _growth(store: Store) -> Growth:
 def _versions(store: Store) -> dict[str, str]:
     """Versions of the main libraries."""
     versions = {"Python": platform.python_version()}
-    if store.description.startswith("sqlite"):
-        versions["SQLite"] = sqlite3.sqlite_version
-    else:
-        versions["PyMongo"] = version("pymongo")
+    name, version = driver_of(store.description)
+    versions[name] = version
     return versions | {"Schema of interactions": str(SCHEMA_VERSION)}

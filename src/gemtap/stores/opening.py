@@ -1,46 +1,45 @@
-"""From a store's address to the store."""
+"""Opens the store that a URL names. `gemtap.store_kinds` lists the kinds of stores."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+from importlib import import_module
+from typing import Protocol, cast
 
 from gemtap.addresses import mask
+from gemtap.store_kinds import FORMS, kind_of
 from gemtap.stores.base import Store
-from gemtap.stores.sqlite import SqliteStore
 
-_SQLITE: Final = "sqlite:///"
-_MONGODB: Final = ("mongodb://", "mongodb+srv://")
-_ALLOWED: Final = "A store is sqlite:///PATH or mongodb://HOST/DATABASE"
+
+class StorePackage(Protocol):
+    """What the package of a kind of store has."""
+
+    def from_url(self, url: str, *, prerelease: bool) -> Store:
+        """The store at the URL, not opened yet. Raises ValueError, with one line and without the password."""
+        ...
+
+    def driver(self) -> tuple[str, str]:
+        """Name and version of the library that the store uses."""
+        ...
 
 
 def open_store(url: str, *, prerelease: bool = False) -> Store:
-    """The store at an address, not yet opened. With `prerelease`, an SQLite database from before the first release
-    may be read.
+    """The store at a URL, not opened yet. Raises ValueError, with one line and without the password.
 
-    `sqlite:///PATH`, where an absolute path makes four slashes, or an address that PyMongo takes:
-    https://www.mongodb.com/docs/manual/reference/connection-string/. Raises ValueError, with one line and without
-    the password, for any other.
+    `sqlite:///PATH` has four slashes if the path is absolute. PyMongo defines the others:
+    https://www.mongodb.com/docs/manual/reference/connection-string/. If `prerelease`, an SQLite database from before
+    the first release may be read.
     """
-    if url.startswith(_SQLITE):
-        path = url.removeprefix(_SQLITE)
-        if path in ("", ":memory:"):
-            raise ValueError(f"{_ALLOWED}, and {url} names no file.")
-        return SqliteStore(Path(path), prerelease=prerelease)
-    if url.startswith(_MONGODB):
-        return _mongo_store(url)
-    raise ValueError(f"{_ALLOWED}, not {mask(url)}.")
+    return _package_of(url).from_url(url, prerelease=prerelease)
 
 
-def _mongo_store(url: str) -> Store:
-    # PyMongo takes a fifth of a second to import: most commands have no use for it.
-    from pymongo.errors import PyMongoError
+def driver_of(url: str) -> tuple[str, str]:
+    """Name and version of the library that the store at this URL uses. Raises ValueError for an invalid URL."""
+    return _package_of(url).driver()
 
-    from gemtap.stores.mongo import MongoStore
 
-    try:
-        return MongoStore(url, mask(url))
-    except (PyMongoError, ValueError, TypeError) as exc:
-        # PyMongo's message repeats parts of the address, and what it takes for a host may be of a password.
-        reason = "check its options, and percent-encode : / ? # [ ] @ in user and password"
-        raise ValueError(f"{mask(url)} is not valid: {reason if '@' in url else exc}.") from None
+def _package_of(url: str) -> StorePackage:
+    kind = kind_of(url)
+    if kind is None:
+        raise ValueError(f"A store is {FORMS}, not {mask(url)}.")
+    # Imported late: PyMongo takes a fifth of a second, and most commands do not use it.
+    return cast(StorePackage, import_module(kind.package))
