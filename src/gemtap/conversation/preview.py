@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -13,6 +14,9 @@ MAX_LENGTH: Final = 200
 """In characters."""
 
 _LONGEST_ARGUMENT: Final = 60
+
+_FENCE: Final = re.compile(r"```\w*[ \t]*\n\s*")
+"""The beginning of a code block."""
 
 
 def preview_of(conversation: Conversation) -> Preview:
@@ -56,12 +60,19 @@ def _short_form(part: Part) -> str | None:
 
 
 def _answer(conversation: Conversation) -> str | None:
-    """The first line of the answer's text, or else its calls."""
+    """The beginning of the answer's text, or else its calls and media."""
     parts = list(_answer_parts(conversation))
-    text = "".join(part.text for part in parts if isinstance(part, Text)).lstrip()
-    if text:
-        return shorten(text.split("\n", 1)[0])
-    return _short_forms([part for part in parts if isinstance(part, Call)]) or None
+    text = "".join(part.text for part in parts if isinstance(part, Text)).strip()
+    return (_beginning(text) if text else _short_forms(parts)) or None
+
+
+def _beginning(text: str) -> str:
+    """The first line, or all of JSON and other text whose first line has no words."""
+    fence = _FENCE.match(text)
+    if fence is not None:
+        text = text[fence.end() :].removesuffix("```")
+    first = text.split("\n", 1)[0]
+    return shorten(text if first.startswith(("{", "[")) or not any(map(str.isalnum, first)) else first)
 
 
 def _answer_parts(conversation: Conversation) -> Iterator[Part]:

@@ -156,7 +156,7 @@ def test_the_prompt_is_the_last_that_was_said_to_the_model(asked: Any, shown: st
         ([{"type": "model_output", "content": [{"type": "text", "text": "First line\nsecond"}]}], "First line"),
         ([{"type": "function_call", "name": "go", "arguments": {"to": "Boston"}}], 'go(to="Boston")'),
         ([{"type": "user_input", "content": [{"type": "text", "text": "mine"}]}], None),
-        ([{"type": "model_output", "content": [None, {"type": "image"}]}, None], None),
+        ([{"type": "model_output", "content": [None, {"type": "image"}]}, None], "[image/*]"),
         (None, None),
     ],
 )
