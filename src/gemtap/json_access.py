@@ -25,6 +25,11 @@ def as_list(value: Json) -> list[Json]:
     return value if isinstance(value, list) else []
 
 
+def one_or_many(value: Json) -> list[Json]:
+    """The array itself. APIs take a single object in the place of an array of one; anything else is an empty array."""
+    return [value] if isinstance(value, dict) else as_list(value)
+
+
 def as_text(value: Json) -> str | None:
     """The string itself, or None where the value is no string or is empty."""
     return value if isinstance(value, str) and value else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from gemtap.conversation.model import Conversation, Message
+from gemtap.conversation.model import Conversation, Message, Part
 from gemtap.dialects.cut_points import cut_points
 from gemtap.exporters.base import ExportOptions, Report
 from gemtap.exporters.registry import FORMATS
@@ -37,6 +37,7 @@ _SHORT = 48
 """Characters of a value that is kept as it is."""
 _BEGINNING = 24
 _DEEPEST = 3
+_NEWER = ("media=()", "cut=None")
 _COPIED = ("method", "path", "query", "http_version", "headers", "chunks")
 
 Pins = dict[str, Any]
@@ -102,16 +103,35 @@ def _conversation(conversation: Conversation | None) -> Any:
         return None
     return {
         "system": compact(conversation.system),
-        "prompt": [len(conversation.prompt), _hash(repr(conversation.prompt).encode("utf-8", "replace"))],
+        "prompt": [len(conversation.prompt), _hash(_represented(conversation.prompt))],
         "last messages": [_message(message) for message in conversation.prompt[-2:]],
         "answer": conversation.answer and _message(conversation.answer),
         "tools": compact([asdict(tool) for tool in conversation.tools]),
         "ids": [conversation.id, conversation.previous],
+        **_said(built_in=[asdict(tool) for tool in conversation.built_in], cache=conversation.cache),
     }
 
 
+def _represented(messages: Sequence[Message]) -> bytes:
+    """What the hash of a prompt is made of. Fields that are newer than the pins count where they say something."""
+    text = repr(messages)
+    for field in _NEWER:
+        text = text.replace(f", {field}", "")
+    return text.encode("utf-8", "replace")
+
+
 def _message(message: Message) -> Any:
-    return [message.role, *([type(part).__name__, compact(asdict(part))] for part in message.parts)]
+    return [message.role, *([type(part).__name__, compact(_fields(part))] for part in message.parts)]
+
+
+def _fields(part: Part) -> Any:
+    fields = asdict(part)
+    older = {name: value for name, value in fields.items() if name not in ("media", "cut")}
+    return older | _said(media=fields.get("media"), cut=fields.get("cut"))
+
+
+def _said(**fields: Any) -> dict[str, Any]:
+    return {name: compact(value) for name, value in fields.items() if value}
 
 
 def _cuts(raw: bytes) -> Any:

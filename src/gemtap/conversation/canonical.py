@@ -13,7 +13,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
-from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Role, Text, Thought
+from gemtap.conversation.model import Aside, Call, Grounding, Media, Message, Other, Part, Result, Role, Text, Thought
 from gemtap.interaction import Json
 
 _CHAIN_BYTES: Final = 16
@@ -31,9 +31,9 @@ def joined(parts: Iterable[Part]) -> Iterator[Part]:
             yield from run
 
 
-def without_thoughts(parts: Iterable[Part]) -> Iterator[Part]:
-    """The parts that clients send again."""
-    return (part for part in parts if not isinstance(part, Thought))
+def sent_again(parts: Iterable[Part]) -> Iterator[Part]:
+    """The parts that clients send again: no thoughts, and nothing that stands beside an answer."""
+    return (part for part in parts if not isinstance(part, Thought | Grounding | Aside))
 
 
 def paired(messages: Sequence[Message]) -> dict[Place, Place]:
@@ -97,7 +97,7 @@ def chain(pieces: Iterable[Piece], before: bytes = b"") -> list[bytes]:
 
 
 def _said(parts: Iterable[Part]) -> bytes:
-    return b"\0".join(filter(None, map(_token, joined(without_thoughts(parts)))))
+    return b"\0".join(filter(None, map(_token, joined(sent_again(parts)))))
 
 
 def _token(part: Part) -> bytes:
@@ -106,13 +106,14 @@ def _token(part: Part) -> bytes:
             return " ".join(text.split()).encode("utf-8", "replace")
         case Call(name, arguments):
             return b"call " + name.encode("utf-8", "replace") + _canonical(arguments)
-        case Result(content):
-            return b"result " + _canonical(content)
-        case Media(_, uri, base64):
-            return b"media " + (uri or base64 or "").encode("utf-8", "replace")
+        case Result(content, media=media):
+            return b"\0".join((b"result " + _canonical(content), *map(_token, media)))
+        case Media(_, uri, base64, cut):
+            which = b"" if cut is None else b" " + _canonical(cut)
+            return b"media " + (uri or base64 or "").encode("utf-8", "replace") + which
         case Other(kind, value):
             return kind.encode("utf-8", "replace") + _canonical(value)
-        case Thought():
+        case Thought() | Grounding() | Aside():
             return b""
 
 

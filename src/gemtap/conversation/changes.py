@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
 
-from gemtap.conversation.canonical import joined, without_thoughts
+from gemtap.conversation.canonical import joined, sent_again
 from gemtap.conversation.differing import Line, line_changes, opcodes
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text
 from gemtap.interaction import Json
@@ -79,7 +79,7 @@ class _Told:
 
 def _told(message: Message) -> _Told:
     """Thoughts are left out: clients rarely send them again, and that they do not is no change of theirs."""
-    lines = [line for part in joined(without_thoughts(message.parts)) for line in _part_lines(part)]
+    lines = [line for part in joined(sent_again(message.parts)) for line in _part_lines(part)]
     return _Told(message.role, "\n".join(lines))
 
 
@@ -90,13 +90,17 @@ def _part_lines(part: Part) -> Iterator[str]:
         case Call(name, arguments):
             yield f"calls {name}"
             yield from value_lines(arguments, "  ")
-        case Result(content, name):
+        case Result(content, name, media=media):
             yield f"result of {name}" if name else "result"
             yield from value_lines(content, "  ")
-        case Media(mime_type, uri, base64):
+            for each in media:
+                yield from _part_lines(each)
+        case Media(mime_type, uri, base64, cut):
             content = base64 or ""
             told_apart = blake2b(content.encode("utf-8", "replace"), digest_size=6).hexdigest()
             yield f"[{mime_type}: {uri or f'{len(content) * 3 // 4} bytes, {told_apart}'}]"
+            if cut is not None:
+                yield from value_lines(cut, "  ")
         case Other(kind, value):
             yield kind
             yield from value_lines(value, "  ")

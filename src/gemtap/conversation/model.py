@@ -38,16 +38,6 @@ class Call:
     """By which the result refers to the call; not every API has one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a tool answered."""
-
-    content: Json
-    name: str | None = None
-    """The tool's; not every API repeats it."""
-    id: str | None = None
-
-
 _STANDARD: Final = str.maketrans("-_", "+/")
 
 
@@ -59,6 +49,8 @@ class Media:
     uri: str | None = None
     base64: str | None = None
     """In either alphabet: google-genai for Python sends that of URLs (RFC 4648, section 5)."""
+    cut: Json = None
+    """Which part of a video is meant, and at how many frames a second, as the API has it; None for all of it."""
 
     @property
     def standard_base64(self) -> str:
@@ -73,6 +65,18 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Result:
+    """What a tool answered."""
+
+    content: Json
+    name: str | None = None
+    """The tool's; not every API repeats it."""
+    id: str | None = None
+    media: tuple[Media, ...] = ()
+    """Pictures and other media that the tool gave back beside the content."""
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """A part of a kind that is none of these, as the API has it."""
 
@@ -80,7 +84,36 @@ class Other:
     value: Json
 
 
-Part = Text | Thought | Call | Result | Media | Other
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Something that an answer is based on."""
+
+    kind: str
+    """What it is, as the API calls it: `web`, `retrievedContext`, `maps`, `url`, `citation`, ..."""
+    title: str | None = None
+    uri: str | None = None
+    note: str | None = None
+    """What else the API says of it: a passage, a licence, how the retrieval ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """What the API says an answer is based on. It stands beside the answer, and clients do not send it again."""
+
+    queries: tuple[str, ...]
+    """What the API searched for."""
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """Something else that stands beside an answer, as the API has it: log probabilities."""
+
+    kind: str
+    value: Json
+
+
+Part = Text | Thought | Call | Result | Media | Other | Grounding | Aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +135,14 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True)
+class BuiltInTool:
+    """A tool that the API itself runs, such as its search, and that was on."""
+
+    name: str
+    settings: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One exchange: what the model was given, and what it answered."""
 
@@ -110,10 +151,13 @@ class Conversation:
     answer: Message | None
     """None where there is none, or nothing in it."""
     tools: tuple[Tool, ...] = ()
+    built_in: tuple[BuiltInTool, ...] = ()
     id: str | None = None
     """The API's own, where it keeps conversations."""
     previous: str | None = None
     """The `id` of the one that the request says it goes on from."""
+    cache: str | None = None
+    """The API's name of cached content that stands before all of this and is not in the request."""
     is_session: bool = False
     """Whether it is a session with many turns. All of them are in `prompt`, those of the model too."""
 

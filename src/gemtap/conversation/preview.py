@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gemtap.conversation.model import UNKNOWN_TYPE, Call, Conversation, Media, Message, Part, Result, Text
+from gemtap.conversation.model import UNKNOWN_TYPE, Call, Conversation, Media, Message, Other, Part, Result, Text
 from gemtap.interaction import Json, Preview
 
 MAX_LENGTH: Final = 200
@@ -49,12 +49,14 @@ def _short_forms(parts: Sequence[Part]) -> str:
 
 def _short_form(part: Part) -> str | None:
     match part:
-        case Result(_, name):
-            return f"⟵ {name or 'result'}"
+        case Result(_, name, media=media):
+            return ", ".join(filter(None, (f"⟵ {name or 'result'}", *map(_short_form, media))))
         case Media(mime_type):
             return f"[{'file' if mime_type == UNKNOWN_TYPE else mime_type}]"
         case Call(name, arguments):
             return call_form(name, arguments)
+        case Other(kind):
+            return f"[{kind}]"
         case _:
             return None
 

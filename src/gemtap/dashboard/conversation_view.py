@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from gemtap.conversation.canonical import Place, joined, paired
-from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Text, Thought
+from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
+from gemtap.conversation.sound import is_raw_sound
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import conversation_of
@@ -115,10 +116,15 @@ def _part_at(conversation: Conversation, place: Place) -> Part:
 
 
 def part_of(conversation: Conversation, number: str) -> Part | None:
-    """The part with the number `MESSAGE-PART`, or None."""
-    message, _, index = number.partition("-")
+    """The part with the number `MESSAGE-PART`, or `MESSAGE-PART-MEDIUM` for a medium of a result, or None."""
     try:
-        return _part_at(conversation, (int(message), int(index))) if int(message) >= 0 <= int(index) else None
+        message, index, *inside = map(int, number.split("-"))
+        if min(message, index, *inside) < 0 or len(inside) > 1:
+            return None
+        part = _part_at(conversation, (message, index))
+        if not inside:
+            return part
+        return part.media[inside[0]] if isinstance(part, Result) else None
     except (ValueError, IndexError):
         return None
 
@@ -169,6 +175,8 @@ def media_kind(media: Media) -> str:
     kind = media.mime_type.lower().partition(";")[0].strip()
     if media.base64 is None:
         return "file"
+    if is_raw_sound(media.mime_type):
+        return "audio"
     if kind in INLINE_TYPES:
         return "pdf" if kind == "application/pdf" else kind.partition("/")[0]
     return "file"

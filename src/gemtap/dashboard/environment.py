@@ -13,6 +13,7 @@ from markupsafe import Markup
 from gemtap import __version__
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.preview import call_form
+from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.dashboard import conversation_view, filters, markup
 from gemtap.dashboard.provider_colours import colours
 from gemtap.interaction import iso
@@ -75,6 +76,9 @@ def _environment(site: Site) -> Environment:
         "fields": conversation_view.fields_of,
         "call_form": lambda call: call_form(call.name, call.arguments),
         "media_kind": conversation_view.media_kind,
+        "is_link": filters.is_link,
+        "shown_as": shown_as,
+        "token_probabilities": token_probabilities,
     }
     environment.filters |= own
     environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}

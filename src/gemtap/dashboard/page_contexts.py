@@ -11,6 +11,7 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.changes import changes_between
 from gemtap.conversation.model import Media, Text, Thought
+from gemtap.conversation.sound import WAV, is_raw_sound, wav_of
 from gemtap.dashboard import conversation_view, inline_charts
 from gemtap.dashboard.added import added_of
 from gemtap.dashboard.environment import Site, fill_in
@@ -152,7 +153,7 @@ class Medium(NamedTuple):
 
 
 def medium(document: Interaction, number: str) -> Medium:
-    """The medium that `MESSAGE-PART` names."""
+    """The medium that `MESSAGE-PART` or `MESSAGE-PART-MEDIUM` names; plain samples of sound as a WAV file."""
     found = conversation_view.part_of(_merged(document), number)
     if not isinstance(found, Media) or found.base64 is None:
         raise NotThere("There is no such medium in this interaction.")
@@ -160,6 +161,8 @@ def medium(document: Interaction, number: str) -> Medium:
         content = base64.b64decode(found.standard_base64)
     except (binascii.Error, ValueError):
         raise NotThere("What this message holds is not Base64.") from None
+    if is_raw_sound(found.mime_type):
+        return Medium("audio", WAV, wav_of(found.mime_type, content))
     return Medium(conversation_view.media_kind(found), found.mime_type, content)
 
 

@@ -12,8 +12,21 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from gemtap.conversation.canonical import Place, joined, paired, without_thoughts
-from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought, Tool
+from gemtap.conversation.canonical import Place, joined, paired, sent_again
+from gemtap.conversation.model import (
+    Aside,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.schemas import to_google
 from gemtap.exporters.training import Example, Unfit, lines
@@ -110,7 +123,7 @@ def _contents(conversation: Sequence[Message]) -> list[dict[str, Any]]:
 
 
 def _without_cuts(message: Message) -> Message:
-    return replace(message, parts=tuple(joined(without_thoughts(message.parts))))
+    return replace(message, parts=tuple(joined(sent_again(message.parts))))
 
 
 def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Iterator[dict[str, Any]]:
@@ -126,14 +139,21 @@ def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Itera
                     raise Unfit("a call whose arguments are no object")
                 yield {"functionCall": {"name": part.name, "args": part.arguments}}
             case Result():
+                if part.media:
+                    raise Unfit("media that a tool gave back")
                 call = called.get((number, index))
                 name = part.name or (call.name if isinstance(call, Call) else None)
                 if name is None:
                     raise Unfit("function calls and their results do not match")
                 yield {"functionResponse": {"name": name, "response": _object(part.content)}}
             case Media():
-                yield {"fileData": {"mimeType": part.mime_type, "fileUri": _public(part)}}
-            case _:
+                if message.role == "model":
+                    raise Unfit("media that the model made")
+                file = {"fileData": {"mimeType": part.mime_type, "fileUri": _public(part)}}
+                yield file if part.cut is None else {**file, "videoMetadata": part.cut}
+            case Grounding() | Aside():
+                pass
+            case Other():
                 raise Unfit(f"a part that tuning does not take ({part.kind})")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,9 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from gemtap.control_chars import show_control_chars
-from gemtap.conversation.model import Call, Media, Result, Text, Thought
+from gemtap.conversation.model import Aside, Call, Grounding, Media, Result, Text, Thought
+from gemtap.conversation.server_tools import shown_as, token_probabilities
+from gemtap.conversation.sound import WAV, is_raw_sound, wav_of
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.markdown import SPEAKERS
 from gemtap.exporters.single import Shown, shown_of
@@ -26,6 +29,12 @@ _PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disab
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """Image types that are embedded. SVG is excluded, since it can hold scripts."""
+
+
+_SOUNDS: Final = frozenset(
+    {WAV, "audio/x-wav", "audio/mpeg", "audio/mp3", "audio/ogg", "audio/aac", "audio/flac", "audio/mp4"}
+)
+"""Types of sounds that are embedded."""
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
@@ -44,13 +53,23 @@ def to_html(shown: Shown) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"markdown": markdown, "value": _value, "moment": iso}
+    environment.filters |= {
+        "markdown": markdown,
+        "value": _value,
+        "moment": iso,
+        "sound": _sound,
+        "shown_as": shown_as,
+        "token_probabilities": token_probabilities,
+    }
     environment.tests |= {
         "said": _is(Text),
         "thought": _is(Thought),
         "call": _is(Call),
         "result": _is(Result),
         "media": _is(Media),
+        "grounding": _is(Grounding),
+        "aside": _is(Aside),
+        "link": is_link,
     }
     return environment.get_template("conversation.html").render(
         title=shown.title, document=shown.document, conversation=shown.conversation, speakers=SPEAKERS, images=_IMAGES
@@ -65,6 +84,26 @@ def markdown(text: str) -> Markup:
             return Markup(nh3.clean(_PARSER.render(text), url_schemes={"http", "https", "mailto"}))  # noqa: S704
     except OverLimit:
         return Markup("<pre>{}</pre><p>Shown without formatting, which takes too long for this text.</p>").format(text)
+
+
+def is_link(uri: str) -> bool:
+    """Whether a file that is shared may link to it."""
+    return uri.startswith(("https://", "http://"))
+
+
+def _sound(media: Media) -> str | None:
+    """A data URL of a sound that players open; None where it is none, or holds no Base64."""
+    if media.base64 is None:
+        return None
+    if media.kind in _SOUNDS:
+        return f"data:{media.kind};base64,{media.standard_base64}"
+    if not is_raw_sound(media.mime_type):
+        return None
+    try:
+        samples = base64.b64decode(media.standard_base64)
+    except ValueError:
+        return None
+    return f"data:{WAV};base64,{base64.b64encode(wav_of(media.mime_type, samples)).decode('ascii')}"
 
 
 def _value(value: Json) -> str:

@@ -11,7 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from gemtap.control_chars import show_control_chars
-from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
+from gemtap.conversation.model import Aside, Call, Conversation, Grounding, Media, Other, Part, Result, Text, Thought
+from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.single import Shown, shown_of
 from gemtap.exporters.text_limit import file_of, text_limit
@@ -20,6 +21,9 @@ from gemtap.stores.base import Store
 from gemtap.workers import OverLimit
 
 SPEAKERS: Final = {"user": "User", "model": "Model", "tool": "Tools"}
+
+_LINK: Final = re.compile(r"https?://[!#-;=?-\[\]_a-z~]+", re.ASCII)
+_WORD: Final = re.compile(r"[a-z0-9+#-]", re.ASCII)
 
 _PARSER: Final = MarkdownIt("commonmark")
 
@@ -34,12 +38,16 @@ def to_markdown(shown: Shown) -> str:
     """The conversation with a heading for each message."""
     sections = [f"# {harmless(shown.title)}", _facts(shown)]
     conversation = shown.conversation
+    if conversation.cache is not None:
+        sections.append(f"Cached content {code(conversation.cache)} stands before this conversation.")
     if conversation.system is not None:
         sections += ["## System", harmless(conversation.system)]
     for message in conversation.messages:
         sections += [f"## {SPEAKERS[message.role]}", *_parts(message.parts)]
     if conversation.tools:
         sections += ["## Tools that were offered", _tools(conversation)]
+    if conversation.built_in:
+        sections += ["## Built-in tools that were on", _built_in(conversation)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -63,15 +71,59 @@ def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
                 yield f"Calls {code(part.name)}:\n\n{block(part.arguments)}"
             case Result():
                 yield f"{code(part.name or 'Result')} answers:\n\n{block(part.content)}"
+                yield from map(_medium, part.media)
             case Media():
-                yield f"*{harmless(part.mime_type)}*" + (f" {code(part.uri)}" if part.uri else "")
-            case _:
-                yield block(part.value)
+                yield _medium(part)
+            case Grounding():
+                yield _sources(part)
+            case Aside():
+                yield _aside(part)
+            case Other():
+                shown = shown_as(part)
+                yield f"{harmless(shown.title)}:\n\n{block(shown.value, shown.language or '')}"
+
+
+def _medium(media: Media) -> str:
+    facts = [f"*{harmless(media.mime_type)}*", address(media.uri) if media.uri else ""]
+    if media.cut is not None:
+        facts.append(code(json.dumps(media.cut, ensure_ascii=False)))
+    return " ".join(filter(None, facts))
+
+
+def _sources(grounding: Grounding) -> str:
+    lines = [f"Searched for {', '.join(map(code, grounding.queries))}", ""] if grounding.queries else []
+    for source in grounding.sources:
+        facts = [source.title and harmless(" ".join(source.title.split())), source.uri and address(source.uri)]
+        lines.append(" ".join([*filter(None, ["-", *facts]), f"({harmless(source.kind)})"]))
+        if source.note:
+            lines.append(f"  {harmless(' '.join(source.note.split()))}")
+    return "\n".join(["Sources:", "", *lines])
+
+
+def _aside(aside: Aside) -> str:
+    tokens = token_probabilities(aside)
+    if not tokens:
+        return f"{harmless(aside.kind)}:\n\n{block(aside.value)}"
+    lines = (f"{token.log_probability:9.4f}  {json.dumps(token.token, ensure_ascii=False)}" for token in tokens)
+    return "Log probabilities of the tokens:\n\n" + block("\n".join(lines))
+
+
+def address(uri: str) -> str:
+    """A link where the address can be one, else code."""
+    return f"<{uri}>" if _LINK.fullmatch(uri) else code(uri)
 
 
 def _tools(conversation: Conversation) -> str:
     described = (f"- {code(tool.name)}: {harmless(_first_line(tool.description))}" for tool in conversation.tools)
     return "\n".join(described)
+
+
+def _built_in(conversation: Conversation) -> str:
+    lines = []
+    for tool in conversation.built_in:
+        settings = code(json.dumps(tool.settings, ensure_ascii=False)) if tool.settings else ""
+        lines.append(f"- {code(tool.name)} {settings}".rstrip())
+    return "\n".join(lines)
 
 
 def _first_line(text: str | None) -> str:
@@ -85,11 +137,12 @@ def code(text: str) -> str:
     return f"{fence}{pad}{show_control_chars(' '.join(text.split()))}{pad}{fence}"
 
 
-def block(value: Json) -> str:
-    """A value as a code block: text unchanged, everything else as JSON."""
+def block(value: Json, language: str = "") -> str:
+    """A value as a code block: text unchanged, everything else as JSON. `language`: that of the text."""
     text = show_control_chars(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
     fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{fence}{'' if isinstance(value, str) else 'json'}\n{text}\n{fence}"
+    tag = "".join(_WORD.findall(language)) if isinstance(value, str) else "json"
+    return f"{fence}{tag}\n{text}\n{fence}"
 
 
 def harmless(text: str) -> str:

@@ -23,6 +23,7 @@ from gemtap.stores.base import Store
 MAX_TOOLS: Final = 128
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
+_MEDIA: Final = "media, for which messages of text have no place"
 _NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 
 
@@ -56,6 +57,8 @@ def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
             case "tool":
                 for index, part in enumerate(message.parts):
                     if isinstance(part, Result):
+                        if part.media:
+                            raise Unfit(_MEDIA)
                         call = answered.get((number, index))
                         if call is None:
                             raise Unfit("function calls and their results do not match")
@@ -130,7 +133,7 @@ def _text(message: Message) -> str:
     for part in message.parts:
         match part:
             case Media():
-                raise Unfit("media, for which messages of text have no place")
+                raise Unfit(_MEDIA)
             case Other():
                 raise Unfit(f"a part that is no text ({part.kind})")
     return "".join(part.text for part in message.parts if isinstance(part, Text))

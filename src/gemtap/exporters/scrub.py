@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from gemtap.conversation import Conversation
-from gemtap.conversation.model import Call, Media, Message, Other, Part, Result, Text, Thought
+from gemtap.conversation.model import Aside, Call, Grounding, Media, Message, Other, Part, Result, Text, Thought
 from gemtap.exporters.base import ExportError, Report, Scrub
 from gemtap.interaction import Json
 from gemtap.known_secrets import KnownSecrets
@@ -99,11 +99,17 @@ def _part(part: Part, clean: Callable[[str], str]) -> Part:
         case Call():
             return replace(part, arguments=_value(part.arguments, clean))
         case Result():
-            return replace(part, content=_value(part.content, clean))
+            media = tuple(replace(each, uri=each.uri and clean(each.uri)) for each in part.media)
+            return replace(part, content=_value(part.content, clean), media=media)
         case Media():
             return replace(part, uri=part.uri and clean(part.uri))
         case Other():
             return replace(part, value=_value(part.value, clean))
+        case Grounding():
+            sources = tuple(replace(each, title=each.title and clean(each.title)) for each in part.sources)
+            return Grounding(tuple(map(clean, part.queries)), sources)
+        case Aside():
+            return part
 
 
 def _value(value: Json, clean: Callable[[str], str]) -> Json:

@@ -14,12 +14,14 @@ _MOST_TURNS: Final = 10_000
 
 
 class BeginningMissing(Exception):
-    """The conversation continues one that was not recorded."""
+    """The conversation continues one that was not recorded, or begins with cached content."""
 
 
 async def whole_conversation(store: Store, document: Interaction) -> Conversation | None:
     """The conversation up to the end of this interaction, or None if it is none. Raises BeginningMissing."""
     conversation = conversation_of(document)
+    if conversation is not None and conversation.cache is not None:
+        raise BeginningMissing
     if conversation is None or conversation.previous is None:
         return conversation
     turns = [conversation]

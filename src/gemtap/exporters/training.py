@@ -12,6 +12,7 @@ from typing import Any
 from gemtap.conversation import Conversation
 from gemtap.exporters.base import Chunk, ExportOptions, Part, Report
 from gemtap.exporters.selecting import NO_CONVERSATION, for_training, part_of
+from gemtap.exporters.server_help import was_helped
 from gemtap.exporters.stitching import BeginningMissing, whole_conversation
 from gemtap.interaction import Interaction
 from gemtap.stores.base import Store
@@ -57,6 +58,8 @@ async def _conversation(store: Store, document: Interaction, wanted: ExportOptio
         raise Unfit(NO_CONVERSATION)
     if conversation.answer is None:
         raise Unfit("no answer")
+    if await was_helped(store, document, conversation):
+        raise Unfit("an answer with the help of a search or another tool of the API")
     if not conversation.prompt:
         raise Unfit("no prompt")
     return conversation if wanted.scrub is None else wanted.scrub(conversation, report)

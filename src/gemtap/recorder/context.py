@@ -11,7 +11,20 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, cast
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Text, Thought, Tool
+from gemtap.conversation.model import (
+    Aside,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.interaction import Context, Json, Tokens
 
 _OF_AN_IMAGE: Final = 258
@@ -70,7 +83,7 @@ def _size(part: Part) -> int:
             return len(name or "") + (len(content) if isinstance(content, str) else _size_of_json(content))
         case Other(_, value):
             return _size_of_json(value)
-        case Media():
+        case Media() | Grounding() | Aside():
             return 0
 
 
@@ -84,7 +97,11 @@ def _size_of_json(value: Json) -> int:
 
 def _estimated_media_tokens(conversation: Conversation) -> int:
     """An image's for each."""
-    return _OF_AN_IMAGE * sum(isinstance(part, Media) for message in conversation.prompt for part in message.parts)
+    return _OF_AN_IMAGE * sum(_number_of_media(part) for message in conversation.prompt for part in message.parts)
+
+
+def _number_of_media(part: Part) -> int:
+    return len(part.media) if isinstance(part, Result) else int(isinstance(part, Media))
 
 
 def _shared_out(tokens: int, sizes: Mapping[Share, int]) -> dict[Share, int]:

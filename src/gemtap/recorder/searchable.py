@@ -15,7 +15,7 @@ from typing import Final
 
 from gemtap.conversation import Conversation
 from gemtap.conversation.added import first_unrecorded
-from gemtap.conversation.model import Call, Message, Other, Part, Result, Text, Thought
+from gemtap.conversation.model import Call, Grounding, Message, Other, Part, Result, Text, Thought
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import conversation_of, sends_whole_prompt
 from gemtap.recorder.threads import Placed
@@ -122,6 +122,10 @@ def _part_texts(part: Part) -> Iterator[str]:
             yield from _strings(content)
         case Other(_, value):
             yield from _strings(value)
+        case Grounding(queries, sources):
+            yield from queries
+            for source in sources:
+                yield from filter(None, (source.title, source.uri))
 
 
 def _strings(value: Json) -> Iterator[str]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
+import json
+import wave
 from html.parser import HTMLParser
 
 import pytest
@@ -13,7 +16,7 @@ from gemtap.exporters.base import ExportError
 from gemtap.exporters.html import markdown
 from gemtap.exporters.markdown import block, code, harmless
 from gemtap.exporters.scrub import make_scrub
-from gemtap.stores.base import Store
+from gemtap.stores.base import Record, Store
 from tests.records import make_record
 from tests.unit.exporters.exported import TOOL_USE, export, model, turn, user
 
@@ -146,3 +149,90 @@ async def test_html_shows_images_in_the_alphabet_of_urls(store: Store, mime_type
     content, _ = await export("html", store, one=record.document["_id"])
     (source,) = [attributes["src"] for tag, attributes in Tags(content.decode()).found if tag == "img"]
     assert source == "data:image/png;base64," + base64.b64encode(image).decode()
+
+
+PIXEL = {"mimeType": "image/png", "data": base64.b64encode(b"pixel").decode()}
+SPEECH = {"mimeType": "audio/L16;codec=pcm;rate=24000", "data": base64.b64encode(b"\1\0\2\0").decode()}
+GROUNDED = {
+    "groundingMetadata": {
+        "webSearchQueries": ["weather oslo"],
+        "groundingChunks": [
+            {"web": {"uri": "https://w.example/a?b=1&c=2", "title": "Weather <b>"}},
+            {"web": {"uri": "javascript:alert(1)", "title": "No link"}},
+        ],
+    },
+    "urlContextMetadata": {"urlMetadata": [{"retrievedUrl": "https://u.example/x", "urlRetrievalStatus": "DONE"}]},
+    "logprobsResult": {"chosenCandidates": [{"token": "Rain", "logProbability": -0.125}]},
+}
+
+
+def everything() -> Record:
+    """An interaction in which an API does all that it can do itself."""
+    draw = {"functionCall": {"name": "draw", "args": {}}}
+    drawn = {"functionResponse": {"name": "draw", "response": {"title": "Q4"}, "parts": [{"inlineData": PIXEL}]}}
+    film = {"fileData": {"fileUri": "https://youtu.be/x", "mimeType": "video/mp4"}, "videoMetadata": {"fps": 2}}
+    said = model(
+        {"toolCall": {"toolType": "GOOGLE_SEARCH_WEB", "args": {"queries": ["weather oslo"]}}},
+        {"executableCode": {"language": "PYTHON", "code": "print('a')\nprint('b')"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "a\nb\n"}},
+        {"inlineData": SPEECH},
+        "Rain.",
+    )
+    request = {
+        "contents": [user("Look.", film), model(draw), user(drawn)],
+        "tools": [{"googleSearch": {}}, {"fileSearch": {"fileSearchStoreNames": ["s"]}}],
+        "cachedContent": "cachedContents/abc",
+    }
+    response = {"candidates": [{"content": said, "finishReason": "STOP", **GROUNDED}]}
+    return make_record(request_raw=json.dumps(request).encode(), response_raw=json.dumps(response).encode())
+
+
+async def test_markdown_has_all_that_was_said(store: Store) -> None:
+    """Media of results, cuts of films, built-in tools, server-side calls, code, searches, sources and probabilities."""
+    record = everything()
+    await store.put([record])
+    content, _ = await export("markdown", store, one=record.document["_id"])
+    text = content.decode()
+    for said in (
+        "Cached content `cachedContents/abc` stands before this conversation.",
+        '*video/mp4* <https://youtu.be/x> `{"fps": 2}`',
+        "*image/png*",
+        "Tool call by the API: GOOGLE_SEARCH_WEB:\n\n```json",
+        "Code that the API ran:\n\n```python\nprint('a')\nprint('b')\n```",
+        "Output of the code:\n\n```\na\nb\n",
+        "Searched for `weather oslo`",
+        "- Weather &lt;b> <https://w.example/a?b=1&c=2> (web)",
+        "- No link `javascript:alert(1)` (web)",
+        "- <https://u.example/x> (url)\n  DONE",
+        '-0.1250  "Rain"',
+        '- `googleSearch`\n- `fileSearch` `{"fileSearchStoreNames": ["s"]}`',
+    ):
+        assert said in text
+
+
+async def test_html_has_all_that_was_said(store: Store) -> None:
+    """Pictures are seen, speech is played, and links are no scripts."""
+    record = everything()
+    await store.put([record])
+    content, _ = await export("html", store, one=record.document["_id"])
+    page = content.decode()
+    tags = Tags(page).found
+    assert [attributes["src"] for tag, attributes in tags if tag == "img"] == [f"data:image/png;base64,{PIXEL['data']}"]
+    (source,) = (attributes["src"] for tag, attributes in tags if tag == "audio")
+    assert source is not None
+    head, _, data = source.partition(",")
+    assert head == "data:audio/wav;base64"
+    with wave.open(io.BytesIO(base64.b64decode(data))) as file:
+        assert (file.getframerate(), file.readframes(9)) == (24_000, b"\1\0\2\0")
+    links = [attributes["href"] for tag, attributes in tags if tag == "a"]
+    assert links == ["https://youtu.be/x", "https://w.example/a?b=1&c=2", "https://u.example/x"]
+    for said in (
+        "cachedContents/abc",
+        "weather oslo",
+        "Weather &lt;b&gt;",
+        "Rain",
+        "-0.1250",
+        "googleSearch",
+        "print(",
+    ):
+        assert said in page

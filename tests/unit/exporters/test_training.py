@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from bson import ObjectId
@@ -169,3 +170,72 @@ async def test_what_the_api_keeps_of_a_conversation_is_put_before_it(store: Stor
     assert b"To one" in shown
     shown, _ = await export("markdown", store, one=alone.document["_id"])
     assert b"To four" in shown
+
+
+SEARCHING: Any = {"tools": [{"googleSearch": {}}]}
+FOUND: Any = {"groundingMetadata": {"webSearchQueries": ["population"]}}
+HELPED = "an answer with the help of a search or another tool of the API"
+FORMATS = ("openai-chat", "sharegpt", "gemini-tuning")
+
+
+def searching(*contents: Any, thread: Any = None, found: bool = False, **request: Any) -> Record:
+    """An exchange with a search that was on, and that found something or not."""
+    *prompt, said = contents
+    candidate = {"content": said, "finishReason": "STOP", **(FOUND if found else {})}
+    return make_record(
+        request_raw=json.dumps({"contents": prompt, **SEARCHING, **request}).encode(),
+        response_raw=json.dumps({"candidates": [candidate]}).encode(),
+        thread=thread,
+    )
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("helped", [True, False])
+async def test_what_a_search_has_found_is_not_taught_in_this_turn_nor_in_later_ones(
+    store: Store, name: str, *, helped: bool
+) -> None:
+    """A later request has the words of an earlier answer, and not where they came from."""
+    say = [user("How many?"), model("12,345"), user("And in words?"), model("Twelve thousand and so on.")]
+    thread = {"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}
+    first = searching(*say[:2], thread=thread, found=helped)
+    later = searching(*say, thread={**thread, "turn": 2, "parent": first.document["_id"]})
+    await store.put([first, later])
+    content, report = await export(name, store, every_turn=True)
+    assert report.left_out == ({HELPED: 2} if helped else {})
+    assert len(lines_of(content)) == (0 if helped else 2)
+
+
+async def test_an_earlier_answer_that_was_not_recorded_may_come_from_a_search(store: Store) -> None:
+    """Nobody knows, so it is left out; without a search it is kept."""
+    say = [user("How many?"), model("12,345"), user("Sure?"), model("Yes.")]
+    await store.put([searching(*say, thread=None), searching(*say, thread=None, tools=[])])
+    content, report = await export("openai-chat", store, every_turn=True)
+    assert report.left_out == {HELPED: 1}
+    assert len(lines_of(content)) == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_picture_that_a_tool_gave_back_is_not_left_out_of_the_line_unseen(store: Store, name: str) -> None:
+    """The model would be taught to describe what it never saw."""
+    drawn = {
+        "functionResponse": {
+            "name": "draw",
+            "response": {},
+            "parts": [{"inlineData": {"mimeType": "image/png", "data": "AAAA"}}],
+        }
+    }
+    called = model({"functionCall": {"name": "draw", "args": {}}})
+    await store.put([turn(user("Draw it."), called, user(drawn), model("One red square."))])
+    content, report = await export(name, store)
+    assert content == b""
+    ((reason, number),) = report.left_out.items()
+    assert reason.startswith("media")
+    assert number == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_what_begins_with_cached_content_has_no_beginning(store: Store, name: str) -> None:
+    """The cache has the document that the answer is about."""
+    await store.put([searching(user("Mondays?"), model("At nine."), tools=[], cachedContent="cachedContents/abc")])
+    content, report = await export(name, store)
+    assert (content, report.left_out) == (b"", {"its beginning is not recorded": 1})

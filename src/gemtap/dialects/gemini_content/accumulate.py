@@ -8,7 +8,7 @@ from typing import Final
 
 from gemtap.dialects.gemini_content.partial_calls import OpenCall
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, count, overlay
+from gemtap.json_access import as_dict, as_list, count, one_or_many, overlay
 
 
 def has_content(chunk: Json) -> bool:
@@ -51,8 +51,19 @@ def accumulate(chunks: list[Json]) -> dict[str, Json]:
     return response
 
 
-_UNITED: Final = {"groundingMetadata": ("groundingChunks",), "citationMetadata": ("citationSources", "citations")}
-"""Lists of sources, of which each chunk may bring others."""
+_UNITED: Final = {
+    "groundingMetadata": (
+        *("groundingChunks", "groundingSupports"),
+        *("webSearchQueries", "imageSearchQueries", "retrievalQueries"),
+    ),
+    "urlContextMetadata": ("urlMetadata",),
+    "citationMetadata": ("citationSources", "citations"),
+}
+"""Lists of searches and sources, of which each chunk may bring others."""
+
+_LOGPROBS: Final = "logprobsResult"
+_TOKENS: Final = ("chosenCandidates", "topCandidates")
+"""Lists with an element a token. Each chunk has those of its own tokens, and equal ones may follow each other."""
 
 
 class _Candidate:
@@ -71,6 +82,8 @@ class _Candidate:
         for name, lists in _UNITED.items():
             if isinstance(fields.get(name), dict):
                 fields[name] = _unite(as_dict(self._fields.get(name)), fields[name], lists)
+        if isinstance(fields.get(_LOGPROBS), dict):
+            fields[_LOGPROBS] = _prolonged(as_dict(self._fields.get(_LOGPROBS)), fields[_LOGPROBS])
         overlay(self._fields, fields)
 
     def _add_content(self, content: dict[str, Json]) -> None:
@@ -78,9 +91,9 @@ class _Candidate:
             self._content = self._fields["content"] = {}
         fields = dict(content)
         parts = fields.pop("parts", None)
-        if isinstance(parts, list):
+        if isinstance(parts, list | dict):
             self._content.setdefault("parts", [])
-            for part in parts:
+            for part in one_or_many(parts):
                 self._parts.add(part)
         overlay(self._content, fields)
 
@@ -88,6 +101,19 @@ class _Candidate:
         if self._content is not None and "parts" in self._content:
             self._content["parts"] = self._parts.finish()
         return self._fields
+
+
+def _prolonged(before: dict[str, Json], now: dict[str, Json]) -> dict[str, Json]:
+    """The log probabilities of the tokens so far and of those of a chunk."""
+    whole = dict(before)
+    overlay(whole, now)
+    for name in _TOKENS:
+        if name in before and name in now:
+            whole[name] = [*as_list(before[name]), *as_list(now[name])]
+    sums = (before.get("logProbabilitySum"), now.get("logProbabilitySum"))
+    if all(isinstance(each, int | float) for each in sums):
+        whole["logProbabilitySum"] = sum(sums)
+    return whole
 
 
 def _unite(before: dict[str, Json], now: dict[str, Json], lists: tuple[str, ...]) -> dict[str, Json]:

@@ -18,6 +18,7 @@ from gemtap.dialects.gemini_content.fields import (
     read_generation_settings,
     read_tokens,
 )
+from gemtap.dialects.gemini_content.generated_media import makes_media, read_generated
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
@@ -133,10 +134,12 @@ class GeminiContent:
         return _read(exchange, operation, model, self._envelope)
 
     def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
-        """What was said, of the operations that generate content."""
-        if operation not in _GENERATES:
-            return None
-        return read_conversation(self._envelope.request(request), self._envelope.response(response))
+        """What was said, where content or media were asked for."""
+        asked, answered = self._envelope.request(request), self._envelope.response(response)
+        if operation in _GENERATES:
+            return read_conversation(asked, answered)
+        # What an operation gives is in a member named `response` too.
+        return read_generated(operation, request, response) if makes_media(operation) else None
 
     def media_tokens(self, usage: Json) -> int | None:
         """By `promptTokensDetails`."""

@@ -9,9 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text, Thought, Tool
+from gemtap.conversation.model import (
+    BuiltInTool,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Role,
+    Source,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, as_text
+from gemtap.json_access import as_dict, as_list, as_text, one_or_many
 
 _MEDIA: Final = ("image", "audio", "video", "document")
 
@@ -26,7 +41,8 @@ def read(request: Json, response: Json) -> Conversation:
         system=_system(fields.get("system_instruction")),
         prompt=tuple(_messages(fields.get("input"))),
         answer=Message("model", answer) if answer else None,
-        tools=tuple(_tools(as_list(fields.get("tools")))),
+        tools=tuple(_tools(one_or_many(fields.get("tools")))),
+        built_in=tuple(_built_in_tools(one_or_many(fields.get("tools")))),
         id=as_text(interaction.get("id")),
         previous=as_text(fields.get("previous_interaction_id")),
     )
@@ -69,7 +85,10 @@ def _step(step: dict[str, Json]) -> Iterator[Part]:
             arguments = step.get("arguments")
             yield Call(as_text(step.get("name")) or "", {} if arguments is None else arguments, as_text(step.get("id")))
         case "function_result":
-            yield Result(step.get("result"), as_text(step.get("name")), as_text(step.get("call_id")))
+            content, media = _result(step.get("result"))
+            yield Result(content, as_text(step.get("name")), as_text(step.get("call_id")), media)
+        case "model_output" | "user_input":
+            yield from _contents(step.get("content"))
         case str() as kind if "content" not in step:
             # What Google itself runs: searches, code, and the like.
             yield Other(kind, step)
@@ -89,11 +108,39 @@ def _contents(contents: Json) -> Iterator[Part]:
                 text = as_text(fields.get("text"))
                 if text is not None:
                     yield Text(text)
+                yield from _grounding(as_list(fields.get("annotations")))
             case str() as kind if kind in _MEDIA:
-                mime_type = as_text(fields.get("mime_type")) or f"{kind}/*"
-                yield Media(mime_type, uri=as_text(fields.get("uri")), base64=as_text(fields.get("data")))
+                yield _media(kind, fields)
             case str():
                 yield from _step(fields)
+
+
+def _media(kind: str, fields: dict[str, Json]) -> Media:
+    mime_type = as_text(fields.get("mime_type")) or f"{kind}/*"
+    return Media(mime_type, uri=as_text(fields.get("uri")), base64=as_text(fields.get("data")))
+
+
+def _result(result: Json) -> tuple[Json, tuple[Media, ...]]:
+    """What a tool gave back: its media apart from the rest."""
+    if not isinstance(result, list):
+        return result, ()
+    fields = [as_dict(each) for each in result]
+    media = tuple(_media(str(each["type"]), each) for each in fields if each.get("type") in _MEDIA)
+    return [each for each in result if as_dict(each).get("type") not in _MEDIA] if media else result, media
+
+
+def _grounding(annotations: list[Json]) -> Iterator[Grounding]:
+    """The sources that a text cites."""
+    sources = []
+    for annotation in annotations:
+        fields = as_dict(annotation)
+        kind = (as_text(fields.get("type")) or "citation").removesuffix("_citation")
+        title = as_text(fields.get("title")) or as_text(fields.get("file_name")) or as_text(fields.get("name"))
+        uri = as_text(fields.get("url")) or as_text(fields.get("document_uri")) or as_text(fields.get("source"))
+        if title is not None or uri is not None:
+            sources.append(Source(kind, title, uri))
+    if sources:
+        yield Grounding((), tuple(dict.fromkeys(sources)))
 
 
 def _system(instruction: Json) -> str | None:
@@ -106,3 +153,12 @@ def _tools(tools: list[Json]) -> Iterator[Tool]:
         name = as_text(fields.get("name"))
         if fields.get("type") == "function" and name is not None:
             yield Tool(name, as_text(fields.get("description")), fields.get("parameters"))
+
+
+def _built_in_tools(tools: list[Json]) -> Iterator[BuiltInTool]:
+    """What Google itself runs and is on."""
+    for tool in tools:
+        fields = as_dict(tool)
+        kind = as_text(fields.get("type"))
+        if kind is not None and kind != "function":
+            yield BuiltInTool(kind, {name: value for name, value in fields.items() if name != "type"})

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gemtap.conversation.model import Conversation, Media, Message, Role, Text
-from gemtap.dialects.gemini_content.conversation import declared_tools, either, read_message, system_text
+from gemtap.dialects.gemini_content.conversation import (
+    beside_answer,
+    built_in_tools,
+    declared_tools,
+    read_message,
+    system_text,
+)
+from gemtap.dialects.gemini_content.parts import either
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
 
@@ -18,7 +25,8 @@ def read(response: Json, setup: Json) -> Conversation:
         system=system_text(either(fields, "systemInstruction", "system_instruction")),
         prompt=turns,
         answer=None,
-        tools=tuple(declared_tools(as_list(fields.get("tools")))),
+        tools=tuple(declared_tools(fields.get("tools"))),
+        built_in=tuple(built_in_tools(fields.get("tools"))),
         is_session=True,
     )
 
@@ -26,6 +34,9 @@ def read(response: Json, setup: Json) -> Conversation:
 def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
     """A turn of a session: what was spoken in it stands as its transcription where there is one."""
     messages = read_message(turn)
+    beside = tuple(beside_answer(turn))
+    if beside:
+        messages.append(Message("model", beside))
     spoken = as_dict(turn.get("outputTranscription" if turn.get("role") == "model" else "inputTranscription"))
     said = as_text(spoken.get("text"))
     if said is None:

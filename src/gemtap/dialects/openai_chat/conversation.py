@@ -8,9 +8,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text, Thought, Tool
+from gemtap.conversation.model import (
+    Aside,
+    BuiltInTool,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Role,
+    Source,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, as_text, read_json
+from gemtap.json_access import as_dict, as_list, as_text, one_or_many, read_json
 
 _SYSTEM: Final = ("system", "developer")
 
@@ -20,7 +36,7 @@ def read(request: Json, response: Json) -> Conversation:
     fields = as_dict(request)
     said = [as_dict(message) for message in as_list(fields.get("messages"))]
     choices = as_list(as_dict(response).get("choices"))
-    answer = tuple(_parts(as_dict(as_dict(choices[0]).get("message")))) if choices else ()
+    answer = tuple(_answer(as_dict(choices[0]))) if choices else ()
     system = [_text(message.get("content")) for message in said if message.get("role") in _SYSTEM]
     prompt = [message for each in said if each.get("role") not in _SYSTEM and (message := _message(each))]
     return Conversation(
@@ -28,7 +44,42 @@ def read(request: Json, response: Json) -> Conversation:
         prompt=tuple(prompt),
         answer=Message("model", answer) if answer else None,
         tools=tuple(_tools(fields)),
+        built_in=tuple(_built_in_tools(fields)),
+        cache=_cache(fields),
     )
+
+
+def read_images(request: Json, response: Json) -> Conversation:
+    """The prompt of pictures, and the pictures."""
+    prompt = as_text(as_dict(request).get("prompt"))
+    pictures = tuple(
+        Media("image/png", uri=as_text(fields.get("url")), base64=as_text(fields.get("b64_json")))
+        for each in as_list(as_dict(response).get("data"))
+        if (fields := as_dict(each)).get("url") or fields.get("b64_json")
+    )
+    return Conversation(
+        system=None,
+        prompt=(Message("user", (Text(prompt),)),) if prompt is not None else (),
+        answer=Message("model", pictures) if pictures else None,
+    )
+
+
+def _answer(choice: dict[str, Json]) -> Iterator[Part]:
+    message = as_dict(choice.get("message"))
+    yield from _parts(message)
+    sources = tuple(_sources(as_list(message.get("annotations"))))
+    if sources:
+        yield Grounding((), sources)
+    if choice.get("logprobs"):
+        yield Aside("logprobs", choice["logprobs"])
+
+
+def _sources(annotations: list[Json]) -> Iterator[Source]:
+    for annotation in annotations:
+        for name, value in as_dict(annotation).items():
+            if isinstance(value, dict):
+                title, uri = as_text(value.get("title")), as_text(value.get("url"))
+                yield Source(name.removesuffix("_citation"), title or as_text(value.get("filename")), uri)
 
 
 def _message(message: dict[str, Json]) -> Message | None:
@@ -38,10 +89,12 @@ def _message(message: dict[str, Json]) -> Message | None:
         case "tool" | "function":
             content = message.get("content")
             text = _text(content)
+            media = tuple(part for part in _content(content) if isinstance(part, Media))
             # A result is text here; what is JSON in it is read as what it is.
             value = read_json(text.encode("utf-8", "replace"))
             result = text if value is None else value
-            role, parts = "tool", (Result(result, as_text(message.get("name")), as_text(message.get("tool_call_id"))),)
+            id_ = as_text(message.get("tool_call_id"))
+            role, parts = "tool", (Result(result, as_text(message.get("name")), id_, media),)
         case "assistant":
             role, parts = "model", tuple(_parts(message))
         case _:
@@ -55,6 +108,14 @@ def _parts(message: dict[str, Json]) -> Iterator[Part]:
     if thought is not None:
         yield Thought(thought)
     yield from _content(message.get("content"))
+    for image in as_list(message.get("images")):
+        yield _image(as_text(as_dict(as_dict(image).get("image_url")).get("url")) or "")
+    audio = as_dict(message.get("audio"))
+    if audio:
+        transcript = as_text(audio.get("transcript"))
+        if transcript is not None:
+            yield Text(transcript)
+        yield Media("audio/wav", base64=as_text(audio.get("data")))
     refusal = as_text(message.get("refusal"))
     if refusal is not None:
         yield Text(refusal)
@@ -79,7 +140,7 @@ def _content(content: Json) -> Iterator[Part]:
         if content:
             yield Text(content)
         return
-    for part in as_list(content):
+    for part in one_or_many(content):
         fields = as_dict(part)
         match fields.get("type"):
             case "text" | "refusal":
@@ -107,9 +168,29 @@ def _text(content: Json) -> str:
 
 
 def _tools(request: dict[str, Json]) -> Iterator[Tool]:
-    functions = [as_dict(tool).get("function") for tool in as_list(request.get("tools"))]
+    functions = [as_dict(tool).get("function") for tool in one_or_many(request.get("tools"))]
     for function in [*functions, *as_list(request.get("functions"))]:
         fields = as_dict(function)
         name = as_text(fields.get("name"))
         if name is not None:
             yield Tool(name, as_text(fields.get("description")), fields.get("parameters"))
+
+
+def _built_in_tools(request: dict[str, Json]) -> Iterator[BuiltInTool]:
+    """What the API itself runs and is on."""
+    for tool in one_or_many(request.get("tools")):
+        fields = as_dict(tool)
+        kind = as_text(fields.get("type"))
+        if kind is not None and kind != "function":
+            yield BuiltInTool(kind, {name: value for name, value in fields.items() if name != "type"})
+    if isinstance(request.get("web_search_options"), dict):
+        yield BuiltInTool("web_search", request["web_search_options"])
+
+
+def _cache(request: dict[str, Json]) -> str | None:
+    """The cached content that Gemini takes behind OpenAI's shapes."""
+    for fields in (request, as_dict(request.get("extra_body"))):
+        found = as_text(as_dict(fields.get("google")).get("cached_content"))
+        if found is not None:
+            return found
+    return None

@@ -14,6 +14,8 @@ from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chun
 from gemtap.interaction import NO_PREVIEW, Error, Json
 from gemtap.json_access import as_dict, as_text
 
+_IMAGES: Final = ("images.generations", "images.edits")
+
 _CHAT: Final = "chat.completions"
 """How the operation of a chat ends, the only one whose streams are accumulated."""
 
@@ -65,6 +67,8 @@ class OpenAIChat:
 
     def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
         """What was said in a chat."""
+        if operation.endswith(_IMAGES):
+            return conversation.read_images(request, response)
         return conversation.read(request, response) if operation.endswith(_CHAT) else None
 
     def media_tokens(self, usage: Json) -> int | None:

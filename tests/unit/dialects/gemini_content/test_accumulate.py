@@ -182,7 +182,8 @@ def test_the_last_usage_replaces_the_others_whole() -> None:
     assert accumulate([{"usageMetadata": usages[0]}]) == {"usageMetadata": usages[0]}
 
 
-def test_sources_and_chunks_of_grounding_are_united_and_the_last_of_the_rest_wins() -> None:
+def test_searches_and_sources_are_united_and_the_last_of_the_rest_wins() -> None:
+    """Each chunk may bring others."""
     a, b, c = ({"web": {"uri": f"https://{name}.example", "title": name}} for name in "abc")
     chunks = [
         candidate(text("x"), groundingMetadata={"groundingChunks": [a, b], "webSearchQueries": ["old"]}),
@@ -192,7 +193,7 @@ def test_sources_and_chunks_of_grounding_are_united_and_the_last_of_the_rest_win
     (only,) = accumulate(chunks)["candidates"]
     assert only["groundingMetadata"] == {
         "groundingChunks": [a, b, c],
-        "webSearchQueries": ["new"],
+        "webSearchQueries": ["old", "new"],
         "searchEntryPoint": {"renderedContent": "<div>"},
     }
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Thought, Tool
+from gemtap.conversation.model import (
+    BuiltInTool,
+    Call,
+    Conversation,
+    Media,
+    Message,
+    Other,
+    Result,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.dialects.gemini_content import conversation as gemini
 from gemtap.dialects.gemini_live import conversation as gemini_live
 from gemtap.interaction import Json
@@ -53,6 +64,7 @@ def test_a_whole_exchange() -> None:
         ),
         answer=Message("model", (Thought("Hm."), Text("Sun."))),
         tools=(Tool("weather", "Tells it.", {"type": "OBJECT"}),),
+        built_in=(BuiltInTool("googleSearch", {}),),
     )
 
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Thought, Tool
+from gemtap.conversation.model import (
+    BuiltInTool,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Result,
+    Source,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.dialects.gemini_interactions import conversation as interactions
 from gemtap.interaction import Json
 
@@ -42,6 +55,7 @@ def test_a_whole_exchange() -> None:
             ),
         ),
         tools=(Tool("weather", "Tells it.", {"type": "object"}),),
+        built_in=(BuiltInTool("google_search", {}),),
         id="v1_this",
         previous="v1_before",
     )
@@ -92,3 +106,27 @@ def test_forms_of_an_input(asked: Json, prompt: tuple[Message, ...]) -> None:
 @pytest.mark.parametrize("nonsense", [None, 1, [], {"input": 1}, {"input": [1, None]}, {"input": {}, "steps": [1]}])
 def test_what_is_no_conversation_is_an_empty_one(nonsense: Json) -> None:
     assert interactions.read(nonsense, nonsense).messages == ()
+
+
+def test_sources_of_a_text_and_media_of_a_result_are_part_of_what_is_said() -> None:
+    """Citations stand in annotations; a result is a value, or contents with media among them."""
+    annotations = [
+        {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0},
+        {"type": "file_citation", "file_name": "town.pdf"},
+        {"type": "unknown"},
+    ]
+    picture = {"type": "image", "data": "AAAA", "mime_type": "image/png"}
+    result = [{"type": "text", "text": "Q4"}, picture]
+    request = {"input": [{"type": "function_result", "name": "draw", "call_id": "1", "result": result}]}
+    text = {"type": "text", "text": "So.", "annotations": annotations}
+    response = {"steps": [{"type": "model_output", "content": [text]}]}
+    sources = (Source("url", "A", "https://a.example"), Source("file", "town.pdf"))
+    assert interactions.read(request, response).messages == (
+        Message("tool", (Result([{"type": "text", "text": "Q4"}], "draw", "1", (Media("image/png", base64="AAAA"),)),)),
+        Message("model", (Text("So."), Grounding((), sources))),
+    )
+
+
+def test_a_step_that_has_only_begun_says_nothing() -> None:
+    """A stream begins so."""
+    assert interactions.read(None, {"steps": [{"type": "model_output"}]}).answer is None

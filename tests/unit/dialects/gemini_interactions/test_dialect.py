@@ -138,7 +138,7 @@ TALK = [
         ([*TALK, {"type": "function_result"}], "⟵ result"),
         ([{"role": "user", "content": "Hello"}, {"role": "model", "content": "Hi"}], "Hello"),
         (["Plain", "strings"], "Plain strings"),
-        ([*TALK, {"type": "user_input", "content": [{"type": "unknown"}]}], "Weather?"),
+        ([*TALK, {"type": "user_input", "content": [{"type": "unknown"}]}], "[unknown]"),
         ("", None),
         (None, None),
         ([], None),

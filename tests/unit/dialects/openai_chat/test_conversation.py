@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Thought, Tool
+from gemtap.conversation.model import (
+    Aside,
+    BuiltInTool,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Result,
+    Source,
+    Text,
+    Thought,
+    Tool,
+)
 from gemtap.dialects.openai_chat import conversation as openai
+from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.interaction import Json
 
 
@@ -78,3 +93,51 @@ def test_a_refusal_is_what_was_said() -> None:
 @pytest.mark.parametrize("nonsense", [None, 1, "text", [], {"messages": 1}, {"choices": [1], "messages": [1]}])
 def test_what_is_no_conversation_is_an_empty_one(nonsense: Json) -> None:
     assert openai.read(nonsense, nonsense).messages == ()
+
+
+def test_pictures_and_speech_of_an_answer_and_its_sources_are_part_of_it() -> None:
+    """As gateways and OpenAI's own models send them."""
+    message = {
+        "content": "Here.",
+        "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+        "audio": {"data": "BBBB", "transcript": "Said."},
+        "annotations": [{"type": "url_citation", "url_citation": {"url": "https://a.example", "title": "A"}}],
+    }
+    logprobs = {"content": [{"token": "Here", "logprob": -0.5}]}
+    request = {
+        "messages": [{"role": "user", "content": "Draw."}],
+        "tools": [{"type": "web_search", "size": 1}],
+        "extra_body": {"google": {"cached_content": "cachedContents/abc"}},
+    }
+    conversation = openai.read(request, {"choices": [{"message": message, "logprobs": logprobs}]})
+    assert conversation.answer is not None
+    assert conversation.answer.parts == (
+        Text("Here."),
+        Media("image/png", base64="AAAA"),
+        Text("Said."),
+        Media("audio/wav", base64="BBBB"),
+        Grounding((), (Source("url", "A", "https://a.example"),)),
+        Aside("logprobs", logprobs),
+    )
+    assert conversation.built_in == (BuiltInTool("web_search", {"size": 1}),)
+    assert conversation.cache == "cachedContents/abc"
+
+
+def test_a_picture_that_a_tool_gave_back_belongs_to_its_result() -> None:
+    """Beside its text."""
+    content = [
+        {"type": "text", "text": '{"title": "Q4"}'},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},
+    ]
+    conversation = openai.read({"messages": [{"role": "tool", "tool_call_id": "1", "content": content}]}, None)
+    result = Result({"title": "Q4"}, id="1", media=(Media("image/png", base64="AAAA"),))
+    assert conversation.prompt == (Message("tool", (result,)),)
+
+
+def test_generated_pictures_are_the_answer_to_their_prompt() -> None:
+    """Inline, or at an address."""
+    response = {"data": [{"b64_json": "AAAA"}, {"url": "https://a.example/fox.png"}, {}]}
+    conversation = OPENAI_CHAT.conversation("openai.images.generations", {"prompt": "A fox."}, response)
+    assert conversation is not None
+    pictures = (Media("image/png", base64="AAAA"), Media("image/png", "https://a.example/fox.png"))
+    assert conversation.messages == (Message("user", (Text("A fox."),)), Message("model", pictures))

@@ -1,0 +1,72 @@
+"""What an API ran itself and what it says beside an answer, in words for people."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from gemtap.conversation.model import Aside, Other
+from gemtap.interaction import Json
+from gemtap.json_access import as_dict, as_list, as_text
+
+_TITLES: Final = {
+    "executableCode": "Code that the API ran",
+    "codeExecutionResult": "Output of the code",
+    "code_execution_call": "Code that the API ran",
+    "code_execution_result": "Output of the code",
+    "toolCall": "Tool call by the API",
+    "toolResponse": "Tool response",
+    "raiFilteredReason": "Filtered",
+    "raiMediaFilteredReasons": "Filtered",
+}
+
+
+class Shown(NamedTuple):
+    """A part of another kind."""
+
+    title: str
+    value: Json
+    """Text, or a JSON value."""
+    language: str | None
+    """The programming language of code, in lower case; None for anything else."""
+
+
+def shown_as(part: Other) -> Shown:
+    """The title of a part of another kind, and what to show of it."""
+    name = _camel_case(part.kind)
+    fields = as_dict(part.value)
+    tool = as_text(fields.get("toolType")) or as_text(fields.get("tool_type"))
+    title = _TITLES.get(part.kind, _TITLES.get(name, part.kind)) + (f": {tool}" if tool else "")
+    inside = as_dict(fields.get("arguments")) or fields
+    code = as_text(inside.get("code"))
+    if code is not None:
+        return Shown(title, code, (as_text(inside.get("language")) or "python").lower())
+    output = as_text(fields.get("output"))
+    if output is not None and name == "codeExecutionResult":
+        outcome = as_text(fields.get("outcome"))
+        ended_well = outcome in (None, "OUTCOME_OK")
+        return Shown(title if ended_well else f"{title} ({outcome})", output, None)
+    return Shown(title, part.value, None)
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+class TokenProbability(NamedTuple):
+    """A token of an answer, and the natural logarithm of its probability."""
+
+    token: str
+    log_probability: float
+
+
+def token_probabilities(part: Aside) -> list[TokenProbability]:
+    """The tokens of an answer in order, if the part has log probabilities."""
+    fields = as_dict(part.value)
+    found = []
+    for each in as_list(fields.get("chosenCandidates", fields.get("content"))):
+        token = as_dict(each)
+        probability = token.get("logProbability", token.get("logprob"))
+        if isinstance(token.get("token"), str) and isinstance(probability, int | float):
+            found.append(TokenProbability(token["token"], float(probability)))
+    return found

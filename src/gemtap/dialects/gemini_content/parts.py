@@ -1,0 +1,64 @@
+"""The parts of a content: https://ai.google.dev/api/caching#Part. The API takes names in `snake_case` as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gemtap.conversation.model import UNKNOWN_TYPE, Call, Media, Other, Part, Result, Text, Thought
+from gemtap.interaction import Json
+from gemtap.json_access import as_dict, as_text, one_or_many
+
+_BESIDE: Final = frozenset(
+    {
+        *("thought", "thoughtSignature", "thought_signature", "videoMetadata", "video_metadata"),
+        *("mediaResolution", "media_resolution", "partMetadata", "part_metadata"),
+    }
+)
+"""What stands in a part beside what it says."""
+
+
+def either(fields: dict[str, Json], *names: str) -> Json:
+    """The first of these members that there is: names come in two spellings."""
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
+
+
+def read_parts(parts: Json) -> Iterator[Part]:
+    """The parts that say something: not those with a thought's signature alone."""
+    for part in one_or_many(parts):
+        read = _part(as_dict(part))
+        if read is not None:
+            yield read
+
+
+def _part(part: dict[str, Json]) -> Part | None:
+    for name, value in part.items():
+        match name:
+            case "text":
+                if not isinstance(value, str) or not value:
+                    continue
+                return Thought(value) if part.get("thought") is True else Text(value)
+            case "functionCall" | "function_call" if isinstance(value, dict):
+                return Call(as_text(value.get("name")) or "", value.get("args") or {}, as_text(value.get("id")))
+            case "functionResponse" | "function_response":
+                return _result(as_dict(value))
+            case "inlineData" | "inline_data" | "fileData" | "file_data":
+                return _media(as_dict(value), either(part, "videoMetadata", "video_metadata"))
+            case _ if name not in _BESIDE and value not in (None, "", [], {}):
+                # What Google itself runs, such as code and searches, and whatever may come.
+                return Other(name, value)
+    return None
+
+
+def _result(fields: dict[str, Json]) -> Result:
+    media = tuple(part for part in read_parts(fields.get("parts")) if isinstance(part, Media))
+    return Result(fields.get("response"), as_text(fields.get("name")), as_text(fields.get("id")), media)
+
+
+def _media(fields: dict[str, Json], cut: Json) -> Media:
+    return Media(
+        as_text(either(fields, "mimeType", "mime_type")) or UNKNOWN_TYPE,
+        uri=as_text(either(fields, "fileUri", "file_uri")),
+        base64=as_text(fields.get("data")),
+        cut=cut,
+    )
