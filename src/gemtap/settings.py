@@ -28,7 +28,7 @@ from yarl import URL
 
 from gemtap import units
 from gemtap.addresses import mask
-from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.registry import FAULTS, PROVIDERS
 from gemtap.store_kinds import FORMS, default_url, file_of, kind_of
 
 ENV_PREFIX: Final = "GEMTAP_"
@@ -113,12 +113,18 @@ class ProviderSettings(BaseModel):
 
 
 def _provider_fields() -> Any:
-    """A model with a field for each provider that there is."""
-    fields = {
+    """A model with a field for each provider that there is.
+
+    A plug-in that cannot be used has one too: settings that were right before it broke do not keep Gemtap from
+    starting.
+    """
+    fields: dict[str, Any] = {
         name: (ProviderSettings, ProviderSettings(upstream=provider.wire.upstream))
         for name, provider in PROVIDERS.items()
     }
-    return create_model("ProviderFields", __config__=ConfigDict(frozen=True, extra="forbid"), **fields)  # type: ignore[call-overload]
+    for fault in FAULTS:
+        fields.setdefault(fault.name, (ProviderSettings | None, None))
+    return create_model("ProviderFields", __config__=ConfigDict(frozen=True, extra="forbid"), **fields)
 
 
 class Providers(_provider_fields()):  # type: ignore[misc]
@@ -126,7 +132,7 @@ class Providers(_provider_fields()):  # type: ignore[misc]
 
     def upstreams(self) -> dict[str, str]:
         """Provider name to upstream."""
-        return {name: getattr(self, name).upstream for name in type(self).model_fields}
+        return {name: getattr(self, name).upstream for name in PROVIDERS}
 
 
 Seconds = Annotated[float, Field(gt=0)]

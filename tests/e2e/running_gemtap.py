@@ -52,9 +52,12 @@ def is_free(port: int) -> bool:
 class SimulatedApi:
     """`python -m gemtap.demo.upstream`."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, **environment: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "gemtap.demo.upstream", *options], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "gemtap.demo.upstream", *options],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
         )
         assert self._process.stdout is not None
         self.origin = self._process.stdout.readline().removeprefix("listening on ").strip()

@@ -21,7 +21,7 @@ LAYERS: Final = (
     {"cli"},
     {"supervisor", "desk"},
     {"upkeep", "importers", "replay"},
-    {"tap", "dashboard", "recorder", "demo"},
+    {"tap", "dashboard", "recorder", "demo", "testing"},
     {"api_schema", "exporters"},
     {"stores", "capture"},
     {"serving"},

@@ -228,7 +228,7 @@ def _shown(settings: Settings, name: str) -> str:
         return mask(settings.store_url)
     value: object = settings
     for part in name.split("."):
-        value = getattr(value, part)
+        value = getattr(value, part, None)  # a provider that cannot be used may have no value
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

@@ -16,7 +16,8 @@ from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render
 from gemtap.exporters.registry import FORMATS
 from gemtap.interaction import to_json
-from gemtap.providers.client_setup import Instructions, clients
+from gemtap.providers.client_setup import clients
+from gemtap.providers.instructions import Instructions
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
 from gemtap.stores.paging import page_of

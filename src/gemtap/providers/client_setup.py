@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
+from gemtap.providers.instructions import Instructions
 from gemtap.providers.registry import PROVIDERS, reader_of
-
-
-@dataclass(frozen=True, slots=True)
-class Instructions:
-    """What a person does to one client. `{tap}` stands for the proxy's address."""
-
-    title: str
-    where: str
-    """Where the lines belong."""
-    lines: tuple[str, ...]
-    note: str = ""
-    called: tuple[str, ...] = ()
-    """What its interactions call it, see `gemtap.providers.clients`: some send nothing but the name of their SDK."""
-    provider: str = ""
-    """The API that it calls then. `clients` fills it in."""
-
-    def for_tap(self, address: str) -> Instructions:
-        """The same with the proxy's address filled in."""
-        return replace(
-            self,
-            where=self.where.replace("{tap}", address),
-            lines=tuple(line.replace("{tap}", address) for line in self.lines),
-            note=self.note.replace("{tap}", address),
-        )
 
 
 @cache

@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from gemtap.dialects.base import Dialect, Parsed, RawExchange
 from gemtap.interaction import Cost, Tokens
-from gemtap.providers.client_setup import Instructions
 from gemtap.providers.credential import Credential
+from gemtap.providers.instructions import Instructions
 from gemtap.providers.prices import list_price
 
 SESSION_STATUS = 101

@@ -29,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 GROUP: Final = "gemtap.providers"
 
-_CONTRACT: Final = 1
+CONTRACT: Final = 1
+"""Version of the interface between Gemtap and a provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ def _load(point: EntryPoint, present: Mapping[str, Provider]) -> Provider:
     provider = point.load()
     if not isinstance(provider, Provider):
         raise ValueError(f"{point.value} is no gemtap.providers.provider.Provider")
-    if provider.contract != _CONTRACT:
-        raise ValueError(f"it is written for version {provider.contract} of the interface; this is {_CONTRACT}")
-    _check_wire(provider.wire)
+    if provider.contract != CONTRACT:
+        raise ValueError(f"it is written for version {provider.contract} of the interface; this is {CONTRACT}")
+    check_wire(provider.wire)
     if provider.name != point.name:
         raise ValueError(f"its entry point is named {point.name}, the provider {provider.name}")
     taken = next((each for each in present.values() if _clash(each, provider)), None)
@@ -82,7 +83,7 @@ _PREFIX: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
 _ORIGIN: Final = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*)?")
 
 
-def _check_wire(wire: Wire) -> None:
+def check_wire(wire: Wire) -> None:
     """Raises ValueError for a wire face that the proxy or the settings cannot use."""
     if not isinstance(wire, Wire):
         raise ValueError(f"its wire face is no gemtap.providers.wire.Wire: {type(wire).__name__}")

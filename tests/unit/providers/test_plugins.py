@@ -10,69 +10,17 @@ from typing import Any
 
 import pytest
 
-PLUGIN = Path(__file__).parent / "plugin"
+PLUGIN = Path(__file__).parents[3] / "examples" / "gemtap-toy" / "src"
 
 USE = """
-import asyncio, json, os, sys
-from dataclasses import replace
-from datetime import UTC, datetime
-from bson import ObjectId
-from gemtap.dashboard.provider_colours import style_sheet
-from gemtap.exporters.base import ExportOptions, Report
-from gemtap.exporters.registry import FORMATS
-from gemtap.providers import routing
-from gemtap.providers.registry import PROVIDERS
+import json
 from gemtap.providers.declared_secrets import secrets_of
-from gemtap.recorder.assemble import assemble
-from gemtap.recorder.fingerprint import stored_fingerprint
-from gemtap.recorder.threads import Threads
-from gemtap.replay.keys import key_header
-from gemtap.replay.request import Changes, request_of
-from gemtap.settings import Providers
-from gemtap.stores.opening import open_store
 from gemtap.tap.errors import answer
-from tests.captures import make_capture
 
-async def main(folder):
-    store = open_store(f"sqlite:///{folder}/toy.db")
-    await store.open()
-    threads, told, messages = Threads(store), [], []
-    for number in range(2):
-        messages.append({"role": "user", "content": f"Question {number} about toys, asked at length."})
-        reply = {"role": "assistant", "content": f"Answer {number} about toys, given at length."}
-        route = routing.match(b"/toy/v1/chat/completions")
-        capture = make_capture(
-            path=b"/toy" + route.path, upstream_path=route.path, provider=route.provider,
-            request=[(100, json.dumps({"model": "gpt-4o", "messages": messages}).encode())],
-            response=[(200, json.dumps({
-                "model": "gpt-4o", "choices": [{"message": reply, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 1010},
-            }).encode())],
-        )
-        record = assemble(capture, id=ObjectId(), recorded_at=datetime.now(UTC), providers=PROVIDERS)
-        (placed,) = await threads.place([(record, stored_fingerprint(record.document))])
-        record = placed.record
-        await store.put([record])
-        told.append(record.document)
-        messages.append(reply)
-    lines = [piece.content async for piece in FORMATS["openai-chat"].write(store, ExportOptions(), Report())]
-    again = request_of(told[-1], record.request_raw, Changes(), Providers().upstreams())
-    await store.close()
-    print(json.dumps({
-        "operation": told[0]["operation"],
-        "turns": [each["thread"]["turn"] for each in told],
-        "cost": told[0]["cost"] and told[0]["cost"]["usd"],
-        "context": told[1]["context"],
-        "preview": told[1]["preview"],
-        "line": [json.loads(line) for line in lines],
-        "upstream": routing.origin_of(route, Providers().upstreams()),
-        "replay": [again.upstream, *map(bytes.decode, key_header(again, {"TOY_API_KEY": "k"}))],
-        "secret": [b"x-toy-key" in secrets_of("toy").headers, b"x-toy-key" in secrets_of("gemini").headers],
-        "colour": ".dot.toy" in style_sheet(),
-        "error": json.loads(answer(502, "UNAVAILABLE", "away", "toy")[1]),
-    }))
-
-asyncio.run(main(sys.argv[1]))
+print(json.dumps({
+    "secret": [b"x-toy-key" in secrets_of("toy").headers, b"x-toy-key" in secrets_of("gemini").headers],
+    "error": json.loads(answer(502, "UNAVAILABLE", "away", "toy")[1]),
+}))
 """
 
 
@@ -104,23 +52,13 @@ def listed(path: Path) -> tuple[int, Any]:
     return done.returncode, json.loads(done.stdout)
 
 
-def test_a_provider_of_another_package_works_everywhere(tmp_path: Path) -> None:
-    """It routes, records, threads, prices, exports, replays and has its colour and its shape of errors."""
+def test_the_proxy_knows_its_secrets_and_its_shape_of_errors(tmp_path: Path) -> None:
+    """Its secret headers are secret everywhere, since clients send one API's key to another's address."""
     install(tmp_path, "gemtap_toy:PROVIDER")
-    done = run("-c", USE, str(tmp_path), path=tmp_path)
+    done = run("-c", USE, path=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    assert found["operation"] == "openai.chat.completions"
-    assert found["turns"] == [1, 2]
-    assert found["cost"] == pytest.approx(1000 / 1e6 * 2.5 + 10 / 1e6 * 10)
-    assert sum(found["context"].values()) == 1000
-    assert found["preview"]["prompt"].startswith("Question 1")
-    (line,) = found["line"]
-    assert [each["role"] for each in line["messages"]] == ["user", "assistant"] * 2
-    assert found["upstream"] == "https://api.toy.example"
-    assert found["replay"] == ["https://api.toy.example", "authorization", "Bearer k"]
     assert found["secret"] == [True, True]
-    assert found["colour"] is True
     assert found["error"] == {"error": {"message": "away", "type": "unavailable"}}
 
 
@@ -143,7 +81,7 @@ def test_providers_are_listed_with_their_package(tmp_path: Path) -> None:
     ("value", "name", "reason"),
     [
         ("no_such_module:PROVIDER", "toy", "ModuleNotFoundError"),
-        ("gemtap_toy:ToyWire", "toy", "is no gemtap.providers.provider.Provider"),
+        ("gemtap_toy.wire:WIRE", "toy", "is no gemtap.providers.provider.Provider"),
         ("gemtap_toy:PROVIDER", "other", "its entry point is named other"),
         ("gemtap.providers.gemini:PROVIDER", "gemini", "already taken by gemini"),
     ],

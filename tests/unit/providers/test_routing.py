@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import NoReturn
 
 import pytest
 from hypothesis import example, given
@@ -10,8 +11,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gemtap.providers.registry import PROVIDERS
-from gemtap.providers.routing import KNOWN, match, origin_of
-from gemtap.providers.wire import Route
+from gemtap.providers.routing import KNOWN, error_of, match, origin_of
+from gemtap.providers.wire import Route, Wire
 from gemtap.settings import Providers
 
 ORIGINS = Providers().upstreams()
@@ -197,3 +198,24 @@ def test_every_path_that_people_are_told_of_is_known() -> None:
     assert all(match(path.encode() + (b":x" if path.endswith("internal") else b"")) for path in told)
     for prefix in re.findall(r"under (/[a-z-]+)\)", KNOWN):
         assert any(match(prefix.encode() + path) for path in (b"/v1/x", b"/v1internal:x"))
+
+
+@pytest.mark.parametrize("method", ["route", "route_at_root", "origin", "error"])
+def test_a_wire_face_that_raises_an_exception_harms_no_other(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no route and no upstream, and errors get the shape of the default provider."""
+
+    def fail(self: Wire, *arguments: object) -> NoReturn:
+        raise RuntimeError(method)
+
+    vertex = PROVIDERS["vertex"].wire
+    monkeypatch.setattr(type(vertex), method, fail)
+    for path, provider in (
+        (b"/v1beta/models/m:generateContent", "gemini"),
+        (b"/v1internal:countTokens", "code_assist"),
+    ):
+        route = match(path)
+        assert route is not None
+        assert route.provider == provider
+        assert origin_of(route, {provider: "http://upstream"}) == "http://upstream"
+    origin_of(match(b"/vertex/v1beta1/publishers/google/models/m:x"), {"vertex": "http://upstream"})
+    assert error_of("vertex", 502, "UNAVAILABLE", "away") == error_of("gemini", 502, "UNAVAILABLE", "away")

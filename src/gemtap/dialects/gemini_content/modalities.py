@@ -7,7 +7,7 @@ from typing import Final
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, count
 
-_TEXTUAL: Final = frozenset({"TEXT", "MODALITY_UNSPECIFIED"})
+_TEXTUAL: Final = ("TEXT", "MODALITY_UNSPECIFIED")
 
 _PRICED_APART: Final = {
     ("promptTokensDetails", "AUDIO"): "input_audio_tokens",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.providers.client_setup import Instructions
+from gemtap.providers.instructions import Instructions
 
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "gemini-cli-google": Instructions(

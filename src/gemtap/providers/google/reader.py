@@ -14,7 +14,8 @@ MAKERS: Final = {"": "google", "models": "google", "publishers/google/models": "
 ACCESS_TOKEN: Final = bearer("CLOUDSDK_AUTH_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN")
 """`gcloud auth print-access-token` gives one."""
 
-_MODEL: Final = re.compile(r"(/(?:models|tunedModels|endpoints)/)([^/:?]+)")
+# The endpoint of endpoints/ID/chat/completions stays: its model is in the body.
+_MODEL: Final = re.compile(r"(?<=/models/)[^/:?]+|(?<=/tunedModels/)[^/:?]+|(?<=/endpoints/)[^/:?]+(?=:)")
 
 
 def with_model(path: str, model: str) -> str | None:
@@ -22,4 +23,4 @@ def with_model(path: str, model: str) -> str | None:
     found = _MODEL.search(path)
     if found is None:
         return None
-    return path[: found.start(2)] + quote(model.rpartition("/")[2], safe="-._~@") + path[found.end(2) :]
+    return path[: found.start()] + quote(model.rpartition("/")[2], safe="-._~@") + path[found.end() :]

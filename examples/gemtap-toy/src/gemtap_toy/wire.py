@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from typing import Final
 
 from gemtap.providers.secrets import Declared
 from gemtap.providers.wire import RawHeaders, Route, Wire
@@ -15,7 +17,8 @@ class ToyWire(Wire):
     title = "Toy"
     upstream = "https://api.toy.example"
     prefix = "toy"
-    secrets = Declared(headers=(b"x-toy-key",), elsewhere=("$..toy_secret",))
+    hosts = (re.compile(r"api\.toy\.example"),)
+    secrets = Declared(headers=(b"authorization", b"x-toy-key"), elsewhere=("$..toy_secret",))
 
     def route(self, path: bytes) -> Route | None:
         """Its paths go on as they are."""
@@ -23,5 +26,8 @@ class ToyWire(Wire):
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """As OpenAI words one."""
-        body = json.dumps({"error": {"message": message, "type": code.lower()}}).encode()
+        body = json.dumps({"error": {"message": message, "type": code.lower()}}, ensure_ascii=False).encode()
         return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())], body
+
+
+WIRE: Final = ToyWire()

@@ -1,21 +1,24 @@
-"""The toy API for the desk."""
+"""The toy API for recorder, dashboard and commands."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import ClassVar, Final
 
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.openai_chat.paths import openai_operation
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.reader import Reader
+from gemtap_toy.client_setup import CLIENTS
 
 
 class ToyReader(Reader):
     """OpenAI's dialect for everything."""
 
-    makers: ClassVar[dict[str, str]] = {"": "openai"}
-    colour = ("#123456", "#abcdef")
+    makers: ClassVar[Mapping[str, str]] = {"": "openai"}
+    colour = ("#a83279", "#f08cc8")
+    setup = CLIENTS
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """`/v1/chat/completions` -> `openai.chat.completions`."""
@@ -28,3 +31,6 @@ class ToyReader(Reader):
     def credential(self, path: bytes) -> Credential:
         """A bearer token."""
         return bearer("TOY_API_KEY")
+
+
+READER: Final = ToyReader()
