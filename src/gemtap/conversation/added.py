@@ -14,16 +14,19 @@ def first_new_for_reader(conversation: Conversation, thread: Thread | None) -> i
     """
     if thread is not None and thread["parent"] is not None:
         return first_unrecorded(conversation, thread)
-    return _after_the_model(conversation)
+    return after_the_model(conversation)
 
 
 def first_unrecorded(conversation: Conversation, thread: Thread | None) -> int:
     """The number of the first message of the prompt that no earlier interaction has: all, where none was continued."""
     if thread is not None:
         return max(0, len(conversation.prompt) - max(thread["new_messages"], 0))
-    return _after_the_model(conversation)
+    return after_the_model(conversation)
 
 
-def _after_the_model(conversation: Conversation) -> int:
+def after_the_model(conversation: Conversation) -> int:
+    """The number of the first message of the prompt after the model's last one. All of a session was said in it."""
+    if conversation.is_session:
+        return 0
     asked = len(conversation.prompt)
     return next((n for n in range(asked, 0, -1) if conversation.prompt[n - 1].role == "model"), 0)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, cast
 
+from gemtap.conversation.added import after_the_model
 from gemtap.conversation.model import (
     Aside,
     Call,
@@ -59,17 +60,16 @@ def _sizes(conversation: Conversation) -> dict[Share, int]:
         "history": 0,
         "new": 0,
     }
-    for message, share in _dated(conversation.prompt):
+    for message, share in _dated(conversation):
         for part in message.parts:
             sizes["results" if isinstance(part, Result) else share] += _size(part)
     return sizes
 
 
-def _dated(prompt: tuple[Message, ...]) -> Iterator[tuple[Message, Literal["history", "new"]]]:
-    """Each message, and whether it stands after the model's last words."""
-    spoken = [number for number, message in enumerate(prompt) if message.role == "model"]
-    fresh_from = spoken[-1] + 1 if spoken else 0
-    for number, message in enumerate(prompt):
+def _dated(conversation: Conversation) -> Iterator[tuple[Message, Literal["history", "new"]]]:
+    """Each message of the prompt, and whether it stands after the model's last words."""
+    fresh_from = after_the_model(conversation)
+    for number, message in enumerate(conversation.prompt):
         yield message, "new" if number >= fresh_from else "history"
 
 

@@ -10,6 +10,7 @@ import wave
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from tests.unit.dashboard.conftest import Site
 
@@ -102,3 +103,19 @@ async def test_pictures_of_imagen_are_shown_and_films_of_veo_are_links(site: Sit
     id_ = await site.keep(**exchange(None, film, operation="operations.get"))
     page = await site.page(f"/interactions/{id_}")
     assert '<a href="https://g.example/v1beta/files/x:download?alt=media" rel="noreferrer noopener">' in page
+
+
+async def test_a_session_is_shown_whole_and_as_new(site: Site) -> None:
+    """None of its messages was sent before."""
+    turns = [
+        {"role": role, "parts": [{"text": f"{role} {number}"}]} for number in range(3) for role in ("user", "model")
+    ]
+    id_ = await site.keep(
+        **exchange({"messages": []}, {"turns": turns}, operation="bidiGenerateContent"),
+        response={"status": 101},
+        thread={"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 6},
+    )
+    page = await site.page(f"/interactions/{id_}")
+    assert all(turn["parts"][0]["text"] in page for turn in turns)
+    assert page.count('<span class="new">new</span>') == 6
+    assert "earlier" not in page

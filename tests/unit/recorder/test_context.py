@@ -103,3 +103,11 @@ def test_the_parts_add_up_to_the_input(conversation: Conversation, count: int, m
         assert len(parts) == 6
         assert sum(parts) == count
         assert min(parts) >= 0
+
+
+def test_all_of_a_session_is_new() -> None:
+    """No turn of it was sent in another one."""
+    prompt = (Message("user", (Text("abcd"),)), Message("model", (Text("efgh"),)), Message("user", (Text("ijkl"),)))
+    seen = context_of(Conversation(None, prompt, None, is_session=True), tokens(6), None)
+    assert seen is not None
+    assert (seen["history"], seen["new"]) == (0, 6)
