@@ -6,6 +6,7 @@ from typing import Final
 
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
+from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential
@@ -33,6 +34,8 @@ class VertexReader(Reader):
         """By what the operation begins with."""
         if is_session:
             return GEMINI_LIVE
+        if operation.startswith("interactions."):
+            return GEMINI_INTERACTIONS
         return OPENAI_CHAT if operation.startswith("openai.") else GEMINI_CONTENT
 
     def credential(self, path: bytes) -> Credential:

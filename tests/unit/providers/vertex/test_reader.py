@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from gemtap.dialects.base import Parsed
 from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.vertex.paths import read_path
-from tests.unit.providers.exchanges import SSE, candidate, events, make_exchange, text
+from tests.unit.providers.exchanges import JSON, SSE, candidate, events, make_exchange, text
 
 PLACE = "/v1beta1/projects/my-project/locations/europe-west4"
 STREAM = f"{PLACE}/publishers/google/models/gemini-2.5-pro:streamGenerateContent"
@@ -129,3 +130,53 @@ def test_an_image_is_asked_for_with_a_prompt_and_parameters() -> None:
         response={"predictions": [{"bytesBase64Encoded": "AAAA", "mimeType": "image/png"}]},
     )
     assert (parsed.generation_settings, parsed.preview["prompt"]) == ({"sampleCount": 2}, "A fox.")
+
+
+INTERACTION: dict[str, Any] = {
+    "id": "v1_abc",
+    "status": "completed",
+    "model": "gemini-3.6-flash",
+    "steps": [{"type": "model_output", "content": [{"type": "text", "text": "Hello"}]}],
+    "usage": {
+        "total_tokens": 120,
+        "total_input_tokens": 50,
+        "total_cached_tokens": 10,
+        "total_output_tokens": 20,
+        "total_tool_use_tokens": 0,
+        "total_thought_tokens": 50,
+    },
+}
+
+
+def interaction_events() -> bytes:
+    finished = {name: INTERACTION[name] for name in ("id", "status", "model", "usage")}
+    sent = [
+        {"event_type": "interaction.created", "interaction": {"id": "v1_abc", "status": "in_progress"}},
+        {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}},
+        {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Hello"}},
+        {"event_type": "step.stop", "index": 0},
+        {"event_type": "interaction.completed", "interaction": finished},
+    ]
+    frames = (f"event: {each['event_type']}\ndata: {json.dumps(each)}\n\n" for each in sent)
+    return "".join([*frames, "event: done\ndata: [DONE]\n\n"]).encode()
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_interactions_are_read_as_those_of_gemini(*, streamed: bool) -> None:
+    """Whole or streamed: steps, tokens and status."""
+    parsed = parse(
+        path="/v1beta1/projects/p/locations/global/interactions",
+        request={"model": "gemini-3.6-flash", "input": "Hi", "previous_interaction_id": "v1_before"},
+        response=interaction_events() if streamed else INTERACTION,
+        content_type=SSE if streamed else JSON,
+    )
+    assert (parsed.operation, parsed.finish_reason, parsed.error) == ("interactions.create", "completed", None)
+    assert parsed.tokens == {"input": 50, "cached": 10, "output": 20, "reasoning": 50, "tool_use": 0, "total": 120}
+    answer: Any = parsed.accumulated if streamed else INTERACTION
+    assert answer["steps"] == INTERACTION["steps"]
+    dialect = PROVIDERS["vertex"].reader.dialect("interactions.create", is_session=False)
+    assert dialect is not None
+    asked = {"previous_interaction_id": "v1_before"}
+    conversation = dialect.conversation("interactions.create", asked, answer)
+    assert conversation is not None
+    assert (conversation.id, conversation.previous) == ("v1_abc", "v1_before")
