@@ -107,7 +107,7 @@ async def test_pictures_of_imagen_are_shown_and_films_of_veo_are_links(site: Sit
 
 async def test_a_session_is_shown_whole_and_as_new(site: Site) -> None:
     """None of its messages was sent before."""
-    turns = [
+    turns: list[Any] = [
         {"role": role, "parts": [{"text": f"{role} {number}"}]} for number in range(3) for role in ("user", "model")
     ]
     id_ = await site.keep(

@@ -68,8 +68,10 @@ def read_tokens(usage: Json) -> Tokens:
     reasoning = count(fields.get("thoughtsTokenCount"))
     tool_use = count(fields.get("toolUsePromptTokenCount"))
     total = count(fields.get("totalTokenCount"))
-    if output is not None and reasoning and (prompt or 0) + output + (tool_use or 0) == total:
-        output = max(output - reasoning, 0)  # this model counts its thoughts among the candidates' tokens
+    # Some models count their thoughts among the candidates' tokens. The Live API never does: its total leaves them out.
+    counts_thoughts_twice = (prompt or 0) + (output or 0) + (tool_use or 0) == total
+    if output is not None and reasoning and counts_thoughts_twice and "responseTokenCount" not in fields:
+        output = max(output - reasoning, 0)
     return {
         "input": prompt,
         "cached": count(fields.get("cachedContentTokenCount")),

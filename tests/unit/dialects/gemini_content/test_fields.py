@@ -60,6 +60,13 @@ def test_the_live_api_calls_its_answers_tokens_by_another_name() -> None:
     assert read_tokens(usage) == {**NO_TOKENS, "input": 1, "output": 2, "total": 3}
 
 
+def test_thoughts_of_a_live_session_are_no_part_of_its_answer() -> None:
+    """Its total leaves them out, and so says nothing of where they are counted."""
+    usage = {"promptTokenCount": 417, "responseTokenCount": 74, "totalTokenCount": 491, "thoughtsTokenCount": 77}
+    tokens = read_tokens(usage)
+    assert (tokens["output"], tokens["reasoning"]) == (74, 77)
+
+
 def test_counted_tokens_are_input() -> None:
     counted = {"totalTokens": 31, "cachedContentTokenCount": 7, "promptTokensDetails": []}
     assert read_tokens(counted) == {**NO_TOKENS, "input": 31, "cached": 7, "total": 31}
