@@ -149,8 +149,8 @@ INTERACTION: dict[str, Any] = {
 
 
 def interaction_events() -> bytes:
-    finished = {name: INTERACTION[name] for name in ("id", "status", "model", "usage")}
-    sent = [
+    finished: dict[str, Any] = {name: INTERACTION[name] for name in ("id", "status", "model", "usage")}
+    sent: list[dict[str, Any]] = [
         {"event_type": "interaction.created", "interaction": {"id": "v1_abc", "status": "in_progress"}},
         {"event_type": "step.start", "index": 0, "step": {"type": "model_output"}},
         {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Hello"}},
