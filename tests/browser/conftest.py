@@ -13,12 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from gemtap.providers.gemini.agents import GeminiAgents
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 PATIENCE_MS = 15_000.0
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

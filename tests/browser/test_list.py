@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -168,3 +170,30 @@ def test_the_first_request_turns_the_light_green(chromium: Browser, empty: Runni
     page.wait_for_url("**/interactions/*")
     assert visitor.complaints == []
     visitor.context.close()
+
+
+@pytest.mark.parametrize("how", ["stopped", "frozen"])
+def test_the_light_says_when_gemtap_is_gone(empty: RunningGemtap, chromium: Browser, how: str) -> None:
+    """The light at the top says `disconnected` when Gemtap ends or hangs, and recovers by itself, rows included."""
+    visitor = visit(chromium, f"http://localhost:{empty.dashboard_port}")
+    page = visitor.open("/")
+    light = page.locator("#recording")
+    try:
+        expect(light).to_have_text("recording")
+        desk = empty.children()["desk"]
+        if how == "stopped":
+            empty.stop()
+        else:
+            os.kill(desk, signal.SIGSTOP)
+        expect(light).to_have_text("disconnected")
+        expect(light).to_have_class("light bad")
+        if how == "stopped":
+            empty.start()
+        else:
+            os.kill(desk, signal.SIGCONT)
+        expect(light).to_have_text("recording")
+        expect(light).to_have_class("light good")
+        id_ = ask(empty, "Are you back?")
+        expect(page.locator(f"#row-{id_}")).to_be_visible()
+    finally:
+        visitor.context.close()

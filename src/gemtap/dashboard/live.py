@@ -31,7 +31,8 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
         """Yields events until the reader disconnects.
 
         `interaction`: a list item, as soon as it is recorded. `inflight`: every exchange under way, whenever one of
-        them has changed. `health`: what `/readyz` says, whenever that has changed.
+        them has changed. `health`: what `/readyz` says, whenever that has changed. `alive`: nothing but that Gemtap
+        is there, every three seconds.
         """
         follower: Follower | None = None
         looked_at = float("-inf")
@@ -56,6 +57,8 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
                 if _lasting(state) != _lasting(told.get("health", {})):
                     told["health"] = state
                     yield ServerSentEvent(event="health", data=state)
+                else:
+                    yield ServerSentEvent(event="alive", data={})
             await asyncio.sleep(_EVERY)
 
     return router

@@ -49,14 +49,24 @@ async def shown_of(store: Store, wanted: ExportOptions, report: Report) -> Shown
 
 async def _found(store: Store, id_: ObjectId) -> Shown:
     document = await store.get(id_)
-    if document is not None:
-        conversation = await _conversation(store, document)
-        if conversation is None:
-            raise ExportError(f"Interaction {id_} is no conversation: it is {document['operation']}.")
-        return Shown(document, conversation)
+    # A thread has the id of the interaction that begins it: whoever names that one wants all of the conversation.
+    if document is None or (document["thread"] is not None and document["thread"]["id"] == id_):
+        last = await _last_turn(store, id_)
+        if last is not None:
+            return last
+    if document is None:
+        raise ExportError(f"There is no thread and no interaction {id_}. `gemtap ls` lists them.")
+    conversation = await _conversation(store, document)
+    if conversation is None:
+        raise ExportError(f"Interaction {id_} is no conversation: it is {document['operation']}.")
+    return Shown(document, conversation)
+
+
+async def _last_turn(store: Store, thread: ObjectId) -> Shown | None:
+    """The last answered turn of a thread, which holds the whole conversation, or the last turn if none is answered."""
     newest: Shown | None = None
-    # Newest first: the last answered turn holds the whole conversation.
-    for item in await store.list(Filter(thread=id_), limit=_PAGE):
+    # Newest first.
+    for item in await store.list(Filter(thread=thread), limit=_PAGE):
         document = await store.get(item["_id"])
         conversation = await _conversation(store, document) if document is not None else None
         if document is None or conversation is None:
@@ -64,8 +74,6 @@ async def _found(store: Store, id_: ObjectId) -> Shown:
         if conversation.answer is not None:
             return Shown(document, conversation)
         newest = newest or Shown(document, conversation)
-    if newest is None:
-        raise ExportError(f"There is no thread and no interaction {id_}. `gemtap ls` lists them.")
     return newest
 
 

@@ -74,6 +74,22 @@ async def test_of_a_thread_the_last_answered_turn_is_shown(store: Store) -> None
 
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
+async def test_the_id_of_a_first_turn_is_its_threads(store: Store, name: str) -> None:
+    """The id of a first turn, which its thread has, exports all of it; that of a later turn all up to there."""
+    first = turn(user("Hi"), model("Ho"))
+    thread = first.document["_id"]
+    first.document["thread"] = {"id": thread, "turn": 1, "parent": None, "new_messages": 1}
+    second = turn(user("Hi"), model("Ho"), user("So?"), model("Yes."), thread=thread, number=2)
+    third = turn(user("Hi"), model("Ho"), user("So?"), model("Yes."), user("Sure?"), thread=thread, number=3)
+    await store.put([first, second, third])
+    whole, _ = await export(name, store, one=thread)
+    assert b"Sure?" in whole
+    part, _ = await export(name, store, one=second.document["_id"])
+    assert b"So?" in part
+    assert b"Sure?" not in part
+
+
+@pytest.mark.parametrize("name", ["markdown", "html"])
 async def test_what_is_no_conversation_is_said(store: Store, name: str) -> None:
     record = make_record(operation="models.list")
     await store.put([record])

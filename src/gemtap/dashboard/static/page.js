@@ -41,37 +41,75 @@ export async function change(method, address, value) {
   return body;
 }
 
+/** Milliseconds without a byte of the event stream after which Gemtap counts as gone. It sends something every 3 s. */
+const SILENCE = 10000;
+
 /** Listen to what happens, while the page is seen: a browser has few connections to one server, and pages are many. */
 export function listen(handlers, onAgain = () => {}) {
   let source = null;
   let times = 0;
+  let heard = 0;
+  const hear = () => {
+    heard = Date.now();
+    showConnected(true);
+  };
+  const stop = () => {
+    source?.close();
+    source = null;
+  };
   const follow = () => {
     if (document.hidden) {
-      source?.close();
-      source = null;
+      stop();
     } else if (source === null) {
+      heard = Date.now();
       source = new EventSource("/api/live");
       for (const [name, handle] of Object.entries(handlers)) {
         source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
       }
+      for (const name of [...Object.keys(handlers), "alive"]) source.addEventListener(name, hear);
       source.addEventListener("open", () => {
+        hear();
         if (times++ > 0) onAgain();
       });
+      source.addEventListener("error", () => showConnected(false));
     }
   };
+  // Browsers try again by themselves where the server is gone, but give up on an error page of a proxy, and wait for
+  // ever on a connection that nobody has closed.
+  setInterval(() => {
+    if (source === null) return;
+    const silent = Date.now() - heard > SILENCE;
+    if (silent) showConnected(false);
+    if (silent || source.readyState === EventSource.CLOSED) {
+      stop();
+      follow();
+    }
+  }, 2000);
   document.addEventListener("visibilitychange", follow);
-  addEventListener("pagehide", () => source?.close());
+  addEventListener("pagehide", stop);
   follow();
 }
 
-/** Show at the top whether everything is recorded. The words of an alarm are the server's. */
-export async function showHealth(health) {
+let health = null;
+
+/** Show at the top whether the page still hears of Gemtap, and if it does, whether everything is recorded. */
+function showConnected(connected) {
   const light = document.getElementById("recording");
-  const ok = health.status === "ok";
+  if (!light) return;
+  health ??= { className: light.className, text: light.textContent };
+  light.className = connected ? health.className : "light bad";
+  light.textContent = connected ? health.text : "disconnected";
+  light.title = connected ? "" : "Gemtap does not answer. The page updates itself when it is back.";
+}
+
+/** Show at the top whether everything is recorded. The words of an alarm are the server's. */
+export async function showHealth({ status }) {
+  const light = document.getElementById("recording");
+  const ok = status === "ok";
   const changed = light && ok !== light.classList.contains("good");
   if (!changed) return;
-  light.className = `light ${ok ? "good" : "bad"}`;
-  light.textContent = ok ? "recording" : "not recording";
+  health = { className: `light ${ok ? "good" : "bad"}`, text: ok ? "recording" : "not recording" };
+  showConnected(true);
   const page = await fetchPage("/health").catch(() => null);
   const alarms = page?.getElementById("alarms");
   if (alarms) document.getElementById("alarms").replaceChildren(...alarms.childNodes);
