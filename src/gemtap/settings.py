@@ -29,6 +29,7 @@ from yarl import URL
 from gemtap import units
 from gemtap.addresses import mask
 from gemtap.providers.registry import FAULTS, PROVIDERS
+from gemtap.settings_error import SettingsError as SettingsError
 from gemtap.store_kinds import FORMS, default_url, file_of, kind_of
 
 ENV_PREFIX: Final = "GEMTAP_"
@@ -36,10 +37,6 @@ ENV_PREFIX: Final = "GEMTAP_"
 _CONFIG_VARIABLE: Final = "GEMTAP_CONFIG"
 _TEST_PREFIX: Final = "GEMTAP_TEST_"
 """Variables that are no settings: `--config`'s, and those that the test suite reads."""
-
-
-class SettingsError(Exception):
-    """A setting is wrong. One line: which, where it came from, and what is right."""
 
 
 def _origin(url: str) -> str:

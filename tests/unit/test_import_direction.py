@@ -32,7 +32,7 @@ LAYERS: Final = (
     {"body", "json_access", "incident"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "simulation", "low_priority"},
-    {"store_kinds"},
+    {"store_kinds", "settings_error"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
 from gemtap import __version__
 from gemtap.cli.hidden_arguments import hide_passwords
-from gemtap.settings import Loaded, SettingsError, load
+from gemtap.settings_error import SettingsError
 from gemtap.store_kinds import FORMS
+
+if TYPE_CHECKING:
+    from gemtap.settings import Loaded
 
 app = typer.Typer(
     name="gemtap",
@@ -37,6 +42,8 @@ class Failed(Exception):
 
 def settings_of(flags: dict[str, Any], config: Path | None) -> Loaded:
     """The settings, overridden by the command's flags."""
+    from gemtap.settings import load
+
     return load(flags, config=config)
 
 
@@ -55,16 +62,49 @@ def _common(
     pass
 
 
-def register() -> None:
-    """Register all commands, in the order of the help."""
-    from gemtap.cli import serve, demo, setup, doctor, tail, reading, threads, statistics, annotating, exporting  # noqa: F401, I001
-    from gemtap.cli import replaying, importing, pruning, checking, copying, health, providers  # noqa: F401
+COMMANDS: Final[Mapping[str, str]] = {
+    "serve": "serve",
+    "demo": "demo",
+    "setup": "setup",
+    "doctor": "doctor",
+    "tail": "tail",
+    "ls": "reading",
+    "show": "reading",
+    "threads": "threads",
+    "stats": "statistics",
+    "tag": "annotating",
+    "rate": "annotating",
+    "note": "annotating",
+    "export": "exporting",
+    "replay": "replaying",
+    "import": "importing",
+    "prune": "pruning",
+    "check": "checking",
+    "repair": "checking",
+    "copy": "copying",
+    "health": "health",
+    "providers": "providers",
+}
+"""The module of each command, in the order of the help."""
+
+
+def register(argument: str | None = None) -> None:
+    """Register the commands.
+
+    If the first argument of the command line is a command, only its module is loaded, and none for `--version`: all of
+    them take several times as long.
+    """
+    if argument == "--version":
+        return
+    only = COMMANDS.get(argument or "")
+    for module in [only] if only is not None else dict.fromkeys(COMMANDS.values()):
+        import_module(f"gemtap.cli.{module}")
 
 
 def main() -> None:
     """Run the command line. Errors are printed to stderr in one line."""
     hide_passwords()
-    register()
+    register(next(iter(sys.argv[1:]), None))
     try:
         app()
     except SettingsError as exc:

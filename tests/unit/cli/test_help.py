@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 import typer
 from typer.core import TyperGroup
 
 from gemtap import __version__
+from gemtap.cli import app as cli_app
 from gemtap.cli.app import app, register
 from tests.unit.cli.conftest import run, shown
 
@@ -45,3 +48,37 @@ def test_without_a_command_the_help_names_them_all() -> None:
 def test_the_version_is_printed() -> None:
     done = run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"gemtap {__version__}\n".encode(), b"")
+
+
+def test_every_command_is_found_in_the_module_that_the_table_names() -> None:
+    """The table of commands has every command, each with its own module."""
+    modules = {
+        (each.name or (each.callback and each.callback.__name__)): each.callback and each.callback.__module__
+        for each in app.registered_commands
+    }
+    assert {name: f"gemtap.cli.{module}" for name, module in cli_app.COMMANDS.items()} == modules
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_loaded"),
+    [
+        (["--version"], []),
+        (["providers"], ["gemtap.cli.providers"]),
+        (["--help"], ["gemtap.cli.providers", "gemtap.cli.reading", "gemtap.cli.serve"]),
+    ],
+)
+def test_a_command_loads_its_own_module_alone(arguments: list[str], is_loaded: list[str]) -> None:
+    """A command loads neither the other commands nor, for the version alone, the settings."""
+    code = (
+        "import atexit, sys\n"
+        "atexit.register(lambda: print('\\nloaded:', *sys.modules))\n"
+        f"sys.argv[1:] = {arguments!r}\n"
+        "from gemtap.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    modules = set(done.stdout.partition("\nloaded:")[2].split())
+    watched = {"gemtap.cli.providers", "gemtap.cli.reading", "gemtap.cli.serve"}
+    assert sorted(modules & watched) == is_loaded
+    if arguments == ["--version"]:
+        assert "gemtap.settings" not in modules

@@ -11,15 +11,16 @@ from collections.abc import Iterable
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Final
-
-from lark import Lark, Token
-from lark.exceptions import UnexpectedInput, UnexpectedToken
+from typing import TYPE_CHECKING, Any, Final
 
 from gemtap.stores.query.fields import FIELDS, Field, Kind
 from gemtap.stores.query.filter import TEXT, Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
 from gemtap.stores.query.values import BadValue, bounds, one_value, period
 from gemtap.stores.query.words import is_sign, words_of
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+    from lark.exceptions import UnexpectedInput
 
 _GRAMMAR: Final = r"""
     start: _SPACE? (_item (_SPACE _item)*)? _SPACE?
@@ -62,6 +63,11 @@ def parse(text: str, now: datetime) -> Filter:
         raise BadQuery(f"A query has up to {MAX_LENGTH:,} characters, not {len(text):,}.")
     if re.search(r"[\x00\ud800-\udfff]", text):
         raise BadQuery("The query has a character that is none: a zero byte, or half of one that is no UTF-8.")
+    if not text.strip():
+        return Filter()
+    # Loaded late: commands and pages without a query do not need the parser.
+    from lark.exceptions import UnexpectedInput
+
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as exc:
@@ -76,6 +82,8 @@ def parse(text: str, now: datetime) -> Filter:
 
 @cache
 def _parser() -> Lark:
+    from lark import Lark
+
     return Lark(_GRAMMAR, parser="lalr")
 
 
@@ -160,6 +168,8 @@ def _meant(word: str, names: Iterable[str]) -> str:
 
 def _position(exc: UnexpectedInput, text: str) -> int:
     """Position in the text where parsing failed."""
+    from lark.exceptions import UnexpectedToken
+
     if isinstance(exc, UnexpectedToken) and exc.token.type == "$END":
         return len(text)
     position: Any = exc.pos_in_stream  # lark's annotation says None
