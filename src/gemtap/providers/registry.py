@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 
 import gemtap.providers
 from gemtap.providers.provider import Provider
-from gemtap.providers.secrets import Declared
-from gemtap.providers.wire import Route, Wire
+from gemtap.providers.wire import Route
+from gemtap.providers.wire_check import check_wire
 
 if TYPE_CHECKING:
     from gemtap.providers.demo import Demo
@@ -75,29 +74,11 @@ def _load(point: EntryPoint, present: Mapping[str, Provider]) -> Provider:
     taken = next((each for each in present.values() if _clash(each, provider)), None)
     if taken is not None:
         raise ValueError(f"its name or prefix is already taken by {taken.name}")
+    below = f"/{provider.wire.prefix}/x".encode("ascii")
+    taken = next((each for each in present.values() if each.wire.route_at_root(below) is not None), None)
+    if taken is not None:
+        raise ValueError(f"paths of {taken.name} begin with its prefix")
     return provider
-
-
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,40}")
-_PREFIX: Final = re.compile(r"[a-z][a-z0-9-]{0,40}")
-_ORIGIN: Final = re.compile(r"https?://[^/?#\s]+(?:/[^?#\s]*)?")
-
-
-def check_wire(wire: Wire) -> None:
-    """Raises ValueError for a wire face that the proxy or the settings cannot use."""
-    if not isinstance(wire, Wire):
-        raise ValueError(f"its wire face is no gemtap.providers.wire.Wire: {type(wire).__name__}")
-    for what, value, pattern in (
-        ("name", wire.name, _NAME),
-        ("prefix", wire.prefix, _PREFIX),
-        ("upstream", wire.upstream, _ORIGIN),
-    ):
-        if not pattern.fullmatch(value):
-            raise ValueError(f"its {what} {value!r} does not match {pattern.pattern}")
-    if not isinstance(wire.secrets, Declared):
-        raise ValueError("its secrets are no gemtap.providers.secrets.Declared")
-    if not all(isinstance(host, re.Pattern) for host in wire.hosts):
-        raise ValueError("its hosts are no compiled patterns")
 
 
 def _clash(one: Provider, other: Provider) -> bool:
@@ -112,7 +93,7 @@ def _discover() -> tuple[dict[str, Provider], dict[str, Origin], list[Fault]]:
         origin = Origin(point.dist.name, point.dist.version) if point.dist is not None else Origin("unknown", "")
         try:
             provider = _load(point, providers)
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             faults.append(Fault(point.name, origin, f"{type(exc).__name__}: {exc}"))
         else:
             providers[provider.name], origins[provider.name] = provider, origin

@@ -41,7 +41,7 @@ def _ask(wire: Wire, route: Callable[[bytes], Route | None], path: bytes) -> Rou
         found = route(path)
         if found is None or (found.provider == wire.name and found.path.startswith(b"/")):
             return found
-        raise ValueError(f"not a route of {wire.name}: {found!r:.200}")
+        raise ValueError("the route is another provider's, or its path does not begin with a slash")
     except Exception as exc:
         report(wire.name, exc)
         return None

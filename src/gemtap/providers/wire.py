@@ -55,7 +55,10 @@ class Wire(ABC):
         """The route of a raw path that followed the prefix; None where this API has no such path."""
 
     def route_at_root(self, path: bytes) -> Route | None:
-        """The route of a raw path without a prefix; None where the path is not clearly this API's."""
+        """The route of a raw path without a prefix; None where the path is not clearly this API's.
+
+        It is asked before providers with a higher `root_order`: a path that it takes never reaches these.
+        """
         return None
 
     def origin(self, route: Route, configured: str) -> str:

@@ -67,7 +67,7 @@ def make_app(settings: Settings) -> TapApp:
             _log.error("The proxy cannot start: %s", exc)
             raise
         origins = settings.providers.upstreams()
-        # There are as many origins as there are locations of Vertex AI, and clients name those.
+        # A provider may have an origin for each location that a client names.
         proxy_of = lru_cache(maxsize=256)(environment_proxy)
         origin_check = OriginCheck(
             (settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins

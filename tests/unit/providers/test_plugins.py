@@ -46,6 +46,14 @@ def install(folder: Path, value: str, name: str = "toy") -> None:
     (metadata / "entry_points.txt").write_text(f"[gemtap.providers]\n{name} = {value}\n")
 
 
+CLAIMS_PATHS = """
+from dataclasses import replace
+from gemtap_toy import PROVIDER as TOY
+Wire = type("Wire", (type(TOY.wire),), {"name": "upload", "prefix": "upload"})
+PROVIDER = replace(TOY, wire=Wire())
+"""
+
+
 def listed(path: Path) -> tuple[int, Any]:
     done = run("-m", "gemtap", "providers", "--json", path=path)
     assert done.stdout, done.stderr
@@ -84,10 +92,14 @@ def test_providers_are_listed_with_their_package(tmp_path: Path) -> None:
         ("gemtap_toy.wire:WIRE", "toy", "is no gemtap.providers.provider.Provider"),
         ("gemtap_toy:PROVIDER", "other", "its entry point is named other"),
         ("gemtap.providers.gemini:PROVIDER", "gemini", "already taken by gemini"),
+        ("claims_paths:PROVIDER", "upload", "paths of gemini begin with its prefix"),
+        ("ends_the_process:PROVIDER", "toy", "SystemExit"),
     ],
 )
 def test_a_faulty_provider_is_reported_and_left_out(tmp_path: Path, value: str, name: str, reason: str) -> None:
     """The others work as before."""
+    (tmp_path / "claims_paths.py").write_text(CLAIMS_PATHS)
+    (tmp_path / "ends_the_process.py").write_text("raise SystemExit(3)")
     install(tmp_path, value, name)
     status, found = listed(tmp_path)
     assert status == 1
