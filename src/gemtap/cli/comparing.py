@@ -14,6 +14,7 @@ from gemtap.cli.printing import console
 from gemtap.control_chars import show_control_chars
 
 if TYPE_CHECKING:
+    from gemtap.conversation.model import Part
     from gemtap.interaction import Interaction
 
 _MOST_COMPARED: Final = 20_000
@@ -22,7 +23,6 @@ _MOST_COMPARED: Final = 20_000
 
 def answer_text(document: Interaction) -> str:
     """The response as text: the model's text and calls if it is a conversation, else the body."""
-    from gemtap.conversation.model import Call, Text
     from gemtap.providers.documents import conversation_of
 
     try:
@@ -30,16 +30,7 @@ def answer_text(document: Interaction) -> str:
     except Exception:
         conversation = None  # show the body instead
     if conversation is not None and conversation.answer is not None:
-        parts = []
-        for part in conversation.answer.parts:
-            match part:
-                case Text(text):
-                    parts.append(text)
-                case Call(name, arguments):
-                    parts.append(f"\n→ {name}({json.dumps(arguments, ensure_ascii=False)})\n")
-                case _:
-                    pass
-        return "".join(parts)
+        return "".join(map(_part_text, conversation.answer.parts))
     body = document["response"]["body"] if document["response"] is not None else None
     match body:
         case None:
@@ -50,6 +41,28 @@ def answer_text(document: Interaction) -> str:
             return f"{len(body):,} bytes"
         case _:
             return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def _part_text(part: Part) -> str:
+    from gemtap.conversation.model import Call, Grounding, Media, Other, Text
+    from gemtap.conversation.server_tools import shown_as
+
+    match part:
+        case Text(text):
+            return text
+        case Call(name, arguments):
+            return f"\n→ {name}({json.dumps(arguments, ensure_ascii=False)})\n"
+        case Media(mime_type, uri):
+            return f"\n[{mime_type}{f' {uri}' if uri else ''}]\n"
+        case Other():
+            title, value, _ = shown_as(part)
+            return f"\n{title}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}\n"
+        case Grounding(queries, sources):
+            searched = f"\nSearched for: {', '.join(queries)}" if queries else ""
+            cited = (f"\n- {' '.join(filter(None, (each.title, each.uri)))}" for each in sources)
+            return f"\n{searched}{''.join(cited)}\n"
+        case _:
+            return ""
 
 
 def figures_of(document: Interaction) -> str:

@@ -61,7 +61,13 @@ def changes_between(
     """What is new, gone or different in what the second turn gives the model."""
     messages, appended = _compared([_told(message) for message in before.messages], [_told(m) for m in after.prompt])
     return Changes(
-        settings=tuple(_members("", _value_texts(settings_before), _value_texts(settings_after))),
+        settings=tuple(
+            _members(
+                "",
+                _value_texts({**settings_before, "cached content": before.cache}),
+                _value_texts({**settings_after, "cached content": after.cache}),
+            )
+        ),
         system=_change("System instruction", before.system or "", after.system or ""),
         tools=tuple(_members("Tool ", _tool_texts(before), _tool_texts(after))),
         messages=messages,
@@ -134,7 +140,8 @@ def _value_texts(settings: Mapping[str, Json]) -> dict[str, str]:
 
 
 def _tool_texts(conversation: Conversation) -> dict[str, str]:
-    return {
+    built_in = {tool.name: "\n".join(["built in", *value_lines(tool.settings)]) for tool in conversation.built_in}
+    return built_in | {
         tool.name: "\n".join([*(tool.description or "").splitlines(), *value_lines(tool.parameters)])
         for tool in conversation.tools
     }

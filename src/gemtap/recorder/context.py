@@ -42,13 +42,16 @@ def context_of(conversation: Conversation, tokens: Tokens, media_tokens: int | N
     total = tokens["input"]
     if total is None:
         return None
-    media = min(total, _estimated_media_tokens(conversation) if media_tokens is None else media_tokens)
+    # What a cache holds is not in the request, and nothing tells how much of it are media.
+    cached = min(total, tokens["cached"] or 0) if conversation.cache is not None else 0
+    media = min(total - cached, _estimated_media_tokens(conversation) if media_tokens is None else media_tokens)
     sizes = _sizes(conversation)
     if not any(sizes.values()):
         if not media:
             return None
-        media = total
-    return cast(Context, {"media": media, **_shared_out(total - media, sizes)})
+        media = total - cached
+    shares = _shared_out(total - cached - media, sizes)
+    return cast(Context, {"media": media, **shares, "history": shares["history"] + cached})
 
 
 def _sizes(conversation: Conversation) -> dict[Share, int]:

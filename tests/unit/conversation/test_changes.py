@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gemtap.conversation.changes import Change, Changes, Kept, changes_between
 from gemtap.conversation.differing import Line, line_changes, opcodes
-from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought, Tool
+from gemtap.conversation.model import BuiltInTool, Call, Conversation, Media, Message, Result, Text, Thought, Tool
 
 ASK = Message("user", (Text("Read it.\nThen tell me."),))
 CALL = Message("model", (Thought("Hm."), Call("read", {"path": "a.py"}, "1")))
@@ -82,6 +82,16 @@ def test_instruction_tools_and_settings() -> None:
     assert [(each.kind, each.what) for each in found.tools] == [("changed", "Tool read"), ("removed", "Tool write")]
     assert found.tools[0].lines[:2] == (Line("removed", "Reads.", (5, 5)), Line("added", "Reads files.", (5, 11)))
     assert [(each.what, each.lines[0].text) for each in found.settings] == [("temperature", "0.5")]
+
+
+def test_built_in_tools_and_cached_content_are_compared_too() -> None:
+    """Turning a search on, or naming another cache, is a change."""
+    search = BuiltInTool("googleSearch", {"depth": 2})
+    changes = between(conversation(ASK, cache="cachedContents/a"), conversation(ASK, built_in=(search,)))
+    assert [(each.kind, each.what) for each in (*changes.settings, *changes.tools)] == [
+        ("removed", "cached content"),
+        ("added", "Tool googleSearch"),
+    ]
 
 
 def test_a_picture_is_told_from_another() -> None:

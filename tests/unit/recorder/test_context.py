@@ -111,3 +111,14 @@ def test_all_of_a_session_is_new() -> None:
     seen = context_of(Conversation(None, prompt, None, is_session=True), tokens(6), None)
     assert seen is not None
     assert (seen["history"], seen["new"]) == (0, 6)
+
+
+def test_cached_content_is_history() -> None:
+    """It is not in the request, and the API counts it."""
+    prompt = (Message("user", (Text("abcd"),)),)
+    counted: Tokens = {**tokens(3520), "cached": 3512}
+    seen = context_of(Conversation(None, prompt, None, cache="cachedContents/abc"), counted, None)
+    assert seen == {"system": 0, "tools": 0, "media": 0, "results": 0, "history": 3512, "new": 8}
+    resent = context_of(Conversation(None, prompt, None), counted, None)
+    assert resent is not None
+    assert resent["new"] == 3520

@@ -51,8 +51,13 @@ def _part(part: dict[str, Json]) -> Part | None:
 
 
 def _result(fields: dict[str, Json]) -> Result:
-    media = tuple(part for part in read_parts(fields.get("parts")) if isinstance(part, Media))
-    return Result(fields.get("response"), as_text(fields.get("name")), as_text(fields.get("id")), media)
+    content = fields.get("response")
+    parts = list(read_parts(fields.get("parts")))
+    media = tuple(part for part in parts if isinstance(part, Media))
+    if len(media) < len(parts):
+        # The API takes media alone today.
+        content = {"response": content, "parts": fields["parts"]}
+    return Result(content, as_text(fields.get("name")), as_text(fields.get("id")), media)
 
 
 def _media(fields: dict[str, Json], cut: Json) -> Media:
