@@ -21,6 +21,11 @@ from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, eventually
 
 PATH = "/v1beta/models/gemini-2.5-pro:generateContent"
 ORDINARY = Hostile()
+LONG = 400
+"""Seconds after which what is still not recorded never will be, also on a machine that is busy with other things."""
+
+PAUSE = 0.05
+"""Seconds between two calls."""
 COMPARED = (
     ("another text of 3 MB", "a text of 3 MB"),
     ("the same lines in another order", "few distinct lines"),
@@ -123,7 +128,21 @@ def is_alive(gemtap: RunningGemtap) -> None:
 
 def record(gemtap: RunningGemtap) -> None:
     """Run an ordinary exchange, and wait until it is recorded."""
-    gemtap.interaction(ask(gemtap, "", ORDINARY))
+    eventually(partial(found, gemtap, ask(gemtap, "", ORDINARY)), LONG)
+
+
+def share_over(limit: float, seconds: list[float]) -> float:
+    """Which share of the time was spent in calls that took longer: one that hangs counts for as long as it hangs."""
+    return sum(each for each in seconds if each > limit) / sum(each + PAUSE for each in seconds)
+
+
+def slowed_down(pid: int) -> float:
+    """By which factor the machine slows down a process's main thread, which runs the event loop.
+
+    https://docs.kernel.org/scheduler/sched-stats.html: nanoseconds that it ran, and that it waited for a processor.
+    """
+    ran, waited, _ = map(int, Path(f"/proc/{pid}/schedstat").read_text().split())
+    return (ran + waited) / ran
 
 
 def found(gemtap: RunningGemtap, id_: str) -> Any:
@@ -136,26 +155,26 @@ def incomplete(document: dict[str, Any]) -> str:
     return " ".join(str((document[side] or {}).get("body_incomplete", "")) for side in ("request", "response"))
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_no_content_stops_the_desk(served: RunningGemtap, upstream: Upstream) -> None:
-    """While hostile content is recorded and shown, the desk answers and other traffic is recorded."""
+    """While hostile content is recorded and shown, the desk answers and other traffic is recorded.
+
+    The desk may take longer by as much as the machine, busy with the desk's workers and whatever else, makes it wait.
+    """
     hostile = {name: make() for name, make in CONTENT.items()}
     upstream.answers.update(hostile)
     record(served)
-    beside = Repeatedly(partial(is_alive, served), 0.05), Repeatedly(partial(record, served), 0.2)
-    time.sleep(2)
-    alive_before, recorded_before = (each.seconds() for each in beside)
-
-    beside = Repeatedly(partial(is_alive, served), 0.05), Repeatedly(partial(record, served), 0.2)
+    beside = Repeatedly(partial(is_alive, served), PAUSE), Repeatedly(partial(record, served), 0.2)
     try:
         ids = {name: ask(served, name, each) for name, each in hostile.items()}
-        documents = {name: eventually(partial(found, served, id_), 200) for name, id_ in ids.items()}
+        documents = {name: eventually(partial(found, served, id_), LONG) for name, id_ in ids.items()}
         pages = [f"/interactions/{id_}" for id_ in ids.values()]
         pages += [f"/interactions/{ids[name]}/changes?since={ids[other]}" for name, other in COMPARED]
         with ThreadPoolExecutor(2) as readers:
             shown = dict(zip(pages, readers.map(served.get, pages), strict=True))
     finally:
         alive, recorded = (each.seconds() for each in beside)
+        slower = slowed_down(served.children()["desk"])
 
     assert {status for status, _ in shown.values()} == {200}
     for name, each in hostile.items():
@@ -167,7 +186,6 @@ def test_no_content_stops_the_desk(served: RunningGemtap, upstream: Upstream) ->
         assert served.bytes_of(ids[name], "request") == hostile[name].request, name
         assert served.bytes_of(ids[name], "response") == hostile[name].answer, name
     assert served.ready()["failed"] == 0
-    # Other load on the machine has the same effect on the time before.
-    assert statistics.quantiles(alive, n=20)[-1] < 0.2 + 3 * max(alive_before)
-    assert statistics.median(recorded) < 0.5 + 5 * max(recorded_before)
+    assert share_over(0.2 * slower, alive) < 0.2
+    assert statistics.median(recorded) < 1.0 * slower
     assert len(recorded) > 5
