@@ -29,6 +29,7 @@ from yarl import URL
 from gemtap import units
 from gemtap.addresses import mask
 from gemtap.providers.registry import FAULTS, PROVIDERS
+from gemtap.providers.wire_check import is_usable_name
 from gemtap.settings_error import SettingsError as SettingsError
 from gemtap.store_kinds import FORMS, default_url, file_of, kind_of
 
@@ -120,7 +121,8 @@ def _provider_fields() -> Any:
         for name, provider in PROVIDERS.items()
     }
     for fault in FAULTS:
-        fields.setdefault(fault.name, (ProviderSettings | None, None))
+        if is_usable_name(fault.name):
+            fields.setdefault(fault.name, (ProviderSettings | None, None))
     return create_model("ProviderFields", __config__=ConfigDict(frozen=True, extra="forbid"), **fields)
 
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any, Final
 
-from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.registry import ORIGINS, PROVIDERS
 from gemtap.testing.examples import Example
 from gemtap.testing.provider import ProviderContract
 
@@ -147,3 +147,13 @@ class TestCodeAssist(ProviderContract):
 
     provider = PROVIDERS["code_assist"]
     examples = tuple(map(wrapped, (GENERATE, STREAM, ERROR)))
+
+
+SUITES: Final[tuple[type[ProviderContract], ...]] = (TestGemini, TestVertex, TestCodeAssist)
+
+
+def test_every_provider_has_its_suite() -> None:
+    """A new folder without examples is untested."""
+    assert {suite.provider.name for suite in SUITES} == {
+        name for name, origin in ORIGINS.items() if origin.package == "gemtap"
+    }

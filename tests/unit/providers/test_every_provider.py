@@ -13,17 +13,10 @@ from hypothesis import strategies as st
 from gemtap.dialects.base import Message
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS
+from tests.contract.test_providers import SUITES
 from tests.unit.providers.exchanges import JSON, SSE, array, events, json_values, make_exchange
 
-PATHS = {
-    "gemini": ["/v1beta/models/m:streamGenerateContent", "/v1beta/openai/chat/completions", "/v1beta/interactions"],
-    "vertex": [
-        "/v1/projects/p/locations/l/publishers/google/models/m:streamGenerateContent",
-        "/v1/projects/p/locations/l/endpoints/openapi/chat/completions",
-        "/v1/publishers/google/models/m:predict",
-    ],
-    "code_assist": ["/v1internal:streamGenerateContent", "/v1internal:countTokens"],
-}
+PATHS = {suite.provider.name: [each.path for each in suite.examples] for suite in SUITES}
 
 NAMES = st.sampled_from(
     [
@@ -72,7 +65,3 @@ def test_any_session_is_parsed_without_an_error(provider: ExchangeParser, sent: 
     messages = [Message(side, number, "", value) for number, (side, value) in enumerate(sent)]
     exchange = make_exchange(method="GET", path="/ws/a.b.BidiGenerateContent", status=101, content_type=None)
     assert provider.parse(replace(exchange, messages=messages)).operation != ""
-
-
-def test_every_provider_has_the_name_that_it_is_called_by() -> None:
-    assert {name: provider.name for name, provider in PROVIDERS.items()} == {name: name for name in PATHS}

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gemtap.providers.registry import PROVIDERS
+
 PLUGIN = Path(__file__).parents[3] / "examples" / "gemtap-toy" / "src"
 
 USE = """
@@ -94,6 +96,8 @@ def test_providers_are_listed_with_their_package(tmp_path: Path) -> None:
         ("gemtap.providers.gemini:PROVIDER", "gemini", "already taken by gemini"),
         ("claims_paths:PROVIDER", "upload", "paths of gemini begin with its prefix"),
         ("ends_the_process:PROVIDER", "toy", "SystemExit"),
+        ("no_such_module:PROVIDER", "upstreams", "ModuleNotFoundError"),
+        ("no_such_module:PROVIDER", "_private", "ModuleNotFoundError"),
     ],
 )
 def test_a_faulty_provider_is_reported_and_left_out(tmp_path: Path, value: str, name: str, reason: str) -> None:
@@ -106,4 +110,4 @@ def test_a_faulty_provider_is_reported_and_left_out(tmp_path: Path, value: str, 
     (fault,) = found["faults"]
     assert reason in fault["reason"]
     assert fault["package"] == f"gemtap-{name}"
-    assert {each["name"] for each in found["providers"]} == {"gemini", "vertex", "code_assist"}
+    assert {each["name"] for each in found["providers"]} == set(PROVIDERS)

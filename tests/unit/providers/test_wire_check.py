@@ -24,6 +24,8 @@ def test_the_providers_of_this_package_are_right(provider: Any) -> None:
     [
         ("name", "model-x"),
         ("name", None),
+        ("name", "upstreams"),
+        ("name", "model_dump"),
         ("prefix", "_gemtap"),
         ("prefix", "a/b"),
         ("upstream", "ftp://example"),
