@@ -7,7 +7,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from gemtap.incident import IncidentKind
 
 PATIENCE = 10.0
 
-MakeSync = Callable[..., CaptureSync]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -55,7 +55,21 @@ class Disk:
             raise OSError(self.error, os.strerror(self.error))
 
 
-def syncing(folder: TapFolder, disk: Disk, mode: SyncMode = "second") -> CaptureSync:
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+async def sync(folder: TapFolder, disk: Disk) -> AsyncIterator[CaptureSync]:
+    """Syncs the folder to the disk; a test that hangs fails."""
+    sync = syncing(folder, disk, "second")
+    async with asyncio.timeout(PATIENCE):
+        yield sync
+    await sync.close()
+
+
+def syncing(folder: TapFolder, disk: Disk, mode: SyncMode) -> CaptureSync:
     return CaptureSync(folder, mode, LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED), sync_all=disk.sync)
 
 
@@ -68,136 +82,93 @@ def write(folder: TapFolder, count: int = 1) -> None:
         capture.close()
 
 
-def run(work: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(PATIENCE):
-            await work()
-
-    asyncio.run(bounded())
-
-
-def test_nothing_is_synced_where_nothing_was_written(folder: TapFolder) -> None:
+async def test_nothing_is_synced_where_nothing_was_written(folder: TapFolder, disk: Disk, sync: CaptureSync) -> None:
     """An idle Gemtap leaves the disk alone; what the tap before it left is synced once."""
-    disk = Disk()
-    sync = syncing(folder, disk)
-
-    async def work() -> None:
-        for expected in (1, 1, 1):
-            await sync.sync()
-            assert disk.syncs == expected
-        write(folder, 3)
-        for expected in (2, 2):
-            await sync.sync()
-            assert disk.syncs == expected
-        await sync.close()
-
-    run(work)
+    for expected in (1, 1, 1):
+        await sync.sync()
+        assert disk.syncs == expected
+    write(folder, 3)
+    for expected in (2, 2):
+        await sync.sync()
+        assert disk.syncs == expected
 
 
-def test_what_is_written_during_a_sync_is_left_to_the_next(folder: TapFolder) -> None:
+async def test_what_is_written_during_a_sync_is_left_to_the_next(
+    folder: TapFolder, disk: Disk, sync: CaptureSync
+) -> None:
     """The kernel may have passed the file already. A capture that goes on counts again."""
-    disk = Disk()
-    sync = syncing(folder, disk)
-
-    async def work() -> None:
-        capture = folder.capture(ObjectId())
-        capture.write(Kind.REQUEST_BODY, 0, b"x")
-        disk.free.clear()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(sync.sync())
-            while not disk.at_work:
-                await asyncio.sleep(0.001)
-            capture.write(Kind.REQUEST_BODY, 1, b"y")
-            disk.free.set()
-        await sync.sync()
-        assert disk.syncs == 2
-        capture.close()
-        await sync.close()
-
-    run(work)
-
-
-def test_a_slow_disk_has_no_queue(folder: TapFolder) -> None:
-    """One sync at a time, whatever is written meanwhile, and the event loop goes on."""
-    disk = Disk()
+    capture = folder.capture(ObjectId())
+    capture.write(Kind.REQUEST_BODY, 0, b"x")
     disk.free.clear()
-    sync = syncing(folder, disk)
-
-    async def work() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(sync.run())
-            for _ in range(25):
-                write(folder)
-                await asyncio.sleep(0.1)
-            assert (disk.syncs, disk.most_at_work) == (1, 1)
-            disk.free.set()
-            while disk.syncs < 2:
-                await asyncio.sleep(0.01)
-            assert disk.most_at_work == 1
-            running.cancel()
-        await sync.close()
-
-    run(work)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(sync.sync())
+        while not disk.at_work:
+            await asyncio.sleep(0.001)
+        capture.write(Kind.REQUEST_BODY, 1, b"y")
+        disk.free.set()
+    await sync.sync()
+    assert disk.syncs == 2
+    capture.close()
 
 
-def test_a_sync_that_fails_is_counted_and_not_tried_again(folder: TapFolder) -> None:
+async def test_a_slow_disk_has_no_queue(folder: TapFolder, disk: Disk, sync: CaptureSync) -> None:
+    """One sync at a time, whatever is written meanwhile, and the event loop goes on."""
+    disk.free.clear()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(sync.run())
+        for _ in range(25):
+            write(folder)
+            await asyncio.sleep(0.1)
+        assert (disk.syncs, disk.most_at_work) == (1, 1)
+        disk.free.set()
+        while disk.syncs < 2:
+            await asyncio.sleep(0.01)
+        assert disk.most_at_work == 1
+        running.cancel()
+
+
+async def test_a_sync_that_fails_is_counted_and_not_tried_again(
+    folder: TapFolder, disk: Disk, sync: CaptureSync
+) -> None:
     """The kernel calls the pages clean after an error: a second sync would succeed and mean nothing."""
-    disk = Disk()
-    sync = syncing(folder, disk)
-
-    async def work() -> None:
-        await sync.sync()
-        write(folder, 3)
-        disk.error = errno.EIO
-        await sync.sync()
-        assert sync.failed.count == 3
-        assert "Input/output error" in str(sync.failed.last)
-        assert disk.syncs == 2
-        disk.error = None
-        # The count itself stands in a file that has to reach the disk.
-        await sync.sync()
-        await sync.sync()
-        assert (disk.syncs, sync.failed.count) == (3, 3)
-        await sync.close()
-
-    run(work)
+    await sync.sync()
+    write(folder, 3)
+    disk.error = errno.EIO
+    await sync.sync()
+    assert sync.failed.count == 3
+    assert "Input/output error" in str(sync.failed.last)
+    assert disk.syncs == 2
+    disk.error = None
+    # The count itself stands in a file that has to reach the disk.
+    await sync.sync()
+    await sync.sync()
+    assert (disk.syncs, sync.failed.count) == (3, 3)
 
 
-def test_the_longest_time_without_a_sync_is_told(folder: TapFolder) -> None:
+async def test_the_longest_time_without_a_sync_is_told(folder: TapFolder, disk: Disk, sync: CaptureSync) -> None:
     """From the first write that a sync covers to its end: idle time before that does not count."""
-    disk = Disk()
-    sync = syncing(folder, disk)
-
-    async def work() -> None:
-        await sync.sync()
-        await asyncio.sleep(0.3)
-        before = time.monotonic()
-        write(folder)
-        disk.free.clear()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(sync.sync())
-            await asyncio.sleep(0.2)
-            disk.free.set()
-        assert 0.2 <= sync.longest_unsynced <= time.monotonic() - before
-        await sync.close()
-
-    run(work)
+    await sync.sync()
+    await asyncio.sleep(0.3)
+    before = time.monotonic()
+    write(folder)
+    disk.free.clear()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(sync.sync())
+        await asyncio.sleep(0.2)
+        disk.free.set()
+    assert 0.2 <= sync.longest_unsynced <= time.monotonic() - before
 
 
-def test_with_none_nothing_is_ever_synced(folder: TapFolder) -> None:
-    disk = Disk()
+async def test_with_none_nothing_is_ever_synced(folder: TapFolder, disk: Disk) -> None:
+    """The mode "none" leaves syncing to the system."""
     sync = syncing(folder, disk, "none")
-
-    async def work() -> None:
-        write(folder)
-        await sync.run()
-        await sync.close()
-        assert disk.syncs == 0
-
-    run(work)
+    write(folder)
+    await sync.run()
+    assert disk.syncs == 0
 
 
 def test_the_real_sync_takes_any_descriptor_and_says_what_is_wrong(folder: TapFolder) -> None:
+    """Any file of the file system will do, and an error of the system is passed on."""
     sync_file_system(folder.folder)
     with pytest.raises(OSError, match="Bad file descriptor"):
         sync_file_system(10**6)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 from bson import ObjectId
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from gemtap.interaction import summary
@@ -22,22 +20,6 @@ from tests.contract.test_statistics import varied
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def store(mongod_url: str) -> AsyncIterator[Store]:
-    """An empty store."""
-    store = open_store(mongod_url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def database(mongod_url: str) -> Iterator[Database[dict[str, Any]]]:
-    """The same, as mongosh and other versions of Gemtap have it."""
-    with MongoClient[dict[str, Any]](mongod_url, tz_aware=True) as client:
-        yield client.get_default_database()
 
 
 async def listed(store: Store) -> list[dict[str, Any]]:

@@ -3,40 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
 from gemtap.stores.base import Record, Store
 from gemtap.stores.mongo.files import BodyFiles
-from gemtap.stores.opening import open_store
 from gemtap.upkeep.prune import Retention, prune
 from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio
 
 YESTERDAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def store(mongod_url: str) -> AsyncIterator[Store]:
-    """An empty store."""
-    store = open_store(mongod_url)
-    await store.open()
-    yield store
-    await store.close()
-
-
-@pytest.fixture
-def database(mongod_url: str) -> Iterator[Database[dict[str, Any]]]:
-    """The same, as mongosh has it."""
-    with MongoClient[dict[str, Any]](mongod_url, tz_aware=True) as client:
-        yield client.get_default_database()
 
 
 def large() -> Record:
