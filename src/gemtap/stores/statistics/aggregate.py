@@ -39,6 +39,14 @@ class _Tally:
         self.first_bytes: list[bytes] = []
 
     def add(self, part: Part) -> None:
+        """Add a part. Raises ValueError if it does not have the counts of `COUNTS`."""
+        if len(part.counts) != len(COUNTS):
+            raise ValueError(
+                f"A part of the statistics has {len(part.counts)} counts, and not these {len(COUNTS)}: "
+                f"{', '.join(COUNTS)}. If a store counted it, its `read_parts` has to count each of them in this "
+                "order. If it is the part of a cached day, `COUNTS` has changed: raise `statistics.cache.VERSION`, and "
+                "days cached by other versions are counted again."
+            )
         self.counts = [a + b for a, b in zip(self.counts, part.counts, strict=True)]
         self.cost += part.cost
         self.durations.append(part.durations)

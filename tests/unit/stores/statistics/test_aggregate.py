@@ -57,3 +57,11 @@ def test_rows_come_by_bucket_and_then_by_requests() -> None:
         (1, "a", 2),
         (2, "a", 1),
     ]
+
+
+@pytest.mark.parametrize("length", [0, len(COUNTS) - 1, len(COUNTS) + 1])
+def test_a_part_with_other_counts_says_what_to_change(length: int) -> None:
+    """After a change of `COUNTS`, the error names what has to follow: the stores' counting, or the version."""
+    part = Part(0, "a", [1] * length, 0.0, b"", b"")
+    with pytest.raises(ValueError, match=f"{length} counts, and not these {len(COUNTS)}: requests.*VERSION"):
+        rows_of([part], None)

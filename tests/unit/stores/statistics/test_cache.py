@@ -103,7 +103,7 @@ def test_midnight_is_of_utc() -> None:
 
 
 def test_the_version_changes_with_what_is_counted() -> None:
-    """Whoever adds a statistic to `COUNTS`, a field to `Part` or changes `pack` raises `VERSION`, and adds a line."""
+    """A change of `COUNTS`, of `Part` or of `pack` needs a new `VERSION`, and a new layout in this test."""
     part = Part(1_772_323_200_000 + 7_200_000, "a", [*range(len(COUNTS))], 0.5, floats([1.0]), b"")
     layouts = {
         1: (
@@ -112,4 +112,9 @@ def test_the_version_changes_with_what_is_counted() -> None:
             "9196ce006ddd00a1619f000102030405060708090a0b0c0d0ecb3fe0000000000000c4040000803fc400",
         )
     }
-    assert layouts[VERSION] == (f"{' '.join(COUNTS)}, {' '.join(Part._fields)}", pack([part]).hex())
+    layout = f"{' '.join(COUNTS)}, {' '.join(Part._fields)}", pack([part]).hex()
+    assert VERSION in layouts, f"VERSION was raised: add the layout of {VERSION} to this test: {layout}"
+    assert layouts[VERSION] == layout, (
+        "What statistics count, or how days are cached, has changed. Days that are cached already would be wrong: "
+        "raise `VERSION` in gemtap/stores/statistics/cache.py, and add its layout to this test."
+    )
