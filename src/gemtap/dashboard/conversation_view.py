@@ -32,6 +32,8 @@ class ShownPart:
     """The call of a result that is not shown beside it."""
     result: ShownPart | None = None
     """The result of a call."""
+    in_session: bool = False
+    """Whether it is part of a session, whose media came in many messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def shown_messages(
             call = pairs.get(place)
             if place in nested:
                 continue  # shown beside its call
-            shown = shorten(part, place, longest)
+            shown = replace(shorten(part, place, longest), in_session=conversation.is_session)
             asked = _part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
                 shown = replace(shown, call=asked)
@@ -170,13 +172,28 @@ INLINE_TYPES: Final = frozenset(
 """Types that a browser shows without running anything. SVG is excluded, since it can hold scripts."""
 
 
-def media_kind(media: Media) -> str:
+def is_elsewhere(media: Media) -> bool:
+    """Whether neither its data nor its address are in the message: in a session they came in many."""
+    return media.base64 is None and media.uri is None
+
+
+def session_media(conversation: Conversation, number: str) -> int:
+    """How many media that are elsewhere stand before the part with this number."""
+    place = tuple(map(int, number.split("-")))
+    return sum(
+        (at, index) < place and isinstance(part, Media) and is_elsewhere(part)
+        for at, message in enumerate(conversation.messages)
+        for index, part in enumerate(message.parts)
+    )
+
+
+def media_kind(media: Media, *, in_session: bool = False) -> str:
     """How a medium is shown: `image`, `audio`, `video`, `pdf`, or `file` if it is only mentioned."""
     kind = media.mime_type.lower().partition(";")[0].strip()
+    if is_raw_sound(media.mime_type) and (media.base64 is not None or (in_session and is_elsewhere(media))):
+        return "audio"
     if media.base64 is None:
         return "file"
-    if is_raw_sound(media.mime_type):
-        return "audio"
     if kind in INLINE_TYPES:
         return "pdf" if kind == "application/pdf" else kind.partition("/")[0]
     return "file"

@@ -18,7 +18,7 @@ from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.filters import pretty
 from gemtap.dashboard.snippets import snippets_of
 from gemtap.interaction import Interaction, Json, Side, summary, to_json
-from gemtap.providers.documents import conversation_of
+from gemtap.providers.documents import conversation_of, session_medium
 
 _LONGEST_PART: Final = 2_000_000
 """Maximum characters of a message that a page shows."""
@@ -154,7 +154,10 @@ class Medium(NamedTuple):
 
 def medium(document: Interaction, number: str) -> Medium:
     """The medium that `MESSAGE-PART` or `MESSAGE-PART-MEDIUM` names; plain samples of sound as a WAV file."""
-    found = conversation_view.part_of(_merged(document), number)
+    conversation = _merged(document)
+    found = conversation_view.part_of(conversation, number)
+    if isinstance(found, Media) and conversation.is_session and conversation_view.is_elsewhere(found):
+        found = session_medium(document, conversation_view.session_media(conversation, number))
     if not isinstance(found, Media) or found.base64 is None:
         raise NotThere("There is no such medium in this interaction.")
     try:

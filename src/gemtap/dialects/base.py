@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
-from gemtap.conversation.model import Conversation
+from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.cut_rules import Rule
 from gemtap.interaction import NO_PREVIEW, NO_TOKENS, Error, Json, Preview, Tokens
 
@@ -110,4 +110,16 @@ class Dialect(Protocol):
 
     def priced_apart(self, usage: Json) -> Mapping[str, int]:
         """Tokens that have prices of their own, by the name that genai-prices has for them."""
+        ...
+
+
+@runtime_checkable
+class SessionDialect(Protocol):
+    """A dialect of sessions whose media come in many messages, and are not in the conversation."""
+
+    def session_medium(self, request: Json, response: Json, number: int) -> Media | None:
+        """The medium with this number among those of the conversation without data and address, put together.
+
+        The bodies are those of a stored document. None where they do not have it.
+        """
         ...

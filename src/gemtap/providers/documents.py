@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from gemtap.conversation.model import Conversation
-from gemtap.dialects.base import Dialect
+from gemtap.conversation.model import Conversation, Media
+from gemtap.dialects.base import Dialect, SessionDialect
 from gemtap.interaction import Cost, Interaction
 from gemtap.providers.credential import Credential
 from gemtap.providers.reader import SESSION_STATUS, Reader
@@ -35,6 +35,15 @@ def conversation_of(document: Interaction) -> Conversation | None:
         return None
     request, response = document["request"]["body"], document["response"] and document["response"]["body"]
     return _ask(document["provider"], lambda _: dialect.conversation(document["operation"], request, response), None)
+
+
+def session_medium(document: Interaction, number: int) -> Media | None:
+    """The medium with this number among those of a session that are in its messages; None where there is none."""
+    dialect, response = dialect_of(document), document["response"]
+    if not isinstance(dialect, SessionDialect) or response is None:
+        return None
+    bodies = document["request"]["body"], response["body"]
+    return _ask(document["provider"], lambda _: dialect.session_medium(*bodies, number), None)
 
 
 def ended_well(document: Mapping[str, Any]) -> bool:

@@ -100,7 +100,13 @@ def _size_of_json(value: Json) -> int:
 
 def _estimated_media_tokens(conversation: Conversation) -> int:
     """An image's for each."""
-    return _OF_AN_IMAGE * sum(_number_of_media(part) for message in conversation.prompt for part in message.parts)
+    return _OF_AN_IMAGE * sum(
+        _number_of_media(part)
+        for message in conversation.prompt
+        # Words that were spoken stand beside their sound.
+        if not (conversation.is_session and any(isinstance(part, Text) for part in message.parts))
+        for part in message.parts
+    )
 
 
 def _number_of_media(part: Part) -> int:

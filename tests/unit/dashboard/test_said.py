@@ -119,3 +119,27 @@ async def test_a_session_is_shown_whole_and_as_new(site: Site) -> None:
     assert all(turn["parts"][0]["text"] in page for turn in turns)
     assert page.count('<span class="new">new</span>') == 6
     assert "earlier" not in page
+
+
+async def test_the_sound_of_a_session_can_be_played(site: Site) -> None:
+    """It came in many messages, and is one file."""
+    pieces = [base64.b64encode(each).decode() for each in (b"\1\0", b"\2\0")]
+    messages = [
+        {"at_ms": 1, "data": {"serverContent": {"modelTurn": {"parts": [{"inlineData": {"data": data}}]}}}}
+        for data in pieces
+    ]
+    part = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "bytes": 4}}
+    turns = [{"role": "model", "parts": [part], "outputTranscription": {"text": "Hello."}}]
+    session = {"turns": turns, "messages": messages}
+    id_ = await site.keep(
+        **exchange({"messages": []}, session, operation="bidiGenerateContent"),
+        response={"status": 101},
+        thread={"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1},
+    )
+    page = await site.page(f"/interactions/{id_}")
+    assert "Hello." in page
+    (source,) = re.findall(r'<audio controls preload="none" src="([^"]+)"', page)
+    got = await site.get(source)
+    assert got.headers["content-type"] == "audio/wav"
+    with wave.open(io.BytesIO(got.content)) as file:
+        assert file.readframes(9) == b"\1\0\2\0"

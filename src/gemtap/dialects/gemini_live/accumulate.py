@@ -155,9 +155,9 @@ class _Turn:
         kind = as_text(blob.get("mimeType", blob.get("mime_type")))
         last = as_dict(self._parts[-1].get("inlineData")) if self._parts else {}
         if last and last["mimeType"] == kind and not beside and self._parts[-1].keys() == {"inlineData"}:
-            last["bytes"] += _size(blob.get("data"))
+            last["bytes"] += size_of(blob.get("data"))
         else:
-            self._parts.append({"inlineData": {"mimeType": kind, "bytes": _size(blob.get("data"))}, **beside})
+            self._parts.append({"inlineData": {"mimeType": kind, "bytes": size_of(blob.get("data"))}, **beside})
 
     def _end_text(self) -> None:
         if self._text:
@@ -184,7 +184,7 @@ class _Turn:
         return {"role": self._role, "parts": self._parts, **self._told}
 
 
-def _size(data: Json) -> int:
+def size_of(data: Json) -> int:
     """Bytes of what is written in base64."""
     text = as_text(data) or ""
     return len(text.rstrip("=")) * 3 // 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gemtap.conversation.model import Conversation, Media, Message, Role, Text
+from gemtap.conversation.model import Conversation, Message, Role, Text
 from gemtap.dialects.gemini_content.conversation import (
     beside_answer,
     built_in_tools,
@@ -43,5 +43,4 @@ def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
         yield from messages
         return
     role: Role = "model" if turn.get("role") == "model" else "user"
-    parts = [part for message in messages for part in message.parts if not isinstance(part, Media)]
-    yield Message(role, (Text(said), *parts))
+    yield Message(role, (Text(said), *(part for message in messages for part in message.parts)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gemtap.conversation.model import Conversation
+from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Message, Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.cut_rules import Rule
@@ -13,6 +13,7 @@ from gemtap.dialects.gemini_content.fields import read_generation_settings, read
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_live import conversation
 from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
+from gemtap.dialects.gemini_live.sound import sound_of
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
 
@@ -61,6 +62,10 @@ class GeminiLive:
             return None
         messages = as_list(as_dict(request).get("messages"))
         return conversation.read(response, as_dict(messages[0]).get("data") if messages else None)
+
+    def session_medium(self, request: Json, response: Json, number: int) -> Media | None:
+        """A medium of the turns, put together from the messages."""
+        return sound_of(request, response, number)
 
     def media_tokens(self, usage: Json) -> int | None:
         """By `promptTokensDetails`."""

@@ -122,7 +122,7 @@ def test_a_session_reads_as_what_was_spoken() -> None:
     setup = {"setup": {"systemInstruction": {"parts": [{"text": "Be brief."}]}}}
     conversation = gemini_live.read(response, setup)
     assert conversation.system == "Be brief."
-    assert conversation.prompt == (Message("user", (Text("Hi"),)), Message("model", (Text("Ho"),)))
+    assert conversation.prompt == (Message("user", (Text("Hi"), Media("audio/pcm"))), Message("model", (Text("Ho"),)))
 
 
 @pytest.mark.parametrize("nonsense", [None, 1, "text", [], {}, {"contents": 1}, {"contents": [1, {"parts": 2}]}])

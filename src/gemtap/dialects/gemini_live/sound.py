@@ -1,0 +1,76 @@
+"""The sound of a Live session, put together from its messages.
+
+A turn tells only the type and the size of its sound, which came in many small pieces: see `accumulate`.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+from gemtap.conversation.model import UNKNOWN_TYPE, Media
+from gemtap.dialects.gemini_live.accumulate import message_of, size_of
+from gemtap.interaction import Json
+from gemtap.json_access import as_dict, as_list, as_text, count
+
+
+def sound_of(request: Json, response: Json, number: int) -> Media | None:
+    """The medium with this number among all those of the turns; None where the messages do not have it.
+
+    `request` and `response` are the bodies of the session's document.
+    """
+    pieces = {"user": _sent(request), "model": _received(response)}
+    for place, (role, medium) in enumerate(_media_of_turns(response)):
+        wanted = count(medium.get("bytes")) or 0
+        found, size = list[str](), 0
+        while size < wanted and (piece := next(pieces[role], None)) is not None:
+            found.append(piece)
+            size += size_of(piece)
+        if place == number:
+            return _joined(as_text(medium.get("mimeType")) or UNKNOWN_TYPE, found) if size == wanted and found else None
+    return None
+
+
+def _media_of_turns(response: Json) -> Iterator[tuple[str, dict[str, Json]]]:
+    for turn in as_list(as_dict(response).get("turns")):
+        role = "model" if as_dict(turn).get("role") == "model" else "user"
+        for part in as_list(as_dict(turn).get("parts")):
+            medium = as_dict(part).get("inlineData")
+            if isinstance(medium, dict):
+                yield role, medium
+
+
+def _joined(mime_type: str, pieces: list[str]) -> Media | None:
+    try:
+        content = b"".join(base64.b64decode(Media(mime_type, base64=piece).standard_base64) for piece in pieces)
+    except ValueError:
+        return None
+    return Media(mime_type, base64=base64.b64encode(content).decode("ascii"))
+
+
+def _received(response: Json) -> Iterator[str]:
+    """The data of the media that the model sent, piece by piece."""
+    for message in _messages(response):
+        yield from _data_of(as_list(message_of(message_of(message, "serverContent"), "modelTurn").get("parts")))
+
+
+def _sent(request: Json) -> Iterator[str]:
+    for message in _messages(request):
+        for turn in as_list(message_of(message, "clientContent").get("turns")):
+            yield from _data_of(as_list(as_dict(turn).get("parts")))
+        given = message_of(message, "realtimeInput")
+        blobs = [*as_list(given.get("mediaChunks", given.get("media_chunks"))), given.get("audio"), given.get("video")]
+        yield from (data for blob in blobs if (data := as_text(as_dict(blob).get("data"))))
+
+
+def _data_of(parts: list[Json]) -> Iterator[str]:
+    for part in parts:
+        fields = as_dict(part)
+        data = as_text(as_dict(fields.get("inlineData", fields.get("inline_data"))).get("data"))
+        if data is not None:
+            yield data
+
+
+def _messages(body: Json) -> Iterator[Json]:
+    for message in as_list(as_dict(body).get("messages")):
+        yield as_dict(message).get("data")
