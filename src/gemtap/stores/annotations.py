@@ -1,4 +1,4 @@
-"""What people add to an interaction: which tags, ratings and notes there may be."""
+"""Annotations: the tags, ratings and notes that people may add to an interaction."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ RATINGS: Final = ("good", "bad")
 
 MAX_TAGS: Final = 50
 MAX_TAG: Final = 64
-"""Characters of one tag."""
+"""Maximum number of characters of a tag."""
 
 MAX_NOTE: Final = 10_000
-"""Characters."""
+"""Maximum number of characters of a note."""
 
 
 class BadAnnotation(ValueError):
-    """Not a tag, rating or note that can be kept. The message says why."""
+    """An invalid tag, rating or note. The message says why."""
 
 
 def checked(tags: Sequence[str] | None = None, rating: str | None = None, note: str | None = None) -> Mapping[str, Any]:
-    """The fields of the document to set, of what is not None. Raises BadAnnotation.
+    """The fields of the document to set for the values that are not None. Raises BadAnnotation.
 
-    A tag is a word, or several with spaces between them, without commas, for those separate tags in lists; around it
-    spaces do not count, and the same tag twice is one. The empty rating and the empty note are none.
+    A tag has words with spaces between them, without commas, since those separate tags in lists. Spaces around it and
+    duplicate tags are removed. An empty rating or note becomes None.
     """
     fields: dict[str, Any] = {}
     if tags is not None:

@@ -1,7 +1,7 @@
-"""Links: short hashes that interactions are stored with, and by which the recorder finds the turns of a conversation.
+"""Links: short hashes stored with interactions, by which the recorder finds the turns of a conversation.
 
-An interaction is stored with the hashes by which later turns find it, and with the beginnings of the hashes by which it
-was looking for its parent. A parent that is recorded late finds its children by those. docs/threads.md has the rules.
+An interaction has the hashes by which later turns find it, and prefixes of the hashes by which it searched for its
+parent. A parent that is recorded late finds its children by those. docs/threads.md describes the rules.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class After(NamedTuple):
 
 
 class Linked(NamedTuple):
-    """An interaction that has a thread, as far as linking needs it."""
+    """An interaction with a thread: the fields that linking needs."""
 
     id: ObjectId
     timestamp: datetime

@@ -1,4 +1,4 @@
-"""Lists of threads: what is said of one, and in which orders they come."""
+"""Items and orders of lists of threads."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from bson import ObjectId
 from gemtap.interaction import Preview
 
 ThreadSort = Literal["latest", "turns", "tokens", "cost"]
-"""The greatest comes first: the newest, the longest, the most expensive."""
+"""Descending: the newest, the longest, the most expensive thread first."""
 
 
 class ThreadItem(TypedDict):
-    """One thread, whatever part of it a filter asks for: the whole of it is counted."""
+    """One thread. Sums cover the whole thread, even if a filter matches only a part of it."""
 
     id: ObjectId
     turns: int
-    """Interactions of the thread, branches and retries among them."""
+    """Number of interactions, with branches and retries."""
     first_at: datetime
     last_at: datetime
-    """When its first and its last request were received."""
+    """Times when its first and its last request were received."""
     model: str | None
     client: str | None
     """Model and client of its last interaction."""
     tokens: int | None
-    """The sum of all tokens that are known; None where none are."""
+    """Sum of the known tokens; None if none are known."""
     cost: float | None
-    """The sum of all costs that are known, in US dollars; None where none are."""
+    """Sum of the known costs in US dollars; None if none are known."""
     preview: Preview
-    """What was asked first, and how the last answer begins."""
+    """The first prompt, and the beginning of the last answer."""
 
 
 class ThreadPage(NamedTuple):
-    """One page of a list of threads, and where the next begins."""
+    """One page of a list of threads, and the cursor of the next page."""
 
     items: list[ThreadItem]
     next: str | None

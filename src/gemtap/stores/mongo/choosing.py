@@ -1,4 +1,4 @@
-"""Which index a list is read from, where that depends on what is stored."""
+"""Chooses the index of a list if the choice depends on the stored values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from gemtap.stores.mongo.queries import LISTED, index_for, is_listed, is_steerin
 
 _FEW: Final = 100
 _RARE: Final = 1_000
-"""A value is rare if at most so many interactions have it, or one in so many."""
+"""A value is rare if at most `_FEW` interactions, or one in `_RARE`, have it."""
 
 
 async def choose_index(interactions: AsyncCollection[Any], where: Filter) -> Index | None:
-    """The index to hint at; None where the planner finds the best.
+    """The index to use as hint. None if the planner chooses well.
 
-    Among several conditions the planner takes the index of one of them and reads each document for the others. That
-    is right where one of the values is rare. Otherwise the index `LISTED` has soon told enough that match, and tells
-    it of its keys alone.
+    Given several conditions, the planner uses the index of one of them, and reads each document for the others. That
+    is right if one of the values is rare. Otherwise a scan of the index `LISTED` soon finds enough matches, and needs
+    no documents.
     """
     # Every index has the time.
     terms = [term for term in where.terms if term.field != "time"]

@@ -13,7 +13,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "appname": "gemtap",
     "serverSelectionTimeoutMS": 3_000,
     "connectTimeoutMS": 3_000,
-    # Without one, a server that vanishes without a word is waited for until the system's keep-alive gives up.
+    # Without a timeout, PyMongo waits for a vanished server until the keep-alive of the system ends the connection.
     "socketTimeoutMS": 60_000,
     # A capture is deleted once its record is stored: by then it must be on disks that outlive one server.
     "w": "majority",
@@ -22,9 +22,9 @@ _DEFAULTS: Final[dict[str, Any]] = {
 
 
 def client_for(url: str) -> AsyncMongoClient[dict[str, Any]]:
-    """A client that connects when it is first used; what the address itself says goes before our defaults.
+    """A client that connects when it is first used. Options in the address override our defaults.
 
-    Raises PyMongoError, ValueError or TypeError where the address is not valid.
+    Raises PyMongoError, ValueError or TypeError if the address is invalid.
     """
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(url, **_defaults_for(url))
     if not client.write_concern.acknowledged:
@@ -33,7 +33,7 @@ def client_for(url: str) -> AsyncMongoClient[dict[str, Any]]:
 
 
 def _defaults_for(url: str) -> dict[str, Any]:
-    # PyMongo lets keyword arguments win over the address.
+    # In PyMongo, keyword arguments override the address.
     _, _, options = url.partition("?")
     given = {name.lower() for name, _ in parse_qsl(options, keep_blank_values=True)}
     return {name: value for name, value in _DEFAULTS.items() if name.lower() not in given}

@@ -1,4 +1,4 @@
-"""The conditions of a filter as MongoDB's queries."""
+"""Compiles the conditions of a filter to queries of MongoDB."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ PATHS: Final = {
     "duration": "request_duration_ms",
     "first_byte": "timing.first_byte_ms",
 }
-"""Where a filter's field is in the document."""
+"""The path of each field in the document."""
 
 FAILED: Final = {"error.message": {"$gte": ""}}
-"""The query for documents with an error. A partial index can be asked for in the very same words alone.
+"""The query for documents with an error. The planner uses a partial index only for the very same query.
 
-An index can tell this of its keys. It cannot tell `{"error": null}`: a key is null too where the field is missing.
+An index can decide this from its keys. It cannot decide `{"error": null}`: the key of a missing field is null too.
 """
 
 
@@ -56,7 +56,7 @@ def selection_of(condition: Condition) -> dict[str, Any]:
     if condition.negated:
         return {"$nor": tests}
     if len(tests) > 1 and all(isinstance(test, Is) for test in condition.tests) and condition.field != "error":
-        # Not `$or`: this one goes through an index value by value, and still in the order of time.
+        # Not `$or`: `$in` reads an index value by value, and keeps the order of time.
         return {PATHS[condition.field]: {"$in": [test[PATHS[condition.field]] for test in tests]}}
     return tests[0] if len(tests) == 1 else {"$or": tests}
 

@@ -1,12 +1,12 @@
-"""What the MongoDB store can count: see `gemtap.stores.statistics.query.Counts`.
+"""Counts of the MongoDB store, see `gemtap.stores.statistics.query.Counts`.
 
-`gemtap_days` has a number for each day, which goes up before anything of that day is written and again after it. What
-`gemtap_day_parts` keeps of a day is right if it was counted at the number that the day has now. So it needs no
-transactions, which a server alone does not have: what was counted while somebody wrote counts no longer when they are
-done, and whoever dies in between has not said yet that it is stored, and comes again.
+`gemtap_days` has a counter for each day, which every writer increments before and after its writes. A cached day in
+`gemtap_day_parts` is valid if it was counted at the present value of the counter. This needs no transactions, which a
+standalone server does not have: a day counted during a write becomes invalid at its end, and a writer that dies in
+between has not reported success, so that its records are written again.
 
-The `_id` of a kept part is `{"version", "by", "day"}`, so that each version of Gemtap keeps its own. Before there were
-versions it was `{"day", "field"}`.
+The `_id` of a cached day is `{"version", "by", "day"}`: each version of Gemtap has its own. In the first versions it
+was `{"day", "field"}`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ DAYS: Final = "gemtap_days"
 DAY_PARTS: Final = "gemtap_day_parts"
 
 _UNVERSIONED: Final = "by_field"
-"""The name of an index from before there were versions."""
+"""Name of an index of the first versions."""
 
 _LARGEST: Final = 15 * 1024 * 1024
-"""Bytes of a day that can be kept: a document takes 16 MB. A larger one is counted each time."""
+"""Maximum size of a cached day, since a document has at most 16 MB. Larger days are counted each time."""
 
 
 class MongoCounts:
-    """Counts in the collection of the interactions, and keeps in two of its own."""
+    """Counts interactions, and caches days in two collections."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]], interactions: AsyncCollection[Any]) -> None:
         self._interactions = interactions
@@ -45,32 +45,32 @@ class MongoCounts:
         self._parts = database[DAY_PARTS]
 
     async def create(self) -> None:
-        """Make the index that the kept parts are found by, and delete what earlier versions have kept."""
+        """Create the index of cached days, and delete those of earlier versions."""
         await self._parts.create_index([("_id.version", 1), ("_id.by", 1), ("_id.day", 1)], name="by_version")
         if _UNVERSIONED in await self._parts.index_information():
             await self._parts.drop_index(_UNVERSIONED)
-        # An earlier version that runs beside this one counts once more what it needs.
+        # An earlier version that runs beside this one counts again what it needs.
         await self._parts.delete_many({"_id.version": {"$not": {"$gte": VERSION}}})
 
     @asynccontextmanager
     async def changing(self, moments: Iterable[datetime]) -> AsyncIterator[None]:
-        """Around whatever stores, replaces or deletes interactions that began at these moments."""
+        """Wraps each change of interactions with these timestamps."""
         days = sorted({midnight(moment) for moment in moments})
-        # This write goes before the others in the log of the server, and so it is as lasting as they are.
+        # It precedes the others in the server's log, so it is as durable as they are.
         await self._count_up(self._days.with_options(write_concern=WriteConcern(w=1)), days)
         yield
         await self._count_up(self._days, days)
 
     async def times(self) -> tuple[datetime | None, datetime | None]:
-        """When the oldest and the newest interaction began."""
+        """Timestamps of the oldest and the newest interaction."""
         return await self._end(1), await self._end(-1)
 
     async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """What matches, a day at a time."""
+        """Count matching interactions, one day at a time."""
         return await read_parts(self._interactions, where, bucket, by)
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
-        """What this version has kept of the days since the last change."""
+        """The cached days of this version that are still valid."""
         changes = await self._changes(span)
         days = {"$gte": span.first, "$lt": span.end}
         found = self._parts.find({"_id.version": VERSION, "_id.by": kept_as(by, bucket), "_id.day": days})
@@ -81,7 +81,7 @@ class MongoCounts:
         }
 
     async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """Count these days and keep what they come to."""
+        """Count these days and cache the result."""
         changes = await self._changes(span)
         parts = await read_parts(self._interactions, span.where, bucket or "day", by)
         packed = {day: pack(of_day) for day, of_day in by_day(span, parts).items()}
@@ -99,7 +99,7 @@ class MongoCounts:
                 ordered=False,
             )
         except OperationFailure:
-            # A user who may only read, or a full disk: it is counted all the same.
+            # A read-only user or a full disk: the result is returned without caching it.
             pass
         return parts
 
@@ -118,5 +118,5 @@ class MongoCounts:
 
 
 def _utc(moment: datetime) -> datetime:
-    """Collections differ in whether they say that their times are UTC."""
+    """Some collections return naive datetimes in UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,8 +1,8 @@
-"""From a record to the document that MongoDB holds, and back.
+"""Converts records to documents of MongoDB, and back.
 
-It is the interaction as it is, and beside a body, where the body does not give back the exact bytes, either
-`raw` (zstd) or `raw_file` (the `_id` of a file in the GridFS bucket, which holds the same). `raw_hash` is the BLAKE2b
-of the exact bytes, 16 bytes of it.
+A document is the interaction itself. If serialising a body does not reproduce its exact bytes, they stand beside it:
+in `raw` (zstd) or in a file of the GridFS bucket, whose `_id` is `raw_file`. `raw_hash` is the BLAKE2b hash of the
+exact bytes, in 16 bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_DOCUMENT: Final = 16 * 1024 * 1024
 """MongoDB's limit on a document, in bytes of BSON: https://www.mongodb.com/docs/manual/reference/limits/"""
 
 MAX_RAW_INSIDE: Final = 1024 * 1024
-"""Compressed exact bytes above this size go to GridFS, for every read of a document reads them too."""
+"""Compressed exact bytes above this size go to GridFS, since MongoDB always reads a document whole."""
 
 TOO_LARGE: Final = "document over 16 MB"
 
@@ -43,7 +43,7 @@ WITHOUT_RAW: Final = {
     FIELD: 0,
     **{f"{side}.{field}": 0 for side in ("request", "response") for field in ("raw", "raw_file", "raw_hash")},
 }
-"""The projection for the document as it was put: without what only the store knows."""
+"""The projection for the document as it was put, without the fields of the store."""
 
 WITHOUT_BODIES: Final = {**WITHOUT_RAW, "request.body": 0, "response.body": 0, "response.chunks": 0}
 """The projection for lists."""
@@ -53,14 +53,14 @@ FileId = dict[str, Any]
 
 
 Row = dict[str, Any]
-"""A document without bodies and chunk times, as `interaction.summary` has it, and as if nobody had annotated it."""
+"""A document without bodies, chunk times (see `interaction.summary`) and annotations."""
 
 _NOT_ANNOTATED: Final[Mapping[str, Any]] = {"tags": [], "rating": None, "note": None}
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """What goes into the database for one record."""
+    """One record as it is written to the database."""
 
     id: ObjectId
     outcome: str
@@ -68,11 +68,11 @@ class StoredRecord:
     files: dict[Side, tuple[FileId, bytes]]
     """The files that the document refers to."""
     row: dict[str, Any]
-    """What lists show of it, see `gemtap.stores.mongo.rows`."""
+    """Its row, see `gemtap.stores.mongo.rows`."""
 
 
 def to_stored(record: Record) -> StoredRecord:
-    """The record as MongoDB is to hold it. Raises RecordRejected where BSON cannot."""
+    """Convert a record. Raises RecordRejected if BSON cannot hold it."""
     document: dict[str, Any] = {**record.document}
     if record.links:
         document["links"] = list(record.links)
@@ -95,7 +95,7 @@ def to_stored(record: Record) -> StoredRecord:
 
 
 def row_of(document: Mapping[str, Any]) -> Row:
-    """The row of a document, be it whole or without its bodies, with or without what only the store knows."""
+    """The row of a document. The document may lack its bodies, and may have the fields of the store."""
     row = {name: value for name, value in document.items() if name not in WITHOUT_BODIES}
     for side in get_args(Side):
         if isinstance(part := row.get(side), Mapping):
@@ -104,16 +104,16 @@ def row_of(document: Mapping[str, Any]) -> Row:
 
 
 def hash_of(raw: bytes) -> bytes:
-    """What a check tells by that the exact bytes are still what they were."""
+    """Hash of exact bytes, by which `gemtap check` finds damage."""
     return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def _fitted(document: dict[str, Any], raws: Mapping[Side, bytes], files: dict[Side, tuple[FileId, bytes]]) -> bytes:
-    """The document encoded, with the largest body left out as far as need be, then the other. RecordRejected."""
+    """Encode the document. If it is too large, leave out the largest body, then the other. Raises RecordRejected."""
     largest_first = sorted(_bodies(document), key=lambda side: _size(document[side]["body"]), reverse=True)
     for side in largest_first:
         whole = document[side]["body"]
-        # Most often it is a file inline that is too large: what was said about it is still to be found.
+        # Mostly an inline file is too large. The texts beside it stay searchable.
         for body, reason in ((_cut(whole), CUT), (None, TOO_LARGE)):
             _replace_body(document, side, body, reason, zstandard.compress(raws[side]), files)
             encoded = _encode(document)
@@ -123,7 +123,7 @@ def _fitted(document: dict[str, Any], raws: Mapping[Side, bytes], files: dict[Si
 
 
 def _cut(value: Any) -> Any:
-    """The value, its long texts cut."""
+    """The value with its long texts truncated."""
     match value:
         case str() | bytes() if len(value) > _LONG_TEXT:
             return value[:_LONG_TEXT]
@@ -181,7 +181,7 @@ def _encode(document: Mapping[str, Any]) -> bytes:
 
 
 class _PlainInteger(TypeDecoder):
-    """Integers over 32 bits as the `int` they were."""
+    """Decodes integers over 32 bits as `int`."""
 
     bson_type = Int64
 
@@ -197,15 +197,15 @@ _TYPES: Final[dict[str, Any]] = {
 _OPTIONS: Final = CodecOptions(document_class=dict, **_TYPES)
 
 RAW_OPTIONS: Final = CodecOptions(document_class=RawBSONDocument, **_TYPES)
-"""For collections: documents come undecoded, for `from_stored`."""
+"""Options of collections whose documents `from_stored` decodes."""
 
 
 def from_stored(document: RawBSONDocument) -> dict[str, Any]:
-    """The document decoded, its values exactly those that were stored."""
+    """Decode a document to exactly the values that were stored."""
     encoded = bytes(document.raw)
     if b"$ref\0" in encoded and b"$id\0" in encoded:
-        # As it may well be in a JSON Schema. PyMongo would make DBRefs of such objects and lose the order of
-        # their members; what it leaves undecoded it leaves alone.
+        # A JSON Schema may have `$ref`. PyMongo would decode such objects as DBRefs and lose the order of their
+        # members; it leaves undecoded ones alone.
         return {key: _inflated(value) for key, value in RawBSONDocument(encoded, RAW_OPTIONS).items()}
     return bson.decode(encoded, _OPTIONS)
 

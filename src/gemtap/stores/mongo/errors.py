@@ -1,4 +1,4 @@
-"""PyMongo's errors in words: what happened and what to do about it."""
+"""Translates PyMongo's errors into messages: what happened and what to do."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ BUCKET_COLLECTIONS: Final = (f"{BUCKET}.files", f"{BUCKET}.chunks")
 
 
 _UNDER_WAY: Final = timedelta(hours=1)
-"""Longer than any put takes from writing a file to writing the document that refers to it."""
+"""Upper limit of the time between writing a file and writing the document that refers to it."""
 
 _BATCH: Final = 1_000
 
@@ -37,16 +37,16 @@ class BodyFiles:
         self._chunks = database[f"{BUCKET}.chunks"]
 
     async def create(self) -> None:
-        """Make the index that the GridFS specification asks for."""
+        """Create the index that the GridFS specification requires."""
         await self._chunks.create_index([("files_id", 1), ("n", 1)], unique=True)
 
     async def keep(self, file_id: FileId, content: bytes) -> None:
-        """Write a file, or what an earlier attempt has left to write.
+        """Write a file, or complete one that an earlier attempt has begun.
 
-        The bucket's own upload begins by clashing with what such an attempt left, and ends by deleting it: fatal to
-        another recorder that is writing the same file. Here every piece is the same whoever writes it, for the id
-        holds the content's hash, and is written if it is not there. What is there gets the time of the server: so
-        `free` spares it. The format is GridFS:
+        PyMongo's upload would fail on the chunks of an earlier attempt and delete them, although another recorder may
+        be writing the same file. Here the id contains the hash of the content, so that every recorder writes the same
+        chunks, and only missing ones are inserted. Present ones get the time of the server, so that `free` spares
+        them. The format is GridFS:
         https://github.com/mongodb/specifications/blob/master/source/gridfs/gridfs-spec.md
         """
         pieces = [content[start : start + DEFAULT_CHUNK_SIZE] for start in range(0, len(content), DEFAULT_CHUNK_SIZE)]
@@ -63,30 +63,30 @@ class BodyFiles:
         await _keep(self._files, [({"_id": file_id}, file)], at="uploadDate")
 
     async def read(self, file_id: Mapping[str, Any]) -> bytes:
-        """A file's content. Raises NoFile or CorruptGridFile where it is gone."""
+        """Content of a file. Raises NoFile or CorruptGridFile if it was deleted."""
         stream = await self._bucket.open_download_stream(file_id)
         return await stream.read()
 
     async def delete_others(self, interaction: ObjectId, referred: Sequence[Mapping[str, Any]]) -> None:
-        """Delete the files of an interaction, begun ones too, but for those that its document refers to."""
+        """Delete the files of an interaction, incomplete ones too, except those that its document refers to."""
         others = {**_all_of(interaction), "$nin": list(referred)}
         await self._files.delete_many({"_id": others})
         await self._chunks.delete_many({"files_id": others})
 
     async def delete_of(self, interactions: Sequence[ObjectId]) -> None:
-        """Delete the files of interactions that are gone, begun ones too."""
+        """Delete the files of deleted interactions, incomplete ones too."""
         ranges = [_all_of(interaction) for interaction in interactions]
         await self._files.delete_many({"$or": [{"_id": each} for each in ranges]})
         await self._chunks.delete_many({"$or": [{"files_id": each} for each in ranges]})
 
     async def estimated(self) -> int:
-        """About how many times `ids` gives one."""
+        """Approximate number of ids that `ids` yields."""
         return 2 * await self._files.estimated_document_count()
 
     async def ids(self) -> AsyncIterator[list[FileId]]:
-        """The ids of all files, those too of which there is only a part: in batches, some of them twice."""
+        """The ids of all files, incomplete ones too, in batches. Some come twice."""
         for collection, field in ((self._files, "_id"), (self._chunks, "files_id")):
-            # Only objects: what others may have put into the bucket has ids of other types.
+            # Only objects: files of other programs in this bucket have ids of other types.
             beyond: dict[str, Any] = {"$gte": {}}
             while True:
                 found = collection.find({field: beyond}, {"_id": 0, field: 1}, sort=[(field, 1)], limit=_BATCH)
@@ -97,12 +97,12 @@ class BodyFiles:
                 yield [id_ for id_, _ in groupby(batch) if isinstance(id_.get("interaction"), ObjectId)]
 
     async def settled_at(self) -> datetime:
-        """Whatever was kept before this time, by the server's clock, no put under way is about to refer to."""
+        """A time of the server's clock. No running put will refer to a file that was last kept before it."""
         now: datetime = (await self._database.command("hello"))["localTime"]
         return now.replace(tzinfo=UTC) - _UNDER_WAY
 
     async def kept_before(self, ids: Sequence[FileId], moment: datetime) -> list[FileId]:
-        """Those of the files of which something was kept before a time and not again since."""
+        """The files that have a part last kept before this time."""
         found = [
             *await self._files.distinct("_id", _files_before(ids, moment)),
             *await self._chunks.distinct("files_id", _chunks_before(ids, moment)),
@@ -110,10 +110,10 @@ class BodyFiles:
         return [id_ for id_ in ids if id_ in found]
 
     async def free(self, ids: Sequence[FileId], before: datetime) -> None:
-        """Delete what was kept of these files before a time and not again since.
+        """Delete the parts of these files that were last kept before this time.
 
-        If a put keeps one of them again at this moment, nothing of it is missing afterwards: what it finds is spared
-        from then on, and what is deleted before it writes anew.
+        A put that keeps one of them at this moment loses nothing: parts that it has found are spared, and it writes
+        those that were deleted before.
         """
         await self._files.delete_many(_files_before(ids, before))
         await self._chunks.delete_many(_chunks_before(ids, before))
@@ -124,7 +124,7 @@ def _files_before(ids: Sequence[FileId], moment: datetime) -> dict[str, Any]:
 
 
 def _chunks_before(ids: Sequence[FileId], moment: datetime) -> dict[str, Any]:
-    # Earlier versions have not written `kept_at`.
+    # Earlier versions did not write `kept_at`.
     return {
         "files_id": {"$in": [*ids]},
         "kept_at": {"$not": {"$gte": moment}},
@@ -135,14 +135,14 @@ def _chunks_before(ids: Sequence[FileId], moment: datetime) -> dict[str, Any]:
 async def _keep(
     collection: AsyncCollection[Any], documents: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], *, at: str
 ) -> None:
-    """Insert documents, each a key and the rest of it, that are not there; set the field `at` to now in all of them."""
+    """Insert missing documents, each a key and the rest, and set the field `at` of all of them to the present time."""
     changes = [
         UpdateOne(key, {"$setOnInsert": rest, "$currentDate": {at: True}}, upsert=True) for key, rest in documents
     ]
     try:
         await collection.bulk_write(changes, ordered=False)
     except BulkWriteError as exc:
-        # Somebody else has inserted the same at this moment.
+        # Another recorder inserted the same document at this moment.
         if exc.details["writeConcernErrors"] or any(
             each["code"] != DUPLICATE_KEY for each in exc.details["writeErrors"]
         ):
@@ -150,5 +150,5 @@ async def _keep(
 
 
 def _all_of(interaction: ObjectId) -> dict[str, Any]:
-    """Every id of a file that an interaction may have: a range of the index."""
+    """A range of the index with all file ids of an interaction."""
     return {"$gte": {"interaction": interaction}, "$lt": {"interaction": interaction, "side": MaxKey()}}

@@ -1,4 +1,4 @@
-"""Questions that know best which index they want."""
+"""Queries with a hint which index to use."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pymongo.errors import OperationFailure
 from gemtap.stores.base import QUERY_SECONDS
 
 _BAD_VALUE: Final = 2
-"""What a hint is that names no index."""
+"""Error code for a hint at a missing index."""
 
 _MILLISECONDS: Final = QUERY_SECONDS * 1000
 
@@ -24,7 +24,7 @@ Document = TypeVar("Document", bound=Mapping[str, Any])
 async def aggregate(
     collection: AsyncCollection[Any], stages: Sequence[Mapping[str, Any]], index: Index | None
 ) -> list[Any]:
-    """What an aggregation gives, by way of the index."""
+    """The results of an aggregation that uses this index."""
 
     async def ask(**hint: Any) -> list[Any]:
         return await (await collection.aggregate(stages, maxTimeMS=_MILLISECONDS, **hint)).to_list()
@@ -39,7 +39,7 @@ async def find(
     index: Index | None,
     **options: Any,
 ) -> list[Document]:
-    """All that `collection.find` finds, by way of the index."""
+    """All results of `collection.find` with this index."""
 
     async def ask(**hint: Any) -> list[Document]:
         return await collection.find(query, *arguments, max_time_ms=_MILLISECONDS, **options, **hint).to_list()
@@ -48,7 +48,7 @@ async def find(
 
 
 async def _by_way_of(index: Index | None, ask: Callable[..., Awaitable[list[T]]]) -> list[T]:
-    """The answer by way of the index where there is one: until a newer Gemtap has served a database there is not."""
+    """Query with the index, or without if it does not exist, as in databases that only older versions have served."""
     if index is not None:
         try:
             return await ask(hint=dict(index))

@@ -1,4 +1,4 @@
-"""Inserting what is not there yet."""
+"""Inserts missing documents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gemtap.stores.mongo.errors import DUPLICATE_KEY
 
 
 async def insert_absent(collection: AsyncCollection[Any], documents: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Insert the documents and return the positions of those whose key was there already, and which were not."""
+    """Insert the documents that are missing, and return the positions of those whose key existed already."""
     try:
         await collection.bulk_write([InsertOne(document) for document in documents], ordered=False)
     except BulkWriteError as exc:

@@ -1,4 +1,4 @@
-"""Whether everything that is stored can be read back as it was put there."""
+"""The integrity check: whether everything can be read back as it was stored."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _WITHOUT_WORDS: Final = {"links": 0, FIELD: 0}
 async def verify(
     interactions: AsyncCollection[RawBSONDocument], files: BodyFiles, rows: Rows, looked_at: Callable[[int], None]
 ) -> AsyncIterator[Fault]:
-    """Everything that is wrong; `looked_at` is told of how many documents were read. Raises PyMongoError."""
+    """Every fault. Calls `looked_at` with the number of documents read since the last call. Raises PyMongoError."""
     last: ObjectId | None = None
     while True:
         query = {} if last is None else {"_id": {"$gt": last}}
-        # At most one answer of the server's, 16 MB: no cursor stays open while bodies are read.
+        # A single batch of at most 16 MB, so that no cursor stays open while bodies are read.
         found = interactions.find(query, _WITHOUT_WORDS, sort=[("_id", 1)], limit=-_BATCH)
         batch = [document async for document in found]
         if not batch:
@@ -43,7 +43,7 @@ async def verify(
         for encoded in batch:
             last = encoded["_id"]
             for what in await _faults(encoded, stored.get(last), files):
-                # What was replaced or deleted since it was read takes its files along.
+                # If the document was replaced or deleted since it was read, its files were deleted with it.
                 now = await interactions.find_one({"_id": last}, _WITHOUT_WORDS)
                 if now is not None and now.raw == encoded.raw:
                     yield Fault(last, what)
@@ -84,7 +84,7 @@ async def _fault(part: Mapping[str, Any], files: BodyFiles) -> str | None:
         return "are missing: their file in GridFS is gone or torn"
     except (zstandard.ZstdError, KeyError, TypeError, ValueError) as exc:
         return f"cannot be read: {exc}"
-    # Documents from before there were hashes have none.
+    # Documents of versions without hashes have none.
     if "raw_hash" in part and hash_of(raw) != part["raw_hash"]:
         return "are not what was stored: their hash does not fit"
     return None

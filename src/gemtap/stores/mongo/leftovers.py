@@ -1,6 +1,6 @@
-"""What is left of interactions that are gone: rows and files without a document.
+"""Orphans: rows and files without a document.
 
-They are left where a document is deleted by hand, or where deleting is broken off in between.
+They remain if somebody deletes a document by hand, or if a deletion is interrupted.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from gemtap.stores.mongo.files import BodyFiles
 from gemtap.stores.mongo.rows import Rows
 
 _DELETING_TAKES: Final = 3.0
-"""Seconds in which somebody who has deleted a document has deleted its row and its files too."""
+"""Seconds between deleting a document and deleting its row and files, at most."""
 
 
 class Leftovers:
-    """Finds and deletes what nobody refers to."""
+    """Finds and deletes orphans."""
 
     def __init__(self, interactions: AsyncCollection[Any], rows: Rows, files: BodyFiles) -> None:
-        # A secondary may not know yet of a document that was stored before its row.
+        # A secondary may have the row and not the document yet.
         self._interactions = interactions.with_options(read_preference=ReadPreference.PRIMARY)
         self._rows = rows
         self._files = files
 
     async def free(self) -> AsyncIterator[Progress]:
-        """Delete all of it, in small steps. Raises PyMongoError."""
+        """Delete all orphans, in small steps. Raises PyMongoError."""
         total = await self._rows.estimated() + await self._files.estimated()
         done = 0
         async for ids in self._rows.ids():
@@ -47,7 +47,7 @@ class Leftovers:
             yield Progress(done, max(done, total))
 
     async def faults(self) -> AsyncIterator[Fault]:
-        """What there is of it, but for what is being deleted or stored at this moment. Raises PyMongoError."""
+        """All orphans, except those of deletions and puts that are running. Raises PyMongoError."""
         rows = [id_ async for ids in self._rows.ids() for id_ in await self._gone(ids)]
         before = await self._files.settled_at()
         files = [
@@ -69,7 +69,7 @@ class Leftovers:
             )
 
     async def _gone(self, ids: Sequence[ObjectId]) -> list[ObjectId]:
-        """Those of the ids that no document has."""
+        """The ids without a document."""
         present = {each["_id"] async for each in self._interactions.find({"_id": {"$in": [*ids]}}, {"_id": 1})}
         return [id_ for id_ in ids if id_ not in present]
 

@@ -1,4 +1,4 @@
-"""Links: how the turns of a conversation find one another, and changes of their threads."""
+"""The index of links, by which the turns of a conversation find each other, and changes of threads."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _AT_ONCE: Final = 10_000
 _IN_THREAD: Final = {"thread": {"$ne": None}}
 
 _UNKNOWN_STAGE: Final = 40324
-"""The error of servers before MongoDB 5.1 for `$documents`."""
+"""The error code of servers before MongoDB 5.1 for `$documents`."""
 
 _NEWEST_FIRST: Final = [("timestamp", -1), ("_id", -1)]
 
 _NEWEST_BEFORE: Final[list[Mapping[str, Any]]] = [
     {
         "$match": {
-            # The first condition is implied by the second, and bounds the scan of the index.
+            # The second condition implies the first, which bounds the index scan.
             "$expr": {
                 "$and": [
                     {"$lte": ["$timestamp", "$$at"]},
@@ -107,7 +107,7 @@ async def _read_before(interactions: AsyncCollection[Any], wanted: Sequence[Befo
 
 
 async def linked_together(interactions: AsyncCollection[Any], wanted: Sequence[Before]) -> list[Linked | None]:
-    """All of them in one command, which needs MongoDB 5.1."""
+    """All links in one command, for MongoDB 5.1 and newer."""
     database = interactions.database.with_options(interactions.codec_options, ReadPreference.PRIMARY)
     found: list[Linked | None] = [None] * len(wanted)
     asked = [
@@ -137,7 +137,7 @@ async def linked_together(interactions: AsyncCollection[Any], wanted: Sequence[B
 
 
 async def linked_one_by_one(interactions: AsyncCollection[Any], wanted: Sequence[Before]) -> list[Linked | None]:
-    """Each with a query of its own."""
+    """One query per link."""
     primary = interactions.with_options(read_preference=ReadPreference.PRIMARY)
     found: list[Linked | None] = []
     for link, place in wanted:
@@ -183,7 +183,7 @@ async def _read_children(interactions: AsyncCollection[Any], ids: Sequence[Objec
 
 
 async def thread_of(interactions: AsyncCollection[Any], ids: Iterable[ObjectId]) -> dict[ObjectId, ObjectId]:
-    """The threads that these interactions are in, without those that are the id of a thread themselves."""
+    """The threads of these interactions, except of those whose id is that of a thread."""
     found = interactions.find({"_id": {"$in": list(ids)}, **_IN_THREAD}, {"thread.id": 1})
     threads = {document["_id"]: document["thread"]["id"] async for document in found}
     return {
@@ -203,7 +203,7 @@ async def change_thread(interactions: AsyncCollection[Any], each: Move) -> bool:
 
 
 def is_in(thread: Thread | None) -> dict[str, Any]:
-    """The query for this place in a thread. Compared as a whole its members would have to be in the same order."""
+    """The query for this thread field. MongoDB would compare the whole object with the order of its members."""
     if thread is None:
         return {"thread": None}
     return {f"thread.{name}": value for name, value in thread.items()}

@@ -26,7 +26,7 @@ SORTS: Final[Mapping[Order, list[tuple[str, int]]]] = {
     "recorded": AS_RECORDED,
 }
 BY_THREAD: Final = [("thread.id", 1), *NEWEST_FIRST, ("tokens.total", 1), ("cost.usd", 1)]
-"""With all that a list of threads adds up."""
+"""With the fields that lists of threads add up."""
 
 _ANY_TIME: Final = {"$gte": datetime(1, 1, 1, tzinfo=UTC)}
 
@@ -43,10 +43,10 @@ BY_LINK: Final = [("links", 1), *NEWEST_FIRST]
 """With the order of time: the newest before a place is the first entry."""
 
 _CONTINUING: Final = {"thread.parent": {"$gte": ObjectId("0" * 24)}}
-"""Documents with a parent: asking for a value implies this."""
+"""Documents with a parent. A query for any value implies this."""
 
 _REPLAYED: Final = {"replay_of": {"$exists": True}}
-"""The few documents that have one: asking for a value implies this."""
+"""The few replays. A query for any value implies this."""
 
 _LISTED_BY: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason", "streaming"),
@@ -62,7 +62,7 @@ LISTED: Final = [
     ("request_duration_ms", 1),
     ("timing.first_byte_ms", 1),
 ]
-"""All that statistics need and rows are compared with, so that they read no documents: those have their bodies in them.
+"""The fields that statistics need and rows are compared with, so that neither reads documents, which contain bodies.
 
 MongoDB allows 32 fields in an index.
 """
@@ -70,7 +70,7 @@ MongoDB allows 32 fields in an index.
 SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in (*_INDEXED, "thread")) | {
     *("timestamp_-1__id_-1", "counted", "failed", "links", "tagged", "noted")
 }
-"""Names of indexes of earlier versions that others have taken the place of."""
+"""Names of indexes of earlier versions that others have replaced."""
 
 TAGS_SHOWN: Final = 8
 """Lists read the documents of interactions with more tags."""
@@ -106,7 +106,7 @@ INDEXES: Final = [
 
 
 def selection(where: Filter) -> dict[str, Any]:
-    """The query for what matches."""
+    """The query for matching documents."""
     clauses = [selection_of(term) for term in where.terms]
     return {"$and": clauses} if clauses else {}
 
@@ -125,7 +125,7 @@ def times_after(place: Place | None, order: Order) -> list[dict[str, Any]]:
 
 
 def scan_selection(where: Filter, after: Place | None, last: Place) -> dict[str, Any]:
-    """The query for what matches, from just after one place, in the order of `OLDEST_FIRST`, up to and with another."""
+    """The query for matches in the order of `OLDEST_FIRST`, from just after one place up to and including another."""
     clauses = [
         selection(where),
         {"timestamp": {"$lte": last.timestamp}},
@@ -139,11 +139,11 @@ def scan_selection(where: Filter, after: Place | None, last: Place) -> dict[str,
 
 
 def index_for(where: Filter) -> Index | None:
-    """The index that lists are to use; None where the planner finds the best.
+    """The index for a list. None if the planner chooses well.
 
-    It takes an index of any field that is asked about, and sorts what it finds there, documents with their bodies in
-    them. That is well where one value is asked for, and its index has the order of time in it. For comparisons and
-    exclusions the newest are looked through instead, in the index alone where it has all that is asked about.
+    The planner uses an index of any field in the query and sorts the documents it finds, with their bodies. That is
+    good for a single value, whose index is in the order of time. For comparisons and exclusions, this returns an index
+    in the order of time instead, with all queried fields if there is one.
     """
     if any(is_steering(term) for term in where.terms):
         return None
@@ -151,11 +151,11 @@ def index_for(where: Filter) -> Index | None:
 
 
 def is_steering(term: Condition) -> bool:
-    """Whether the planner finds an index that has what meets the condition in the order of time."""
+    """Whether an index has the matches of the condition in the order of time."""
     return not term.negated and term.field in _STEERING and all(isinstance(test, Is | Says) for test in term.tests)
 
 
 def is_listed(where: Filter) -> bool:
-    """Whether the index `LISTED` tells what matches."""
+    """Whether the index `LISTED` has all fields of the filter."""
     paths = {path for path, _ in LISTED} - {"_id"}
     return all(PATHS.get(term.field) in paths for term in where.terms)

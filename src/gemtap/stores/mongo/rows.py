@@ -1,16 +1,16 @@
-"""Rows: what lists show of an interaction, kept apart from its document.
+"""Rows: copies of the documents without their bodies, for lists.
 
-MongoDB reads a document whole, and an agent's has megabytes of bodies. So `gemtap_rows` repeats each document without
-its bodies. A row is a copy that may be missing or out of date, and lists are right nevertheless:
+MongoDB always reads a document whole, and a document of an agent has megabytes of bodies. A row may be missing or out
+of date, and lists are correct nevertheless:
 
-- A document without a row is read itself, and gets its row then. So it may be killed between any two writes, and
-  earlier versions, which write no rows, may write to the same database.
-- A row is used only where it agrees with the index `LISTED`, which the server changes together with the document. So
-  a row is no longer used once its document is replaced, deleted, or changed in anything that lists are filtered by.
-- Tags, ratings and notes change, and are not in rows: they come from indexes. A document with more tags than the index
-  `ANNOTATED` has is read itself.
+- If a document has no row, lists read the document and write the row. So a recorder may be killed between any two
+  writes, and earlier versions, which write no rows, may use the same database.
+- Lists use a row only if it agrees with the index `LISTED`, which the server updates together with the document. So a
+  row is ignored once its document is replaced, deleted, or changed in any field that lists filter by.
+- Rows have no tags, ratings and notes, which change: lists take them from indexes. A document with more tags than the
+  index `ANNOTATED` holds is read itself.
 
-What a person changes by hand in other fields, such as the headers, is seen in lists only when the row is deleted:
+If a person changes other fields by hand, such as the headers, lists show the change only once the row is deleted:
 `gemtap check` compares every row with its document.
 """
 
@@ -48,7 +48,7 @@ class Rows:
     ) -> None:
         """`plain` is `interactions` with its documents decoded."""
         self._rows = rows
-        # A row that is lost is made again: nothing waits until it is on the disk.
+        # Lists write lost rows again, so nothing waits until a row is on the disk.
         self._written: AsyncCollection[Any] = rows.with_options(write_concern=WriteConcern(w=1))
         self._interactions = interactions
         self._plain = plain
@@ -64,7 +64,7 @@ class Rows:
             rows = await self.stored(ids)
             indexed = await self._indexed(ids, {row["timestamp"] for row in rows.values()})
         else:
-            # Side by side: each takes longer to ask than to answer.
+            # In parallel: the round trip takes longer than the query.
             rows, indexed = await asyncio.gather(self.stored(ids), self._indexed(ids, set(moments)))
         found = {
             id_: item
@@ -79,18 +79,18 @@ class Rows:
         return [found[id_] for id_ in ids if id_ in found]
 
     async def stored(self, ids: Sequence[ObjectId]) -> dict[ObjectId, Row]:
-        """Those rows of these interactions that there are, right or not."""
+        """The existing rows of these interactions, whether or not they are up to date."""
         return {row["_id"]: from_stored(row) async for row in self._rows.find({"_id": {"$in": [*ids]}})}
 
     async def keep(self, rows: Iterable[Row]) -> None:
-        """Store rows. Where that is not possible lists do without them."""
+        """Store rows. If that fails, lists do without them."""
         changes = [ReplaceOne({"_id": row["_id"]}, row, upsert=True) for row in rows]
         if not changes:
             return
         try:
             await self._written.bulk_write(changes, ordered=False)
         except OperationFailure:
-            # A user who may only read, a full disk, or somebody else stores the same row at this moment.
+            # A read-only user, a full disk, or another process that stores the same row at this moment.
             pass
 
     async def renew(self, ids: Sequence[ObjectId]) -> None:
@@ -102,7 +102,7 @@ class Rows:
         await self._written.delete_many({"_id": {"$in": [*ids]}})
 
     async def estimated(self) -> int:
-        """About how many rows there are."""
+        """Approximate number of rows."""
         return await self._rows.estimated_document_count()
 
     async def ids(self) -> AsyncIterator[list[ObjectId]]:
@@ -117,13 +117,13 @@ class Rows:
             yield batch
 
     async def present(self, ids: Sequence[ObjectId]) -> list[ObjectId]:
-        """Those of the ids that a row has."""
+        """The ids that have a row."""
         return [row["_id"] async for row in self._rows.find({"_id": {"$in": [*ids]}}, {"_id": 1})]
 
     async def _indexed(
         self, ids: Sequence[ObjectId], moments: set[datetime]
     ) -> dict[ObjectId, tuple[Mapping[str, Any], Mapping[str, Any]]]:
-        """What the indexes `LISTED` and `ANNOTATED` have of these interactions."""
+        """The entries of these interactions in the indexes `LISTED` and `ANNOTATED`."""
         if not moments:
             return {}
         places = {"_id": {"$in": [*ids]}, "timestamp": {"$in": [*moments]}}
@@ -144,34 +144,34 @@ _INDEXED: Final = {path: tuple(path.split(".")) for path, _ in LISTED}
 _COMPARED: Final = [parts for path, parts in _INDEXED.items() if path != "rating"]
 _TAGS: Final = [f"tags.{number}" for number in range(TAGS_SHOWN)]
 _ANNOTATED: Final = {path for path, _ in ANNOTATED}
-"""The keys of an entry. While the index is not there yet, the server answers with those of another one."""
+"""The keys of an entry. Until the index exists, the server returns those of another index."""
 
 
 def misleads(row: Row, document: Mapping[str, Any]) -> bool:
-    """Whether lists use the row although it is not what the document says. The document may lack its bodies."""
+    """Whether lists use the row although it differs from the document. The document may lack its bodies."""
     right = row_of(document)
-    # The second comparison is for numbers that are equal to none, not even to themselves.
+    # The second comparison is for NaN, which does not equal itself.
     return row != right and bson.encode(row) != bson.encode(right) and _agree(document, row)
 
 
 def _combined(row: Row, listed: Mapping[str, Any], annotated: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The row with its annotations; None where only the document itself tells what is right."""
+    """The row with its annotations. None if the document itself has to be read."""
     if not _agree(listed, row) or annotated.keys() != _ANNOTATED or annotated[f"tags.{TAGS_SHOWN}"] is not None:
         return None
     tags = [annotated[tag] for tag in _TAGS if annotated[tag] is not None]
-    # Whoever changes documents by hand may put anything there.
+    # A person who changes documents by hand may store any values.
     if None in [annotated[tag] for tag in _TAGS[: len(tags)]]:
         return None
     return {**row, "tags": tags, "rating": listed.get("rating"), "note": annotated["note"]}
 
 
 def _agree(key: Mapping[str, Any], row: Row) -> bool:
-    """Whether a row has the values that the index `LISTED` has, or a document in these fields, except annotations."""
+    """Whether a row agrees with an entry of the index `LISTED`, or with a document, except for annotations."""
     return all(_value(key, path) == _value(row, path) for path in _COMPARED)
 
 
 def _value(document: Mapping[str, Any], path: Iterable[str]) -> Any:
-    """The value at a path; None where there is none, as an index has it."""
+    """The value at a path, or None, as in an index."""
     value: Any = document
     for name in path:
         if not isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Searches for words: what documents hold for them, and the queries.
+"""Full-text search: the fields of documents for it, and the queries.
 
-MongoDB's own text index gives what it finds in no order that a list could be read in: it fetches and sorts all that
-matches. So each document has its words as an array, in an index that goes on with the time.
+MongoDB's own text index has no order of time: a list would fetch and sort all matches. So each document has its words
+as an array, in an index that continues with the time.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ FIELD: Final = "search"
 WORDS: Final = f"{FIELD}.words"
 
 UNSEARCHABLE: Final[dict[str, Any]] = {WORDS: None}
-"""The query for what has no words, or has a null among them; the index has it in the order of time."""
+"""The query for documents without words, or with a null among them. An index has them in the order of time."""
 
 MADE_DUE: Final = {WORDS: None}
-"""What is added to the set so that the words are told once more; until then those that are there hold."""
+"""The update that makes a document due for indexing. Until then its present words count."""
 
 _TEXT: Final = f"{FIELD}.text"
 
 
 def searched(text: str) -> dict[str, Any]:
-    """What a document holds to be found by the words of a text."""
+    """The field of a document with the words of a text."""
     words = words_of(text)
     return {"words": sorted(set(words)), "text": f" {' '.join(words)} "}
 
 
 def says(test: Says) -> dict[str, Any]:
-    """The query for texts in which these words stand in a row."""
+    """The query for texts with this phrase."""
     *whole, last = test.words
     if not test.begins:
         whole.append(last)
@@ -40,11 +40,11 @@ def says(test: Says) -> dict[str, Any]:
     if test.begins:
         clauses.append({WORDS: {"$regex": f"^{last}"}})
     if len(test.words) > 1:
-        # Words are letters and digits: none means anything in a regular expression.
+        # Words are letters and digits, without special characters of regular expressions.
         clauses.append({_TEXT: {"$regex": f" {' '.join(test.words)}{'' if test.begins else ' '}"}})
     return clauses[0] if len(clauses) == 1 else {"$and": clauses}
 
 
 def says_not(said: list[dict[str, Any]]) -> dict[str, Any]:
-    """The query for texts of which none of these queries holds: texts that are known."""
+    """The query for indexed texts that match none of these queries."""
     return {"$nor": said, _TEXT: {"$ne": None}}

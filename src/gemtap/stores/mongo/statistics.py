@@ -1,4 +1,4 @@
-"""Counting interactions: the server adds up what matches, a day at a time."""
+"""Counts interactions: the server adds up one day at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DAY: Final = timedelta(days=1)
 
 _SUMS: Final[Mapping[str, Any]] = {
     "requests": {"$sum": 1},
-    # Not `$error` itself, which no index has: then the documents would have to be read, with all their bodies.
+    # Not `$error` itself: no index has it, and the server would read the documents with their bodies.
     "errors": {"$sum": {"$cond": [{"$gt": ["$error.message", None]}, 1, 0]}},
     "priced": {"$sum": {"$cond": [{"$gt": ["$cost.usd", None]}, 1, 0]}},
     **{name: {"$sum": f"$tokens.{name}"} for name in TOKENS},
@@ -33,7 +33,7 @@ _SUMS: Final[Mapping[str, Any]] = {
 async def read_parts(
     interactions: AsyncCollection[Any], where: Filter, bucket: Bucket | None, by: By | None
 ) -> list[Part]:
-    """The counts of what matches, by hour or day and by the field."""
+    """Counts of the matching interactions, by hour or day and by the field."""
     parts: list[Part] = []
     matching = {"$and": [selection(where), AT_ANY_TIME]}
     index = LISTED if is_listed(where) else None
@@ -61,7 +61,7 @@ def _since(matching: Mapping[str, Any], moment: datetime) -> dict[str, Any]:
 async def _day_of_first(
     interactions: AsyncCollection[Any], matching: Mapping[str, Any], index: Index | None
 ) -> datetime | None:
-    """The day on which the first of what matches began; None where there is none."""
+    """The day of the oldest match, or None."""
     found = await find(
         interactions, matching, {"timestamp": 1, "_id": 0}, sort=[("timestamp", 1)], limit=1, index=index
     )

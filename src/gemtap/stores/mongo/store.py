@@ -1,4 +1,4 @@
-"""The store in MongoDB: one document an interaction, and a GridFS bucket for what is too large for it."""
+"""The store in MongoDB: one document per interaction, and a GridFS bucket for bodies that are too large for it."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from gemtap.stores.statistics.query import statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _BATCH: Final = 200
-"""Documents that a scan reads at once."""
+"""Number of documents that a scan reads at a time."""
 
 
 class MongoStore:
-    """See `gemtap.stores.base.Store`. Once opened it finds its way back to a server that was away."""
+    """See `gemtap.stores.base.Store`. Reconnects by itself after an outage of the server."""
 
     def __init__(self, url: str, description: str) -> None:
-        """Connects to nothing yet. Raises PyMongoError, ValueError or TypeError where the address is not valid."""
+        """Does not connect yet. Raises PyMongoError, ValueError or TypeError if the address is invalid."""
         self._description = description
         self._client = client_for(url)
         self._database = self._client.get_default_database(DEFAULT_DATABASE)
@@ -69,7 +69,7 @@ class MongoStore:
         return self._description
 
     async def open(self) -> None:
-        """Make the collection and its indexes where they are missing."""
+        """Create missing collections and indexes."""
         with translated(self._description):
             await self._collections.create()
         self._upkeep.wake()
@@ -80,7 +80,7 @@ class MongoStore:
         await self._client.close()
 
     async def put(self, records: Sequence[Record]) -> set[ObjectId]:
-        """Store the records; unless the address says otherwise, on the disks of a majority when this returns."""
+        """Store the records, on the disks of a majority of servers unless the address has another write concern."""
         if not records:
             return set()
         with translated(self._description):
@@ -95,7 +95,7 @@ class MongoStore:
         return present
 
     async def replace(self, records: Sequence[Record]) -> int:
-        """Store the records in place of those with the same ids; returns how many there were."""
+        """Replace interactions by records with the same ids; returns how many it replaced."""
         with translated(self._description):
             return sum([await self._writer.replace(record) for record in records])
 
@@ -106,12 +106,12 @@ class MongoStore:
         return None if found is None else cast(Interaction, await asyncio.to_thread(from_stored, found))
 
     async def raw(self, id_: ObjectId, side: Side) -> bytes | None:
-        """The exact bytes of one body, or None where there is no such interaction."""
+        """The exact bytes of one body, or None if there is no such interaction."""
         with translated(self._description):
             try:
                 return await self._raw(id_, side)
             except (NoFile, CorruptGridFile):
-                # The document was replaced after it was read, and its file went with it.
+                # The document was replaced after it was read, and its file was deleted.
                 return await self._raw(id_, side)
 
     async def list(
@@ -122,7 +122,7 @@ class MongoStore:
             return await self._lists.read(await self._resolved(where), order, after, limit)
 
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
-        """Every whole document that matches, oldest first."""
+        """Every matching document, whole, oldest first."""
         with translated(self._description):
             where = await self._resolved(where)
             last = await self._lists.newest_place(where)
@@ -132,7 +132,7 @@ class MongoStore:
             if not batch:
                 return
             while batch:
-                # Each is let go before the next is decoded: together they may be large.
+                # Frees each document before it decodes the next: together they may be large.
                 document = await asyncio.to_thread(from_stored, batch.popleft())
                 after = place_of(document)
                 yield cast(Interaction, document)
@@ -140,24 +140,24 @@ class MongoStore:
     async def annotate(
         self, id_: ObjectId, *, tags: Sequence[str] | None = None, rating: str | None = None, note: str | None = None
     ) -> bool:
-        """Set what is given; False where there is no such interaction. Raises BadAnnotation."""
+        """Set annotations; False if there is no such interaction. Raises BadAnnotation."""
         fields = checked(tags, rating, note)
         with translated(self._description):
             if not fields:
                 return await self._interactions.count_documents({"_id": id_}, limit=1) == 1
-            # The note is among what searches for words go through.
+            # The note is part of the search text.
             due = {"$addToSet": MADE_DUE} if "note" in fields else {}
             done = await self._interactions.update_one({"_id": id_}, {"$set": fields, **due})
         return done.matched_count == 1
 
     async def count(self, where: Filter) -> int:
-        """How many interactions match."""
+        """Number of matching interactions."""
         with translated(self._description):
             query = selection(await self._resolved(where))
             return await self._interactions.count_documents(query, maxTimeMS=QUERY_SECONDS * 1000)
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
-        """Delete interactions, then their files, and say how many there were."""
+        """Delete interactions, then their files, and return how many existed."""
         if not ids:
             return 0
         with translated(self._description):
@@ -166,14 +166,14 @@ class MongoStore:
     async def statistics(
         self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None
     ) -> Sequence[StatRow]:
-        """What is told of the interactions that match."""
+        """Statistics of the matching interactions."""
         with translated(self._description):
             return await statistics(self._collections.counts, await self._resolved(where), bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
     ) -> ThreadPage:
-        """A page of the threads of which an interaction matches."""
+        """A page of the threads with a matching interaction."""
         after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
         with translated(self._description):
             where = await self._resolved(where)
@@ -185,15 +185,15 @@ class MongoStore:
             await self._database.command("ping")
 
     async def _resolved(self, where: Filter) -> Filter:
-        """The filter with the present ids of the threads that it names."""
+        """The filter with the current ids of its threads."""
         named = thread_ids(where)
         return with_threads(where, await thread_of(self._collections.plain, named)) if named else where
 
     async def _batch(self, query: Mapping[str, Any], index: Index | None) -> deque[RawBSONDocument]:
-        """The first documents in the order of `OLDEST_FIRST`, undecoded: at most what fits into one answer of 16 MB."""
+        """The first documents in the order of `OLDEST_FIRST`, undecoded: a single batch of at most 16 MB."""
         with translated(self._description):
-            # A negative limit asks for a single batch, be it shorter, and leaves no cursor behind that would time out
-            # while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
+            # A negative limit requests a single batch, which may be shorter, and closes the cursor, which would time
+            # out while the caller is busy: https://www.mongodb.com/docs/manual/reference/method/cursor.limit/
             return deque(
                 await find(self._interactions, query, WITHOUT_RAW, sort=OLDEST_FIRST, limit=-_BATCH, index=index)
             )

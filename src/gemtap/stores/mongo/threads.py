@@ -1,4 +1,4 @@
-"""Lists of threads: a page of them, and what is said of each."""
+"""Pages of threads, with the sums of each thread."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gemtap.stores.place import Place, place_of
 from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
 
 _BATCH: Final = 2_000
-"""Interactions that are walked through at once for the threads that they belong to."""
+"""Number of index entries read at a time to collect threads."""
 
 _IS_SET: Final = {"$gte": ObjectId("0" * 24)}
-"""Of `thread.id`. An index alone can tell this; of `$ne: null` it cannot."""
+"""A condition on `thread.id` that an index alone can decide, unlike `$ne: null`."""
 
 _SUMS: Final[Mapping[str, Any]] = {
     "turns": {"$sum": 1},
@@ -34,7 +34,7 @@ _SUMS: Final[Mapping[str, Any]] = {
 }
 
 _Place = tuple[ObjectId, float, ObjectId]
-"""A thread, what it is sorted by, and the id that decides where that is the same."""
+"""A thread, its sort value, and the id that breaks ties."""
 
 
 async def read_threads(
@@ -45,7 +45,7 @@ async def read_threads(
     sort: ThreadSort,
     limit: int,
 ) -> ThreadPage:
-    """The threads of which an interaction matches, from just after the cursor on."""
+    """The threads with a matching interaction, from just after the cursor."""
     if sort == "latest":
         found = await _latest(interactions, where, after, limit + 1)
     else:
@@ -60,10 +60,10 @@ async def read_threads(
 async def _latest(
     interactions: AsyncCollection[Any], where: Filter, after: ThreadCursor | None, limit: int
 ) -> list[_Place]:
-    """Threads, each at the place of the newest of its interactions that match.
+    """Threads, each at the place of its newest matching interaction.
 
-    These are walked through newest first, in the index alone, as far as the page goes and no further. A thread that
-    comes up after the cursor may have been on an earlier page: then it has one before the cursor too.
+    Reads matching interactions newest first, from the index alone, until the page is full. A thread that appears after
+    the cursor was on an earlier page if it also has a matching interaction before the cursor.
     """
     index = await _index(interactions, where)
     begin = None if after is None else Place(from_milliseconds(int(after.value)), after.id)
@@ -85,7 +85,7 @@ async def _latest(
 
 
 async def _index(interactions: AsyncCollection[Any], where: Filter) -> Index | None:
-    """The index in which interactions that match are looked through for their threads."""
+    """The index from which the threads of matching interactions are read."""
     # All other indexes of lists contain the thread, and the planner chooses the shortest one.
     return LISTED if await choose_index(interactions, where) is LISTED else None
 
@@ -93,7 +93,7 @@ async def _index(interactions: AsyncCollection[Any], where: Filter) -> Index | N
 async def _walk(
     interactions: AsyncCollection[Any], matching: Mapping[str, Any], place: Place | None, index: Index | None
 ) -> list[dict[str, Any]]:
-    """The next of what matches, newest first, from just after a place on."""
+    """The next matching entries, newest first, from just after a place."""
     found: list[dict[str, Any]] = []
     for time in times_after(place, "newest"):
         if len(found) < _BATCH:
@@ -111,7 +111,7 @@ async def _walk(
 async def _before(
     interactions: AsyncCollection[Any], where: Filter, place: Place, threads: Sequence[ObjectId]
 ) -> set[ObjectId]:
-    """Those of the threads that have an interaction at this place or before it that matches."""
+    """The threads among these that have a matching interaction at this place or before it."""
     found = set[ObjectId]()
     for newer in ({"timestamp": place.timestamp, "_id": {"$gte": place.id}}, {"timestamp": {"$gt": place.timestamp}}):
         matching = {"$and": [{"thread.id": {"$in": [*threads]}}, newer, selection(where)]}
@@ -123,7 +123,7 @@ async def _before(
 async def _sorted(
     interactions: AsyncCollection[Any], where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int
 ) -> list[_Place]:
-    """Threads by a sum, the greatest first: all of them have to be added up."""
+    """Threads by a sum, the greatest first. This adds up all matching threads."""
     among: dict[str, Any] = {"thread.id": _IS_SET}
     if where.terms:
         matching = {"$and": [selection(where), among, AT_ANY_TIME]}
@@ -161,7 +161,7 @@ async def _items(interactions: AsyncCollection[Any], rows: Rows, threads: Sequen
     sums = {each["_id"]: each for each in found}
     ends = [each[end] for each in sums.values() for end in ("first", "last")]
     shown = {each["_id"]: each for each in await rows.read(ends)}
-    # What is deleted meanwhile is left out.
+    # Without threads that were deleted in the meantime.
     whole = [sums[thread] for thread in threads if thread in sums]
     return [_item(each, shown[each["first"]], shown[each["last"]]) for each in whole if _are_there(each, shown)]
 

@@ -1,6 +1,6 @@
-"""Upkeep: rows for documents that have none, from before there were rows or from an earlier version beside this one.
+"""Upkeep: writes missing rows, for documents of versions that had no rows.
 
-In small steps beside recording. Lists do not wait for it: they read what has no row themselves.
+It works in small steps beside recording. Lists do not wait for it: they read documents without a row themselves.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from gemtap.stores.place import Place, place_of
 _log = logging.getLogger(__name__)
 
 _LOOKED_AT: Final = 1_000
-"""Interactions that are looked at together, in an index."""
+"""Number of interactions examined at a time, in an index."""
 
 _READ: Final = 20
-"""Documents that are read together."""
+"""Number of documents read at a time."""
 
 _PAUSES: Final = 2.0
-"""A pause, in times of what the step before it took."""
+"""Length of a pause, as a multiple of the step before it."""
 
 
 class Upkeep:
-    """Makes rows once in the life of a process, newest first."""
+    """Writes missing rows once in the life of a process, newest first."""
 
     def __init__(self, interactions: AsyncCollection[Any], rows: Rows) -> None:
         self._interactions = interactions
         self._rows = rows
         self._work: asyncio.Task[None] | None = None
         self._place: Place | None = None
-        """The oldest interaction that has been looked at."""
+        """The place of the last interaction examined."""
         self._done = False
 
     def wake(self) -> None:
-        """Begin, or go on if the server was away, unless it is under way."""
+        """Start, or resume after an outage of the server, unless it is running."""
         if not self._done and (self._work is None or self._work.done()):
             self._work = asyncio.get_running_loop().create_task(self._run(), name="mongodb-upkeep")
 
     async def close(self) -> None:
-        """Break off, without loss: another process does the rest."""
+        """Stop early. Another process does what is left."""
         if self._work is not None:
             self._work.cancel()
             await asyncio.wait([self._work])
@@ -62,12 +62,12 @@ class Upkeep:
         except PyMongoError as exc:
             _log.info("Rows for documents of the past are put off: %s", exc)
         except Exception:
-            # Such as a document that cannot be decoded. Lists make the rows that are still missing.
+            # Such as a document that cannot be decoded. Lists write the missing rows.
             _log.exception("Not all documents of the past have rows now")
             self._done = True
 
     async def _step(self) -> None:
-        """Look at the next interactions."""
+        """Examine the next interactions."""
         places = await self._next()
         ids = [place.id for place in places]
         missing = set(ids) - set(await self._rows.present(ids))

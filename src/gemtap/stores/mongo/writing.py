@@ -1,8 +1,8 @@
-"""Storing and deleting interactions, and in which order: MongoDB alone, without a replica set, has no transactions.
+"""Stores and deletes interactions in a safe order, since a standalone MongoDB server has no transactions.
 
-Files are written before the document that refers to them, and its row after it; all of them are deleted after it is
-gone. So whoever dies in between leaves a document without a row, which lists read themselves, or files and a row
-without a document, which nobody asks for: `gemtap prune` deletes those.
+Files are written before their document, and the row after it. A deletion deletes the document first, then the row and
+the files. A writer that dies in between leaves a document without a row, which lists read themselves, or a row and
+files without a document, which nothing reads and `gemtap prune` deletes.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from gemtap.stores.mongo.rows import Rows
 
 
 class DeletedMeanwhile(Exception):
-    """A record was deleted while it was stored. Storing it again is right."""
+    """A record was deleted while it was stored. It may be stored again."""
 
 
 class Writer:
-    """Writes documents with all that belongs to them."""
+    """Writes documents, their rows and files."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Writer:
             present = await insert_absent(self._interactions, [record.document for record in stored])
             if present:
                 await self._replace_interrupted([stored[position] for position in present])
-        # The row of what was there already, or is replaced, is for the next list to make: it reads the document.
+        # The next list writes the rows of documents that existed already or were replaced.
         there = set(present)
         await self._rows.keep(record.row for position, record in enumerate(stored) if position not in there)
         return {stored[position].id for position in present}
@@ -69,16 +69,16 @@ class Writer:
     async def move(self, moves: Sequence[Move]) -> bool:
         """See `gemtap.stores.base.Store.move`. Raises PyMongoError."""
         ids = [each.id for each in moves]
-        # Before their documents change: without a row lists read those.
+        # First, since lists read documents without a row themselves.
         await self._rows.delete(ids)
         async with self._counts.changing(await self._begun(ids)):
             moved = await self._move(moves)
-        # A list may have read a document before it changed, and stored its row since.
+        # A list may have read a document before the change, and stored its row since.
         await self._rows.delete(ids)
         return moved
 
     async def _move(self, moves: Sequence[Move]) -> bool:
-        # The count of changes is written after these. It waits for the disks of a majority, and they are there by then.
+        # The counter is incremented after these, and waits for the disks of a majority, which have these by then too.
         quickly = self._plain.with_options(write_concern=WriteConcern(w=1))
         for each in moves:
             if not await change_thread(quickly, each):
@@ -86,7 +86,7 @@ class Writer:
         return True
 
     async def replace(self, record: Record) -> bool:
-        """Put a record in place of the one with its id; False where there is none. Raises as `put` does."""
+        """Replace the document with this id; False if there is none. Raises as `put` does."""
         stored = await asyncio.to_thread(to_stored, record)
         for file_id, content in stored.files.values():
             await self._files.keep(file_id, content)
@@ -100,7 +100,7 @@ class Writer:
         return True
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
-        """Delete interactions, then their rows and files, and say how many there were. Raises PyMongoError."""
+        """Delete interactions, then their rows and files, and return how many existed. Raises PyMongoError."""
         async with self._counts.changing(await self._begun(ids)):
             done = await self._interactions.delete_many({"_id": {"$in": list(ids)}})
         await self._rows.delete(ids)
@@ -108,18 +108,17 @@ class Writer:
         return done.deleted_count
 
     async def _begun(self, ids: Sequence[ObjectId]) -> list[datetime]:
-        """When these interactions began."""
+        """Timestamps of these interactions."""
         found = self._plain.find({"_id": {"$in": list(ids)}}, {"timestamp": 1, "_id": 0})
         return [each["timestamp"] async for each in found]
 
     async def _replace_interrupted(self, present: Sequence[StoredRecord]) -> None:
-        """Put records in the place of interrupted ones: of records that were there already when they were inserted.
+        """Replace interrupted interactions by records that could not be inserted since their id exists.
 
-        Inserting first and replacing after holds under concurrency. Once an insert has failed a document is there;
-        the replacement takes effect if that one is interrupted, and if it is not there is nothing to do, for a
-        document that is not interrupted is never replaced. One upsert instead of the two would not do: it fails on
-        a duplicate key both where a whole document is stored and where another recorder inserts an interrupted one
-        at the same moment.
+        Inserting first and replacing afterwards is safe under concurrency. After a failed insert a document exists. If
+        it is interrupted, it is replaced; if it is not, nothing is to be done, since it is final. A single upsert would
+        fail on a duplicate key in two cases: if the document is complete, and if another recorder inserts an
+        interrupted one at the same moment.
         """
         await self._replace([record for record in present if record.outcome != Outcome.INTERRUPTED])
         ids = [record.id for record in present]
@@ -133,7 +132,7 @@ class Writer:
         if {document["_id"] for document in found} != set(ids):
             raise DeletedMeanwhile
         for document in found:
-            # Another recorder may be about to refer to another file until the document is final.
+            # Until the document is final, another recorder may be about to refer to another file.
             if document["outcome"] != Outcome.INTERRUPTED:
                 sides = [document.get("request"), document.get("response")]
                 referred = [side["raw_file"] for side in sides if side and "raw_file" in side]

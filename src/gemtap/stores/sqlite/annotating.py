@@ -1,4 +1,4 @@
-"""Tags, ratings and notes: set in the document, and in what lists filter by."""
+"""Sets tags, ratings and notes in the document and in the columns that lists filter by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gemtap.stores.sqlite.search_index import make_due
 
 
 def annotate(connection: sqlite3.Connection, id_: ObjectId, fields: Mapping[str, Any]) -> bool:
-    """Set these fields of a document; False where there is none."""
+    """Set these fields of a document; False if there is none."""
     with transaction(connection, "IMMEDIATE"):
         found = connection.execute("SELECT number, document FROM interactions WHERE id = ?", (id_.binary,)).fetchone()
         if found is None:
@@ -33,6 +33,6 @@ def annotate(connection: sqlite3.Connection, id_: ObjectId, fields: Mapping[str,
 
 
 def insert_tags(connection: sqlite3.Connection, number: int, tags: Sequence[str]) -> None:
-    """Index a row by its tags. They go by themselves when the row is deleted."""
-    # A document that was imported may name one twice.
+    """Index a row by its tags. A foreign key deletes them with the row."""
+    # An imported document may have a tag twice.
     connection.executemany("INSERT OR IGNORE INTO tags (tag, number) VALUES (?, ?)", [(tag, number) for tag in tags])

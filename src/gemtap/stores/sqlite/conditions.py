@@ -1,4 +1,4 @@
-"""The conditions of a filter in SQL. Values are parameters, always; what stands in the text are our own names."""
+"""Compiles the conditions of a filter to SQL. All values are parameters; the text has only names of ours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ COLUMNS: Final = {
     "duration": "request_duration_ms",
     "first_byte": "first_byte_ms",
 }
-"""Where a filter's field is in the row."""
+"""The column of each field."""
 
 
 class Clause(NamedTuple):
@@ -52,7 +52,7 @@ class Clause(NamedTuple):
 
 
 def clauses_of(where: Filter) -> tuple[list[str], list[SqlValue]]:
-    """The conditions of a filter that asks for no words, and their parameters."""
+    """The clauses of a filter without words, and their parameters."""
     clauses = [_clause_of(term) for term in where.terms]
     return [clause.sql for clause in clauses], [value for clause in clauses for value in clause.parameters]
 
@@ -85,7 +85,7 @@ def _any(clauses: Sequence[Clause]) -> Clause:
 def _test(field: str, column: str, test: Test) -> Clause:
     match test:
         case Is(value) if FIELDS[field].kind == Kind.FLAG:
-            # In the text, for a parameter keeps SQLite from using a partial index.
+            # Not a parameter: SQLite would not use a partial index.
             return Clause(f"{column} = {int(bool(value))}", [])
         case Is(value):
             return Clause(f"{column} = ?", [plain(value)])
@@ -114,7 +114,7 @@ def _within(column: str, test: Within) -> Clause:
 
 
 def _scanned(column: str) -> str:
-    """The column kept out of the choice of the index: a list in the order of time beats sorting all that match."""
+    """The column, written so that SQLite does not use its index: reading in the order of time beats sorting."""
     return column if column in ("timestamp", "tag") else f"+{column}"
 
 

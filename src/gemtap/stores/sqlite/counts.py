@@ -1,7 +1,6 @@
-"""What the SQLite store can count: see `gemtap.stores.statistics.query.Counts`.
+"""Counts of the SQLite store, see `gemtap.stores.statistics.query.Counts`.
 
-Triggers delete what is kept of a day when any of its interactions is stored, deleted or changed, in the same
-transaction, whoever does it.
+Triggers delete a cached day in the transaction that stores, deletes or changes one of its interactions.
 """
 
 from __future__ import annotations
@@ -22,35 +21,35 @@ _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SqliteCounts:
-    """Counts with connections that read, and keeps with the one that writes."""
+    """Counts with reading connections, and caches days with the writing one."""
 
     def __init__(self, read: Run, write: Run) -> None:
         self._read = read
         self._write = write
 
     async def times(self) -> tuple[datetime | None, datetime | None]:
-        """When the oldest and the newest interaction began."""
+        """Timestamps of the oldest and the newest interaction."""
         return await self._read(_times)
 
     async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """What matches, in one pass."""
+        """Count matching interactions, in one pass."""
         return await self._read(partial(_count, where=where, bucket=bucket, by=by))
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
-        """What this version has kept of the days."""
+        """The cached days of this version."""
         return await self._read(partial(_kept, span=span, name=kept_as(by, bucket)))
 
     async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """Count these days and keep what they come to."""
+        """Count these days and cache the result."""
         try:
             return await self._write(partial(_count_to_keep, span=span, bucket=bucket, by=by))
         except StoreUnavailable:
-            # A full disk, a file that may only be read: it is counted all the same.
+            # A full disk or a read-only file: the result is returned without caching it.
             return await self.count(span.where, bucket or "day", by)
 
 
 def _times(connection: sqlite3.Connection) -> tuple[datetime | None, datetime | None]:
-    # Two questions, for of each alone the index knows the answer.
+    # Two subqueries, since the index answers each of them alone.
     oldest, newest = connection.execute(
         "SELECT (SELECT min(timestamp) FROM interactions), (SELECT max(timestamp) FROM interactions)"
     ).fetchone()
@@ -71,10 +70,10 @@ def _count(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None,
 
 
 def _count_to_keep(connection: sqlite3.Connection, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
-    # What is written between counting and keeping would be missing for good.
+    # The cached day would lack anything written between counting and caching.
     with transaction(connection, "IMMEDIATE"):
         parts = read_parts(connection, span.where, bucket or "day", by)
-        # An earlier version that runs beside this one counts once more what it needs.
+        # An earlier version that runs beside this one counts again what it needs.
         connection.execute(
             "DELETE FROM day_parts WHERE day >= ? AND day < ? AND version < ?",
             (_number(span.first), _number(span.end), VERSION),

@@ -1,4 +1,4 @@
-"""Deleting interactions, and what the file takes up."""
+"""Deletes interactions, and measures and shrinks the file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.linking import delete_links
 
 _PAGES_AT_ONCE: Final = 512
-"""Pages that go back to the disk in one transaction: two megabytes, a few milliseconds."""
+"""Number of pages that one transaction frees: two megabytes, in a few milliseconds."""
 
 
 def delete(connection: sqlite3.Connection, bodies: BodyStore, ids: Sequence[ObjectId]) -> int:
-    """Delete these interactions in one transaction, and say how many there were."""
+    """Delete these interactions in one transaction, and return how many existed."""
     with transaction(connection, "IMMEDIATE"):
         return sum(_delete(connection, bodies, id_) for id_ in ids)
 
@@ -32,9 +32,9 @@ def _delete(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId) ->
 
 
 def delete_row(connection: sqlite3.Connection, bodies: BodyStore, number: int) -> None:
-    """Delete a row and its links, within a transaction of the caller's. Its tags go by themselves.
+    """Delete a row and its links, in a transaction of the caller. A foreign key deletes its tags.
 
-    What of its bodies nobody else has is freed later, by `gc.sweep`.
+    `gc.sweep` frees the parts of its bodies that no other interaction has.
     """
     id_, *references = connection.execute(
         "DELETE FROM interactions WHERE number = ?"
@@ -48,10 +48,10 @@ def delete_row(connection: sqlite3.Connection, bodies: BodyStore, number: int) -
 
 
 def space(connection: sqlite3.Connection) -> Space:
-    """What the file takes up. What the write-ahead log holds is counted as if it were folded in.
+    """Disk space of the file, as if the write-ahead log were checkpointed.
 
-    How much of it deleted bodies had for themselves is not known until it is swept away: `content` supposes that each
-    has its share of what the packs take up.
+    The space that only deleted bodies use is unknown before garbage collection: `content` assumes that each body has an
+    equal share of the packs.
     """
     page, pages, free = (_number(connection, name) for name in ("page_size", "page_count", "freelist_count"))
     used = page * (pages - free)
@@ -62,20 +62,20 @@ def space(connection: sqlite3.Connection) -> Space:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Fold the write-ahead log into the file, which gets shorter by it.
+    """Checkpoint the write-ahead log, which shortens the file.
 
-    PASSIVE stalls nobody, and waits for nobody: where a reader is in the way the next checkpoint does it.
+    PASSIVE neither blocks nor waits: pages that a reader needs stay for the next checkpoint.
     """
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def vacuum_step(connection: sqlite3.Connection, least: int = 1) -> bool:
-    """Let the database end a few megabytes earlier if there are so many free pages; whether it does."""
+    """Shrink the file by a few megabytes if it has at least this many free pages. Returns whether it did."""
     free = _number(connection, "freelist_count")
     if free < least:
         return False
-    # It does its work row by row, a page each. Rows without columns are none to a cursor, which would stop at the
-    # first; a script is run to its end.
+    # The pragma frees one page per row. Its rows have no columns, so that a cursor would stop at the first one; a
+    # script runs to its end.
     connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
     return _number(connection, "freelist_count") < free
 

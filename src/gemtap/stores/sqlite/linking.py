@@ -1,4 +1,4 @@
-"""Links: how the turns of a conversation find one another, and changes of their threads."""
+"""The index of links, by which the turns of a conversation find each other, and changes of threads."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class SqliteLinks:
 
 
 def insert_links(connection: sqlite3.Connection, place: Place, links: Iterable[bytes]) -> None:
-    """Within a transaction of the caller's."""
+    """Call within a transaction."""
     timestamp, id_ = _key(place)
     connection.executemany(
         "INSERT OR IGNORE INTO links (link, timestamp, id) VALUES (?, ?, ?)", [(link, timestamp, id_) for link in links]
@@ -57,7 +57,7 @@ def insert_links(connection: sqlite3.Connection, place: Place, links: Iterable[b
 
 
 def delete_links(connection: sqlite3.Connection, id_: ObjectId) -> None:
-    """Within a transaction of the caller's."""
+    """Call within a transaction."""
     connection.execute("DELETE FROM links WHERE id = ?", (id_.binary,))
 
 
@@ -74,7 +74,7 @@ def _newest(connection: sqlite3.Connection, wanted: Before, known: dict[bytes, L
         (wanted.link, *_key(wanted.place)),
     )
     for (id_,) in rows:
-        # The first one, but for interactions that an earlier version has stored without a thread.
+        # The first one, except for interactions that an earlier version stored without a thread.
         if (linked := _linked(connection, id_, known)) is not None:
             return linked
     return None
@@ -119,7 +119,7 @@ def _oldest_first(known: Mapping[bytes, Linked | None]) -> list[Linked]:
 
 
 def _move_all(connection: sqlite3.Connection, moves: Sequence[Move]) -> bool:
-    """Change all of these threads in one transaction, or as many as come before one that is another by now."""
+    """Change these threads in one transaction, up to the first that is no longer the old one."""
     with transaction(connection, "IMMEDIATE"):
         return all(_move(connection, each) for each in moves)
 
@@ -148,9 +148,9 @@ def _move(connection: sqlite3.Connection, each: Move) -> bool:
 
 
 def resolved(connection: sqlite3.Connection, where: Filter) -> Filter:
-    """The filter with the present ids of the threads that it names.
+    """The filter with the current ids of its threads.
 
-    An id that is no thread's is that of an interaction, whose thread it leads to.
+    The id of an interaction stands for its thread.
     """
     threads: dict[ObjectId, ObjectId] = {}
     for id_ in thread_ids(where):

@@ -10,7 +10,7 @@ from gemtap.stores.place import Order, Place
 from gemtap.stores.sqlite.rows import SqlValue
 
 Selection = tuple[list[str], list[SqlValue]]
-"""Clauses of which all must hold, and their parameters."""
+"""Clauses, all of which must hold, and their parameters."""
 
 
 class Query(NamedTuple):
@@ -52,5 +52,5 @@ def _key(place: Place) -> list[SqlValue]:
 
 
 def where_clause(clauses: list[str]) -> str:
-    """`WHERE` and what must hold; nothing where nothing must."""
+    """The WHERE clause, or nothing if there are no clauses."""
     return f"WHERE {' AND '.join(clauses)} " if clauses else ""

@@ -1,4 +1,4 @@
-"""Reading documents and exact bytes back. Lists never come near the bodies."""
+"""Reads documents and exact bytes. Lists never read bodies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def whole(connection: sqlite3.Connection, bodies: BodyStore, row: Sequence[Any])
 
 
 def read_raw(connection: sqlite3.Connection, bodies: BodyStore, id_: ObjectId, side: Side) -> bytes | None:
-    """The exact bytes of one body; empty where there was none, None where there is no such interaction."""
+    """The exact bytes of one body; empty if there was none, None if there is no such interaction."""
     with transaction(connection, "DEFERRED"):
         found = connection.execute(
             f"SELECT {side}_raw FROM interactions WHERE id = ?",  # noqa: S608 - `side` is one of our two words
@@ -71,7 +71,7 @@ def read_list(
 
 
 def count(connection: sqlite3.Connection, where: Filter) -> int:
-    """How many documents match."""
+    """Number of matching documents."""
     with transaction(connection, "DEFERRED"):
         clauses, parameters = selection(connection, where)
         counted = connection.execute(f"SELECT count(*) FROM interactions {where_clause(clauses)}", parameters)  # noqa: S608

@@ -1,4 +1,4 @@
-"""From a document to the columns of its row, and back."""
+"""Converts documents to the columns of a row, and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SqlValue = str | bytes | int | float | None
 
 
 def columns(document: Interaction) -> dict[str, SqlValue]:
-    """Every column of the document's row but those of the bodies."""
+    """Every column of the document's row except those of the bodies."""
     response, thread, cost, tokens = document["response"], document["thread"], document["cost"], document["tokens"]
     chunks = response.get("chunks") if response else None
     context: Mapping[str, Any] = document.get("context") or {}
@@ -81,7 +81,7 @@ def changed(packed: bytes, fields: Mapping[str, Any]) -> bytes:
 
 
 def without_body(packed: bytes, part: str, why: str) -> bytes:
-    """The column `document`, which says that a body was lost; `part` is the column of the body."""
+    """The column `document`, with a note that a body was lost; `part` is the column of the body."""
     document = _unpack(packed)
     side = document[part.partition("_")[0]]
     notes = [note for note in (side.get("body_incomplete"), f"lost to damage: {why}") if note]

@@ -1,7 +1,7 @@
-"""Reading everything that matches, batch by batch: each in a short transaction of its own.
+"""Scans: read all matching documents in batches, each in a short transaction of its own.
 
-A transaction that stayed open would keep the write-ahead log from being folded into the file for as long as the scan
-takes: https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
+A transaction that stays open would prevent checkpoints of the write-ahead log for the duration of the scan:
+https://www.sqlite.org/wal.html#avoiding_excessively_large_wal_files
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _Rows = Generator[tuple[Any, ...], None, None] | sqlite3.Cursor
 
 _BATCH: Final = 200
 _BATCH_BYTES: Final = 4 * 1024 * 1024
-"""A batch ends with the document that brings its bodies, as they went over the wire, over this."""
+"""A batch ends once its bodies, as sent over the wire, exceed this."""
 
 
 def last_place(connection: sqlite3.Connection, where: Filter) -> Place | None:
-    """Where a scan that begins now is to end; None where nothing matches."""
+    """The place at which a scan that begins now ends, or None if nothing matches."""
     with transaction(connection, "DEFERRED"):
         if asks_for_words(where):
             rows: _Rows = found_rows(connection, where, "timestamp, id", newest_first=True)
@@ -48,7 +48,7 @@ def last_place(connection: sqlite3.Connection, where: Filter) -> Place | None:
 def read_batch(
     connection: sqlite3.Connection, bodies: BodyStore, where: Filter, after: Place | None, last: Place
 ) -> list[Interaction]:
-    """The next documents of a scan, from just after one place up to and with the last; none where it is at its end."""
+    """The next documents of a scan, from just after one place up to and including the last; none at its end."""
     with transaction(connection, "DEFERRED"):
         if asks_for_words(where):
             rows: _Rows = found_rows(connection, where, WHOLE, newest_first=False, after=after, last=last)

@@ -1,11 +1,11 @@
-"""The index of words: written here, read by `searching`.
+"""The full-text index: written here, read by `searching`.
 
-Each interaction has a place: the half hour in which its request was received, and a number within that. FTS5 gives what
-it finds in the order of places, either way, and so a search is a list in the order of time from its first rows on.
-Finer places would cost more: FTS5 keeps the distance to the next place with each word, and most are next to each other.
+Each interaction has a place: the half hour of its request and a number within that. FTS5 returns matches in the order
+of places, ascending or descending, so that a search streams its results in the order of time. Finer places would need
+more space: FTS5 stores the distance to the next place with each word, and most places are neighbours.
 
-Beside its words an interaction has marks: words that no text can have, one for each of its values that lists are
-filtered by. A frequent word together with a rare value is then found by the index as well.
+Besides its words, an interaction has marks: words that no text can have, one for each of its values that lists filter
+by. So the index also finds a frequent word together with a rare value.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ NUMBER_BITS: Final = 22
 """Bits of the number within a half hour: enough for 2,000 interactions a second."""
 
 PART_BITS: Final = NUMBER_BITS + 11
-"""The bits of a place below those that say which part it is in."""
+"""Number of bits of a place below those of its part."""
 
 MARKED: Final = ("operation", "model", "outcome", "status", "error", "finish_reason", "client", "key", "user", "thread")
-"""The fields whose values are marks: some of their values are rare. A thread that changes makes the row due."""
+"""The fields with marks: some of their values are rare. A row is due again if its thread changes."""
 
 _ORDINARY: Final = frozenset({"complete", 200, 0, "STOP", "stop", "generateContent", "streamGenerateContent"})
-"""Values that most interactions have: a mark would save nothing."""
+"""Values without a mark, since most interactions have them."""
 
 _WORTH_TIDYING: Final = 1_000
-"""Deleted interactions of a part, at least, for which what is left of it is made anew."""
+"""Minimum number of deleted interactions for which the rest of a part is indexed again."""
 
 _MARK: Final = "\ue000"
-"""What marks begin with: a character for private use is no letter."""
+"""First character of a mark: one for private use, which is no letter."""
 
 EVERYTHING: Final = _MARK + "every"
-"""The mark that every interaction has."""
+"""The mark of every interaction."""
 
 ROW: Final = ", ".join(("number", "timestamp", "document", *(COLUMNS[field] for field in MARKED)))
 """The columns that `index` needs."""
 
 
 def mark(field: str, value: SqlValue) -> str | None:
-    """The mark of a value, if it has one. Others may have the same, though hardly ever: the row decides."""
+    """The mark of a value, or None. Two values may, very rarely, have the same mark: the row decides."""
     if value is None or value in _ORDINARY:
         return None
     # A flag is True before it is stored and 1 afterwards.
@@ -73,24 +73,24 @@ def table_of(part: int) -> str:
 
 
 def read_parts(connection: sqlite3.Connection) -> list[int]:
-    """The parts that there are, oldest first."""
+    """The existing parts, oldest first."""
     return [part for (part,) in connection.execute("SELECT part FROM search_parts ORDER BY part")]
 
 
 def make_due(connection: sqlite3.Connection, number: int) -> None:
-    """Have a row's text asked for. Within a transaction of the caller's."""
+    """Mark a row as due for indexing. Call within a transaction."""
     connection.execute("INSERT OR IGNORE INTO search_due VALUES (?)", (number,))
 
 
 def index(connection: sqlite3.Connection, number: int, row: Mapping[str, Any], text: str) -> None:
-    """Make a row found by the words of a text. Within a transaction of the caller's."""
+    """Index the text of a row. Call within a transaction."""
     _leave_place(connection, number)
     place = _free_place(connection, row["timestamp"])
     if place is None:
         return
     part = place >> PART_BITS
     if connection.execute("INSERT OR IGNORE INTO search_parts (part) VALUES (?)", (part,)).rowcount:
-        # `ascii` splits at what is neither a letter nor a digit in ASCII: at the spaces that are put here.
+        # The tokenizer `ascii` splits at the spaces between our words.
         connection.execute(
             f"CREATE VIRTUAL TABLE {table_of(part)} USING fts5(text, content='', columnsize=0, tokenize='ascii')"
         )
@@ -109,7 +109,7 @@ def _leave_place(connection: sqlite3.Connection, number: int) -> None:
 
 
 def _free_place(connection: sqlite3.Connection, milliseconds: int) -> int | None:
-    """None where there is none: of four million interactions in half an hour the last are found by no word."""
+    """The next free place, or None after four million interactions in half an hour: searches do not find more."""
     first, last = first_place(milliseconds), last_place(milliseconds)
     (taken,) = connection.execute(
         "SELECT max(place) FROM search_places WHERE place BETWEEN ? AND ?", (first, last)
@@ -124,7 +124,7 @@ def _marks(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def tidy(connection: sqlite3.Connection) -> None:
-    """Drop the parts that are mostly of what was deleted. What is left of them is due once more."""
+    """Drop the parts whose interactions are mostly deleted. The rest of them are due again."""
     mostly_deleted = connection.execute(
         "SELECT part FROM search_parts WHERE deleted = places OR (2 * deleted > places AND deleted >= ?)",
         (_WORTH_TIDYING,),
@@ -135,7 +135,7 @@ def tidy(connection: sqlite3.Connection) -> None:
 
 
 def drop_part_of(connection: sqlite3.Connection, milliseconds: int) -> None:
-    """Drop the part of a moment since 1970. What else is in it is due once more. Within a caller's transaction."""
+    """Drop the part of a time in milliseconds. Its interactions are due again. Call within a transaction."""
     _drop(connection, first_place(milliseconds) >> PART_BITS)
 
 

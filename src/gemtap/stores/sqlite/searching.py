@@ -1,4 +1,4 @@
-"""What is found by its words, in the order of time, one after the other for as long as the reader likes."""
+"""Searches for words, which yield rows in the order of time until the reader stops."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _Row = tuple[int, int, bytes, int]
 
 
 def selection(connection: sqlite3.Connection, where: Filter) -> Selection:
-    """The conditions of any filter, and their parameters: words are looked up first. Within one transaction."""
+    """The clauses of any filter, and their parameters. Looks up words first. Call within one transaction."""
     if not asks_for_words(where):
         return clauses_of(where)
     with closing(_found(connection, where, newest_first=True)) as numbers:
@@ -51,9 +51,9 @@ def found_rows(
     after: Place | None = None,
     last: Place | None = None,
 ) -> Generator[tuple[Any, ...], None, None]:
-    """These columns of what matches, in order, from just after one moment on and, if it is given, up to another.
+    """These columns of the matching rows, in order, from just after one place up to and including another.
 
-    To be closed, and read within one transaction, which keeps the parts there that were there at the beginning.
+    Read and close it within one transaction, in which no part of the index is dropped.
     """
     with closing(_found(connection, where, newest_first=newest_first, after=after, last=last)) as numbers:
         for number in numbers:
@@ -68,7 +68,7 @@ def _found(
     after: Place | None = None,
     last: Place | None = None,
 ) -> Generator[int, None, None]:
-    """The numbers of the rows."""
+    """The numbers of the matching rows."""
     match = _match(where)
     clauses, parameters = clauses_of(Filter(*(term for term in where.terms if term.field != TEXT)))
     for cursor, operator in ((after, "<" if newest_first else ">"), (last, ">=" if newest_first else "<=")):
@@ -83,7 +83,7 @@ def _found(
         table = table_of(part)
         rows = connection.execute(
             f"SELECT place, timestamp, id, number FROM {table} "  # noqa: S608 - our own names
-            # CROSS, for SQLite is to keep this order: that of the places.
+            # CROSS makes SQLite keep this order of joins, and so the order of places.
             f"CROSS JOIN search_places ON place = {table}.rowid CROSS JOIN interactions ON number = interaction "
             f"WHERE {table}.text MATCH ? AND {table}.rowid BETWEEN ? AND ? "
             f"{''.join(f'AND {clause} ' for clause in clauses)}ORDER BY {table}.rowid {direction}",
@@ -96,14 +96,14 @@ def _found(
 
 
 def _in_order(rows: Iterator[_Row], newest_first: bool) -> Iterator[int]:
-    """The numbers of the rows. Places are in the order of half hours: within each it is made here."""
+    """The numbers of the rows in the order of time. Places sort by half hours; this sorts within each."""
     for _, half_hour in groupby(rows, lambda row: row[0] >> NUMBER_BITS):
         for row in sorted(half_hour, key=lambda row: row[1:3], reverse=newest_first):
             yield row[3]
 
 
 def _places(where: Filter, oldest: Place | None, newest: Place | None) -> tuple[int, int]:
-    """Between which places everything is that matches."""
+    """The lowest and the highest place that may match."""
     low, high = _ENDS
     lows = [milliseconds(oldest.timestamp)] if oldest else []
     highs = [milliseconds(newest.timestamp)] if newest else []
@@ -120,10 +120,10 @@ def _places(where: Filter, oldest: Place | None, newest: Place | None) -> tuple[
 
 
 def _match(where: Filter) -> str:
-    """The filter as an expression of FTS5: its words, and marks of values, which FTS5 joins faster than rows are read.
+    """The filter as an expression of FTS5, with its words and the marks of its values.
 
-    After https://www.sqlite.org/fts5.html#full_text_query_syntax. Every string in it is in quotes and, being of letters
-    and digits, has none in itself.
+    Syntax: https://www.sqlite.org/fts5.html#full_text_query_syntax. Every string is in quotes, and contains none, since
+    it consists of letters and digits.
     """
     wanted = [_any(term) for term in where.terms if term.field == TEXT and not term.negated]
     unwanted = [_any(term) for term in where.terms if term.field == TEXT and term.negated]
@@ -138,7 +138,7 @@ def _any(term: Condition) -> str:
 
 
 def _marks(term: Condition) -> str | None:
-    """The marks of which what meets a condition has one; None where they cannot tell."""
+    """The marks of which every match of the condition has one; None if marks cannot decide."""
     if term.negated or term.field not in MARKED:
         return None
     values = [plain(test.value) for test in term.tests if isinstance(test, Is)]

@@ -1,4 +1,4 @@
-"""Counting interactions: one pass over those that match."""
+"""Counts interactions, in one pass over the matching ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COUNTS: Final = ", ".join(
 
 
 def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-    """The counts of what matches, by hour or day and by the field. Within one transaction."""
+    """Counts of the matching interactions, by hour or day and by the field. Call within one transaction."""
     start = {None: "0", "hour": f"timestamp / {_HOUR} * {_HOUR}"}.get(bucket, f"timestamp / {_DAY} * {_DAY}")
     clauses, parameters = selection(connection, where)
     found = connection.execute(
@@ -45,7 +45,7 @@ def _parts(rows: sqlite3.Cursor) -> Iterator[Part]:
 
 
 def key_of(value: str | int | bytes | None) -> str | None:
-    """What a column has, as statistics name it."""
+    """The value of a column as a key of statistics."""
     match value:
         case None | str():
             return value
@@ -56,7 +56,7 @@ def key_of(value: str | int | bytes | None) -> str | None:
 
 
 class Floats:
-    """The SQL function `floats`: every value that is not NULL, as `stores.statistics.Part` has them."""
+    """The SQL function `floats`: all values that are not NULL, in the format of `stores.statistics.Part`."""
 
     def __init__(self) -> None:
         self._values: list[float | None] = []

@@ -96,7 +96,7 @@ class SqliteStore:
         return await self._read(partial(read, bodies=self._bodies, id_=id_))
 
     async def raw(self, id_: ObjectId, side: Side) -> bytes | None:
-        """The exact bytes of one body, or None where there is no such interaction."""
+        """The exact bytes of one body, or None if there is no such interaction."""
         return await self._read(partial(read_raw, bodies=self._bodies, id_=id_, side=side))
 
     async def list(
@@ -107,7 +107,7 @@ class SqliteStore:
         return await self._read(partial(read_list, where=where, order=order, after=after, limit=limit))
 
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
-        """Every whole document that matches, oldest first."""
+        """Every matching document, whole, oldest first."""
         where = await self._resolved(where)
         last = await self._read(partial(last_place, where=where))
         after: Place | None = None
@@ -122,12 +122,12 @@ class SqliteStore:
     async def annotate(
         self, id_: ObjectId, *, tags: Sequence[str] | None = None, rating: str | None = None, note: str | None = None
     ) -> bool:
-        """Set what is given; False where there is no such interaction. Raises BadAnnotation."""
+        """Set annotations; False if there is no such interaction. Raises BadAnnotation."""
         fields = checked(tags, rating, note)
         return await self._write(partial(annotate, id_=id_, fields=fields))
 
     async def count(self, where: Filter) -> int:
-        """How many interactions match."""
+        """Number of matching interactions."""
         return await self._read(partial(count, where=await self._resolved(where)))
 
     async def delete(self, ids: Sequence[ObjectId]) -> int:
@@ -137,13 +137,13 @@ class SqliteStore:
     async def statistics(
         self, where: Filter, *, bucket: Bucket | None = None, by: By | None = None
     ) -> Sequence[StatRow]:
-        """What is told of the interactions that match."""
+        """Statistics of the matching interactions."""
         return await statistics(self._counts, await self._resolved(where), bucket, by)
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None
     ) -> ThreadPage:
-        """A page of the threads of which an interaction matches."""
+        """A page of the threads with a matching interaction."""
         after = ThreadCursor.decode(cursor, sort) if cursor is not None else None
         return await self._read(
             partial(read_threads, where=await self._resolved(where), after=after, sort=sort, limit=limit)
@@ -154,7 +154,7 @@ class SqliteStore:
         await self._read(_answer)
 
     async def _resolved(self, where: Filter) -> Filter:
-        """The filter with the present ids of the threads that it names."""
+        """The filter with the current ids of its threads."""
         return await self._read(partial(resolved, where=where)) if thread_ids(where) else where
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -1,4 +1,4 @@
-"""Lists of threads: a page of them, and what is said of each."""
+"""Pages of threads, with the sums of each thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VALUES: Final = {"turns": "count(*)", "tokens": "ifnull(sum(total_tokens), -1)"
 def read_threads(
     connection: sqlite3.Connection, where: Filter, after: ThreadCursor | None, sort: ThreadSort, limit: int
 ) -> ThreadPage:
-    """The threads of which an interaction matches, from just after the cursor on."""
+    """The threads with a matching interaction, from just after the cursor."""
     with transaction(connection, "DEFERRED"):
         selected = selection(connection, where)
         if sort == "latest":
@@ -40,10 +40,10 @@ def read_threads(
 
 
 def latest_query(selected: Selection, after: ThreadCursor | None, limit: int) -> Query:
-    """Threads, each at the place of the newest of its interactions that match.
+    """Threads, each at the place of its newest matching interaction.
 
-    These are walked through newest first, and of each thread only the one counts that has no newer one beside it: as
-    far as the page goes, and no further.
+    Reads matching interactions newest first until the page is full, and skips those that have a newer match in their
+    thread.
     """
     matching, values = selected
     place: list[str] = []
@@ -62,7 +62,7 @@ def latest_query(selected: Selection, after: ThreadCursor | None, limit: int) ->
 
 
 def sorted_query(selected: Selection, after: ThreadCursor | None, sort: ThreadSort, limit: int) -> Query:
-    """Threads by a sum, the greatest first: all of them have to be added up."""
+    """Threads by a sum, the greatest first. This adds up all matching threads."""
     matching, parameters = selected
     among = place = ""
     if matching:

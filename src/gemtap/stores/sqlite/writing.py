@@ -1,4 +1,4 @@
-"""Writing records: all of a batch in one transaction."""
+"""Writes records, a batch per transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
 from gemtap.stores.sqlite.search_index import drop_part_of, index, make_due
 
-# What a value that no column or no JSON can hold comes to, here and in the sqlite3 module.
+# Errors of values that neither a column nor JSON can hold.
 _UNSTORABLE: Final = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -34,7 +34,7 @@ _UNSTORABLE: Final = (
 
 
 def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> set[ObjectId]:
-    """Store the records as `Store.put` says, and return the ids that were there. sqlite3.Error, RecordRejected."""
+    """See `Store.put`. Raises sqlite3.Error and RecordRejected."""
     writer = bodies.writing(connection)
     present: set[ObjectId] = set()
     with transaction(connection, "IMMEDIATE"):
@@ -50,7 +50,7 @@ def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[R
 
 
 def replace(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> int:
-    """Store the records as `Store.replace` says. Raises sqlite3.Error and RecordRejected."""
+    """See `Store.replace`. Raises sqlite3.Error and RecordRejected."""
     writer = bodies.writing(connection)
     replaced = 0
     with transaction(connection, "IMMEDIATE"):
@@ -75,7 +75,7 @@ def replace(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence
 
 
 def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> bool:
-    """Store the record, unless it is there already, and return whether one was."""
+    """Store the record unless its id exists, and return whether it did."""
     stored = connection.execute(
         "SELECT outcome, number FROM interactions WHERE id = ?", (record.document["_id"].binary,)
     ).fetchone()

@@ -1,8 +1,8 @@
-"""Statistics: how many interactions there were, what they took and what they cost, by time and by one of their fields.
+"""Statistics: numbers of interactions, tokens, costs and durations, by period and by one field.
 
-A store gives its counts in parts (`Part`), each of some interactions that lie together. `statistics.query` asks it for
-them, `statistics.cache` has those of whole days, and `statistics.aggregate` adds them up into rows. Percentiles cannot
-be added up, so a part has every value that they are taken of.
+A store returns counts in parts (`Part`), each of the interactions of one hour or day. `statistics.query` requests them,
+`statistics.cache` caches those of whole days, and `statistics.aggregate` adds them up into rows. Percentiles cannot be
+added up, so a part has all values that they are computed from.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Bucket = Literal["hour", "day", "week", "month"]
 By = Literal[
     "model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"
 ]  # fmt: skip
-"""Fields that statistics can be told apart by: names in `stores.query.fields.FIELDS`."""
+"""Fields that statistics can group by: names in `stores.query.fields.FIELDS`."""
 
 
 class TokenSums(TypedDict):
@@ -33,7 +33,7 @@ class TokenSums(TypedDict):
 
 
 class ContextSums(TypedDict):
-    """Where the input tokens come from: sums of estimates, see `interaction.Context`."""
+    """Sums of the estimated origins of input tokens, see `interaction.Context`."""
 
     system: int
     tools: int
@@ -44,7 +44,7 @@ class ContextSums(TypedDict):
 
 
 class Percentiles(TypedDict):
-    """Nearest-rank percentiles in milliseconds, each one of the values, exact to seven digits; None of no values."""
+    """Nearest-rank percentiles in milliseconds, exact to seven digits; None if there are no values."""
 
     p50: float | None
     p95: float | None
@@ -52,20 +52,20 @@ class Percentiles(TypedDict):
 
 
 class StatRow(TypedDict):
-    """What is told of the interactions of one bucket and one key."""
+    """Statistics of the interactions of one bucket and one key."""
 
     bucket: datetime | None
-    """Where the bucket begins (UTC); None where no buckets were asked for."""
+    """Start of the bucket (UTC); None without buckets."""
     key: str | None
-    """The value of the field; None also of interactions without one."""
+    """The value of the field; None for interactions without one, or without grouping."""
     requests: int
     errors: int
     """Requests with an `error`."""
     tokens: TokenSums
     cost: float | None
-    """US dollars; None where no cost is known."""
+    """US dollars; None if no cost is known."""
     priced: int
-    """How many of the requests have a cost."""
+    """Number of requests with a known cost."""
     duration_ms: Percentiles
     first_byte_ms: Percentiles
     context: ContextSums
@@ -74,24 +74,24 @@ class StatRow(TypedDict):
 TOKENS: Final = tuple(TokenSums.__annotations__)
 CONTEXT: Final = tuple(ContextSums.__annotations__)
 COUNTS: Final = ("requests", "errors", "priced", *TOKENS, *CONTEXT)
-"""What of a part can be added up, in this order; besides there is the cost."""
+"""The counts of a part, in this order, apart from the cost."""
 
 
 class Part(NamedTuple):
-    """Counts of some interactions of one key that began in the same hour or day."""
+    """Counts of the interactions of one key and one hour or day."""
 
     start: int
-    """A moment of that hour or day, in milliseconds since 1970."""
+    """A time within that hour or day, in milliseconds since 1970."""
     key: str | None
     counts: Sequence[int]
     """In the order of `COUNTS`."""
     cost: float
     durations: bytes
-    """Every known duration in milliseconds, ascending, as `floats` makes them: a part may be large."""
+    """All known durations in milliseconds, ascending, as `floats` returns them."""
     first_bytes: bytes
-    """The same of the time to the first byte."""
+    """The same for the time to the first byte."""
 
 
 def floats(values: Iterable[float | None]) -> bytes:
-    """The values that there are, as a `Part` has them. None is below 0: then they sort as their bits do."""
+    """The known values in the format of `Part`. Negative ones become 0, so that the bits sort like the values."""
     return array("f", sorted(max(0.0, value) for value in values if value is not None)).tobytes()

@@ -1,4 +1,4 @@
-"""Statistics out of the parts that a store counts: added up by bucket and key, and their percentiles taken."""
+"""Adds up parts by bucket and key, and computes percentiles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FEW: Final = 20_000
 
 
 class _Tally:
-    """Parts added up."""
+    """The sum of parts."""
 
     __slots__ = ("cost", "counts", "durations", "first_bytes")
 
@@ -69,7 +69,7 @@ class _Tally:
 
 
 def rows_of(parts: Iterable[Part], bucket: Bucket | None) -> list[StatRow]:
-    """The rows that parts amount to: by bucket, and within one the key with the most requests first."""
+    """The rows of these parts, sorted by bucket and then by number of requests, most first."""
     tallies: dict[tuple[datetime | None, str | None], _Tally] = {}
     starts: dict[int, datetime | None] = {}
     for part in parts:
@@ -86,7 +86,7 @@ def rows_of(parts: Iterable[Part], bucket: Bucket | None) -> list[StatRow]:
 
 
 def bucket_start(moment: datetime, bucket: Bucket) -> datetime:
-    """Where the bucket begins that a moment (UTC) belongs to."""
+    """Start of the bucket that contains a time (UTC)."""
     hour = moment.replace(minute=0, second=0, microsecond=0)
     match bucket:
         case "hour":
@@ -100,22 +100,22 @@ def bucket_start(moment: datetime, bucket: Bucket) -> datetime:
 
 
 def buckets_between(first: datetime, last: datetime, bucket: Bucket) -> list[datetime]:
-    """Where each bucket begins, from one up to and with another, those too in which nothing was."""
+    """Start of every bucket from one up to and including another, empty ones too."""
     found = [first]
     while found[-1] < last:
-        # From the first of a month 31 days lead into the next one.
+        # 31 days after the first of a month is in the next month.
         step = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}.get(bucket)
         found.append(bucket_start(found[-1] + (step or timedelta(days=31)), bucket))
     return found
 
 
 def percentiles(parts: Sequence[bytes]) -> Percentiles:
-    """The percentiles of all values of the parts, each of which is as `statistics.floats` makes it."""
+    """The percentiles of all values of the parts, each in the format of `statistics.floats`."""
     known = [array("I", part) for part in parts if part]
     count = sum(map(len, known))
     if not count:
         return {"p50": None, "p95": None, "p99": None}
-    # One part is in order. Few values are soon put in order; among many it is quicker to look for the right ones.
+    # A single part is sorted. Sorting a few values is fast; for many, bisection is faster.
     ordered: Sequence[int] | None = None
     if len(known) == 1:
         ordered = known[0]
@@ -128,7 +128,7 @@ def percentiles(parts: Sequence[bytes]) -> Percentiles:
 
 
 def _of_rank(parts: Sequence[array[int]], rank: int) -> int:
-    """The value of this rank among all values of the ordered parts, found by bisection. The smallest has rank 1."""
+    """The value of this rank among all values of the sorted parts, found by bisection. The smallest has rank 1."""
     low, high = min(part[0] for part in parts), max(part[-1] for part in parts)
     while low < high:
         middle = (low + high) // 2

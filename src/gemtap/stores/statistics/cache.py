@@ -1,11 +1,10 @@
-"""What is kept of whole days, so that statistics of a year need not count every interaction of it again.
+"""The cache of whole days, so that statistics of a year need not count every interaction again.
 
-For a day that is over a store keeps the parts of its statistics by one field, once they have been asked for. They are
-good for as long as nothing changes among the interactions of that day: a store sees to it that then they no longer
-count. Nothing else refers to them, and nothing is lost with them.
+A store caches the parts of a past day, by one field, when statistics first need them. It invalidates them when an
+interaction of that day is stored, changed or deleted. Nothing refers to them, and deleting them loses nothing.
 
-A store keeps the version of what counted them with them, and uses only those of `VERSION`. So a newer and an older
-Gemtap can use one store at the same time: each keeps its own, and neither reads nor replaces the other's.
+Cached days have a version, and a store uses only those of `VERSION`. So a newer and an older Gemtap can use one store
+at the same time: each has its own, and neither reads nor replaces the other's.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ from gemtap.stores.query.filter import Filter, Within
 from gemtap.stores.statistics import Bucket, By, Part
 
 VERSION: Final = 1
-"""The version of the parts that are kept: of what is counted, of how it is counted, and of what `pack` makes of it.
+"""The version of cached days: of what is counted, how it is counted, and the format of `pack`.
 
-Raise it with every change of these, and with every new statistic: days kept by other versions are counted anew then.
+Raise it with every change of these, and with every new statistic: days cached by other versions are counted again.
 """
 
 DAY: Final = timedelta(days=1)
@@ -32,12 +31,12 @@ _DAY_MS: Final = DAY // timedelta(milliseconds=1)
 _MOMENT: Final = timedelta(microseconds=1)
 
 _LONGEST: Final = 20 * 366 * DAY
-"""A longer time means that the clock of a recorder was wrong once: nearly all of its days are empty."""
+"""A longer period means that a recorder's clock was wrong at some point, and nearly all of its days are empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The days from the first up to and without the last; each a datetime at midnight (UTC)."""
+    """The days from `first` up to but not including `end`, each a datetime at midnight (UTC)."""
 
     first: datetime
     end: datetime
@@ -47,29 +46,29 @@ class Span:
 
     @property
     def where(self) -> Filter:
-        """Which interactions began in them."""
+        """The filter for the interactions of these days."""
         return Filter(since=self.first, until=self.end)
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A question in two: what kept days can answer, and for what the interactions have to be counted."""
+    """A query in two parts: the days that the cache can answer, and filters for the other interactions."""
 
     days: Span | None
     rest: tuple[Filter, ...]
 
 
 def split(where: Filter, oldest: datetime | None, newest: datetime | None) -> Split:
-    """The question in two; `oldest` and `newest` are the times of the first and the last interaction that there are.
+    """Split a query; `oldest` and `newest` are the times of the first and the last interaction in the store.
 
-    Only a question for all that began within a time is answered by days. The day of the newest is never kept: as long
-    as it goes on it would only be to be thrown away again.
+    The cache answers only queries for all interactions of a period. The day of the newest interaction is never cached:
+    it would soon be invalid.
     """
     bounds = _bounds(where)
     if bounds is None or newest is None or oldest is None:
         return Split(None, (where,))
     since, until = bounds
-    # Before the oldest and after the newest there is nothing, so that their days are whole.
+    # There is nothing before the oldest and after the newest interaction, so their days are complete.
     first = midnight(oldest) if since is None or since <= oldest else midnight(since + DAY - _MOMENT)
     end = midnight(newest if until is None else min(until, newest))
     if not DAY <= end - first <= _LONGEST:
@@ -79,7 +78,7 @@ def split(where: Filter, oldest: datetime | None, newest: datetime | None) -> Sp
 
 
 def _bounds(where: Filter) -> tuple[datetime | None, datetime | None] | None:
-    """The times between which everything is asked for, the second left out; None where anything else is asked."""
+    """The period, without its end, if the filter asks for all interactions of one; None for any other filter."""
     since: datetime | None = None
     until: datetime | None = None
     for term in where.terms:
@@ -95,12 +94,12 @@ def _bounds(where: Filter) -> tuple[datetime | None, datetime | None] | None:
 
 
 def midnight(moment: datetime) -> datetime:
-    """Where the day (UTC) of a moment begins."""
+    """Start of the day (UTC) of a time."""
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def runs(days: Iterable[datetime], *, longest: int) -> Iterator[Span]:
-    """The days, ascending, as spans of those that follow one another."""
+    """Ascending days, grouped into spans of consecutive days."""
     span: Span | None = None
     for day in days:
         if span is not None and span.end == day and (span.end - span.first) // DAY < longest:
@@ -122,17 +121,17 @@ def by_day(span: Span, parts: Iterable[Part]) -> Mapping[datetime, list[Part]]:
 
 
 def kept_as(by: By | None, bucket: Bucket | None) -> str:
-    """The name under which the parts of a day are kept that answer this: those by the hour apart."""
+    """The name of a cached day's parts. Parts by hour have a name of their own."""
     return f"{by or ''}{' by hour' if bucket == 'hour' else ''}"
 
 
 def pack(parts: Iterable[Part]) -> bytes:
-    """The parts of one day. Compressing them would be of little use: times are nearly noise."""
+    """Encode the parts of one day, uncompressed: durations hardly compress."""
     packed: bytes = msgpack.packb([(part.start % _DAY_MS, *part[1:]) for part in parts])
     return packed
 
 
 def unpack(day: datetime, packed: bytes) -> list[Part]:
-    """The parts that `pack` was given."""
+    """Decode the parts that `pack` encoded."""
     midnight_ms = milliseconds(day)
     return [Part(midnight_ms + start, *part) for start, *part in msgpack.unpackb(packed)]

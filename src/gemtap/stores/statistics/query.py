@@ -1,4 +1,4 @@
-"""Statistics out of what a store can count: the days that it keeps, and the interactions of all other times."""
+"""Computes statistics from the cached days of a store and its other interactions."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from gemtap.stores.statistics.aggregate import rows_of
 from gemtap.stores.statistics.cache import Span, runs, split, unpack
 
 _DAYS_AT_ONCE: Final = 7
-"""Days that are counted in one go to be kept: it may be that nothing can be stored meanwhile."""
+"""Number of days counted and cached at a time: SQLite cannot write anything else during that time."""
 
 
 class Counts(Protocol):
-    """What a store can count."""
+    """What a store counts and caches."""
 
     async def times(self) -> tuple[datetime | None, datetime | None]:
-        """When the oldest and the newest interaction began."""
+        """Timestamps of the oldest and the newest interaction."""
         ...
 
     async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """What matches, interaction by interaction: of each hour or day apart, as the bucket wants it."""
+        """Count the matching interactions, by hour or day as the bucket requires."""
         ...
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> Mapping[datetime, bytes]:
-        """What `cache.pack` made of each day that is kept, by this `cache.VERSION`, and has not changed since."""
+        """The valid cached days of this `cache.VERSION`, each as `cache.pack` returned it."""
         ...
 
     async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """Count these days and keep what they come to, by this `cache.VERSION`, until something changes in them."""
+        """Count these days, and cache the result for this `cache.VERSION` until one of their interactions changes."""
         ...
 
 
