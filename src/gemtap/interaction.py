@@ -155,8 +155,11 @@ class Context(TypedDict):
 class Cost(TypedDict):
     """Cost of the exchange in US dollars, and the price list that it was computed from."""
 
-    usd: float
-    source: str
+    usd: float | None
+    """None where something is billed whose price is not known: `missing` says why."""
+    source: str | None
+    missing: NotRequired[str]
+    """What is billed and not in `usd`, and why."""
 
 
 class Client(TypedDict):

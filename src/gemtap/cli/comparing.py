@@ -73,7 +73,7 @@ def figures_of(document: Interaction) -> str:
         str(response["status"]) if response is not None else document["outcome"].replace("_", " "),
         document["model_version"] or document["model"] or document["operation"],
         "" if tokens["output"] is None else f"{tokens['output']:,} tokens",
-        "" if cost is None else f"${cost['usd']:.6f}",
+        "" if cost is None or cost["usd"] is None else f"${cost['usd']:.6f}",
         "" if duration is None else f"{duration / 1000:.1f} s",
     ]
     return "  ".join(filter(None, figures))

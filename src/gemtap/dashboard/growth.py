@@ -67,7 +67,7 @@ def _context(item: dict[str, Any]) -> Parts:
 
 
 def _cost(item: dict[str, Any]) -> Parts:
-    return [("cost", item["cost"]["usd"] if item["cost"] else 0)]
+    return [("cost", (item["cost"]["usd"] or 0) if item["cost"] else 0)]
 
 
 def _time(item: dict[str, Any]) -> Parts:

@@ -89,7 +89,7 @@ def sums_of(turns: Sequence[Turn]) -> Sums:
     """The totals of the turns."""
     kinds = ("input", "cached", "output", "reasoning", "tool_use", "total")
     told = {kind: [n for turn in turns if (n := turn.item["tokens"][kind]) is not None] for kind in kinds}
-    costs = [turn.item["cost"]["usd"] for turn in turns if turn.item["cost"] is not None]
+    costs = [usd for turn in turns if turn.item["cost"] and (usd := turn.item["cost"]["usd"]) is not None]
     return Sums(
         tokens={kind: sum(numbers) if numbers else None for kind, numbers in told.items()},
         usd=sum(costs) if costs else None,

@@ -9,7 +9,7 @@ from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Dialect, SessionDialect
 from gemtap.interaction import Cost, Interaction
 from gemtap.providers.credential import Credential
-from gemtap.providers.reader import SESSION_STATUS, Reader
+from gemtap.providers.reader import SESSION_STATUS, Bill, Reader
 from gemtap.providers.registry import PROVIDERS, reader_of, report
 
 _T = TypeVar("_T")
@@ -63,16 +63,35 @@ def cost_of(document: Interaction) -> Cost | None:
     if dialect is None:
         return None
 
+    response = document["response"]
+
     def price(reader: Reader) -> Cost | None:
         return reader.price(
-            document["operation"],
-            (document["model_version"], document["model"]),
-            document["tokens"],
-            dialect.priced_apart(document["usage_metadata"]),
-            document["timestamp"],
+            Bill(
+                operation=document["operation"],
+                models=(document["model_version"], document["model"]),
+                tokens=document["tokens"],
+                priced_apart=dialect.priced_apart(document["usage_metadata"]),
+                at=document["timestamp"],
+                usage=document["usage_metadata"],
+                request=document["request"]["body"],
+                response=response["body"] if response else None,
+                response_headers=response["headers"] if response else {},
+            )
         )
 
     return _ask(document["provider"], price, None)
+
+
+def tells_later(document: Mapping[str, Any]) -> bool:
+    """Whether its operation looks up what another exchange has begun, and may be the first to report its tokens."""
+    return _ask(document["provider"], lambda reader: document["operation"] in reader.told_later, False)
+
+
+def told_later_operations() -> frozenset[str]:
+    """The operations of all providers for which that may be so."""
+    readers = (reader_of(provider) for provider in PROVIDERS.values())
+    return frozenset().union(*(reader.told_later for reader in readers if reader is not None))
 
 
 def credential_for(provider: str, path: bytes) -> Credential | None:

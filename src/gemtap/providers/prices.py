@@ -6,34 +6,106 @@ Prices change with Gemtap's release, or with the package's: each cost names the 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from gemtap.interaction import Cost, Tokens
 
+if TYPE_CHECKING:
+    from genai_prices.types import PriceCalculation
+
+STANDARD: Final = "standard"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A way of serving requests that has prices of its own."""
+
+    context: Mapping[str, str]
+    """How genai-prices names it."""
+    factor: Decimal
+    """What it costs, as a multiple of the standard price, where genai-prices has no price of it."""
+    source: str
+    """Where the factor is published, and when it was read."""
+
 
 def list_price(
-    models: Iterable[tuple[str, str]], tokens: Tokens, priced_apart: Mapping[str, int], at: datetime
-) -> Cost | None:
-    """The cost in US dollars of the first model that has a price; None where none has one, never 0 for that.
+    models: Iterable[tuple[str, str]],
+    tokens: Tokens,
+    priced_apart: Mapping[str, int],
+    at: datetime,
+    tier: Tier | None = None,
+    units: Mapping[str, int] | None = None,
+) -> Cost:
+    """The cost in US dollars of the first model that has a price; `usd` is None where none has one, never 0 for that.
 
     Each model is its maker, which may be empty, and its name. The price knows tiers by the length of the context,
-    cached input, reasoning as output, and `priced_apart`: tokens of audio, images and video, by genai-prices' names. It
-    does not know storage of caches, grounding, batch discounts, and what a contract says.
+    cached input, reasoning as output, and `priced_apart`: tokens of audio, images and video, by genai-prices' names.
+    `units` are counts of other things that genai-prices has prices for, such as `web_searches`; no tier changes those.
     """
     # Imported here: it takes a sixth of a second, which a start should not wait for.
     import genai_prices
 
-    counted = genai_prices.Usage(**_counts(tokens, priced_apart))
+    source = f"genai-prices {genai_prices.__version__}"
+    names: list[str] = []
+    wrong: str | None = None
     for maker, name in models:
+        names.append(name)
         try:
-            price = genai_prices.calc_price(counted, name, provider_id=maker, genai_request_timestamp=at)
-        except (LookupError, ValueError):
+            standard = _calculate(maker, name, at, _counts(tokens, priced_apart))
+        except LookupError:
             continue
-        usd = float(price.total_price)
+        except ValueError:
+            wrong = f"the token counts of {name} contradict each other"
+            continue
+        total, told = standard.total_price, source
+        if tier is not None:
+            changed = _calculate(maker, name, at, _counts(tokens, priced_apart), tier.context)
+            if changed.model_price == standard.model_price:
+                total, told = total * tier.factor, f"{source}; {tier.source}"
+            else:
+                total = changed.total_price
+        missing = []
+        for unit, number in (units or {}).items():
+            price = getattr(standard.model_price, f"{unit}_kcount", None)
+            if not number:
+                continue
+            if isinstance(price, Decimal):
+                total += price * number / 1000
+            else:
+                missing.append(f"no price of {unit.replace('_', ' ')} is known for {name}")
+        usd = float(total)
         if math.isfinite(usd) and usd > 0:
-            return {"usd": usd, "source": f"genai-prices {genai_prices.__version__}"}
-    return None
+            return priced(usd, told, missing)
+    nothing = not any(number for number in tokens.values())
+    why = wrong or ("no tokens are reported" if nothing else f"no price is known for {names[0]}" if names else None)
+    return unpriced(why or "the model is not known")
+
+
+def priced(usd: float, source: str | None, missing: Sequence[str] = ()) -> Cost:
+    """A cost, and what is not in it."""
+    cost: Cost = {"usd": usd, "source": source}
+    if missing:
+        cost["missing"] = "; ".join(missing)
+    return cost
+
+
+def unpriced(why: str) -> Cost:
+    """The cost of what is billed at a price that is not known."""
+    return {"usd": None, "source": None, "missing": why}
+
+
+def _calculate(
+    maker: str, name: str, at: datetime, counts: Mapping[str, int], context: Mapping[str, str] | None = None
+) -> PriceCalculation:
+    import genai_prices
+
+    return genai_prices.calc_price(
+        genai_prices.Usage(**counts), name, provider_id=maker, genai_request_timestamp=at, price_context=context
+    )
 
 
 def _counts(tokens: Tokens, priced_apart: Mapping[str, int]) -> dict[str, int]:

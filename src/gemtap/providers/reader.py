@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
 from gemtap.dialects.base import Dialect, Parsed, RawExchange
-from gemtap.interaction import Cost, Tokens
+from gemtap.interaction import NO_TOKENS, Cost, Json, Tokens
 from gemtap.providers.credential import Credential
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.prices import list_price
@@ -17,11 +18,31 @@ SESSION_STATUS = 101
 """Switching Protocols: the exchange is a WebSocket session."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What the price of an exchange depends on."""
+
+    operation: str
+    models: Sequence[str | None]
+    """Names to look for, the most exact first."""
+    tokens: Tokens
+    priced_apart: Mapping[str, int]
+    """Tokens with prices of their own, see `Dialect.priced_apart`."""
+    at: datetime
+    """When the request was received."""
+    usage: Json = None
+    request: Json = None
+    response: Json = None
+    response_headers: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
 class Reader(ABC):
     """How exchanges with one API are read, priced and replayed."""
 
-    unbilled: ClassVar[frozenset[str]] = frozenset()
-    """Operations that report tokens and are not billed."""
+    billed: ClassVar[frozenset[str] | None] = None
+    """Operations whose tokens are counted; None for every operation. Look-ups report tokens that others have used."""
+    told_later: ClassVar[frozenset[str]] = frozenset()
+    """Look-ups that may be the first to report what a run in the background has used: then they are counted."""
     by_subscription: ClassVar[bool] = False
     """Whether nothing is billed by tokens."""
     resending: ClassVar[frozenset[str]] = frozenset()
@@ -49,7 +70,14 @@ class Reader(ABC):
         """Read one exchange. Whatever the bytes are, read what can be read."""
         operation, model = self.operation(exchange.method, exchange.path)
         dialect = self.dialect(operation, is_session=exchange.status == SESSION_STATUS)
-        return Parsed(operation, model) if dialect is None else dialect.read(exchange, operation, model)
+        parsed = Parsed(operation, model) if dialect is None else dialect.read(exchange, operation, model)
+        return parsed if self.counts(parsed) else replace(parsed, tokens=NO_TOKENS.copy())
+
+    def counts(self, parsed: Parsed) -> bool:
+        """Whether the tokens that the exchange reports are its own, as far as it can tell by itself."""
+        if self.billed is None or parsed.operation in self.billed:
+            return True
+        return parsed.operation in self.told_later and parsed.finish_reason is not None
 
     def credential(self, path: bytes) -> Credential | None:
         """The credential for sending a request to this raw path again; None where replays are not possible."""
@@ -59,22 +87,19 @@ class Reader(ABC):
         """The raw path with another model in place of the one that it names; None where it names none."""
         return None
 
-    def price(
-        self,
-        operation: str,
-        models: Sequence[str | None],
-        tokens: Tokens,
-        priced_apart: Mapping[str, int],
-        at: datetime,
-    ) -> Cost | None:
-        """The cost in US dollars at the list's prices of that time; None where it is not known, never 0 for that.
-
-        `models` are names to look for, the most exact first; `priced_apart` is the dialect's.
-        """
-        if self.by_subscription or operation in self.unbilled or tokens["input"] is None:
+    def price(self, bill: Bill) -> Cost | None:
+        """The cost at the list's prices of that time; None where nothing is billed, or no tokens are known."""
+        if self.by_subscription or not self.is_billed(bill.operation) or bill.tokens["input"] is None:
             return None
-        named = [self._made(model) for model in models if model is not None]
-        return list_price(named, tokens, priced_apart, at)
+        return list_price(self.named(bill), bill.tokens, bill.priced_apart, bill.at)
+
+    def is_billed(self, operation: str) -> bool:
+        """Whether the operation may be billed by tokens."""
+        return self.billed is None or operation in self.billed or operation in self.told_later
+
+    def named(self, bill: Bill) -> list[tuple[str, str]]:
+        """Maker and name of each model that the price may be found by."""
+        return [self._made(model) for model in bill.models if model is not None]
 
     def _made(self, model: str) -> tuple[str, str]:
         """Maker and name of a model."""

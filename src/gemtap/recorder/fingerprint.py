@@ -68,19 +68,19 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
     if not prompt:
         return None
     # Where the API holds what was said before, the same words are another question in each conversation.
-    hashes = chain(prompt, _named(conversation.previous) if conversation.previous is not None else b"")
+    hashes = chain(prompt, named_link(conversation.previous) if conversation.previous is not None else b"")
     prompt_hash = _link(b"chain", hashes[-1])
     answer = list(pieces([conversation.answer])) if conversation.answer is not None else []
     links = [prompt_hash]
     if conversation.id is not None:
-        links.append(_named(conversation.id))
+        links.append(named_link(conversation.id))
     if answer:
         links.append(_link(b"chain", chain(answer, hashes[-1])[-1]))
         links += _exchange([*prompt, *answer], len(prompt))
         links += _summary(answer[0])
     messages = len(conversation.prompt)
     if conversation.previous is not None:
-        return Fingerprint(tuple(links), prompt_hash, (((_named(conversation.previous),), messages),), messages)
+        return Fingerprint(tuple(links), prompt_hash, (((named_link(conversation.previous),), messages),), messages)
     return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, hashes, messages)), messages)
 
 
@@ -107,7 +107,7 @@ def waiting_for(link: bytes) -> bytes:
     return link[:_WAITING_BYTES]
 
 
-def _named(id_: str) -> bytes:
+def named_link(id_: str) -> bytes:
     """The link of an interaction that others name by the API's own id for it."""
     return _link(b"named", id_.encode("utf-8", "replace"))
 

@@ -24,6 +24,7 @@ from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assembling import Assembler
+from gemtap.recorder.count_once import count_once
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.read import UNPARSED
@@ -183,7 +184,10 @@ class Recorder:
             elif each.record is not None:
                 self._note_unparsed(each.record)
                 records.append((path, each.record, each.fingerprint))
-        placed = await self._threads.place([(record, fingerprint) for _, record, fingerprint in records])
+        counted = await count_once(self._store, [record for _, record, _ in records])
+        placed = await self._threads.place(
+            [(record, fingerprint) for record, (*_, fingerprint) in zip(counted, records, strict=True)]
+        )
         # What a turn added is known once its place is.
         texts = await self._assembler.texts([each.record.document for each in placed])
         await self._put(

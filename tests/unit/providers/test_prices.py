@@ -22,9 +22,9 @@ def usd(model: str | None = "gemini-2.5-pro", usage: Any = None, **fields: Any) 
         model_version=served, model=asked, timestamp=AT, tokens={**NO_TOKENS, **tokens}, usage_metadata=usage, **fields
     )
     cost = cost_of(record.document)
-    if cost is None:
+    if cost is None or cost["usd"] is None:
         return None
-    assert cost["source"].startswith("genai-prices 0.")
+    assert (cost["source"] or "").startswith("genai-prices 0.")
     return cost["usd"]
 
 

@@ -16,6 +16,7 @@ from gemtap.dialects.gemini_content.fields import (
     read_blocked_prompt,
     read_finish_reason,
     read_generation_settings,
+    read_predicted_tokens,
     read_tokens,
 )
 from gemtap.dialects.gemini_content.generated_media import makes_media, read_generated
@@ -70,7 +71,7 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
         streaming=answer.streamed,
         generation_settings=read_generation_settings(request),
         usage_metadata=usage,
-        tokens=read_tokens(response if operation == "countTokens" else usage),
+        tokens=read_predicted_tokens(response) if operation == "predict" and usage is None else read_tokens(usage),
         finish_reason=read_finish_reason(response),
         error=answer.error,
         accumulated=answer.accumulated,

@@ -56,22 +56,18 @@ def _named(value: Json, names: tuple[str, ...]) -> str | None:
 
 
 def read_tokens(usage: Json) -> Tokens:
-    """`usageMetadata` as token counts; `countTokens` answers with its `totalTokens` in the same way."""
+    """`usageMetadata` as token counts."""
     fields = as_dict(usage)
-    counted = count(fields.get("totalTokens"))
-    if counted is not None:
-        cached = count(fields.get("cachedContentTokenCount"))
-        return {**NO_TOKENS, "input": counted, "cached": cached, "total": counted}
     prompt = count(fields.get("promptTokenCount"))
-    # The Live API calls its answer's tokens by the other name.
-    output = count(fields.get("candidatesTokenCount", fields.get("responseTokenCount")))
+    candidates = count(fields.get("candidatesTokenCount"))
+    # The Live API calls its answer's tokens by the other name, and never has the thoughts among them.
+    output = candidates if candidates is not None else count(fields.get("responseTokenCount"))
     reasoning = count(fields.get("thoughtsTokenCount"))
     tool_use = count(fields.get("toolUsePromptTokenCount"))
     total = count(fields.get("totalTokenCount"))
-    # Some models count their thoughts among the candidates' tokens. The Live API never does: its total leaves them out.
-    counts_thoughts_twice = (prompt or 0) + (output or 0) + (tool_use or 0) == total
-    if output is not None and reasoning and counts_thoughts_twice and "responseTokenCount" not in fields:
-        output = max(output - reasoning, 0)
+    if candidates is not None and reasoning and (prompt or 0) + candidates + (tool_use or 0) == total:
+        # Some models count their thoughts among the candidates' tokens. The Live API never does.
+        output = max(candidates - reasoning, 0)
     return {
         "input": prompt,
         "cached": count(fields.get("cachedContentTokenCount")),
@@ -80,6 +76,23 @@ def read_tokens(usage: Json) -> Tokens:
         "tool_use": tool_use,
         "total": total,
     }
+
+
+def read_predicted_tokens(response: Json) -> Tokens:
+    """Tokens of `:predict` with an embedding model of Vertex AI, which counts them for each text."""
+    statistics = [
+        as_dict(as_dict(as_dict(each).get("embeddings")).get("statistics"))
+        for each in as_list(as_dict(response).get("predictions"))
+    ]
+    counted = [number for each in statistics if (number := _number(each)) is not None]
+    total = sum(counted) if counted else None
+    return {**NO_TOKENS, "input": total, "total": total}
+
+
+def _number(statistics: dict[str, Json]) -> int | None:
+    value = statistics.get("token_count", statistics.get("tokenCount"))
+    # Protocol buffers' numbers of no particular type: 4.0.
+    return count(int(value)) if isinstance(value, float) and value.is_integer() else count(value)
 
 
 def read_blocked_prompt(response: Json) -> Error | None:

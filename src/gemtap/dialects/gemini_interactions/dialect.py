@@ -13,6 +13,7 @@ from gemtap.conversation.preview import preview_of
 from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.gemini_content.fields import read_generation_settings
+from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_interactions import CUT_POINTS, conversation
 from gemtap.dialects.gemini_interactions.accumulate import accumulate
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
@@ -22,7 +23,14 @@ from gemtap.json_access import as_dict, as_text, count
 _CREATE: Final = "interactions.create"
 """The operation that asks something; others tell of it."""
 
-_UNDER_WAY: Final = frozenset({"queued", "in_progress"})
+INTERACTIONS: Final = frozenset(
+    {_CREATE, *(f"interactions.{verb}" for verb in ("get", "cancel", "delete", "list")), "decisions.create"}
+)
+"""The operations whose answers are interactions or like them; not `interactions.auth_tokens.create`."""
+
+_UNDER_WAY: Final = frozenset({"queued", "in_progress", "idle"})
+
+_LAST_EVENTS: Final = frozenset({"interaction.completed", "interaction.cancelled"})
 
 
 def _read(exchange: RawExchange, operation: str) -> Parsed:
@@ -30,43 +38,47 @@ def _read(exchange: RawExchange, operation: str) -> Parsed:
     chunks = read_chunks(exchange.response_raw) if streamed else []
     interaction = accumulate([chunk.value for chunk in chunks]) if streamed else as_dict(exchange.response_json)
     error = find_error(chunks, whole=exchange.response_whole) if streamed else read_error(exchange.response_json)
-    if streamed and error is None and exchange.response_whole and not _is_completed(chunks):
-        error = {"message": "the stream ended without interaction.completed", "details": None}
     status = as_text(interaction.get("status"))
+    if streamed and error is None and exchange.response_whole and not _is_completed(chunks, status):
+        error = {"message": "the stream ended without interaction.completed", "details": None}
     request = as_dict(exchange.request_json)
     return Parsed(
         operation=operation,
-        model=model_name(exchange.request_json),
+        model=model_name(request),
         model_version=as_text(interaction.get("model")),
         streaming=streamed,
         generation_settings=read_generation_settings(request),
         usage_metadata=interaction.get("usage"),
-        tokens=_tokens(interaction.get("usage")),
+        tokens=read_tokens(interaction.get("usage")),
         finish_reason=None if status in _UNDER_WAY else status,
         error=error,
         accumulated=(interaction or None) if streamed else None,
-        first_token_end=next((chunk.end for chunk in chunks if _has_content(chunk.value)), None),
+        first_token_end=next((chunk.end for chunk in chunks if has_content(chunk.value)), None),
         reasoning_streamed=any(_delta(chunk.value).get("type") == "thought_summary" for chunk in chunks),
         preview=NO_PREVIEW.copy() if operation == _CREATE else preview_of(conversation.read(request, interaction)),
     )
 
 
-def _is_completed(chunks: list[Chunk]) -> bool:
-    return any(as_dict(chunk.value).get("event_type") == "interaction.completed" for chunk in chunks)
+def _is_completed(chunks: list[Chunk], status: str | None) -> bool:
+    """Whether the stream came to its end. One that hands over a continuation token may end with its status."""
+    return status == "requires_continuation" or any(
+        as_dict(chunk.value).get("event_type") in _LAST_EVENTS for chunk in chunks
+    )
 
 
 def _delta(event: Json) -> dict[str, Json]:
     return as_dict(as_dict(event).get("delta"))
 
 
-def _has_content(event: Json) -> bool:
+def has_content(event: Json) -> bool:
     """Whether the event brings something of the answer. A signature alone is none."""
     return any(
         value not in ("", None) for name, value in _delta(event).items() if name not in ("type", "signature", "id")
     )
 
 
-def _tokens(usage: Json) -> Tokens:
+def read_tokens(usage: Json) -> Tokens:
+    """`usage` as token counts."""
     fields = as_dict(usage)
     return {
         "input": count(fields.get("total_input_tokens")),
@@ -82,7 +94,7 @@ class GeminiInteractions:
     """The Interactions API."""
 
     cut_points = CUT_POINTS
-    good_endings = frozenset({"completed", "requires_action"})
+    good_endings = frozenset({"completed", "requires_action", "requires_continuation"})
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange. Its path names no model; its request does."""
@@ -93,12 +105,12 @@ class GeminiInteractions:
         return conversation.read(request, response) if operation == _CREATE else None
 
     def media_tokens(self, usage: Json) -> int | None:
-        """Not counted apart."""
-        return None
+        """By `input_tokens_by_modality`."""
+        return media_tokens(usage)
 
     def priced_apart(self, usage: Json) -> dict[str, int]:
-        """None are."""
-        return {}
+        """Tokens of audio, images and video."""
+        return priced_apart(usage)
 
 
 GEMINI_INTERACTIONS: Final = GeminiInteractions()

@@ -9,22 +9,22 @@ from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Message, Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.cut_rules import Rule
-from gemtap.dialects.gemini_content.fields import read_generation_settings, read_tokens
+from gemtap.dialects.gemini_content.fields import read_generation_settings
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_live import conversation
 from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
 from gemtap.dialects.gemini_live.sound import sound_of
+from gemtap.dialects.gemini_live.usage import add_usages, read_usage_tokens, turn_usages
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
 
 
 def _read(exchange: RawExchange, operation: str) -> Parsed:
-    """Read a session: its turns, and what its `setup` and its last `usageMetadata` say."""
+    """Read a session: its turns, and what its `setup` and the `usageMetadata` of all turns say."""
     sent = [each.json for each in exchange.messages if each.side == "client"]
     got = [each.json for each in exchange.messages if each.side == "server"]
     setup = next((setup for each in sent if (setup := message_of(each, "setup"))), {})
-    usages = [told for each in got if (told := message_of(each, "usageMetadata"))]
-    usage: Json = next(reversed(usages), None)
+    usages = turn_usages(exchange.messages)
     turns = accumulate(exchange.messages)
     answers = [turn for turn in turns if turn["role"] == "model"]
     return Parsed(
@@ -32,8 +32,8 @@ def _read(exchange: RawExchange, operation: str) -> Parsed:
         model=model_name(setup),
         streaming=True,
         generation_settings=read_generation_settings(setup),
-        usage_metadata=usage,
-        tokens=read_tokens(usage),
+        usage_metadata=add_usages(usages),
+        tokens=read_usage_tokens(usages),
         finish_reason=as_text(answers[-1].get("turnCompleteReason")) if answers else None,
         error=next((error for each in got if (error := read_error(each))), None),
         accumulated={"turns": turns},

@@ -17,8 +17,7 @@ from gemtap.interaction import Json
 from gemtap.json_access import as_dict, overlay
 from gemtap.providers.code_assist.client_setup import CLIENTS
 from gemtap.providers.credential import Credential
-from gemtap.providers.google.reader import ACCESS_TOKEN
-from gemtap.providers.reader import Reader
+from gemtap.providers.google.reader import ACCESS_TOKEN, GoogleReader
 
 
 def read_operation(method: str, path: str) -> str:
@@ -53,14 +52,13 @@ class _Wrapped(Envelope):
 _WRAPPED: Final = GeminiContent(_Wrapped())
 
 
-class CodeAssistReader(Reader):
+class CodeAssistReader(GoogleReader):
     """Reads exchanges with Code Assist, as with Gemini, out of their envelope."""
 
     by_subscription = True
     colour = ("#8456c9", "#b794f0")
     setup = CLIENTS
     request_headers = frozenset({"x-goog-user-project"})
-    unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:

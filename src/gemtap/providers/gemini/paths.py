@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from gemtap.dialects.base import UNKNOWN_OPERATION
+from gemtap.dialects.gemini_interactions.paths import interactions_operation
 from gemtap.dialects.gemini_live.paths import live_operation
 from gemtap.dialects.openai_chat.paths import openai_operation
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
@@ -25,16 +26,21 @@ _RESOURCES: Final = _MODELS | {
     "batches",
     "cachedContents",
     "corpora",
+    "credentials",
+    "decisions",
+    "environments",
     "files",
     "fileSearchStores",
     "generatedFiles",
     "interactions",
     "operations",
     "triggers",
+    "tuningJobs",
+    "voices",
     "webhooks",
 }
 
-_NESTED: Final = frozenset({"chunks", "documents", "operations", "permissions"})
+_NESTED: Final = frozenset({"auth_tokens", "chunks", "documents", "executions", "files", "operations", "permissions"})
 
 
 def read_path(method: str, path: str) -> tuple[str, str | None]:
@@ -64,8 +70,9 @@ def read_path(method: str, path: str) -> tuple[str, str | None]:
 def _resource(method: str, segments: list[str], verb: str) -> tuple[str, str | None]:
     """Google's paths: collections and names by turns, and perhaps a verb of its own after a colon."""
     model = _model(segments)
-    if segments[0] == "interactions" and len(segments) == 3:
-        verb = segments.pop()  # interactions/ID/cancel
+    gaos = interactions_operation(method, segments, verb)
+    if gaos is not None:
+        return gaos, None
     if segments[0] == "fileSearchStores":
         # Its operations of upload are the one place where two collections follow one another.
         segments = [segment for segment in segments if segment != "upload"]

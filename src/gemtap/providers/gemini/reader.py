@@ -6,24 +6,23 @@ from typing import Final
 
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
-from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS
+from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS, INTERACTIONS
+from gemtap.dialects.gemini_interactions.live import GEMINI_INTERACTIONS_LIVE
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.gemini.client_setup import CLIENTS
 from gemtap.providers.gemini.paths import read_path
-from gemtap.providers.google.reader import MAKERS, with_model
-from gemtap.providers.reader import Reader
+from gemtap.providers.google.reader import MAKERS, GoogleReader, with_model
 
 _VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 _API_KEY: Final = Credential(_VARIABLES, "x-goog-api-key")
 _BEARER: Final = bearer(*_VARIABLES)
 
 
-class GeminiReader(Reader):
+class GeminiReader(GoogleReader):
     """Reads exchanges with the Gemini API, its Interactions API, its Live API and its OpenAI-compatible one."""
 
-    unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
     makers = MAKERS
     colour = ("#2f6fce", "#7fb0ff")
@@ -37,8 +36,8 @@ class GeminiReader(Reader):
     def dialect(self, operation: str, *, is_session: bool) -> Dialect:
         """By what the operation begins with."""
         if is_session:
-            return GEMINI_LIVE
-        if operation.startswith("interactions."):
+            return GEMINI_INTERACTIONS_LIVE if operation == "interactions.live" else GEMINI_LIVE
+        if operation in INTERACTIONS:
             return GEMINI_INTERACTIONS
         if operation.startswith("openai."):
             return OPENAI_CHAT

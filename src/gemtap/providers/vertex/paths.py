@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from gemtap.dialects.base import UNKNOWN_OPERATION
+from gemtap.dialects.gemini_interactions.paths import interactions_operation
 from gemtap.dialects.gemini_live.paths import live_operation
 from gemtap.dialects.openai_chat.paths import openai_operation
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
@@ -49,7 +50,8 @@ def _resource(method: str, segments: list[str]) -> tuple[str, str | None]:
             return openai_operation(method, rest)
         case [*collection, last]:
             name, verb = last.rsplit(":", 1) if ":" in last else (last, "")
-            return _operation(method, [*collection, name], verb)
+            gaos = interactions_operation(method, [*collection, name], verb)
+            return (gaos, None) if gaos is not None else _operation(method, [*collection, name], verb)
         case _:
             return UNKNOWN_OPERATION, None
 

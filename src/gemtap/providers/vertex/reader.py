@@ -6,20 +6,19 @@ from typing import Final
 
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
-from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS
+from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS, INTERACTIONS
+from gemtap.dialects.gemini_interactions.live import GEMINI_INTERACTIONS_LIVE
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.providers.credential import Credential
-from gemtap.providers.google.reader import ACCESS_TOKEN, MAKERS, with_model
-from gemtap.providers.reader import Reader
+from gemtap.providers.google.reader import ACCESS_TOKEN, MAKERS, GoogleReader, with_model
 from gemtap.providers.vertex.client_setup import CLIENTS
 from gemtap.providers.vertex.paths import read_path
 
 
-class VertexReader(Reader):
+class VertexReader(GoogleReader):
     """Reads exchanges with Vertex AI. It knows operation, model and errors of models that are not Google's."""
 
-    unbilled = frozenset({"countTokens"})
     resending = frozenset({"countTokens"})
     makers = MAKERS
     colour = ("#0e8a8a", "#55c9c9")
@@ -33,8 +32,8 @@ class VertexReader(Reader):
     def dialect(self, operation: str, *, is_session: bool) -> Dialect:
         """By what the operation begins with."""
         if is_session:
-            return GEMINI_LIVE
-        if operation.startswith("interactions."):
+            return GEMINI_INTERACTIONS_LIVE if operation == "interactions.live" else GEMINI_LIVE
+        if operation in INTERACTIONS:
             return GEMINI_INTERACTIONS
         return OPENAI_CHAT if operation.startswith("openai.") else GEMINI_CONTENT
 
