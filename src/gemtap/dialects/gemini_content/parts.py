@@ -44,10 +44,9 @@ def _part(part: dict[str, Json]) -> Part | None:
                 return _result(as_dict(value))
             case "inlineData" | "inline_data" | "fileData" | "file_data":
                 return _media(as_dict(value), either(part, "videoMetadata", "video_metadata"))
-            case _ if name not in _BESIDE and value not in (None, "", [], {}):
-                # What Google itself runs, such as code and searches, and whatever may come.
-                return Other(name, value)
-    return None
+    # What Google itself runs, such as code and searches, and whatever may come. It may stand before a text.
+    others = ((name, value) for name, value in part.items() if name not in _BESIDE and value not in (None, "", [], {}))
+    return next((Other(name, value) for name, value in others), None)
 
 
 def _result(fields: dict[str, Json]) -> Result:

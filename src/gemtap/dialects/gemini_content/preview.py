@@ -8,7 +8,7 @@ from dataclasses import replace
 from gemtap.conversation.preview import preview_of
 from gemtap.dialects.gemini_content.conversation import contents_of, read, read_message
 from gemtap.interaction import Json, Preview
-from gemtap.json_access import as_dict, as_list
+from gemtap.json_access import as_dict, one_or_many
 
 
 def read_preview(request: Json, response: Json) -> Preview:
@@ -21,8 +21,8 @@ def read_preview(request: Json, response: Json) -> Preview:
 def _other_contents(fields: dict[str, Json]) -> Iterator[Json]:
     yield from contents_of(as_dict(fields.get("generateContentRequest")))  # countTokens
     yield fields.get("content")  # embedContent
-    for each in as_list(fields.get("requests")):  # batchEmbedContents
+    for each in one_or_many(fields.get("requests")):  # batchEmbedContents
         yield as_dict(each).get("content")
-    for each in as_list(fields.get("instances")):  # predict: Imagen, Veo, embeddings of Vertex AI
+    for each in one_or_many(fields.get("instances")):  # predict: Imagen, Veo, embeddings of Vertex AI
         instance = as_dict(each)
         yield {"parts": [{"text": instance.get("prompt") or instance.get("content")}]}

@@ -45,6 +45,7 @@ def read(request: Json, response: Json) -> Conversation:
         built_in=tuple(_built_in_tools(one_or_many(fields.get("tools")))),
         id=as_text(interaction.get("id")),
         previous=as_text(fields.get("previous_interaction_id")),
+        cache=as_text(fields.get("cached_content")),
     )
 
 

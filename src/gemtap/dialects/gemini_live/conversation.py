@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gemtap.conversation.model import Conversation, Message, Role, Text
+from gemtap.conversation.model import Conversation, Message, Text
 from gemtap.dialects.gemini_content.conversation import (
     beside_answer,
     built_in_tools,
@@ -32,15 +32,15 @@ def read(response: Json, setup: Json) -> Conversation:
 
 
 def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
-    """A turn of a session: what was spoken in it stands as its transcription where there is one."""
-    messages = read_message(turn)
-    beside = tuple(beside_answer(turn))
-    if beside:
-        messages.append(Message("model", beside))
-    spoken = as_dict(turn.get("outputTranscription" if turn.get("role") == "model" else "inputTranscription"))
-    said = as_text(spoken.get("text"))
-    if said is None:
-        yield from messages
+    """A turn of a session: what was spoken in it stands before its sound as a transcription, where there is one."""
+    is_model = turn.get("role") == "model"
+    spoken = as_text(as_dict(turn.get("outputTranscription" if is_model else "inputTranscription")).get("text"))
+    if not is_model and spoken is None:
+        # Results of tools are a message of their own.
+        yield from read_message(turn)
         return
-    role: Role = "model" if turn.get("role") == "model" else "user"
-    yield Message(role, (Text(said), *(part for message in messages for part in message.parts)))
+    said = () if spoken is None else (Text(spoken),)
+    parts = (part for message in read_message(turn) for part in message.parts)
+    whole = (*said, *parts, *beside_answer(turn))
+    if whole:
+        yield Message("model" if is_model else "user", whole)

@@ -96,6 +96,11 @@ def test_what_the_api_runs_itself_is_part_of_the_answer() -> None:
     )
 
 
+def test_something_unknown_beside_a_text_takes_nothing_from_it() -> None:
+    """Whichever stands first."""
+    assert parts_of(answer(content={"parts": [{"mood": {"calm": 1}, "text": "So."}]})) == (Text("So."),)
+
+
 def test_a_cut_of_a_video_is_said_and_makes_it_another_message() -> None:
     """`videoMetadata` stands beside the file."""
     file, cut = {"fileData": {"fileUri": "https://youtu.be/x"}}, {"startOffset": "1s", "endOffset": "9s", "fps": 2}

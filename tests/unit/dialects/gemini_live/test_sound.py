@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gemtap.conversation.model import Media, Message, Text
+from gemtap.conversation.model import BuiltInTool, Grounding, Media, Message, Source, Text
 from gemtap.dialects.base import Message as SessionMessage
 from gemtap.dialects.gemini_live.accumulate import accumulate
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
@@ -80,3 +80,19 @@ def test_sound_whose_messages_are_not_there_is_none(kept: int) -> None:
     response["messages"] = response["messages"][:kept]
     assert GEMINI_LIVE.session_medium(request, response, 3) is None
     assert GEMINI_LIVE.session_medium(None, None, 0) is None
+
+
+def test_the_searches_of_a_turn_are_part_of_it() -> None:
+    """They come beside its content."""
+    grounding = {"webSearchQueries": ["why"], "groundingChunks": [{"web": {"uri": "https://a.example"}}]}
+    messages = [
+        ("client", {"setup": {"tools": {"googleSearch": {}}}}),
+        ("client", {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "Why?"}]}]}}),
+        ("server", {"serverContent": {"modelTurn": {"parts": [{"text": "So."}]}, "groundingMetadata": grounding}}),
+        ("server", {"serverContent": {"turnComplete": True}}),
+    ]
+    conversation = GEMINI_LIVE.conversation("bidiGenerateContent", *bodies(messages))
+    assert conversation is not None
+    sources = Grounding(("why",), (Source("web", None, "https://a.example"),))
+    assert conversation.prompt == (Message("user", (Text("Why?"),)), Message("model", (Text("So."), sources)))
+    assert conversation.built_in == (BuiltInTool("googleSearch", {}),)
