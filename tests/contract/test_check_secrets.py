@@ -67,11 +67,19 @@ def secrets_of_old() -> dict[str, Record]:
             response={"status": 101, "body": {"messages": []}},
             accumulated={"messages": []},
         ),
+        "urls": make_record(
+            request={"path": "/upload/v1beta/files", "query": f"upload_id={UPLOAD}", "headers": {"referer": REFERER}},
+            request_raw=body({"contents": [{"parts": [{"fileData": {"fileUri": SIGNED}}]}]}),
+        ),
         "harmless": make_record(request_raw=body({"input": "sk-nothing, keys and tokens"})),
     }
 
 
-ALL = [PASTED, DECLARED, HEADER, QUERY, TOKEN, SHORT, SESSION, STREAMED]
+UPLOAD = "canary-upload-0123456789"
+REFERRED, SIGNATURE = "canary-referer-0123456789", "canary-signature-0123456789"
+REFERER = f"https://app.test/?access_token={REFERRED}&a=1"
+SIGNED = f"https://storage.googleapis.com/b/o?X-Goog-Expires=900&X-Goog-Signature={SIGNATURE}"
+ALL = [PASTED, DECLARED, HEADER, QUERY, TOKEN, SHORT, SESSION, STREAMED, UPLOAD, REFERRED, SIGNATURE]
 
 
 async def test_what_is_found_is_replaced_everywhere(
@@ -92,11 +100,14 @@ async def test_what_is_found_is_replaced_everywhere(
         ("answer", "response.body.name"),
         ("stream", "response.body"),
         ("session", "request.body.setup.tools.headers.X"),
+        ("urls", "request.query.upload_id"),
+        ("urls", "request.headers.referer"),
+        ("urls", "request.body"),
     }
     assert "harmless" not in {name for name, _ in where}
     assert not any(secret in str(each.secrets) for each in found for secret in ALL)
 
-    assert await redact_examined(store, found) == 5
+    assert await redact_examined(store, found) == 6
     await make_searchable_again(store)
     async for _ in store.maintenance.reclaim():
         pass
@@ -142,8 +153,8 @@ def test_the_command_says_where_and_replaces(
         assert done.exit_code == status, done.output
         assert not any(secret in done.output for secret in ALL)
         said = json.loads(done.stdout)
-        assert said["read"] == 6
-        assert said["redacted"] == (5 if "--redact" in arguments else 0)
+        assert said["read"] == 7
+        assert said["redacted"] == (6 if "--redact" in arguments else 0)
         assert bool(said["secrets"]) == (arguments is not run or status == 1)
     assert leaked(store_url, tmp_path, request) == []
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -158,6 +158,12 @@ def redact_response_headers(headers: RawHeaders, redacted: Redacted) -> RawHeade
         else:
             kept.append((name, _clean_value(name, value, redacted)))
     return [(name, scrub(value, redacted.found)) for name, value in kept]
+
+
+def url_credentials(value: bytes) -> Iterator[bytes]:
+    """The credentials in URLs that stand in a header's value."""
+    for found in _IN_URL.finditer(value):
+        yield unquote_to_bytes(found[2])
 
 
 def _clean_value(name: bytes, value: bytes, redacted: Redacted) -> bytes:

@@ -21,7 +21,9 @@ from gemtap.recorder.redact import WITHHELD
 from gemtap.recorder.searchable import text_of
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.search_index import Searchable
+from gemtap.tap.credentials import url_credentials
 from gemtap.tap.scrubbing import Found, scrub
+from gemtap.tap.signed_urls import clean_urls
 
 _MARK: Final = b"[redacted]"
 _REDACTED: Final = b"[redacted"
@@ -148,9 +150,12 @@ class _Search:
 
     def _search_headers(self, side: str, headers: dict[str, Any]) -> None:
         for name, values in headers.items():
-            if name.encode("utf-8", "surrogatepass") not in self._declared.headers:
-                continue
+            is_secret = name.encode("utf-8", "surrogatepass") in self._declared.headers
             for value in values if isinstance(values, list) else [values]:
+                if not is_secret:
+                    for credential in url_credentials(value.encode("utf-8", "surrogatepass")):
+                        self._found_one(credential, f"{side}.headers.{name}", "URL")
+                    continue
                 secret = next((value[len(each) :] for each in _SCHEMES if value.lower().startswith(each)), value)
                 if not _is_redacted(secret):
                     self._marked.add((side, "headers", name))
@@ -175,6 +180,12 @@ class _Search:
     def _search_text(self, text: bytes, where: str) -> None:
         for start, end, kind in self._known.find(text):
             self._found_one(text[start:end], where, kind)
+
+        def take(signature: bytes) -> bytes:
+            self._found_one(signature, where, "signed URL")
+            return _MARK
+
+        clean_urls(text, take)
 
     def _raw(self, side: Side) -> bytes:
         return self._record.request_raw if side == "request" else self._record.response_raw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote, unquote_to_bytes
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,3 +84,60 @@ def test_in_the_torn_end_of_what_it_says(
     torn = spelt[: data.draw(st.integers(1, len(spelt)))]
     kept = scrub_torn(before + torn, found)
     assert torn not in kept.removeprefix(before) or kept == before
+
+
+URLS = (
+    b"https://x.test/upload/v1beta/files?upload_id=%b&upload_protocol=resumable",
+    b"https://storage.googleapis.com/b/o?X-Goog-Expires=900&X-Goog-Signature=%b",
+    b"https://a.blob.core.windows.net/c?sv=1&sig=%b&se=2",
+    b"/v1beta/files/a?key=%b#there",
+    b'<https://x.test/?access_token=%b>; rel="next"',
+    b"0; url=https://x.test/?API_KEY=%b",
+    b"https://x.test/?continue=https%%3A%%2F%%2Fy.test%%2F%%3Fkey%%3D%b%%26a%%3D1",
+)
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize(
+    "name", [b"location", b"x-goog-upload-url", b"x-goog-upload-control-url", b"refresh", b"x-new"]
+)
+def test_in_a_url_in_a_header_of_the_answer(url: bytes, name: bytes) -> None:
+    """It is replaced there, and from then on wherever else it stands in the exchange; the rest of the URL stays."""
+    secret = b"canary-0123456789-secret"
+    redacted = redact_request([], b"", PRINTS)
+    ((_, kept),) = redact_response_headers([(name, url % secret)], redacted)
+    assert kept == url % PRINTS.placeholder(secret)
+    assert scrub(b"it was " + secret, redacted.found) == b"it was " + PRINTS.placeholder(secret)
+
+
+def test_in_a_url_in_a_header_of_the_request() -> None:
+    """Where a request came from may have a key in its URL. It is not the key of the request."""
+    redacted = redact_request([(b"referer", b"https://a.test/?key=canary-0123456789")], b"alt=sse", PRINTS)
+    assert redacted.headers == [(b"referer", b"https://a.test/?key=" + PRINTS.placeholder(b"canary-0123456789"))]
+    assert redacted.key is None
+
+
+def test_the_id_of_an_upload_is_secret_and_no_key() -> None:
+    """Whoever has the URL may upload, but usage is not told by it."""
+    redacted = redact_request([], b"upload_id=AbC%2F0123456789&upload_protocol=resumable", PRINTS)
+    placeholder = PRINTS.placeholder(b"AbC/0123456789")
+    assert redacted.query == b"upload_id=" + placeholder + b"&upload_protocol=resumable"
+    assert redacted.key is None
+
+
+def test_in_a_subprotocol_of_a_websocket() -> None:
+    """Browsers have no other place for a key."""
+    header = (b"sec-websocket-protocol", b"realtime, openai-insecure-api-key.sk-0123456789, openai-beta.realtime-v1")
+    redacted = redact_request([header], b"", PRINTS)
+    placeholder = PRINTS.placeholder(b"sk-0123456789")
+    assert redacted.headers[0][1] == b"realtime, openai-insecure-api-key." + placeholder + b", openai-beta.realtime-v1"
+
+
+@pytest.mark.parametrize(
+    "value", [b"text/html; charset=utf-8", b"a=1; b=2", b"https://x.test/?keys=1&monkey=2", b"max-age=3600", b"?key="]
+)
+def test_other_headers_stay(value: bytes) -> None:
+    """What only looks like a URL with a key is not changed."""
+    redacted = redact_request([(b"x-a", value)], b"", PRINTS)
+    assert redacted.headers == [(b"x-a", value)]
+    assert redact_response_headers([(b"x-a", value)], redacted) == [(b"x-a", value)]
