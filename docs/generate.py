@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -200,11 +201,41 @@ def commands_page() -> str:
     return f"{_COMMANDS}{table}\n## Examples\n\nThe tests run each of them.\n\n```\n{examples}```\n"
 
 
+_METHODS: Final = """\
+# The Gemini API, method by method
+
+Every request that google-genai {python} for Python and @google/genai {javascript} for JavaScript make, read from the
+sources of these SDKs, and what Gemtap makes of it. `make test-clients` reads the SDKs again.
+
+*Model* says where the requested model stands: in the path, or in the body; `model_version` is the one that served the
+request, which may be another. *Tokens* are what is [counted](schema.md#counted-once); *cost* is what the price covers.
+
+| API | request | operation | model | tokens | cost |
+|---|---|---|---|---|---|
+"""
+
+
+def methods_page() -> str:
+    """Render docs/methods.md: each request of Google's SDKs, its operation, model, tokens and cost."""
+    from tests.surface.methods import METHODS, cost_of, methods, model_of, tokens_of
+
+    versions = {name: sdk["version"] for name, sdk in json.loads(METHODS.read_text("utf-8")).items()}
+    page = _METHODS.format(python=versions["google-genai"], javascript=versions["@google/genai"])
+    rows = set()
+    for each in methods():
+        operation, _ = each.read()
+        request = f"`{each.method} {each.shown}`"
+        cells = (f"`{operation}`", model_of(each), tokens_of(operation), cost_of(operation))
+        rows.add((each.api, request, *cells))
+    return page + "".join(f"| {' | '.join(row)} |\n" for row in sorted(rows))
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "clients.md": clients_page,
     "settings.md": settings_page,
     "queries.md": queries_page,
     "commands.md": commands_page,
+    "methods.md": methods_page,
 }
 
 if __name__ == "__main__":

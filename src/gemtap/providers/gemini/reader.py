@@ -27,7 +27,7 @@ class GeminiReader(GoogleReader):
     makers = MAKERS
     colour = ("#2f6fce", "#7fb0ff")
     setup = CLIENTS
-    request_headers = frozenset({"x-goog-user-project", "openai-beta"})
+    request_headers = frozenset({"x-goog-user-project", "api-revision", "openai-beta"})
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone."""

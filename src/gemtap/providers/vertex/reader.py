@@ -23,7 +23,12 @@ class VertexReader(GoogleReader):
     makers = MAKERS
     colour = ("#0e8a8a", "#55c9c9")
     setup = CLIENTS
-    request_headers = frozenset({"x-goog-user-project", "anthropic-version"})
+    request_headers = frozenset(
+        {
+            *("x-goog-user-project", "api-revision", "anthropic-version"),
+            *("x-vertex-ai-llm-request-type", "x-vertex-ai-llm-shared-request-type"),
+        }
+    )
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone."""

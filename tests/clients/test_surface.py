@@ -1,0 +1,16 @@
+"""Every request of Google's newest SDKs is known."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.surface import methods
+
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(400)]
+
+
+def test_the_requests_of_the_sdks_are_written_down() -> None:
+    """`methods.json`, which the table in docs/ is made of, has what the installed SDKs request."""
+    assert json.loads(methods.METHODS.read_text()) == methods.walk(), "run `python -m tests.surface.methods`"
