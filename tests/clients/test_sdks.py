@@ -47,23 +47,27 @@ def session(
 
 
 def test_it_sees_the_same_through_gemtap(session: Session) -> None:
+    """An SDK gets the same results through Gemtap as directly."""
     assert session.tapped == session.direct
     assert list(session.tapped) == session.sdk.tasks
 
 
 def test_every_call_is_stored(session: Session) -> None:
+    """Every call of an SDK is stored."""
     assert [stored(each) for each in session.documents] == [
         call for calls in session.sdk.calls.values() for call in calls
     ]
 
 
 def test_the_client_is_known_by_name_and_version(session: Session) -> None:
+    """The SDK's name and version are recognized."""
     # google-genai's chats call themselves 2.34.0+chat.
     clients = {(each["client"]["name"], each["client"]["version"].partition("+")[0]) for each in session.documents}
     assert clients == {(session.sdk.client, session.sdk.version)}
 
 
 def test_a_stream_is_stored_as_the_answer_that_was_seen(session: Session) -> None:
+    """The stored accumulated body equals the response that the SDK saw."""
     (document,) = session.of("stream")
     assert document["streaming"] is True
     assert text_of(document["response"]["body"]) == session.sdk.streamed_text(session.tapped["stream"]) != ""
@@ -72,11 +76,13 @@ def test_a_stream_is_stored_as_the_answer_that_was_seen(session: Session) -> Non
 
 
 def test_a_call_and_its_result_are_stored(session: Session) -> None:
+    """Function calls and their results are stored."""
     first, second = session.of("chat_with_a_call")
     assert '"weather"' in json.dumps(first["response"]["body"])
     assert '"sunny' in json.dumps(second["request"]["body"])
 
 
 def test_an_error_is_stored_with_its_message(session: Session) -> None:
+    """An error is stored with its message."""
     (document,) = session.of("an_error")
     assert document["error"]["message"]

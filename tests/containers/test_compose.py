@@ -79,6 +79,7 @@ def mongosh(compose: Compose, script: str) -> Any:
 
 
 def test_an_exchange_is_in_mongodb(compose: Compose) -> None:
+    """An exchange through the container is stored in MongoDB."""
     id_ = ask(compose, "Why is the sky blue?")
     assert recorded(compose, id_)["outcome"] == "complete"
     found = mongosh(compose, f"EJSON.stringify(db.gemini_interactions.findOne({{_id: ObjectId('{id_}')}}))")
@@ -88,6 +89,7 @@ def test_an_exchange_is_in_mongodb(compose: Compose) -> None:
 
 
 def test_the_container_may_do_little(compose: Compose) -> None:
+    """The container runs without root and without capabilities."""
     assert compose("exec", "-T", "gemtap", "id", "-u").strip() == "10001"
     assert compose.inspect("gemtap", "{{.HostConfig.ReadonlyRootfs}}") == "true"
     ports = json.loads(compose.inspect("gemtap", "{{json .HostConfig.PortBindings}}"))
@@ -97,6 +99,7 @@ def test_the_container_may_do_little(compose: Compose) -> None:
 
 
 def test_what_was_recorded_is_there_after_down_and_up(compose: Compose) -> None:
+    """Recorded interactions survive `compose down` and `up`."""
     id_ = ask(compose, "Are you there later?")
     recorded(compose, id_)
     compose("down")
@@ -153,6 +156,7 @@ def test_kill_9_of_the_container_loses_nothing(compose: Compose) -> None:
 
 
 def test_stopping_the_container_lets_an_answer_finish(compose: Compose) -> None:
+    """Stopping the container lets a running response finish."""
     client = Streaming(compose)
     stopping = threading.Thread(target=compose, args=("stop", "gemtap"))
     stopping.start()

@@ -29,6 +29,7 @@ async def read_everywhere(store: Store, id_: ObjectId) -> Any:
 
 
 async def test_what_is_given_is_set_and_the_rest_stays(store: Store) -> None:
+    """Annotating sets the given fields and keeps the others."""
     record = make_record(tags=["physics"])
     id_ = record.document["_id"]
     await store.put([record, make_record()])
@@ -43,6 +44,7 @@ async def test_what_is_given_is_set_and_the_rest_stays(store: Store) -> None:
 
 
 async def test_nothing_else_of_the_document_changes(store: Store) -> None:
+    """Annotating changes nothing else of the document."""
     record = make_record(generation_settings={"responseSchema": {"$id": "x", "$ref": "#/y", "n": -0.0, "i": 2**40}})
     other = make_record()
     await store.put([record, other])
@@ -55,6 +57,7 @@ async def test_nothing_else_of_the_document_changes(store: Store) -> None:
 
 
 async def test_setting_nothing_says_only_whether_it_is_there(store: Store) -> None:
+    """Annotating without values only returns whether the interaction exists."""
     record = make_record(note="mine")
     await store.put([record])
     assert await store.annotate(record.document["_id"])
@@ -63,6 +66,7 @@ async def test_setting_nothing_says_only_whether_it_is_there(store: Store) -> No
 
 
 async def test_of_an_interaction_that_is_not_there(store: Store) -> None:
+    """Annotating an unknown id returns False."""
     assert not await store.annotate(ObjectId(), tags=["x"], rating="good", note="y")
 
 
@@ -85,6 +89,7 @@ async def test_of_an_interaction_that_is_not_there(store: Store) -> None:
 async def test_what_cannot_be_kept_is_refused_and_nothing_changes(
     store: Store, given: dict[str, Any], says: str
 ) -> None:
+    """An invalid value raises BadAnnotation, and no field changes."""
     record = make_record(tags=["physics"], rating="good", note="mine")
     await store.put([record])
     for id_ in (record.document["_id"], ObjectId()):
@@ -94,6 +99,7 @@ async def test_what_cannot_be_kept_is_refused_and_nothing_changes(
 
 
 async def test_two_that_annotate_at_once_lose_nothing_of_one_another(store: Store) -> None:
+    """Two concurrent annotations of different fields are both stored."""
     record = make_record(tags=[])
     id_ = record.document["_id"]
     await store.put([record])

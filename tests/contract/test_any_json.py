@@ -36,12 +36,14 @@ layouts = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensu
 @given(value=json_values, layout=layouts)
 @against_a_server
 async def test_any_json_body_comes_back_exactly(store: Store, value: Any, layout: dict[str, Any]) -> None:
+    """Any JSON text comes back with the same value and the same bytes."""
     await check(store, json.dumps(value, **layout).encode())
 
 
 @given(raw=st.binary(max_size=200))
 @against_a_server
 async def test_any_bytes_come_back_exactly(store: Store, raw: bytes) -> None:
+    """Any bytes come back unchanged."""
     await check(store, raw)
 
 

@@ -11,5 +11,6 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_sound_store_has_no_faults(store: Store) -> None:
+    """A check of a store with bodies of all kinds finds no faults."""
     await store.put([make_record(), make_record(request_raw=b"", answered=False), make_record(response_raw=b"\xff\0")])
     assert [fault async for fault in store.maintenance.check()] == []

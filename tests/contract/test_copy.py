@@ -56,6 +56,7 @@ def incident(n: int) -> Incident:
 
 
 async def test_everything_arrives(store: Store, other: Store) -> None:
+    """A copy has every interaction with all its data, and all incidents."""
     links = {each.document["_id"]: (b"all", each.document["_id"].binary) for each in RECORDS}
     await store.put([replace(each, links=links[each.document["_id"]]) for each in RECORDS])
     await store.annotate(RECORDS[0].document["_id"], tags=["a b", "c"], rating="bad", note="later")
@@ -74,6 +75,7 @@ async def test_everything_arrives(store: Store, other: Store) -> None:
 
 
 async def test_again_it_copies_the_rest_and_leaves_what_is_there(store: Store, other: Store) -> None:
+    """A second copy adds what is missing, and leaves the rest unchanged."""
     records = [make_record(timestamp=NOON + timedelta(seconds=n)) for n in range(450)]
     torn = replace(records[7], document={**records[7].document, "outcome": "interrupted"})
     await store.put([*records[:7], torn, *records[8:300]])
@@ -92,6 +94,7 @@ async def test_again_it_copies_the_rest_and_leaves_what_is_there(store: Store, o
 
 
 async def test_it_ends_while_others_go_on_recording(store: Store, other: Store) -> None:
+    """A copy ends although new interactions are stored all the time."""
     await store.put([make_record(timestamp=NOON + timedelta(seconds=n)) for n in range(100)])
     over = asyncio.Event()
     more = 0
@@ -129,6 +132,7 @@ async def test_what_the_other_store_cannot_hold_is_named(store: Store, other: St
 
 
 async def test_killed_in_the_middle_and_run_again(store: Store, store_url: str, other_url: str) -> None:
+    """A copy that is killed is completed by the next one."""
     records = [
         make_record(
             timestamp=NOON + timedelta(seconds=n // 3), request_raw=os.urandom(3_000_000 if n % 90 == 0 else 3_000)

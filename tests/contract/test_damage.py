@@ -33,6 +33,7 @@ async def faults_of(store: Store) -> list[Fault]:
 
 
 async def test_a_sound_store_has_none(store: Store) -> None:
+    """A check of a sound store finds no faults."""
     await store.put([*RECORDS, make_record(request_raw=LARGE)])
     looked_at = 0
 
@@ -93,6 +94,7 @@ def blobs_of_bodies(path: Path) -> list[tuple[str, str]]:
     "how", ["chunk gone", "file gone", "chunk turned round", "inside turned round", "body changed"]
 )
 async def test_what_is_damaged_in_mongodb(mongod_url: str, how: str) -> None:
+    """A check of MongoDB finds damage, and names the interaction."""
     store = open_store(mongod_url)
     await store.open()
     victim = make_record(request_raw=LARGE, response_raw=b'{ "only": "here" }')
@@ -139,6 +141,7 @@ def damage(client: MongoClient[dict[str, Any]], id_: ObjectId, how: str) -> None
 
 
 async def test_what_goes_away_while_it_is_checked_is_no_fault(store: Store) -> None:
+    """Interactions that are deleted during a check are no faults."""
     records = [make_record(request_raw=LARGE) for _ in range(8)]
     await store.put(records)
     over = asyncio.Event()

@@ -24,6 +24,7 @@ def linked(record: Record, *links: bytes) -> Record:
 
 
 async def test_what_is_deleted_is_gone_and_nothing_else(store: Store) -> None:
+    """A deletion removes documents with all their data, and nothing of other interactions."""
     goes, stays = (
         linked(make_record(response_raw=b"data: 1\n\n", accumulated={"a": 1}, tags=[tag]), *links)
         for tag, links in (("goes", [b"one", b"both"]), ("stays", [b"two", b"both"]))
@@ -58,6 +59,7 @@ async def test_a_large_body_goes_with_its_interaction(store: Store, store_url: s
 
 
 async def test_what_was_deleted_can_be_stored_again(store: Store) -> None:
+    """A deleted interaction may be stored again under its id."""
     record = make_record()
     await store.put([record])
     await store.delete([record.document["_id"]])
@@ -66,6 +68,7 @@ async def test_what_was_deleted_can_be_stored_again(store: Store) -> None:
 
 
 async def test_the_links_of_each(store: Store) -> None:
+    """`links.of` returns the links of each interaction that has any."""
     first, second, none = linked(make_record(), b"a", b"b"), linked(make_record(), b"c"), make_record()
     await store.put([first, second, none])
     found = await store.links.of([each.document["_id"] for each in (first, second, none)])
@@ -76,6 +79,7 @@ async def test_the_links_of_each(store: Store) -> None:
 
 
 async def test_the_oldest_come_in_order_from_a_place_on(store: Store) -> None:
+    """A list in the order "oldest" continues from a place without gaps or repeats."""
     records = [make_record(timestamp=NOON + n // 2 * MINUTE, model=f"m{n % 3}") for n in range(12)]
     await store.put(records[::-1])
     ordered = sorted((each.document["timestamp"], each.document["_id"]) for each in records)

@@ -117,6 +117,7 @@ UNLIKE: dict[str, dict[str, Any]] = {
     ],
 )
 async def test_a_condition_finds_what_it_says_and_nothing_else(store: Store, query: str, found: set[str]) -> None:
+    """Each query finds exactly the interactions that a check in Python selects."""
     records = {name: make_record(**fields) for name, fields in UNLIKE.items()}
     await store.put(list(records.values()))
     items = await store.list(parse(query, NOW), limit=100)
@@ -129,6 +130,7 @@ async def test_a_condition_finds_what_it_says_and_nothing_else(store: Store, que
 @pytest.mark.parametrize("query", ["model:a,b", "model:a*", "-model:a", "tokens:>5,<2", "tag:x,y", "model:a,b tag:x"])
 @pytest.mark.parametrize("limit", [1, 3, 10])
 async def test_pages_of_any_condition_have_neither_gaps_nor_repeats(store: Store, query: str, limit: int) -> None:
+    """Pages of a query show the same interactions as one long list."""
     records = [
         make_record(
             timestamp=NOON + timedelta(milliseconds=n // 4),
@@ -163,6 +165,7 @@ def newest_first(records: list[Record]) -> list[ObjectId]:
     "value", ["' OR 1=1 --", '"; DROP TABLE interactions', "$gt", '{"$ne": null}', ".*", "%", "_", "a\\", "\N{SNOWMAN}"]
 )
 async def test_a_value_is_a_value_whatever_it_looks_like(store: Store, value: str) -> None:
+    """Values with operators, quotes or SQL are compared as plain text."""
     hostile, harmless = make_record(model=value), make_record()
     await store.put([hostile, harmless])
     for where in (

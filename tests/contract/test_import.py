@@ -27,6 +27,7 @@ async def export(store: Store, path: Path) -> None:
 
 
 async def test_there_and_again(store: Store, other: Store, tmp_path: Path) -> None:  # noqa: F811 - the fixture
+    """An exported file that is imported into another store gives the same interactions."""
     await store.put(RECORDS)
     await export(store, tmp_path / "all.jsonl")
     done = await import_file(tmp_path / "all.jsonl", other, WITH)
@@ -43,6 +44,7 @@ async def test_there_and_again(store: Store, other: Store, tmp_path: Path) -> No
 
 
 async def test_a_whole_one_takes_the_place_of_an_interrupted_one(store: Store, tmp_path: Path) -> None:
+    """An imported interaction replaces one that is stored as interrupted."""
     whole = make_record()
     torn = make_record(_id=whole.document["_id"], outcome="interrupted")
     (tmp_path / "torn.jsonl").write_bytes(jsonl.to_line(torn))

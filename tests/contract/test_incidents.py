@@ -30,6 +30,7 @@ def incident(**fields: Any) -> Incident:
 
 
 async def test_incidents_come_back_newest_first(store: Store) -> None:
+    """Incidents come back unchanged, newest first."""
     first, second, third = (incident(at=AT + timedelta(hours=hour)) for hour in (0, 1, 2))
     await store.incidents.put([second, first])
     await store.incidents.put([third])
@@ -38,6 +39,7 @@ async def test_incidents_come_back_newest_first(store: Store) -> None:
 
 
 async def test_one_that_is_told_again_takes_its_own_place(store: Store) -> None:
+    """An incident with a known id replaces the stored one."""
     going_on = incident(kind="store_outage", until=None, count=0)
     over = incident(_id=going_on["_id"], kind="store_outage", count=7)
     await store.incidents.put([going_on])
@@ -48,10 +50,12 @@ async def test_one_that_is_told_again_takes_its_own_place(store: Store) -> None:
 
 
 async def test_none_is_nothing(store: Store) -> None:
+    """Storing no incidents is allowed."""
     await store.incidents.put([])
     assert await store.incidents.newest(limit=10) == []
 
 
 def test_an_incident_survives_its_file() -> None:
+    """An incident file is stored and then deleted."""
     for each in (incident(), incident(until=None, details={})):
         assert from_line(each["_id"], to_line(each)) == each

@@ -87,12 +87,14 @@ async def test_children_join_their_parent_when_it_comes(store: Store, order: tup
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
 async def test_one_batch_may_hold_them_in_any_order(store: Store, order: tuple[int, ...]) -> None:
+    """Turns that are stored in one batch form one thread, whatever their order."""
     records = conversation(len(order))
     await record_in(store, *(records[number] for number in order))
     assert await threads_in(store) == in_a_row(records)
 
 
 async def test_the_id_of_a_thread_that_was_joined_leads_to_the_joined_thread(store: Store) -> None:
+    """After two threads are joined, the old id still finds the thread."""
     records = conversation(3)
     await record_in(store, records[1], records[2])
     before = (await store.threads(Filter(), limit=5)).items
@@ -151,6 +153,7 @@ async def test_a_turn_that_was_put_into_another_conversation_leaves_it(store: St
 
 
 async def test_a_failed_attempt_that_comes_late_has_its_retries_beside_it(store: Store) -> None:
+    """Retries join the thread of a failed attempt that is recorded after them."""
     failed = [record_of(QUESTIONS[:1], None, minutes=n, outcome="upstream_timeout") for n in (0, 8)]
     answered = record_of(QUESTIONS[:1], ANSWERS[0], minutes=16)
     child = record_of([QUESTIONS[0], ANSWERS[0], QUESTIONS[1]], ANSWERS[1], minutes=17)
@@ -240,6 +243,7 @@ async def test_whoever_dies_while_joining_is_mended_by_recording_the_batch_again
 
 
 async def test_recorders_that_store_parent_and_child_at_the_same_moment(store: Store) -> None:
+    """Two recorders that store a parent and its child at once join them."""
     for _ in range(5):
         records = conversation(6)
         await asyncio.gather(*(record_in(store, record) for record in records))

@@ -59,6 +59,7 @@ async def test_the_newest_before_a_place_is_found(store: Store) -> None:
 
 
 async def test_of_the_same_millisecond_ids_decide(store: Store) -> None:
+    """If two interactions have one timestamp, the smaller id comes first."""
     first, second, third = (linked_record(b"a") for _ in range(3))
     await store.put([third, first, second])
     found = await store.links.before([Before(b"a", place_of(each)) for each in (first, second, third)])
@@ -83,6 +84,7 @@ async def test_servers_that_know_no_documents_stage_are_asked_one_by_one(mongod_
 
 
 async def test_those_after_a_place_are_found_once_each_and_oldest_first(store: Store) -> None:
+    """`links.after` returns each later holder of a link once, oldest first."""
     records = [linked_record(b"a", b"b", minute=minute) for minute in (3, 1, 2, 0)]
     await store.put(records)
     last, second, third, first = records
@@ -94,6 +96,7 @@ async def test_those_after_a_place_are_found_once_each_and_oldest_first(store: S
 
 
 async def test_children_are_found(store: Store) -> None:
+    """`links.children` returns the interactions with this parent, oldest first."""
     parent = linked_record(thread=None)
     continuing: Thread = {"id": id_of(parent), "turn": 2, "parent": id_of(parent), "new_messages": 1}
     later, earlier = (linked_record(minute=minute, thread=continuing) for minute in (2, 1))
@@ -103,12 +106,14 @@ async def test_children_are_found(store: Store) -> None:
 
 
 async def test_links_are_no_part_of_the_document(store: Store) -> None:
+    """Documents do not contain links."""
     record = linked_record(b"a")
     await store.put([record])
     assert await store.get(id_of(record)) == record.document
 
 
 async def test_links_follow_the_record_that_replaces_an_interrupted_one(store: Store) -> None:
+    """The links of a replacing record take the place of the old ones."""
     id_ = ObjectId()
     assert await store.put([linked_record(b"half", _id=id_, outcome="interrupted")]) == set()
     whole = linked_record(b"whole", _id=id_)

@@ -46,6 +46,7 @@ def newest_first(records: list[Record]) -> list[ObjectId]:
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 30, 31])
 async def test_pages_have_neither_gaps_nor_repeats_under_equal_timestamps(store: Store, limit: int) -> None:
+    """Pages of any size show every interaction once, also under equal timestamps."""
     records = [make_record(timestamp=NOON + n // 7 * MILLISECOND) for n in range(30)]
     await store.put(records[::2])
     await store.put(records[1::2])
@@ -53,6 +54,7 @@ async def test_pages_have_neither_gaps_nor_repeats_under_equal_timestamps(store:
 
 
 async def test_pages_go_on_where_they_were_while_new_interactions_arrive(store: Store) -> None:
+    """The next page continues after the previous one, whatever was stored in between."""
     records = [make_record(timestamp=NOON) for _ in range(10)]
     await store.put(records)
     seen: list[ObjectId] = []
@@ -67,6 +69,7 @@ async def test_pages_go_on_where_they_were_while_new_interactions_arrive(store: 
 
 
 async def test_pages_of_a_filter_have_only_what_matches(store: Store) -> None:
+    """Pages of a filter are full, and show only matches."""
     records = [make_record(provider="gemini" if n % 3 else "openai") for n in range(20)]
     await store.put(records)
     wanted = [record for record in records if record.document["provider"] == "openai"]
@@ -74,6 +77,7 @@ async def test_pages_of_a_filter_have_only_what_matches(store: Store) -> None:
 
 
 async def test_the_last_page_says_so(store: Store) -> None:
+    """The last page has no cursor, even if it is full."""
     await store.put([make_record(), make_record()])
     assert (await page_of(store, Filter(), limit=2)).next is None
     assert (await page_of(store, Filter(), limit=1)).next is not None
@@ -100,12 +104,14 @@ async def test_the_last_page_says_so(store: Store) -> None:
 async def test_a_filter_finds_what_it_says_and_nothing_else(
     store: Store, where: Filter, fields: dict[str, Any]
 ) -> None:
+    """Each field of a filter selects exactly the interactions with that value."""
     wanted = [make_record(**fields), make_record(**fields)]
     await store.put([make_record(), *wanted, make_record(answered=False, thread=None, model=None)])
     assert await ids_of(store, where) == newest_first(wanted)
 
 
 async def test_until_is_just_before_and_since_just_at(store: Store) -> None:
+    """`since` includes its time, `until` does not."""
     records = [make_record(timestamp=NOON + n * MILLISECOND) for n in range(5)]
     await store.put(records)
     found = await ids_of(store, Filter(since=NOON + MILLISECOND, until=NOON + 3 * MILLISECOND))
@@ -113,12 +119,14 @@ async def test_until_is_just_before_and_since_just_at(store: Store) -> None:
 
 
 async def test_a_filter_must_match_whole(store: Store) -> None:
+    """All conditions of a filter must match, with the whole value and its case."""
     await store.put([make_record(provider="gemini", model="m"), make_record(provider="openai", model="n")])
     assert await ids_of(store, Filter(provider="gemini", model="n")) == []
     assert await ids_of(store, Filter(provider="GEMINI")) == []
 
 
 async def test_lists_show_no_bodies(store: Store) -> None:
+    """Listed documents have sizes of bodies, but neither bodies nor chunk times."""
     await store.put([make_record(response_raw=b"data: 1\n\n", accumulated={}, chunks={"at_ms": [1.0], "bytes": [9]})])
     (item,) = await store.list(Filter(), limit=1)
     (recorded,) = await store.list(Filter(), order="recorded", limit=1)
@@ -132,6 +140,7 @@ async def test_lists_show_no_bodies(store: Store) -> None:
     "word", ["", "x", "e30", "!", "WzEsIjIiXQ", "ñ", "W10", encode_cursor(Place(NOON, THREAD))[:-3]]
 )
 async def test_a_cursor_that_nobody_gave_out_is_refused(store: Store, word: str) -> None:
+    """Any other word in place of a cursor raises BadCursor."""
     with pytest.raises(BadCursor):
         await page_of(store, Filter(), limit=10, cursor=word)
 

@@ -73,12 +73,14 @@ async def move(store: Store, other: Store) -> None:
 
 
 async def test_round_trip(store: Store, other: Store) -> None:
+    """A store that is exported and imported elsewhere has the same documents and bytes."""
     await store.put(RECORDS)
     await move(store, other)
     assert await contents(other) == await contents(store)
 
 
 async def test_exported_again_it_says_the_same(store: Store, other: Store) -> None:
+    """The export of an imported store equals the first export."""
     await store.put(RECORDS)
     await move(store, other)
     first, second = [
@@ -95,6 +97,7 @@ async def test_exported_again_it_says_the_same(store: Store, other: Store) -> No
     st.none() | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), st.integers(-5, 5), max_size=3),
 )
 def test_any_bytes_come_back(request_raw: bytes, response_raw: bytes, accumulated: object) -> None:
+    """Any bytes survive export and import."""
     record: Record = make_record(request_raw=request_raw, response_raw=response_raw, accumulated=accumulated)
     moved = jsonl.from_line(jsonl.to_line(record))
     assert exactly(moved.document) == exactly(record.document)
@@ -102,6 +105,7 @@ def test_any_bytes_come_back(request_raw: bytes, response_raw: bytes, accumulate
 
 
 async def test_what_was_recorded_before_there_was_a_context(store: Store, other: Store) -> None:
+    """Documents without `context` are exported and imported."""
     record = make_record()
     del record.document["context"]  # type: ignore[misc]  # as documents of earlier versions are
     await store.put([record])

@@ -46,6 +46,7 @@ async def contents(store: Store) -> list[object]:
 
 
 async def test_what_is_old_goes_and_it_is_written_down(store: Store) -> None:
+    """Pruning by age deletes old interactions, and stores an incident about it."""
     old, new = [turn(40), turn(31)], [turn(29), turn(0)]
     await store.put([*old, *new])
     done = await prune(store, OLD, NOON)
@@ -57,6 +58,7 @@ async def test_what_is_old_goes_and_it_is_written_down(store: Store) -> None:
 
 
 async def test_a_conversation_that_goes_on_stays_whole(store: Store) -> None:
+    """Pruning by age keeps old turns of a conversation with a recent turn."""
     going_on, over = ObjectId(), ObjectId()
     stays = [turn(90, going_on), turn(60, going_on), turn(1, going_on)]
     goes = [turn(90, over), turn(60, over)]
@@ -67,6 +69,7 @@ async def test_a_conversation_that_goes_on_stays_whole(store: Store) -> None:
 
 
 async def test_what_is_to_be_kept_stays_with_its_conversation(store: Store) -> None:
+    """A kept interaction keeps the other turns of its conversation."""
     thread = ObjectId()
     stays = [turn(90, thread), turn(80, thread, rating="good"), turn(70, rating="good"), turn(60, tags=["keep"])]
     goes = [turn(90, ObjectId()), turn(80, rating="bad"), turn(70)]
@@ -81,6 +84,7 @@ async def test_what_is_to_be_kept_stays_with_its_conversation(store: Store) -> N
 
 
 async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: Store) -> None:
+    """Pruning refuses to keep by words while some texts are not indexed."""
     keeping, other = replace(turn(90), text="worth keeping"), replace(turn(90), text="nothing")
     unknown = turn(80)
     await store.put([keeping, other, unknown])
@@ -96,6 +100,7 @@ async def test_what_is_kept_by_its_words_needs_all_of_them_to_be_known(store: St
 
 
 async def test_a_dry_run_says_the_same_and_changes_nothing(store: Store) -> None:
+    """A dry run reports the same numbers as pruning, and deletes nothing."""
     await store.put([turn(n / 2, request_raw=os.urandom(2_000)) for n in range(300)])
     before = await contents(store)
     size = (await store.maintenance.space()).used
@@ -119,6 +124,7 @@ async def test_a_dry_run_says_the_same_and_changes_nothing(store: Store) -> None
 
 
 async def test_by_size_the_oldest_goes_until_it_fits(store: Store) -> None:
+    """Pruning by size deletes the oldest interactions until the store is small enough."""
     rated = turn(500, rating="good", request_raw=os.urandom(100_000))
     records = [turn(n, request_raw=os.urandom(100_000)) for n in range(200)]
     for start in range(0, 200, 20):
@@ -136,6 +142,7 @@ async def test_by_size_the_oldest_goes_until_it_fits(store: Store) -> None:
 
 
 async def test_more_is_kept_than_fits(store: Store) -> None:
+    """Pruning by size reports that kept interactions exceed the limit."""
     records = [turn(n, rating="good", request_raw=os.urandom(20_000)) for n in range(50)]
     await store.put(records)
     done = await prune(store, Retention(max_size=100_000, keep=parse("rating:good", NOON)), NOON)
@@ -213,6 +220,7 @@ async def all_whole(store: Store, records: Sequence[Record]) -> None:
 
 
 async def test_what_is_interrupted_has_been_done_and_written_down(store: Store) -> None:
+    """Interrupted pruning stores an incident about what it has deleted."""
     await store.put([turn(40 + n) for n in range(60)])
 
     class Stopped(Exception):

@@ -29,11 +29,13 @@ async def stored_notes(store: Store) -> list[Any]:
 
 
 async def test_nothing_to_store_is_stored(store: Store) -> None:
+    """Storing no records returns no ids."""
     await store.put([])
     assert await store.list(Filter(), limit=10) == []
 
 
 async def test_a_batch_is_stored_whole(store: Store) -> None:
+    """All records of a batch are stored."""
     records = [make_record(note=str(n)) for n in range(40)]
     await store.put(records)
     for record in records:
@@ -41,6 +43,7 @@ async def test_a_batch_is_stored_whole(store: Store) -> None:
 
 
 async def test_storing_twice_is_storing_once(store: Store) -> None:
+    """Storing a record again changes nothing, and returns its id."""
     first = make_record(note="first")
     await store.put([first])
     await store.put([first, make_record(_id=first.document["_id"], note="second", request_raw=b"other")])
@@ -50,6 +53,7 @@ async def test_storing_twice_is_storing_once(store: Store) -> None:
 
 
 async def test_a_batch_of_known_and_new_records_stores_the_new_ones(store: Store) -> None:
+    """A batch with stored records stores the others, and returns the known ids."""
     known, new = make_record(), make_record()
     await store.put([known])
     await store.put([known, new, known])
@@ -59,6 +63,7 @@ async def test_a_batch_of_known_and_new_records_stores_the_new_ones(store: Store
 
 @pytest.mark.parametrize("outcome", FINAL)
 async def test_any_other_outcome_takes_the_place_of_an_interrupted_one(store: Store, outcome: Outcome) -> None:
+    """A record of any other outcome replaces an interrupted one."""
     id_ = ObjectId()
     whole = make_record(_id=id_, outcome=str(outcome), request_raw=b'{"$ref":"a","$id":"b","_id":{"a.b":1}}')
     await store.put([interrupted(id_)])
@@ -71,6 +76,7 @@ async def test_any_other_outcome_takes_the_place_of_an_interrupted_one(store: St
 
 @pytest.mark.parametrize("outcome", FINAL)
 async def test_an_interrupted_one_never_takes_the_place_of_another(store: Store, outcome: Outcome) -> None:
+    """An interrupted record never replaces a stored one."""
     id_ = ObjectId()
     whole = make_record(_id=id_, outcome=str(outcome))
     await store.put([whole])
@@ -80,6 +86,7 @@ async def test_an_interrupted_one_never_takes_the_place_of_another(store: Store,
 
 
 async def test_of_two_interrupted_ones_the_first_stays(store: Store) -> None:
+    """A second interrupted record does not replace the first."""
     id_ = ObjectId()
     first = interrupted(id_, request_raw=b"first")
     await store.put([first])
@@ -89,6 +96,7 @@ async def test_of_two_interrupted_ones_the_first_stays(store: Store) -> None:
 
 @pytest.mark.parametrize("whole_first", [True, False])
 async def test_in_one_batch_the_whole_one_wins_too(store: Store, whole_first: bool) -> None:
+    """If a batch has an interrupted and a complete record, the complete one is stored."""
     id_ = ObjectId()
     whole = make_record(_id=id_)
     await store.put([whole, interrupted(id_)] if whole_first else [interrupted(id_), whole])
@@ -96,6 +104,7 @@ async def test_in_one_batch_the_whole_one_wins_too(store: Store, whole_first: bo
 
 
 async def test_the_filters_follow_the_replacement(store: Store) -> None:
+    """Filters match the values of the replacing record."""
     id_ = ObjectId()
     await store.put([interrupted(id_, provider="old")])
     await store.put([make_record(_id=id_, provider="new")])
@@ -118,6 +127,7 @@ async def test_concurrent_puts_store_everything_once(store: Store) -> None:
 
 
 async def test_two_stores_at_one_address_see_one_another(store: Store, store_url: str) -> None:
+    """Two stores with one URL read each other's interactions."""
     other = open_store(store_url)
     try:
         await other.open()
@@ -141,6 +151,7 @@ async def test_two_stores_at_one_address_see_one_another(store: Store, store_url
     ids=["an integer over 64 bits", "a lone surrogate", "no value of JSON"],
 )
 async def test_what_can_never_be_stored_is_rejected(store: Store, fields: dict[str, Any]) -> None:
+    """A record that cannot be stored raises RecordRejected."""
     good = make_record()
     with pytest.raises(RecordRejected, match="cannot be stored"):
         await store.put([good, make_record(**fields)])

@@ -60,16 +60,19 @@ BODIES = {
 
 @pytest.mark.parametrize("raw", BODIES.values(), ids=BODIES.keys())
 async def test_every_kind_of_body_comes_back_exactly(store: Store, raw: bytes) -> None:
+    """Bodies of every kind come back with the same value and the same bytes."""
     await check_round_trip(store, make_record(request_raw=raw, response_raw=raw))
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 async def test_an_exchange_comes_back_however_it_ended(store: Store, outcome: Outcome) -> None:
+    """A document of every outcome comes back unchanged."""
     error = {"message": "It went wrong.", "details": {"code": 500, "$why": ["a.b"]}}
     await check_round_trip(store, make_record(outcome=str(outcome), error=error))
 
 
 async def test_an_exchange_without_an_answer_comes_back(store: Store) -> None:
+    """A document without a response comes back unchanged."""
     record = make_record(
         answered=False,
         outcome="upstream_unreachable",
@@ -90,6 +93,7 @@ async def test_an_exchange_without_an_answer_comes_back(store: Store) -> None:
 
 
 async def test_a_first_turn_has_no_parent(store: Store) -> None:
+    """The first turn of a thread comes back with the parent None."""
     await check_round_trip(store, make_record(thread={"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}))
 
 
@@ -101,6 +105,7 @@ async def test_free_json_beside_the_bodies_comes_back_exactly(store: Store) -> N
 
 
 async def test_a_stream_keeps_its_frames_its_accumulated_answer_and_its_times(store: Store) -> None:
+    """A stream keeps its bytes, its accumulated body and its chunk times."""
     frames = b'data: {"text": "Ray"}\r\n\r\ndata: {"text": "leigh", "n": 1E2}\r\n\r\n'
     record = make_record(
         response_raw=frames,
@@ -112,11 +117,13 @@ async def test_a_stream_keeps_its_frames_its_accumulated_answer_and_its_times(st
 
 @pytest.mark.parametrize("accumulated", [{}, [], "", "text", 0, False, b"\xff\0"], ids=repr)
 async def test_an_accumulated_answer_may_be_any_value(store: Store, accumulated: object) -> None:
+    """An accumulated body may be any JSON value."""
     await check_round_trip(store, make_record(response_raw=b"data: {}\n\n", accumulated=accumulated))
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"null", b"text", b"\xff"])
 async def test_a_value_that_was_left_out_stays_out_and_its_bytes_are_there(store: Store, raw: bytes) -> None:
+    """A body without a value has its exact bytes."""
     left_out = {"body": None, "body_incomplete": "it was too much"}
     await check_round_trip(store, make_record(request_raw=raw, request=left_out, response_raw=raw, response=left_out))
 
@@ -139,10 +146,12 @@ async def test_a_value_that_was_left_out_stays_out_and_its_bytes_are_there(store
 async def test_a_value_that_is_no_parse_of_the_bytes_comes_back_as_it_was(
     store: Store, raw: bytes, value: object
 ) -> None:
+    """A value that differs from the parsed bytes comes back unchanged."""
     await check_round_trip(store, make_record(request_raw=raw, request={"body": value}))
 
 
 async def test_a_websocket_session_keeps_its_exact_messages_its_turns_and_its_close(store: Store) -> None:
+    """A WebSocket session keeps its messages, turns and closing."""
     sent, got = [1_500, '{"setup": {}}'], [2_500, b'{"setupComplete": {}}']
     record = make_record(
         request_raw=msgpack.packb(sent),
@@ -155,6 +164,7 @@ async def test_a_websocket_session_keeps_its_exact_messages_its_turns_and_its_cl
 
 
 async def test_a_truncated_body_keeps_its_beginning_and_what_is_known_of_the_whole(store: Store) -> None:
+    """A truncated body keeps its beginning, true size and hash."""
     truncated = {"body_bytes": 2**33, "body_truncated": True, "body_sha256": "ab" * 32}
     await check_round_trip(store, make_record(request_raw=b'{"a": [1, 2', request=truncated))
 
@@ -187,6 +197,7 @@ async def test_a_body_that_no_document_of_mongodb_could_hold_comes_back_exactly(
 
 
 async def test_ids_and_dates_in_a_list_are_what_they_were(store: Store) -> None:
+    """Lists return ObjectIds and datetimes as they were stored."""
     record = make_record()
     await store.put([record])
     (item,) = await store.list(Filter(), limit=10)
@@ -194,6 +205,7 @@ async def test_ids_and_dates_in_a_list_are_what_they_were(store: Store) -> None:
 
 
 async def test_what_is_not_there_is_none(store: Store) -> None:
+    """`get` and `raw` return None for an unknown id."""
     assert await store.get(ObjectId()) is None
     assert await store.raw(ObjectId(), "request") is None
     assert await store.raw(ObjectId(), "response") is None

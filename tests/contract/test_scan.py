@@ -31,12 +31,14 @@ def oldest_first(records: list[Record]) -> list[ObjectId]:
 
 
 async def test_of_nothing_there_is_nothing(store: Store) -> None:
+    """A scan of an empty store, or of a filter without matches, yields nothing."""
     assert await ids_of(store, Filter()) == []
     await store.put([make_record()])
     assert await ids_of(store, Filter(provider="none of them")) == []
 
 
 async def test_documents_come_whole(store: Store) -> None:
+    """Scanned documents have their bodies, as `get` returns them."""
     records = [
         make_record(response_raw=b"data: 1\n\n", accumulated={"a": 1}, chunks={"at_ms": [1.0], "bytes": [9]}),
         make_record(answered=False, timestamp=NOON + MILLISECOND),
@@ -49,6 +51,7 @@ async def test_documents_come_whole(store: Store) -> None:
 
 
 async def test_more_than_any_batch_comes_in_order_without_gaps_or_repeats(store: Store) -> None:
+    """A scan of several batches yields every document once, oldest first."""
     records = [make_record(timestamp=NOON + n // 70 * MILLISECOND) for n in range(1_100)]
     await store.put(records[::2])
     await store.put(records[1::2])
@@ -58,6 +61,7 @@ async def test_more_than_any_batch_comes_in_order_without_gaps_or_repeats(store:
 
 
 async def test_only_what_matches_comes(store: Store) -> None:
+    """A scan yields only documents that match its filter."""
     records = [make_record(provider="gemini" if n % 3 else "openai") for n in range(900)]
     await store.put(records)
     wanted = [each for each in records if each.document["provider"] == "openai"]
@@ -77,6 +81,7 @@ async def test_a_scan_ends_however_much_is_stored_meanwhile(store: Store) -> Non
 
 
 async def test_what_is_changed_meanwhile_comes_once(store: Store) -> None:
+    """A document that is changed during a scan comes once."""
     halves = [make_record(timestamp=NOON + n * MILLISECOND, outcome="interrupted") for n in range(450)]
     await store.put(halves)
     seen: list[ObjectId] = []
@@ -88,6 +93,7 @@ async def test_what_is_changed_meanwhile_comes_once(store: Store) -> None:
 
 
 async def test_two_scans_and_a_list_do_not_disturb_one_another(store: Store) -> None:
+    """Two scans and a list may run at the same time."""
     records = [make_record(timestamp=NOON + n * MILLISECOND) for n in range(250)]
     await store.put(records)
     pairs = zip(await ids_of(store, Filter()), oldest_first(records), strict=True)
@@ -120,6 +126,7 @@ async def test_large_documents_do_not_add_up_in_memory(store: Store) -> None:
 
 
 async def test_a_scan_that_pauses_keeps_no_write_ahead_log_from_being_folded_in(tmp_path: Path) -> None:
+    """A paused scan does not prevent checkpoints of the write-ahead log."""
     store = open_store(f"sqlite:///{tmp_path / 'gemtap.db'}")
     await store.open()
     try:

@@ -124,6 +124,7 @@ TEXTS = {
     ],
 )
 async def test_a_query_finds_what_has_its_words_and_nothing_else(store: Store, query: str, names: set[str]) -> None:
+    """A query for words and phrases finds exactly the texts that contain them."""
     records = {name: said(text) for name, text in TEXTS.items()}
     await store.put(list(records.values()))
     assert sorted(await found(store, query)) == sorted(id_of(records[name]) for name in names)
@@ -161,6 +162,7 @@ async def test_pages_are_newest_first_without_gaps_or_repeats(store: Store, quer
     ],
 )
 async def test_a_frequent_word_with_a_rare_value(store: Store, condition: str) -> None:
+    """A frequent word together with a rare value of a field finds the few matches."""
     name = condition.partition(":")[0]
     plain = make_record().document
     values: dict[str, dict[str, Any]] = {
@@ -183,6 +185,7 @@ async def test_a_frequent_word_with_a_rare_value(store: Store, condition: str) -
 
 
 async def test_the_text_is_no_part_of_the_document(store: Store) -> None:
+    """Neither documents nor lists contain the search text."""
     record = said("hidden words")
     await store.put([record])
     assert await store.get(id_of(record)) == record.document
@@ -191,6 +194,7 @@ async def test_the_text_is_no_part_of_the_document(store: Store) -> None:
 
 
 async def test_the_words_follow_the_record_that_replaces_an_interrupted_one(store: Store) -> None:
+    """Searches find the words of the replacing record only."""
     id_ = ObjectId()
     await store.put([said("half of it", _id=id_, outcome="interrupted")])
     assert await found(store, "half") == [id_]
@@ -200,6 +204,7 @@ async def test_the_words_follow_the_record_that_replaces_an_interrupted_one(stor
 
 
 async def test_what_was_stored_without_its_text_is_made_searchable_newest_first(store: Store) -> None:
+    """Documents without text are due, the last stored first."""
     records = [said(None if n < 6 else "there already", timestamp=NOON + timedelta(seconds=n)) for n in range(8)]
     await store.put(records)
     due = await store.search_index.due(limit=4)
@@ -231,6 +236,7 @@ async def test_what_is_not_searchable_yet_neither_has_a_word_nor_has_it_not(stor
 
 
 async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_until_then(store: Store) -> None:
+    """A new note makes a document due; its old words are found until then."""
     noted, other = said("first words"), said("other words")
     await store.put([noted, other])
     await store.annotate(id_of(noted), note="remember", rating="good")
@@ -250,6 +256,7 @@ async def test_a_new_note_has_the_text_told_once_more_and_the_old_words_hold_unt
 
 
 async def test_a_note_that_comes_while_the_text_is_told_has_it_told_once_more(store: Store) -> None:
+    """A text is not indexed if the note has changed since it was computed."""
     record = said(None)
     await store.put([record])
     (document,) = await store.search_index.due(limit=10)
@@ -291,6 +298,7 @@ def in_a_row(words: Sequence[str], text: str) -> bool:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(phrase=st.lists(st.sampled_from("abcd"), min_size=1, max_size=4))
 async def test_a_phrase_is_found_where_its_words_stand_in_a_row(store: Store, phrase: list[str]) -> None:
+    """For any texts, a phrase finds exactly those with its words in a row."""
     texts = ["a b c d", "b a d c", "a a b b", "d c b a d", "c"]
     if not await store.list(Filter(), limit=1):
         await store.put([said(text, tags=[text]) for text in texts])

@@ -121,6 +121,7 @@ def ranked(values: list[float | None]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("bucket", [None, *get_args(Bucket)])
 async def test_every_bucket_is_what_counting_gives(store: Store, bucket: Bucket | None) -> None:
+    """For every bucket, statistics equal those computed from the documents in Python."""
     records = varied(300)
     await store.put(records)
     documents = [record.document for record in records]
@@ -130,6 +131,7 @@ async def test_every_bucket_is_what_counting_gives(store: Store, bucket: Bucket 
 
 @pytest.mark.parametrize("by", get_args(By))
 async def test_every_field_is_what_counting_gives(store: Store, by: By) -> None:
+    """For every field, statistics equal those computed from the documents in Python."""
     records = varied(200)
     await store.put(records)
     documents = [record.document for record in records]
@@ -158,6 +160,7 @@ async def test_every_field_is_what_counting_gives(store: Store, by: By) -> None:
     ],
 )
 async def test_a_filter_counts_what_it_finds_and_nothing_else(store: Store, query: str) -> None:
+    """Statistics of a filter cover exactly the interactions that a scan finds."""
     await store.put(varied(300))
     where = parse(query, NOW)
     documents = [document async for document in store.scan(where)]
@@ -167,12 +170,14 @@ async def test_a_filter_counts_what_it_finds_and_nothing_else(store: Store, quer
 
 
 async def test_of_nothing_there_are_no_rows(store: Store) -> None:
+    """An empty store, or a filter without matches, has no rows."""
     assert await store.statistics(Filter(), bucket="day", by="model") == []
     await store.put([make_record()])
     assert await store.statistics(Filter(model="none of them")) == []
 
 
 async def test_what_is_not_known_is_no_zero(store: Store) -> None:
+    """Unknown costs and durations are None, not 0."""
     nothing = {"first_byte_ms": None, "first_token_ms": None, "chunks": 0}
     await store.put(
         [

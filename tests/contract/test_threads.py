@@ -44,6 +44,7 @@ async def all_pages(store: Store, where: Filter, sort: ThreadSort, limit: int) -
 
 
 async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
+    """A thread shows the prompt of its first turn and the answer of its last."""
     thread = ObjectId()
     client = make_record().document["client"]
     await store.put(
@@ -69,6 +70,7 @@ async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
 
 
 async def test_what_is_not_known_is_no_zero(store: Store) -> None:
+    """Unknown tokens and costs of a thread are None, not 0."""
     await store.put([turn(ObjectId(), tokens=tokens(None), cost=None)])
     (item,) = (await store.threads(Filter(), limit=10)).items
     assert (item["tokens"], item["cost"]) == (None, None)
@@ -93,6 +95,7 @@ def mixed() -> list[Record]:
 @pytest.mark.parametrize("query", ["", "model:b", "model:a since:2026-03-14T12:20:00Z", "tokens:7 model:b"])
 @pytest.mark.parametrize("sort", get_args(ThreadSort))
 async def test_every_order_has_each_thread_once_whatever_the_pages(store: Store, sort: ThreadSort, query: str) -> None:
+    """In every order, pages of any size show each thread once."""
     records = mixed()
     await store.put(records)
     where = parse(query, NOW)
@@ -119,6 +122,7 @@ async def test_every_order_has_each_thread_once_whatever_the_pages(store: Store,
 
 
 async def test_a_thread_that_goes_on_comes_up_no_second_time(store: Store) -> None:
+    """A thread that gets a new turn between two pages does not appear again."""
     threads = [ObjectId() for _ in range(4)]
     await store.put([turn(thread, number) for number, thread in enumerate(threads)])
     first = await store.threads(Filter(), limit=2)
@@ -129,6 +133,7 @@ async def test_a_thread_that_goes_on_comes_up_no_second_time(store: Store) -> No
 
 
 async def test_the_turns_of_a_thread_are_a_list(store: Store) -> None:
+    """A filter for a thread lists its turns."""
     thread = ObjectId()
     records = [turn(thread, 0), turn(ObjectId(), 1), turn(thread, 2)]
     await store.put(records)
@@ -155,5 +160,6 @@ def cursor_of(*place: Any) -> str:
     ],
 )
 async def test_a_cursor_of_another_list_is_refused(store: Store, cursor: str) -> None:
+    """A cursor of another order, or of interactions, raises BadCursor."""
     with pytest.raises(BadCursor, match="Start again"):
         await store.threads(Filter(), limit=10, cursor=cursor)

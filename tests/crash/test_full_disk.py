@@ -29,6 +29,7 @@ def limit_files(pid: int, size: int) -> None:
 
 
 def test_a_database_that_cannot_grow(tmp_path: Path) -> None:
+    """If the database cannot grow, forwarding continues, and captures wait for space."""
     api = SimulatedApi()
     gemtap = RunningGemtap(tmp_path, api.origin)
     try:

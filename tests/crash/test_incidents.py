@@ -36,6 +36,7 @@ def events(gemtap: RunningGemtap) -> Any:
 
 
 def test_an_outage_of_the_store_is_one_event(api: SimulatedApi, tmp_path: Path) -> None:
+    """An outage of the store is stored as one incident."""
     mongod = Mongod(tmp_path / "mongod")
     mongod.start()
     gemtap = RunningGemtap(tmp_path, api.origin, "--store", f"{mongod.url}/gemtap")
@@ -62,6 +63,7 @@ def test_an_outage_of_the_store_is_one_event(api: SimulatedApi, tmp_path: Path) 
 
 
 def test_what_was_not_recorded_is_an_event(api: SimulatedApi, tmp_path: Path) -> None:
+    """Exchanges that were not captured are stored as an incident."""
     gemtap = RunningGemtap(tmp_path, api.origin, GEMTAP_DISK_MIN_FREE_BYTES=str(2**62))
     try:
         eventually(lambda: gemtap.ready()["error"])
@@ -79,6 +81,7 @@ def test_what_was_not_recorded_is_an_event(api: SimulatedApi, tmp_path: Path) ->
 
 
 def test_a_capture_that_cannot_be_read_is_an_event(api: SimulatedApi, tmp_path: Path) -> None:
+    """An unreadable capture is stored as an incident."""
     gemtap = RunningGemtap(tmp_path, api.origin)
     try:
         (gemtap.data_dir / "spool" / "ready" / "66f1c0ffee0123456789abcd.capture").write_bytes(b"garbage")

@@ -12,6 +12,7 @@ from tests.crash.storm.run import Kind, storm
 @pytest.mark.parametrize("kind", ["sqlite", "mongodb"])
 @pytest.mark.anyio
 async def test_nothing_is_lost_doubled_or_cut(kind: Kind, tmp_path: Path) -> None:
+    """After many kills under traffic, every exchange is stored exactly once and whole."""
     ledger, accounts = await storm(tmp_path, kind, kills=12, rate=50, seed=7)
     assert (accounts.lost, accounts.twice, accounts.cut) == ([], [], [])
     assert ledger.kills.total() == 12

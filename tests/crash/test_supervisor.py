@@ -186,6 +186,7 @@ def test_several_workers_share_the_port(start: Callable[..., RunningGemtap]) -> 
 
 
 def test_sigterm_lets_an_answer_finish(start: Callable[..., RunningGemtap]) -> None:
+    """After SIGTERM, a running response is completed."""
     gemtap = start()
     client, id_ = begin_stream(gemtap)
     gemtap.process.send_signal(signal.SIGTERM)
@@ -236,6 +237,7 @@ def test_what_cannot_start_ends_with_the_reason(api: SimulatedApi, tmp_path: Pat
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
+    """A port in use is reported in one line."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ended = serve(tmp_path, "--port", str(port), "--dashboard-port", str(free_port()))
@@ -246,6 +248,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
 
 
 def test_listening_to_everyone_must_be_meant(tmp_path: Path) -> None:
+    """Listening on other than loopback addresses needs `--insecure`."""
     ended = serve(tmp_path, "--host", "0.0.0.0")
     assert ended.returncode == 1
     assert "--insecure" in ended.stderr
@@ -281,6 +284,7 @@ def test_mongod_may_die_and_come_back(start: Callable[..., RunningGemtap], tmp_p
 
 
 def test_a_store_that_is_away_at_the_start_is_no_obstacle(start: Callable[..., RunningGemtap], tmp_path: Path) -> None:
+    """Gemtap starts and forwards while its store is unreachable."""
     mongod = Mongod(tmp_path / "mongod")
     gemtap = start("--store", f"{mongod.url}/late")
     try:

@@ -65,6 +65,7 @@ def letters(replay: Replay, folder: Path, position: int, unflushed: Unflushed, s
 
 
 def test_the_log_is_read_entry_by_entry(disk: RecordedDisk) -> None:
+    """The write log of the block device is read entry by entry."""
     entries = read_log(disk.log)
     assert [entry.is_flush for entry in entries] == [False, False, True, False, False, False, True, False]
     assert [entry.size // BLOCK for entry in entries] == [2, 1, 0, 1, 1, 1, 0, 1]
@@ -72,11 +73,13 @@ def test_the_log_is_read_entry_by_entry(disk: RecordedDisk) -> None:
 
 
 def test_what_was_flushed_is_there_and_nothing_later(replay: Replay, tmp_path: Path) -> None:
+    """After a power cut, flushed writes exist, and none that came later."""
     found = [letters(replay, tmp_path, position, "none") for position in (1, 2, 3, 5, 7, 8)]
     assert found == ["...", "...", "ab.", "ab.", "Abc", "Abc"]
 
 
 def test_everything_may_be_there_before_it_is_flushed(replay: Replay, tmp_path: Path) -> None:
+    """Unflushed writes may also survive a power cut."""
     found = [letters(replay, tmp_path, position, "all") for position in (1, 4, 5, 7, 8)]
     assert found == ["ab.", "abc", "Abc", "Abc", "A.c"]
 
@@ -88,6 +91,7 @@ def test_any_part_of_what_was_not_flushed_may_be_there(replay: Replay, tmp_path:
 
 
 def test_a_cut_knows_the_time_before_it(replay: Replay) -> None:
+    """A cut in the log knows the time of the last mark before it."""
     cuts = replay.choose(30, since=1.5, seed=1)
     assert [cut.position for cut in cuts] == sorted(cut.position for cut in cuts)
     assert {cut.not_before for cut in cuts if cut.position <= 5} == {1.5}

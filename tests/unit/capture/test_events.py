@@ -14,12 +14,14 @@ EVENTS = st.lists(st.tuples(st.sampled_from(Kind), st.integers(0, 2**40), VALUES
 
 @given(events=EVENTS)
 def test_what_is_written_is_read(events: list[tuple[Kind, int, object]]) -> None:
+    """Written events are read back unchanged."""
     packed = b"".join(pack(*event) for event in events)
     assert list(read_events(packed)) == [Event(kind, at, value) for kind, at, value in events]
 
 
 @given(events=EVENTS, data=st.data())
 def test_a_torn_tail_costs_only_the_torn_event(events: list[tuple[Kind, int, object]], data: st.DataObject) -> None:
+    """If the file ends within an event, all events before it are read."""
     pieces = [pack(*event) for event in events]
     end = data.draw(st.integers(0, sum(map(len, pieces))))
     whole, size = 0, 0
@@ -31,6 +33,7 @@ def test_a_torn_tail_costs_only_the_torn_event(events: list[tuple[Kind, int, obj
 
 @given(noise=st.binary(max_size=200))
 def test_noise_after_the_last_event_is_left_out(noise: bytes) -> None:
+    """Bytes after the last event that are no event are ignored."""
     first = pack(Kind.END, 7, {"outcome": "complete"})
     assert next(read_events(first + noise)) == Event("end", 7, {"outcome": "complete"})
 

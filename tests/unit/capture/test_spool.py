@@ -54,6 +54,7 @@ def _ready(spool: Spool) -> Path:
 
 
 def test_a_capture_is_ready_only_when_it_has_ended(spool: Spool) -> None:
+    """A capture moves to `ready/` when it is closed, not before."""
     folder, id_ = TapFolder(spool), ObjectId()
     capture = folder.capture(id_)
     capture.write(Kind.REQUEST_BODY, 5, b"abc")
@@ -69,6 +70,7 @@ def test_a_capture_is_ready_only_when_it_has_ended(spool: Spool) -> None:
 
 
 def test_what_is_held_is_written_at_once_when_it_is_released(spool: Spool) -> None:
+    """Held events are written in one call when they are released."""
     folder = TapFolder(spool)
     capture = folder.capture(ObjectId())
     (path,) = folder.path.iterdir()
@@ -88,6 +90,7 @@ def test_what_is_held_is_written_at_once_when_it_is_released(spool: Spool) -> No
 
 
 def test_the_oldest_comes_first(spool: Spool) -> None:
+    """Waiting captures are sorted by age."""
     moments = [datetime(2026, 1, day, tzinfo=UTC) for day in (3, 1, 2)]
     for moment in moments:
         (spool.ready / f"{ObjectId.from_datetime(moment)}.capture").touch()
@@ -119,6 +122,7 @@ def test_files_of_stored_captures_are_written_again(spool: Spool) -> None:
 
 
 def test_two_taps_share_the_spare_files(spool: Spool) -> None:
+    """Two taps never take the same spare file."""
     for _ in range(5):
         (spool.spare / f"{ObjectId()}.capture").touch(mode=0o600)
     folders = [TapFolder(spool), TapFolder(spool)]
@@ -132,16 +136,19 @@ def test_two_taps_share_the_spare_files(spool: Spool) -> None:
 
 
 def test_no_more_spare_files_are_kept_than_are_of_use(spool: Spool) -> None:
+    """Spare files are limited in number."""
     spool.recycle([_ready(spool) for _ in range(MOST_SPARES + 20)])
     assert len(list(spool.spare.iterdir())) == MOST_SPARES
     assert spool.waiting() == []
 
 
 def test_an_empty_spool_has_no_oldest(spool: Spool) -> None:
+    """An empty spool has no oldest capture."""
     assert spool.oldest() == (0, None)
 
 
 def test_what_can_never_be_stored_is_kept_with_the_reason(spool: Spool) -> None:
+    """A failed capture moves to `failed/` with the reason beside it."""
     path = _ready(spool)
     spool.fail(path, "it is torn")
     assert spool.waiting() == []
@@ -183,6 +190,7 @@ def test_only_a_dead_taps_captures_are_handed_on(spool: Spool) -> None:
 
 
 def test_strange_files_among_the_taps_folders_are_left_alone(spool: Spool) -> None:
+    """Foreign files in `open/` are neither moved nor deleted."""
     (spool.open / "file").touch()
     (spool.open / "dead").mkdir()
     (spool.open / "dead" / "README").touch()
@@ -192,4 +200,5 @@ def test_strange_files_among_the_taps_folders_are_left_alone(spool: Spool) -> No
 
 
 def test_a_name_that_is_no_id_is_no_capture() -> None:
+    """A file whose name is no id is no capture."""
     assert capture_id(Path("ready/zzz.capture")) is None

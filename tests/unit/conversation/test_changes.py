@@ -26,6 +26,7 @@ def between(before: Conversation, after: Conversation, **settings: Any) -> Chang
 
 
 def test_who_only_adds_changes_nothing() -> None:
+    """A request that only adds messages has no changes."""
     found = between(conversation(ASK, answer=CALL), conversation(ASK, CALL, RESULT))
     assert found.is_addition
     assert found.messages == (Kept(2),)
@@ -40,11 +41,13 @@ def test_who_only_adds_changes_nothing() -> None:
 
 
 def test_thoughts_that_are_not_sent_again_and_texts_cut_elsewhere_are_no_change() -> None:
+    """Dropped thoughts and texts divided differently are no changes."""
     streamed = Message("model", (Thought("Well."), Text("Do"), Text("ne.")))
     assert between(conversation(ASK, answer=streamed), conversation(ASK, ANSWER)).is_addition
 
 
 def test_a_result_that_was_shortened_is_seen_line_by_line() -> None:
+    """A shortened tool result is compared line by line."""
     shorter = Message("tool", (Result({"output": "one\n[cut]"}, "read"),))
     found = between(conversation(ASK, CALL, RESULT, answer=ANSWER), conversation(ASK, CALL, shorter, ANSWER, ASK))
     assert not found.is_addition
@@ -61,6 +64,7 @@ def test_a_result_that_was_shortened_is_seen_line_by_line() -> None:
 
 
 def test_what_was_dropped_and_put_before_is_told_with_its_place() -> None:
+    """Removed and inserted messages have their positions."""
     summary = Message("user", (Text("Summary of what was said before."),))
     found = between(conversation(ASK, CALL, RESULT, answer=ANSWER), conversation(summary, ANSWER))
     assert [(each.kind, each.what) for each in found.messages if isinstance(each, Change)] == [
@@ -72,6 +76,7 @@ def test_what_was_dropped_and_put_before_is_told_with_its_place() -> None:
 
 
 def test_instruction_tools_and_settings() -> None:
+    """Changes of the system instruction, tools and settings are found."""
     read = Tool("read", "Reads.", {"type": "object"})
     before = conversation(ASK, system="Be brief.\nBe kind.", tools=(read, Tool("write", None, None)))
     after = conversation(ASK, system="Be brief.", tools=(Tool("read", "Reads files.", {"type": "object"}),))
@@ -95,12 +100,14 @@ def test_built_in_tools_and_cached_content_are_compared_too() -> None:
 
 
 def test_a_picture_is_told_from_another() -> None:
+    """Two different images are a change."""
     first, second = (Message("user", (Media("image/png", base64=data),)) for data in ("AAAA", "AAAB"))
     assert not between(conversation(first), conversation(second)).is_addition
     assert between(conversation(first), conversation(first, ASK)).is_addition
 
 
 def test_what_is_the_same_is_folded() -> None:
+    """Unchanged lines are collapsed."""
     before = [f"line {number}" for number in range(100)]
     found = list(line_changes(before, [*before[:50], "new", *before[50:]]))
     assert [line.text for line in found] == [
@@ -112,6 +119,7 @@ def test_what_is_the_same_is_folded() -> None:
 
 
 def test_of_long_lines_the_place_that_changed_is_shown() -> None:
+    """For long lines, only the text around the change is shown."""
     before = "a" * 50_000 + "old" + "b" * 50_000
     removed, added = line_changes([before], [before.replace("old", "new")])
     for line, word in ((removed, "old"), (added, "new")):
@@ -122,6 +130,7 @@ def test_of_long_lines_the_place_that_changed_is_shown() -> None:
 
 
 def test_texts_that_have_nothing_in_common_come_to_an_end() -> None:
+    """Comparing texts without common lines ends soon."""
     found = list(line_changes([f"old {n}" for n in range(30_000)], [f"new {n}" for n in range(30_000)]))
     assert len(found) == 401
     assert found[-1] == Line("left_out", "more")
@@ -129,6 +138,7 @@ def test_texts_that_have_nothing_in_common_come_to_an_end() -> None:
 
 @given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
 def test_the_codes_lead_from_one_to_the_other(before: list[str], after: list[str]) -> None:
+    """The edit operations turn the first text into the second."""
     rebuilt: list[str] = []
     at = 0
     for tag, i1, i2, j1, j2 in opcodes(before, after):

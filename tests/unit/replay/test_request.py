@@ -22,6 +22,7 @@ def again(raw: bytes = REQUEST_RAW, request: dict[str, Any] | None = None, **cha
 
 
 def test_without_changes_the_body_is_the_same_to_the_byte() -> None:
+    """A replay without changes sends the same bytes."""
     sent = again(PRETTY)
     assert sent.body == PRETTY
     assert (sent.method, sent.provider) == ("POST", "gemini")
@@ -30,6 +31,7 @@ def test_without_changes_the_body_is_the_same_to_the_byte() -> None:
 
 
 def test_what_was_the_first_senders_is_left_out() -> None:
+    """A replay omits headers of the original connection and its credentials."""
     headers = {
         "x-goog-api-key": "[redacted:8f2a11c0]",
         "authorization": "Bearer [redacted:8f2a11c0]",
@@ -53,6 +55,7 @@ def test_what_was_the_first_senders_is_left_out() -> None:
 
 
 def test_another_model_in_the_path_and_in_the_body() -> None:
+    """A replay replaces the model in the path or in the body."""
     sent = again(model="gemini-3-flash")
     assert sent.path == b"/v1beta/models/gemini-3-flash:generateContent"
     assert sent.body == REQUEST_RAW
@@ -68,6 +71,7 @@ def test_another_model_in_the_path_and_in_the_body() -> None:
 
 
 def test_values_in_the_body() -> None:
+    """A replay sets values in the body."""
     values = {"generationConfig.temperature": 0, "contents.0.parts.0.text": "Why not?", "a.b.c": [1]}
     sent = again(values=values)
     assert json.loads(sent.body) == {
@@ -83,12 +87,14 @@ def test_values_in_the_body() -> None:
 
 
 def test_what_a_value_is() -> None:
+    """Values on the command line are parsed as JSON, else taken as text."""
     assert [value_of(text) for text in ("0", "0.5", "true", "null", '"0"', "[1]", "high", "")] == [
         *(0, 0.5, True, None, "0", [1], "high", "")
     ]
 
 
 def test_elsewhere() -> None:
+    """A replay may go to another upstream."""
     assert again(upstream="http://127.0.0.1:8080/x/").upstream == "http://127.0.0.1:8080/x"
     with pytest.raises(CannotReplay, match="No provider knows"):
         again(request={"path": "/unknown"})
@@ -104,12 +110,14 @@ def test_elsewhere() -> None:
     ],
 )
 def test_what_cannot_be_sent_again(fields: dict[str, Any], message: str) -> None:
+    """A request whose body was not recorded whole cannot be replayed."""
     record = make_record(**fields)
     with pytest.raises(CannotReplay, match=message):
         request_of(record.document, record.request_raw, Changes(), UPSTREAMS)
 
 
 def test_the_key_goes_where_the_api_wants_it() -> None:
+    """The credential is sent in the header or parameter of the API."""
     gemini = again()
     assert key_header(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": "k"}) == (b"x-goog-api-key", b"k")
     assert key_header(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": ""}) == (b"x-goog-api-key", b"g")

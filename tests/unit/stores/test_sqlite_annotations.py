@@ -26,6 +26,7 @@ def indexed(path: Path) -> list[Any]:
 
 
 async def test_columns_follow_the_document(tmp_path: Path) -> None:
+    """Annotations change the columns together with the document."""
     path = tmp_path / "gemtap.db"
     store: Store = SqliteStore(path)
     await store.open()

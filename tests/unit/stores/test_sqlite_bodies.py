@@ -96,6 +96,7 @@ SPACE = st.sampled_from(["", " ", "\n", "\r\n  ", "\t"])
 @settings(deadline=None)
 @given(raws=st.lists(st.binary(max_size=20_000), min_size=1, max_size=4))
 def test_any_bytes_come_back(raws: list[bytes]) -> None:
+    """Any bytes come back from the packs unchanged."""
     with contextlib.closing(in_memory()) as connection:
         references = put(connection, BodyStore(), *raws)
         assert [BodyStore().get(connection, reference) for reference in references] == raws
@@ -113,6 +114,7 @@ def test_any_bytes_come_back(raws: list[bytes]) -> None:
 def test_any_conversation_comes_back_whatever_its_white_space(
     messages: Any, name: str, wrapped: bool, space: str, indent: int | None, ascii_only: bool
 ) -> None:
+    """Bodies of conversations come back exactly, whatever their white space."""
     body = {"model": "m", name: messages, "last": space}
     text = json.dumps({"request": body} if wrapped else body, indent=indent, ensure_ascii=ascii_only)
     raw = space.encode() + text.encode("utf-8", "replace").replace(b":", b":" + space.encode()) + space.encode()
@@ -139,6 +141,7 @@ def in_memory() -> sqlite3.Connection:
 def test_a_conversation_of_200_turns_costs_what_is_new_in_each(
     database: sqlite3.Connection, indent: int | None
 ) -> None:
+    """A long conversation grows by the new messages of each turn only."""
     requests = conversation(200, indent)
     for start in range(0, 200, 8):
         put_requests(database, requests[start : start + 8])
@@ -158,6 +161,7 @@ def test_a_conversation_of_200_turns_costs_what_is_new_in_each(
 
 
 def test_lists_have_their_groups_in_common_from_soon_after_a_change_on(database: sqlite3.Connection) -> None:
+    """Two lists share their groups again soon after a difference."""
     turns = conversation(120)
     edited = json.loads(turns[-1])
     edited["contents"][20]["parts"][0]["text"] = prose(7_000, 150)
@@ -197,6 +201,7 @@ def test_what_was_written_long_ago_is_kept_again(database: sqlite3.Connection, m
 
 
 def test_a_body_in_several_large_packs_is_read_from_all_of_them(database: sqlite3.Connection) -> None:
+    """A body whose pieces are in several packs comes back unchanged."""
     texts = [prose(seed, 3_000) * 150 for seed in range(5)]
     raw = json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]} for text in texts]}).encode()
     (reference,) = put(database, BodyStore(), raw)
@@ -230,6 +235,7 @@ def test_a_transaction_that_fails_leaves_nothing_behind(database: sqlite3.Connec
 
 
 def test_what_only_the_deleted_had_is_freed_and_nothing_else(database: sqlite3.Connection) -> None:
+    """Garbage collection frees only pieces of deleted interactions."""
     bodies = BodyStore()
     shared, own = os.urandom(60_000), os.urandom(50_000)
     requests = conversation(60)
@@ -267,6 +273,7 @@ def check_all(connection: sqlite3.Connection, records: list[Record]) -> None:
 
 
 def test_an_interrupted_one_leaves_nothing_when_it_is_replaced(database: sqlite3.Connection) -> None:
+    """After garbage collection, nothing of a replaced interaction is left."""
     bodies = BodyStore()
     id_, torn = ObjectId(), os.urandom(40_000)
     write(database, bodies, [make_record(_id=id_, outcome="interrupted", request_raw=torn)])
@@ -297,6 +304,7 @@ def test_what_is_stored_while_it_is_swept_stays(database: sqlite3.Connection, tm
 
 @pytest.mark.parametrize("work", ["upkeep", "sweep"])
 def test_readers_see_every_body_whole_while_packs_change(tmp_path: Path, work: str) -> None:
+    """Readers get whole bodies during compaction and garbage collection."""
     path = tmp_path / "gemtap.db"
     requests = conversation(120)
     records = [make_record(request_raw=request) for request in requests]
@@ -339,6 +347,7 @@ def test_readers_see_every_body_whole_while_packs_change(tmp_path: Path, work: s
 
 
 def test_a_process_that_is_killed_while_it_writes_leaves_nothing_torn(tmp_path: Path) -> None:
+    """After a kill during writes, every stored body is whole."""
     path = tmp_path / "gemtap.db"
     script = (
         "import sys; from pathlib import Path\n"

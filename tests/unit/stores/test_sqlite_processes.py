@@ -62,6 +62,7 @@ async def test_what_was_stored_survives_without_a_close(tmp_path: Path) -> None:
 
 
 async def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Only the owner may read the database and its write-ahead log."""
     mask = os.umask(0)
     try:
         store = SqliteStore(tmp_path / "new" / "gemtap.db")

@@ -58,6 +58,7 @@ def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize("year", [1, 1969, 1970, 9999])
 async def test_any_time_has_a_place(store: SqliteStore, year: int) -> None:
+    """The index works for timestamps from year 1 to 9999."""
     records = [said("word", timestamp=datetime(year, month, 5, tzinfo=UTC)) for month in range(1, 13)]
     await store.put(records)
     assert await ids(store, "word") == [record.document["_id"] for record in records[::-1]]
@@ -65,6 +66,7 @@ async def test_any_time_has_a_place(store: SqliteStore, year: int) -> None:
 
 
 async def test_a_deleted_interaction_is_found_no_more_and_nobody_gets_its_place(store: SqliteStore, path: Path) -> None:
+    """The place of a deleted interaction is not reused."""
     records = [said(f"word{n}") for n in range(3)]
     await store.put(records)
     await store.delete([records[2].document["_id"]])
@@ -76,6 +78,7 @@ async def test_a_deleted_interaction_is_found_no_more_and_nobody_gets_its_place(
 
 
 async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteStore, path: Path) -> None:
+    """An interaction that is indexed again leaves a deleted place behind."""
     record = said("first")
     await store.put([record])
     await store.annotate(record.document["_id"], note="a note")
@@ -87,6 +90,7 @@ async def test_a_place_that_is_left_for_another_counts_as_deleted(store: SqliteS
 async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_is(
     store: SqliteStore, path: Path
 ) -> None:
+    """Tidying drops mostly deleted parts; the rest of them is due again."""
     old = [said("gone", timestamp=NOON - timedelta(days=100, seconds=n)) for n in range(20)]
     new = [said("gone" if n % 10 else "kept", timestamp=NOON + timedelta(seconds=n)) for n in range(2_000)]
     going = [record.document["_id"] for record in new if record.text == "gone"]
@@ -111,6 +115,7 @@ async def test_tidying_drops_what_is_wholly_deleted_and_makes_anew_what_mostly_i
 
 
 async def test_the_index_holds_no_text(store: SqliteStore, path: Path) -> None:
+    """The full-text index stores no readable text."""
     await store.put([said("a long sentence which is stored nowhere else at all")])
     tables = ask(path, "SELECT name FROM sqlite_master WHERE name GLOB 'search_*' AND type = 'table'")
     assert not [name for (name,) in tables if name.endswith("_content")]

@@ -12,6 +12,7 @@ from gemtap.stores.sqlite.connections import connect, transaction
 
 
 def test_who_writes_without_a_pause_lets_others_in(tmp_path: Path) -> None:
+    """A thread that writes all the time does not keep other writers waiting."""
     path = tmp_path / "gemtap.db"
     with closing(connect(path)) as connection:
         connection.execute("CREATE TABLE numbers (number INTEGER)")
@@ -46,6 +47,7 @@ def test_who_writes_without_a_pause_lets_others_in(tmp_path: Path) -> None:
 
 
 def test_a_transaction_that_fails_gives_its_turn_back(tmp_path: Path) -> None:
+    """After a failed transaction, other threads can write."""
     with closing(connect(tmp_path / "gemtap.db")) as connection:
         for _ in range(2):
             try:

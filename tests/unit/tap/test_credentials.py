@@ -41,6 +41,7 @@ def is_clean(kept: bytes, credential: bytes) -> bool:
 
 @given(name=header_names, scheme=schemes, credential=credentials, elsewhere=st.booleans())
 def test_in_a_header(name: bytes, scheme: bytes, credential: bytes, elsewhere: bool) -> None:
+    """Credentials in headers are replaced."""
     value = b"session=" + credential if name == b"cookie" else scheme + credential
     headers = [(b"host", b"localhost"), (name, value)]
     if elsewhere and name != b"cookie":
@@ -53,6 +54,7 @@ def test_in_a_header(name: bytes, scheme: bytes, credential: bytes, elsewhere: b
 
 @given(name=query_names, credential=credentials, before=noise, after=noise, escaped=st.booleans())
 def test_in_a_query(name: str, credential: bytes, before: bytes, after: bytes, escaped: bool) -> None:
+    """Credentials in queries are replaced."""
     value = quote(credential, safe="") if escaped else credential.decode().replace("&", "%26").replace("%", "%25")
     sent = before + b"&" + name.encode() + b"=" + value.encode() + b"&" + after
     kept = redact_request([], sent, PRINTS)
@@ -63,6 +65,7 @@ def test_in_a_query(name: str, credential: bytes, before: bytes, after: bytes, e
 
 @given(credential=credentials, spelling=spellings, around=st.tuples(noise, noise))
 def test_in_what_the_upstream_says_of_it(credential: bytes, spelling: object, around: tuple[bytes, bytes]) -> None:
+    """Credentials that the upstream repeats are replaced."""
     assert callable(spelling)
     redacted = redact_request([(b"x-goog-api-key", credential)], b"", PRINTS)
     found = redacted.found

@@ -48,6 +48,7 @@ async def ends() -> AsyncIterator[tuple[Counted, asyncio.StreamReader]]:
 
 
 async def test_what_is_held_goes_out_in_one_write(ends: tuple[Counted, asyncio.StreamReader]) -> None:
+    """Held output is written in one call."""
     server, reader = ends
     server.joining.write(b"a")
     server.joining.hold()
@@ -62,6 +63,7 @@ async def test_what_is_held_goes_out_in_one_write(ends: tuple[Counted, asyncio.S
 
 
 async def test_closing_loses_nothing_that_is_held(ends: tuple[Counted, asyncio.StreamReader]) -> None:
+    """Closing the connection writes held output first."""
     server, reader = ends
     server.joining.hold()
     server.joining.write(b"last words")

@@ -162,6 +162,7 @@ def read_documents(commands: list[dict[str, Any]], url: str) -> int:
 
 @pytest.mark.parametrize("query", ["rayleigh", "rayl*", '"sky blue"', "rayleigh since:2026-03-01", "-rayleigh"])
 async def test_searches_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
+    """Searches use an index."""
     with overheard() as commands:
         await page_of(store, parse(query, NOW), limit=10)
     used = stages(commands, mongod_url)
@@ -170,6 +171,7 @@ async def test_searches_go_through_an_index(store: Store, mongod_url: str, query
 
 
 async def test_following_goes_through_an_index(store: Store, mongod_url: str) -> None:
+    """Polls for new interactions use an index."""
     with overheard() as commands:
         follower = Follower(store)
         await follower.start()
@@ -196,6 +198,7 @@ async def test_statistics_are_counted_in_an_index_alone(store: Store, mongod_url
 
 @pytest.mark.parametrize("by", get_args(By))
 async def test_statistics_by_any_field_are_counted_in_an_index_alone(store: Store, mongod_url: str, by: By) -> None:
+    """Statistics by any field read no documents."""
     with overheard() as commands:
         await store.statistics(Filter(), by=by)
     counting = [command for command in commands if "gemini_interactions" in command.values()]
@@ -206,6 +209,7 @@ async def test_statistics_by_any_field_are_counted_in_an_index_alone(store: Stor
 async def test_statistics_of_what_the_index_does_not_tell_use_another(
     store: Store, mongod_url: str, query: str
 ) -> None:
+    """Statistics of a filter that `LISTED` lacks use another index."""
     with overheard() as commands:
         await store.statistics(parse(query, NOW), bucket="day", by="model")
     assert "COLLSCAN" not in stages(commands, mongod_url)
@@ -225,6 +229,7 @@ async def test_threads_are_listed_from_indexes_alone(store: Store, mongod_url: s
 
 @pytest.mark.parametrize("query", ["model:gemini-2.5-pro", "client:cline", "error:yes", "tag:x", "since:2026-03-01"])
 async def test_threads_of_a_filter_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
+    """Lists of threads use an index."""
     with overheard() as commands:
         for sort in get_args(ThreadSort):
             await store.threads(parse(query, NOW), limit=3, sort=sort)
@@ -232,6 +237,7 @@ async def test_threads_of_a_filter_go_through_an_index(store: Store, mongod_url:
 
 
 async def test_everything_else_goes_through_an_index(store: Store, mongod_url: str) -> None:
+    """Links, deletions and all other operations use an index."""
     records = varied(3, seed=9)
     ids = [record.document["_id"] for record in records]
     threads = [(each.document["_id"], each.document["thread"]) for each in records if each.document["thread"]]
@@ -257,6 +263,7 @@ async def test_everything_else_goes_through_an_index(store: Store, mongod_url: s
 
 
 async def test_every_collection_is_compressed_with_zstd(store: Store, mongod_url: str) -> None:
+    """Every collection is compressed with zstd."""
     with MongoClient[dict[str, Any]](mongod_url) as client:
         database = client.get_default_database()
         names = set(database.list_collection_names())
@@ -275,6 +282,7 @@ async def test_every_collection_is_compressed_with_zstd(store: Store, mongod_url
 
 
 async def test_indexes_of_earlier_versions_go(mongod_url: str) -> None:
+    """Opening the store drops indexes of earlier versions."""
     with MongoClient[dict[str, Any]](mongod_url) as client:
         collection = client.get_default_database()["gemini_interactions"]
         collection.create_index([("model", 1), ("timestamp", -1), ("_id", -1)])

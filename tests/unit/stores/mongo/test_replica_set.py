@@ -36,6 +36,7 @@ def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet
 
 @pytest.mark.parametrize("url", ["mongodb://localhost/gemtap", "mongodb://a,b,c/gemtap?replicaSet=rs"])
 async def test_writes_are_on_the_disks_of_a_majority_and_are_tried_again(url: str) -> None:
+    """The client writes to the disks of a majority, and retries writes."""
     client = client_for(url)
     assert client.write_concern.document == {"w": "majority", "j": True}
     assert client.options.retry_writes
@@ -44,6 +45,7 @@ async def test_writes_are_on_the_disks_of_a_majority_and_are_tried_again(url: st
 
 
 async def test_the_address_has_the_last_word() -> None:
+    """Options in the URL override the defaults."""
     client = client_for("mongodb://localhost/gemtap?w=1&journal=false&retryWrites=false")
     assert client.write_concern.document == {"w": 1, "j": False}
     assert not client.options.retry_writes

@@ -71,6 +71,7 @@ def stages(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def test_a_page_reads_the_documents_that_it_shows(
     store: Store, mongod_url: str, query: str, documents: int, limit: int
 ) -> None:
+    """A search reads only the documents of its page."""
     told = explained(mongod_url, selection(parse(query, NOON)), limit)
     found = list(stages(told["queryPlanner"]["winningPlan"]))
     assert [each["indexName"] for each in found if each["stage"] == "IXSCAN"] == ["search"]
@@ -79,6 +80,7 @@ async def test_a_page_reads_the_documents_that_it_shows(
 
 
 async def test_what_is_not_searchable_yet_is_found_by_the_index(store: Store, mongod_url: str) -> None:
+    """Documents that are due are found by an index."""
     told = explained(mongod_url, UNSEARCHABLE, 5)
     found = list(stages(told["queryPlanner"]["winningPlan"]))
     assert {each["indexName"] for each in found if each["stage"] == "IXSCAN"} == {"search"}

@@ -67,6 +67,7 @@ def day(number: int, month: int = 3) -> datetime:
     ],
 )
 def test_a_condition_is_a_field_and_what_its_value_may_be(query: str, field: str, tests: list[Test]) -> None:
+    """Each form of a condition is parsed into its tests."""
     assert parse(query, NOW) == Filter(Condition(field, tuple(tests)))
     assert parse(f"-{query}", NOW) == Filter(Condition(field, tuple(tests), negated=True))
 
@@ -92,23 +93,27 @@ def test_a_condition_is_a_field_and_what_its_value_may_be(query: str, field: str
     ],
 )
 def test_what_is_no_condition_is_words(query: str, tests: list[Test]) -> None:
+    """Other text is parsed into words and phrases."""
     assert parse(query, NOW) == Filter(Condition("text", tuple(tests)))
     assert parse(f"-{query}", NOW) == Filter(Condition("text", tuple(tests), negated=True))
     assert parse(f"model:a {query} status:429", NOW).terms[1] == Condition("text", tuple(tests))
 
 
 def test_words_beside_each_other_are_one_condition_each() -> None:
+    """Each word is a condition of its own."""
     assert parse("connection -refused", NOW) == Filter(
         Condition("text", (Says(("connection",)),)), Condition("text", (Says(("refused",)),), negated=True)
     )
 
 
 def test_conditions_stand_beside_each_other() -> None:
+    """Several conditions and words form one filter."""
     assert parse("  model:a\tstatus:429\n", NOW) == Filter(model="a", status=429)
     assert parse("", NOW) == parse(" ", NOW) == Filter()
 
 
 def test_a_filter_by_name_is_the_same_as_one_by_query() -> None:
+    """A keyword of `Filter` equals the condition in a query."""
     assert Filter(model="a", since=day(1), until=day(2), client=None) == parse(
         "model:a since:2026-03-01 until:2026-03-02", NOW
     )
@@ -166,6 +171,7 @@ def test_a_filter_by_name_is_the_same_as_one_by_query() -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_what_is_allowed(query: str, said: str) -> None:
+    """The error of an invalid query names the wrong word and what is allowed."""
     with pytest.raises(BadQuery) as fault:
         parse(query, NOW)
     assert said in str(fault.value)
@@ -173,6 +179,7 @@ def test_what_is_wrong_is_said_with_what_is_allowed(query: str, said: str) -> No
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_field_has_its_place_in_both_stores_and_an_example_that_parses(name: str) -> None:
+    """Every field has a column, a path and a valid example."""
     (term,) = parse(FIELDS[name].example, NOW).terms
     assert term.field == name
     assert name in COLUMNS
@@ -193,6 +200,7 @@ def test_words_in_a_filter_are_letters_and_digits_whatever_was_written(text: str
 
 @given(st.text())
 def test_any_text_is_a_query_or_is_refused_in_words(text: str) -> None:
+    """Any text is parsed or raises BadQuery."""
     try:
         parse(text, NOW)
     except BadQuery as exc:
@@ -201,6 +209,7 @@ def test_any_text_is_a_query_or_is_refused_in_words(text: str) -> None:
 
 @given(st.sampled_from([*FIELDS, "since", "until"]), st.text())
 def test_any_value_is_one_or_is_refused_in_words(field: str, value: str) -> None:
+    """Any value of any field is parsed or raises BadQuery."""
     try:
         parse(f"{field}:{value}", NOW)
     except BadQuery as exc:

@@ -34,10 +34,12 @@ from gemtap.stores.query.words import LONGEST_WORD, is_sign, words_of
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
+    """Text is split into lower-case words of letters and digits."""
     assert words_of(text) == words
 
 
 def test_signs_are_words_that_need_no_space() -> None:
+    """Each character of a script without spaces is a word."""
     assert is_sign("接")
     assert not is_sign("a")
     assert not is_sign("é")
@@ -45,6 +47,7 @@ def test_signs_are_words_that_need_no_space() -> None:
 
 @given(st.text())
 def test_a_word_of_any_text_is_one_word_and_fits_into_any_store(text: str) -> None:
+    """Words of any text are words themselves, of limited length."""
     for word in words_of(text):
         assert words_of(word) == [word]
         assert 0 < len(word) <= LONGEST_WORD
@@ -54,4 +57,5 @@ def test_a_word_of_any_text_is_one_word_and_fits_into_any_store(text: str) -> No
 
 @given(st.text(), st.text())
 def test_texts_beside_each_other_have_the_words_of_both(one: str, other: str) -> None:
+    """Two texts with a space between them have the words of both."""
     assert words_of(f"{one} . {other}") == words_of(one) + words_of(other)

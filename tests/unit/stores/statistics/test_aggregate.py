@@ -21,6 +21,7 @@ def ranked(values: list[float]) -> dict[str, float]:
 @pytest.mark.parametrize("parts", [1, 3, 365])
 @pytest.mark.parametrize("count", [1, 2, 7, 1_000, 60_000])
 def test_percentiles_are_those_of_all_values_however_they_are_divided(parts: int, count: int) -> None:
+    """Percentiles do not depend on how values are divided into parts."""
     chance = random.Random(count + parts)
     # What the arrays can hold to the last digit.
     values = [round(chance.lognormvariate(8, 2) * 8) / 8 for _ in range(count)]
@@ -29,10 +30,12 @@ def test_percentiles_are_those_of_all_values_however_they_are_divided(parts: int
 
 
 def test_percentiles_of_many_equal_values() -> None:
+    """Percentiles of equal values are that value."""
     assert percentiles([floats([5.0] * 15_000), floats([5.0] * 15_000 + [9.0])]) == {"p50": 5.0, "p95": 5.0, "p99": 5.0}
 
 
 def test_of_no_values_there_are_no_percentiles() -> None:
+    """Percentiles of no values are None."""
     assert percentiles([]) == percentiles([b"", floats([None])]) == {"p50": None, "p95": None, "p99": None}
 
 
@@ -41,11 +44,14 @@ def test_of_no_values_there_are_no_percentiles() -> None:
     [("hour", "2026-03-01T23"), ("day", "2026-03-01T00"), ("week", "2026-02-23T00"), ("month", "2026-03-01T00")],
 )
 def test_where_buckets_begin(bucket: Bucket, start: str) -> None:
+    """A bucket begins at the start of its hour, day, week or month."""
     moment = datetime(2026, 3, 1, 23, 59, 59, 999_999, tzinfo=UTC)  # a Sunday
     assert bucket_start(moment, bucket) == datetime.fromisoformat(f"{start}:00:00+00:00")
 
 
 def test_rows_come_by_bucket_and_then_by_requests() -> None:
+    """Rows are sorted by bucket, then by number of requests."""
+
     def part(day: int, key: str | None, requests: int) -> Part:
         return Part(day * 86_400_000, key, [requests] + [0] * (len(COUNTS) - 1), 0.0, b"", b"")
 

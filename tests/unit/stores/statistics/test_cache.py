@@ -36,6 +36,7 @@ def day(number: int) -> datetime:
     ],
 )
 def test_whole_days_are_split_off(query: str, first: int, end: int) -> None:
+    """A query is split into whole days and the rest, which cover every time once."""
     found = split(parse(query, NEWEST), OLDEST, NEWEST)
     assert found.days == Span(day(first), day(end))
     # Whatever there is at any time is counted once.
@@ -65,12 +66,14 @@ def within(test: Within, moment: datetime) -> bool:
     ],
 )
 def test_what_days_cannot_answer_is_counted(query: str) -> None:
+    """A query with other conditions does not use cached days."""
     where = parse(query, NEWEST)
     found = split(where, OLDEST, NEWEST)
     assert (found.days, found.rest) == (None, (where,))
 
 
 def test_what_is_no_day_or_too_many_is_counted() -> None:
+    """A period without a whole day, or of too many days, does not use cached days."""
     assert split(Filter(), None, None).days is None
     assert split(Filter(), NEWEST, NEWEST).days is None
     assert split(Filter(), datetime(1970, 1, 1, tzinfo=UTC), NEWEST).days is None, "a clock was wrong"
@@ -79,12 +82,14 @@ def test_what_is_no_day_or_too_many_is_counted() -> None:
 
 
 def test_runs_are_days_that_follow_one_another() -> None:
+    """Consecutive days are grouped, up to the maximum length."""
     days = [day(1), day(2), day(3), day(4), day(7), day(9)]
     assert [(span.first.day, span.end.day) for span in runs(days, longest=3)] == [(1, 4), (4, 5), (7, 8), (9, 10)]
     assert list(runs([], longest=3)) == []
 
 
 def test_what_is_kept_of_a_day_comes_back() -> None:
+    """`unpack` returns the parts that `pack` encoded."""
     start = int(day(3).timestamp() * 1000)
     parts = [
         Part(start + hour * 3_600_000, key, list(range(len(COUNTS))), 0.25, floats([3.0, 1.0, None]), b"")
@@ -97,6 +102,7 @@ def test_what_is_kept_of_a_day_comes_back() -> None:
 
 
 def test_midnight_is_of_utc() -> None:
+    """Midnight is that of the UTC day."""
     moment = datetime.fromisoformat("2026-03-02T00:30:00+02:00")
     assert midnight(moment) == day(1)
     assert timedelta(days=1) == DAY
