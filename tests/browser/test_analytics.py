@@ -98,7 +98,7 @@ def test_the_numbers_stand_below_each_chart(visitor: Visitor) -> None:
     drawn(page, "Errors")
     figure = page.locator("figure.chart").first
     expect(figure.locator("table")).to_be_hidden()
-    figure.get_by_text("Numbers").click()
+    figure.get_by_text("Show data").click()
     expect(figure.locator("tbody a").first).to_be_visible()
     page.get_by_role("link", name="client", exact=True).click()
     page.wait_for_url("**by=client*")

@@ -151,7 +151,7 @@ def test_the_first_request_turns_the_light_green(chromium: Browser, empty: Runni
     """The first request of a client turns only its own light green."""
     visitor = visit(chromium, f"http://localhost:{empty.dashboard_port}")
     page = visitor.open("/")
-    page.get_by_role("link", name="The exact lines for each client").click()
+    page.get_by_role("link", name="Set up a client").click()
     light = page.locator("#first-request")
     expect(light).to_contain_text("Waiting for the first request")
     recorded(empty, "Hello")
@@ -159,10 +159,10 @@ def test_the_first_request_turns_the_light_green(chromium: Browser, empty: Runni
     # Only curl has instructions; there are none for this client.
     assert page.locator(".arrival.good").count() == 0
     http_get(empty.port, "/v1beta/models", {"user-agent": "curl/8.14.1", "x-goog-api-key": "test"})
-    expect(page.locator("#curl .arrival.good")).to_contain_text("Requests of curl arrive")
+    expect(page.locator("#curl .arrival.good")).to_contain_text("Receiving curl requests")
     expect(page.locator(".arrival.good")).to_have_count(1)
     page.reload()
-    expect(page.locator("#curl .arrival.good")).to_contain_text("Requests of curl arrive")
+    expect(page.locator("#curl .arrival.good")).to_contain_text("Receiving curl requests")
     assert page.locator(".arrival.good").count() == 1
     http_get(empty.port, "/v1beta/models", {"user-agent": "Tester/1.0", "x-goog-api-key": "test"})
     expect(light).to_contain_text("sent a request")

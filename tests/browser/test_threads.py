@@ -42,7 +42,7 @@ def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemt
     turns = page.locator(".turn")
     expect(turns).to_have_count(4)
     expect(page.locator(".turn.way")).to_have_count(3)
-    expect(page.locator(f"#turn-{retry}.retry")).to_contain_text("the same question again")
+    expect(page.locator(f"#turn-{retry}.retry")).to_contain_text("failed attempt")
     assert (
         page.get_by_text("The thread of three turns.", exact=True).count() == 2
     )  # in the title, and in the conversation
@@ -126,7 +126,7 @@ def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: Run
     page = visitor.open(f"/interactions/{second}")
     page.get_by_role("link", name="what changed").click()
     page.wait_for_url("**/changes")
-    expect(page.get_by_text("The client did not only add")).to_be_visible()
+    expect(page.get_by_text("The client changed earlier context")).to_be_visible()
     removed = page.locator(".diff .removed").all_inner_texts()
     added = page.locator(".diff .added:visible").all_inner_texts()
     assert any("Be kind." in line for line in removed)

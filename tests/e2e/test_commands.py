@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,8 +45,10 @@ def run(folder: Path, *arguments: str, **environment: str) -> subprocess.Complet
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+def running(folder: Path, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, text=True, cwd=folder, env=os.environ | environment
+    ) as process:
         try:
             yield process
         finally:
@@ -137,12 +138,14 @@ def test_demo_needs_no_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_ends_at_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     """The demo exits with 0 on a signal and deletes its temporary folder."""
-    before = set(Path(tempfile.gettempdir()).glob("gemtap-demo-*"))
-    with running(tmp_path, "demo", "--port", str(free_port()), "--dashboard-port", str(free_port())) as process:
+    ports = ("--port", str(free_port()), "--dashboard-port", str(free_port()))
+    # A folder of its own: other demos may run meanwhile.
+    with running(tmp_path, "demo", *ports, TMPDIR=str(tmp_path)) as process:
         assert process.stdout is not None
         assert "http://localhost:" in process.stdout.readline()
         process.stdout.readline()
         assert process.stdout.readline()
+        assert list(tmp_path.glob("gemtap-demo-*"))
         process.send_signal(number)
         assert process.wait(PATIENCE) == 0
-    assert set(Path(tempfile.gettempdir()).glob("gemtap-demo-*")) <= before
+    assert not list(tmp_path.glob("gemtap-demo-*"))

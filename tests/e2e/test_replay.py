@@ -201,7 +201,7 @@ def test_from_the_dashboard(gemtap: RunningGemtap) -> None:
     new = gemtap.interaction(begun["id"])
     assert (new["replay_of"], new["model"], new["generation_settings"]) == (old["id"], "gemini-2.5-pro", {"topK": 3})
     assert new["outcome"] == "complete"
-    assert "sent again from" in gemtap.get(f"/interactions/{begun['id']}")[1].decode()
+    assert "replay of" in gemtap.get(f"/interactions/{begun['id']}")[1].decode()
     assert ask({}, token="guessed")[0] == 403
     assert ask({}, id_="66f1c0ffee0123456789abcd")[0] == 404
     assert ask({"values": {"contents.9": 1}})[0] == 409

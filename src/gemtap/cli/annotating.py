@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 def tag(
     id_: InteractionId,
     tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Tags to add.")] = None,
-    remove: Annotated[bool, typer.Option("--remove", "-r", help="Take these tags away instead.")] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="Take all tags away first.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", "-r", help="Remove these tags instead.")] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all tags first.")] = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Add tags to an interaction, or take them away.
+    """Add or remove tags of an interaction.
 
     Example: gemtap tag 66f1c0ffee0123456789abcd training "good tool use"
     """
@@ -43,13 +43,13 @@ def tag(
 @app.command()
 def rate(
     id_: InteractionId,
-    rating: Annotated[str, typer.Argument(metavar="RATING", help="good or bad; none takes the rating away.")],
+    rating: Annotated[str, typer.Argument(metavar="RATING", help="good or bad; none removes the rating.")],
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Say whether an answer was good or bad.
+    """Rate a response as good or bad.
 
     Example: gemtap rate 66f1c0ffee0123456789abcd good
     """
@@ -62,13 +62,13 @@ def rate(
 @app.command()
 def note(
     id_: InteractionId,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; an empty one takes it away.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The note; an empty one removes it.")],
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Write a note to an interaction, in the place of the one before.
+    """Set the note of an interaction.
 
     Example: gemtap note 66f1c0ffee0123456789abcd "forgot the second file"
     """

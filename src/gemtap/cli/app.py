@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="gemtap",
-    help="A transparent, local logging proxy for the Gemini API: every exchange kept, whole.",
+    help="A transparent, local logging proxy for the Gemini API: it stores every request and response.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",

@@ -30,7 +30,7 @@ def check(
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Read everything that is stored, and say what is missing or damaged. Exit status 1 where anything is.
+    """Check the store for missing or damaged data; exit 1 on any problem.
 
     Example: gemtap check
 
@@ -58,7 +58,7 @@ def check(
 
 @app.command()
 def repair(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
-    """Move damage in the store aside, keep everything else, and say what is lost. Exit status 1 if anything is.
+    """Move damaged data of the store aside and list what is lost; exit 1 if anything is.
 
     Example: gemtap repair
 

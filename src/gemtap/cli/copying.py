@@ -26,7 +26,7 @@ def copy(
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Copy everything that is recorded into another store.
+    """Copy all interactions to another store.
 
     Example: gemtap copy --to sqlite:///copy.db
 

@@ -31,17 +31,17 @@ _PAUSE: Final = 0.8
 def demo(
     port: Annotated[int | None, typer.Option(help="Port of the proxy. Default: 4360.")] = None,
     dashboard_port: Annotated[int | None, typer.Option(help="Port of the dashboard. Default: 4361.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Keep what is recorded here. Default: nowhere.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Keep the data here. Default: deleted at the end.")] = None,
     api: Annotated[
         str | None,
         typer.Option(metavar="PROVIDER", help="The API that the agents use. Default: the Gemini API."),
     ] = None,
-    sessions: Annotated[int, typer.Option(min=1, help="Sessions of the agents.")] = 20,
+    sessions: Annotated[int, typer.Option(min=1, help="Number of agent sessions.")] = 20,
     leave: Annotated[
-        bool, typer.Option("--exit", help="End when they are over, instead of waiting for Ctrl-C.")
+        bool, typer.Option("--exit", help="Exit after the sessions instead of waiting for Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show Gemtap at work without an API key: simulated APIs, and agents that use one of them through the proxy.
+    """Run Gemtap with a simulated API and simulated agents; needs no API key.
 
     Example: gemtap demo --sessions 5
     """

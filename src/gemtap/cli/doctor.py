@@ -49,7 +49,7 @@ class Finding:
 
 @app.command()
 def doctor(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
-    """Look at everything that must be right. Exit status 1 where something is not.
+    """Check the installation; exit 1 on any problem.
 
     Example: gemtap doctor
     """

@@ -32,30 +32,32 @@ def _complete(beginning: str) -> list[str]:
 @app.command()
 def export(
     name: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="Without one: list the formats.", autocompletion=_complete)
+        str, typer.Argument(metavar="FORMAT", help="Without it, the formats are listed.", autocompletion=_complete)
     ] = "",
     id_: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Of one conversation: the thread, or an interaction of it.")
+        str | None,
+        typer.Argument(metavar="[ID]", help="Thread or interaction, for formats of one conversation."),
     ] = None,
     *,
     where: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="Only what matches: rating:good since:30d. See docs/queries.md.")
+        str | None,
+        typer.Option(metavar="QUERY", help="Only what matches: rating:good since:30d. See docs/queries.md."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.")] = None,
     split: Annotated[
-        float | None, typer.Option(help="Of training data: the share of conversations to train with, such as 0.9.")
+        float | None, typer.Option(help="Training formats: share of conversations in the training file, such as 0.9.")
     ] = None,
     every_turn: Annotated[
-        bool, typer.Option("--every-turn", help="Of training data: every turn, not the last of each conversation.")
+        bool, typer.Option("--every-turn", help="Training formats: every turn, not only the last of each conversation.")
     ] = False,
-    scrub: Annotated[bool, typer.Option("--scrub", help="Take out secrets and personal data.")] = False,
-    bodies: Annotated[bool, typer.Option("--bodies", help="Of csv and parquet: the bodies as well.")] = False,
+    scrub: Annotated[bool, typer.Option("--scrub", help="Remove secrets and personal data.")] = False,
+    bodies: Annotated[bool, typer.Option("--bodies", help="csv and parquet: include the bodies.")] = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Write what was recorded as a file that other programs read.
+    """Export interactions to a file for other programs.
 
     Example: gemtap export openai-chat --split 0.9 --scrub -o set.jsonl
 

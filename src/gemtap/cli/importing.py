@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="HAR, JSON lines, or flows of mitmproxy.")],
     everything: Annotated[
-        bool, typer.Option("--everything", help="Of HAR and flows: also what is no API that Gemtap knows.")
+        bool, typer.Option("--everything", help="HAR and flows: also requests to APIs that Gemtap does not know.")
     ] = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Store what a file has: HAR, JSON lines of Gemtap or claude-tap, flows of mitmproxy.
+    """Import interactions from a file: HAR, JSON lines of Gemtap or claude-tap, flows of mitmproxy.
 
     Example: gemtap import all.jsonl
 

@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 @app.command()
 def prune(
     older_than: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Conversations that have been over for so long go: 90d.")
+        str | None, typer.Option(metavar="AGE", help="Delete conversations whose last turn is older: 90d.")
     ] = None,
     max_size: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Then the oldest goes, until the store is no larger: 5GB.")
+        str | None, typer.Option(metavar="SIZE", help="Then delete the oldest until the store is no larger: 5GB.")
     ] = None,
     keep: Annotated[
-        str | None, typer.Option(metavar="QUERY", help="What matches stays, with its conversation: rating:good.")
+        str | None, typer.Option(metavar="QUERY", help="Keep conversations with a matching interaction: rating:good.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be deleted.")] = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Delete what is old, or too much, while recording goes on.
+    """Delete old interactions; recording continues meanwhile.
 
     Example: gemtap prune --older-than 90d --keep rating:good --max-size 5GB --dry-run
 
@@ -59,7 +59,7 @@ def prune(
     except BadQuery as exc:
         raise SettingsError(f"Bad query in prune_keep: {exc}") from exc
     if retention.asks_for_nothing:
-        raise SettingsError("Nothing says what may go: give --older-than, --max-size or both.")
+        raise SettingsError("Nothing to prune by: give --older-than, --max-size or both.")
     done = open_for_reading(loaded.settings, lambda opened: _prune(opened, retention, at, dry_run=dry_run))
     if as_json:
         print_json(_plain(done, dry_run=dry_run))

@@ -26,8 +26,8 @@ Side = Literal["request", "response"]
 
 InteractionId = Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")]
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="How many.")]
-PageCursor = Annotated[str | None, typer.Option(help="Where the page before ended: its `next`.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Maximum number of results.")]
+PageCursor = Annotated[str | None, typer.Option(help="`next` of the previous page.")]
 
 T = TypeVar("T")
 
@@ -43,13 +43,13 @@ def list_interactions(
     *,
     limit: Limit = 20,
     cursor: PageCursor = None,
-    provider: Annotated[str | None, typer.Option(help="Only of this provider.")] = None,
-    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
+    model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     operation: Annotated[str | None, typer.Option(help="Only this operation, such as generateContent.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only with this outcome, such as complete.")] = None,
-    status: Annotated[int | None, typer.Option(help="Only with this HTTP status.")] = None,
-    client: Annotated[str | None, typer.Option(help="Only of this client.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Only of this thread.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only this outcome, such as complete.")] = None,
+    status: Annotated[int | None, typer.Option(help="Only this HTTP status.")] = None,
+    client: Annotated[str | None, typer.Option(help="Only this client.")] = None,
+    thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from this time on (ISO 8601, UTC).")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this time (ISO 8601, UTC).")] = None,
     as_json: AsJson = False,
@@ -142,7 +142,7 @@ def outcome_of(item: dict[str, Any]) -> Text:
 def show(
     id_: InteractionId,
     as_json: AsJson = False,
-    raw: Annotated[Side | None, typer.Option("--raw", help="Print the exact bytes of one body.")] = None,
+    raw: Annotated[Side | None, typer.Option("--raw", help="Print one body byte for byte.")] = None,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,

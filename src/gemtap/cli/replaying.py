@@ -36,19 +36,19 @@ _RECORDED_WITHIN: Final = 20.0
 @app.command()
 def replay(
     id_: InteractionId,
-    model: Annotated[str | None, typer.Option(help="Ask this model instead.")] = None,
-    upstream: Annotated[str | None, typer.Option(metavar="URL", help="Send it there instead.")] = None,
+    model: Annotated[str | None, typer.Option(help="Use this model instead.")] = None,
+    upstream: Annotated[str | None, typer.Option(metavar="URL", help="Send it to this URL instead.")] = None,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change the body: generationConfig.topK=1. Repeatable."),
     ] = None,
-    diff: Annotated[bool, typer.Option("--diff", help="Show the old answer and the new one side by side.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the old and the new response side by side.")] = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Send a recorded request again, and record what comes of it.
+    """Send a recorded request again and record the result.
 
     Example: gemtap replay 66f1c0ffee0123456789abcd --set generationConfig.temperature=0 --diff
 

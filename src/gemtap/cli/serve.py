@@ -29,21 +29,22 @@ def serve(
     host: Annotated[str | None, _listening(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, _listening(help="Port of the proxy. Default: 4360.")] = None,
     dashboard_port: Annotated[int | None, _listening(help="Port of the dashboard. Default: 4361.")] = None,
-    insecure: Annotated[bool | None, _listening("--insecure", help="Allow listening on more than loopback.")] = None,
+    insecure: Annotated[bool | None, _listening("--insecure", help="Allow addresses other than loopback.")] = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
     upstream: Annotated[
-        list[str] | None, typer.Option(metavar="PROVIDER=URL", help="Where its requests go. Repeatable.")
+        list[str] | None,
+        typer.Option(metavar="PROVIDER=URL", help="Where requests of a provider go. Repeatable."),
     ] = None,
-    tls: Annotated[str | None, _tls(metavar="auto", help="Speak TLS, with a certificate made here.")] = None,
-    tls_cert: Annotated[Path | None, _tls(help="Speak TLS with this certificate chain (PEM).")] = None,
+    tls: Annotated[str | None, _tls(metavar="auto", help="Serve TLS with a certificate that Gemtap creates.")] = None,
+    tls_cert: Annotated[Path | None, _tls(help="Serve TLS with this certificate chain (PEM).")] = None,
     tls_key: Annotated[Path | None, _tls(help="The certificate's private key (PEM).")] = None,
-    workers: Annotated[int | None, _more(help="Processes that forward. Default: 1.")] = None,
+    workers: Annotated[int | None, _more(help="Number of proxy processes. Default: 1.")] = None,
     capture_max_body: Annotated[
-        int | None, _more(metavar="BYTES", help="Bytes kept of one body. Default: 256 MiB.")
+        int | None, _more(metavar="BYTES", help="Maximum bytes stored of one body. Default: 256 MiB.")
     ] = None,
     shutdown_grace: Annotated[
-        float | None, _more(metavar="SECONDS", help="What running exchanges get at shutdown. Default: 30.")
+        float | None, _more(metavar="SECONDS", help="Seconds to let running requests finish. Default: 30.")
     ] = None,
     log_level: Annotated[str | None, _more(metavar="debug|info|warning|error", help="Default: info.")] = None,
 ) -> None:

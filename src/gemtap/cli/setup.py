@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from typing import Annotated, Final
 
@@ -26,11 +27,11 @@ def _complete(beginning: str) -> list[str]:
 
 @app.command()
 def setup(
-    client: Annotated[str | None, typer.Argument(help="Without it, they are listed.", autocompletion=_complete)] = None,
+    client: Annotated[str | None, typer.Argument(help="Default: list the clients.", autocompletion=_complete)] = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:
-    """Print the exact lines that point a client at the proxy.
+    """Print how to set up a client.
 
     Example: gemtap setup cline
     """
@@ -48,7 +49,9 @@ def setup(
             console().print(Text(_PASTED_KEYS, "dim"))
         return
     if client not in clients():
-        raise Failed(f"{client} is no client that Gemtap has instructions for. It has: {', '.join(clients())}.")
+        near = difflib.get_close_matches(client, clients(), n=1, cutoff=0.5)
+        meant = f" Did you mean '{near[0]}'?" if near else ""
+        raise Failed(f"Unknown client '{client}'.{meant} Known clients: {', '.join(clients())}.")
     instructions = clients()[client].for_tap(tap)
     if as_json:
         shown = {"title": instructions.title, "where": instructions.where, "lines": instructions.lines}

@@ -24,13 +24,13 @@ _EVERY: Final = 0.5
 
 @app.command()
 def tail(
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=500, help="How many of the past first.")] = 10,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=500, help="Past interactions to print first.")] = 10,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Follow what is recorded until Ctrl-C.
+    """Print interactions as they are recorded, until Ctrl-C.
 
     Example: gemtap tail --json | jq .tokens.total
     """

@@ -23,10 +23,10 @@ _Sort = Literal["latest", "turns", "tokens", "cost"]
 def threads(
     query: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUERY]...", help="What an interaction of the thread is to be: see docs/queries.md."),
+        typer.Argument(metavar="[QUERY]...", help="Conditions that one interaction has to meet: see docs/queries.md."),
     ] = None,
     *,
-    sort: Annotated[_Sort, typer.Option(help="The greatest first.")] = "latest",
+    sort: Annotated[_Sort, typer.Option(help="Sort order, greatest first.")] = "latest",
     limit: Limit = 20,
     cursor: PageCursor = None,
     as_json: AsJson = False,

@@ -98,7 +98,7 @@ TOKEN_SERIES: Final[tuple[tuple[TokenKind, str, str], ...]] = (
     ("cached", "cached input", "t-cached"),
     ("new", "new input", "t-input"),
     ("tool_use", "tool use", "t-tool"),
-    ("reasoning", "thoughts", "t-reasoning"),
+    ("reasoning", "thinking", "t-reasoning"),
     ("output", "output", "t-output"),
 )
 

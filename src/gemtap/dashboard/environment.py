@@ -29,10 +29,10 @@ PAGES: Final = (
 
 _SHORTCUTS: Final = {
     "failed": "error:yes",
-    "cut off": "finish_reason:MAX_TOKENS",
+    "truncated": "finish_reason:MAX_TOKENS",
     "slow": "duration:>30s",
-    "dear": "cost:>0.10",
-    "large": "input:>100k",
+    "expensive": "cost:>0.10",
+    "long context": "input:>100k",
     "rated bad": "rating:bad",
     "today": "since:today",
 }

@@ -31,7 +31,13 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
         if request.url.path.startswith(_FOR_PROGRAMS):
             return error(status, message)
         # A mistake in a query is shown on the page with its search field, where it can be corrected.
-        context: dict[str, Any] = {"message": message, "query": request.query_params.get("q", ""), "kept": {}}
+        heading = "Not found" if status == 404 else "This page cannot be shown"
+        context: dict[str, Any] = {
+            "heading": heading,
+            "message": message,
+            "query": request.query_params.get("q", ""),
+            "kept": {},
+        }
         # The store may be the cause of the error.
         with contextlib.suppress(Exception):
             context["health"] = await look()

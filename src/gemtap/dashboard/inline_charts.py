@@ -31,7 +31,7 @@ def token_bands(tokens: Tokens) -> list[Band]:
         ("t-cached", "cached", min(cached, given)),
         ("t-input", "new input", max(given - cached, 0)),
         ("t-tool", "tool use", tokens["tool_use"] or 0),
-        ("t-reasoning", "thoughts", tokens["reasoning"] or 0),
+        ("t-reasoning", "thinking", tokens["reasoning"] or 0),
         ("t-output", "output", tokens["output"] or 0),
     ]
     return _bands(parts)

@@ -116,7 +116,7 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
         )
     page = Charts(await site.page("/analytics?last=24h"))
     figures = {title: [cell.value for cell in rows[0]] for title, rows in page.charts.items()}
-    assert page.columns["Tokens by kind"] == ["cached input", "new input", "tool use", "thoughts", "output"]
+    assert page.columns["Tokens by kind"] == ["cached input", "new input", "tool use", "thinking", "output"]
     assert figures["Tokens by kind"] == [180, 120, 3, 9, 21]
     assert figures["Where the input comes from (estimated)"] == [30, 60, 0, 90, 105, 15]
     assert figures["Cost"] == [0.75]
@@ -153,10 +153,10 @@ async def test_the_most_expensive_threads_lead_to_their_pages(site: Site) -> Non
 @pytest.mark.anyio
 async def test_without_anything_it_says_where_to_begin(site: Site) -> None:
     page = Elements(await site.page("/analytics"))
-    assert page.links["The exact lines for each client"] == "/setup"
+    assert page.links["Set up a client"] == "/setup"
     await keep(site, 24 * 20)
     page = Elements(await site.page("/analytics?last=7d&q=model:absent"))
-    assert page.links["Count everything"] == "/analytics?last=all"
+    assert page.links["Show all time"] == "/analytics?last=all"
     assert "1" in Elements(await site.page("/analytics?last=all")).links
 
 

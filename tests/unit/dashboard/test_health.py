@@ -85,18 +85,18 @@ async def test_the_page_tells_how_large_the_store_is_and_how_it_grows(site: Site
             await site.keep(timestamp=today - timedelta(days=days))
     await site.keep(timestamp=today - timedelta(days=100), error={"message": "It broke off.", "details": None})
     page = await site.page("/health")
-    assert "<dt>In the store</dt><dd>12</dd>" in page
+    assert "<dt>Stored</dt><dd>12</dd>" in page
     space = await site.store.maintenance.space()
-    assert f"<dt>On the disk</dt><dd>{size(space.used)}</dd>" in page
-    assert f"<dt>An interaction takes up</dt><dd>{size(space.used / 12)}</dd>" in page
+    assert f"<dt>Disk space</dt><dd>{size(space.used)}</dd>" in page
+    assert f"<dt>Average interaction</dt><dd>{size(space.used / 12)}</dd>" in page
     # There were two complete days with requests: one with two and one with four.
-    assert f"<dt>Grows by about</dt><dd>{size(space.used / 12 * 3)}</dd>" in page
+    assert f"<dt>Growth</dt><dd>{size(space.used / 12 * 3)}</dd>" in page
     assert f"{today:%Y-%m-%d}: 5" in page
     assert "It broke off." in page
 
 
 async def test_the_page_is_there_while_the_store_is_away(lost_site: Site) -> None:
     page = await lost_site.page("/health")
-    assert page.count("The store cannot be asked now.") == 2
+    assert page.count("The store is not available now.") == 2
     assert "On the disk" not in page
     assert "secret-word" not in page

@@ -64,7 +64,7 @@ async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
     page = Elements(await site.page("/"))
     assert "Nothing has been recorded yet" in page.text
     assert "http://localhost:4360" in page.text
-    assert page.links["The exact lines for each client"] == "/setup"
+    assert page.links["Set up a client"] == "/setup"
     assert "table" not in page.tags
 
 
@@ -99,7 +99,7 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
     assert "model: gemini-2.5-pro" in page.text
     assert "status: 200" in page.text
     assert "limit: " not in page.text
-    assert page.links["All, newest first"] == "/"
+    assert page.links["Clear all conditions"] == "/"
     html = await site.page("/?model=gemini-2.5-pro&status=200&limit=10")
     without = re.findall(r'href="([^"]*)" aria-label="without (\w+)"', html)
     assert [(name, parse_qs(urlsplit(target.replace("&amp;", "&")).query)) for target, name in without] == [
@@ -111,7 +111,7 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
 async def test_a_filter_that_nothing_fits_says_so(site: Site) -> None:
     await site.keep()
     page = Elements(await site.page("/?model=absent"))
-    assert "Nothing here." in page.text
+    assert "No interaction matches." in page.text
     assert "Nothing has been recorded yet" not in page.text
 
 
@@ -143,7 +143,7 @@ async def test_one_interaction_shows_all_there_is(site: Site) -> None:
         assert shown in page.text
     assert "POST /v1beta/models/gemini-2.5-pro:generateContent?key=[redacted:8f2a11c0]" in page.text
     assert page.links["This interaction as JSON"] == f"/api/interactions/{id_}"
-    assert "The exact bytes" in page.links
+    assert "Download raw body" in page.links
     assert page.text.index("Why is the sky blue?") < page.text.index("Rayleigh.")
 
 
@@ -178,7 +178,7 @@ async def test_an_interaction_without_anything_optional_is_readable(site: Site, 
         assert "upstream unreachable" in text
         if error is not None:
             assert "No route to host." in text
-    assert "The client got no answer." in single
+    assert "The client got no response." in single
 
 
 def hostile_fields() -> dict[str, Any]:
@@ -239,15 +239,15 @@ async def test_a_huge_body_is_cut(site: Site) -> None:
     id_ = await site.keep(operation="models.list", request_raw=raw, response_raw=b"y" * 3_000_000)
     html = await site.page(f"/interactions/{id_}")
     assert len(html) < 500_000
-    assert html.count("more characters are in the raw bytes.") == 1
-    assert html.count("The rest is in the raw bytes.") == 1
+    assert html.count("more characters are in the raw body.") == 1
+    assert html.count("The rest is in the raw body.") == 1
     assert len((await site.get(f"/api/interactions/{id_}/request")).content) == len(raw)
 
 
 async def test_a_binary_body_is_said_to_be_one(site: Site) -> None:
     id_ = await site.keep(response_raw=b"\x89PNG\r\n\xff\x00" * 100)
     page = Elements(await site.page(f"/interactions/{id_}"))
-    assert page.text.count("It is binary.") == 1
+    assert page.text.count("The body is binary.") == 1
     assert "base64" not in page.text
 
 
@@ -275,7 +275,7 @@ async def test_who_has_sent_requests_has_a_green_light(site: Site) -> None:
     lights = dict(re.findall(r'id="([\w-]+)" data-called.*?class="arrival([^"]*)"', page, re.S))
     assert {name for name, light in lights.items() if light == " good"} == {"gemini-cli-vertex"}
     assert lights.keys() == clients().keys()
-    assert Elements(page).links["Requests of gemini-cli arrive"] == f"/interactions/{last}"
+    assert Elements(page).links["Receiving gemini-cli requests"] == f"/interactions/{last}"
 
 
 async def test_the_search_holds_what_was_asked_and_keeps_the_filters(site: Site) -> None:
@@ -322,7 +322,7 @@ async def test_an_error_is_a_page_for_a_person(site: Site, path: str, status: in
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     page = Elements(answer.text)
     assert says in page.text
-    assert page.links["All interactions, newest first"] == "/"
+    assert page.links["Show all interactions"] == "/"
 
 
 @pytest.mark.parametrize("path", ["/", "/interactions/0123456789abcdef01234567"])

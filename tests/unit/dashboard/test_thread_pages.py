@@ -49,13 +49,13 @@ async def test_a_thread_shows_each_message_once(site: Site) -> None:
     assert page.links["Turn 1"] == f"/interactions/{first}"
     assert page.links["Turn 2"] == f"/interactions/{second}"
     assert page.links["what changed"] == f"/interactions/{second}/changes"
-    assert page.links["as a list"] == f"/?thread={THREAD}"
+    assert page.links["Show as list"] == f"/?thread={THREAD}"
 
 
 async def test_what_is_long_loads_when_it_is_seen_and_can_be_read_without(site: Site) -> None:
     first = await keep_turn(site, 1, None, [said("user", "First " + "word " * 90_000)])
     page = Elements(await site.page(f"/threads/{THREAD}"))
-    target = page.links["What was said in turn 1"]
+    target = page.links["Show turn 1"]
     assert target == f"/interactions/{first}/added"
     added = Elements(await site.page(target))
     assert "First word" in added.text
@@ -67,7 +67,7 @@ async def test_a_long_history_that_came_with_the_first_turn_is_a_link_away(site:
     history = [said(role, f"{role} {number}") for number in range(40) for role in ("user", "model")]
     first = await keep_turn(site, 1, None, [*history, said("user", "And now?")])
     page = Elements(await site.page(f"/threads/{THREAD}"))
-    assert page.links["42 messages before these"] == f"/interactions/{first}"
+    assert page.links["42 earlier messages"] == f"/interactions/{first}"
     assert "user 39" in page.text
     assert "And now?" in page.text
 
@@ -80,14 +80,14 @@ async def test_a_thread_that_there_is_not(site: Site) -> None:
 async def test_what_changed_since_the_turn_before(site: Site) -> None:
     first, second = await a_thread(site)
     page = Elements(await site.page(f"/interactions/{second}/changes"))
-    assert "Nothing was changed" in page.text
+    assert "only added messages" in page.text
     assert "2 messages as before" in page.text
     assert "Message 3, user" in page.text
     contents = [said("user", "First question, but shorter."), said("model", "Rayleigh."), said("user", "Third.")]
     instruction = {"systemInstruction": {"parts": [{"text": "Be brief."}]}}
     third = await keep_turn(site, 3, second, contents, request_fields=instruction, model="gemini-2.5-flash")
     page = Elements(await site.page(f"/interactions/{third}/changes?since={first}"))
-    assert "The client did not only add" in page.text
+    assert "The client changed earlier context" in page.text
     for shown in ("First question, but shorter.", "First question?", "Be brief.", "gemini-2.5-flash"):
         assert shown in page.text
     assert "mark" in page.tags

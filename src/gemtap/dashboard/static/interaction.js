@@ -77,7 +77,7 @@ async function growTree(fold) {
       if (hits.length === FOUND) break;
     }
     root.replaceChildren(...hits);
-    if (!hits.length) root.textContent = "Nothing here has that in it.";
+    if (!hits.length) root.textContent = "No match.";
   });
   whole();
   fold.append(tools, root);
@@ -134,7 +134,7 @@ function replayed(button) {
         }
         await new Promise((wake) => setTimeout(wake, 250));
       }
-      throw new Error("It was sent, and is not recorded yet.");
+      throw new Error("It was sent but is not recorded yet.");
     } catch (error) {
       status.textContent = error.message;
       button.disabled = false;

@@ -7,11 +7,11 @@ light.hidden = false;
 /** A list item of the API, or what is told of an exchange in flight. */
 function arrived(item) {
   const client = typeof item.client === "string" ? item.client : item.client?.name;
-  turnGreen(light, item, "look at it", `${client || "A client"} sent a request to ${item.model || item.operation}: `);
+  turnGreen(light, item, "open it", `${client || "A client"} sent a request to ${item.model || item.operation}: `);
   for (const section of document.querySelectorAll(".client")) {
     const called = JSON.parse(section.dataset.called);
     if (called.includes(client) && section.dataset.provider === item.provider) {
-      turnGreen(section.querySelector(".arrival"), item, `Requests of ${client} arrive`, "");
+      turnGreen(section.querySelector(".arrival"), item, `Receiving ${client} requests`, "");
     }
   }
 }
