@@ -1,4 +1,4 @@
-"""Whether an exchange can be captured: the spool's limits, and what is done where one is reached."""
+"""The policy of captures: the limits of the spool, and what happens at a limit."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _log = logging.getLogger(__name__)
 _LOOK_EVERY: Final = 1.0
 
 _SHARE_OF_TIME: Final = 0.02
-"""How much of a tap's time measuring the spool may take: with 100,000 captures waiting it takes a second."""
+"""Maximum share of a tap's time for measuring the spool, which takes a second with 100,000 waiting captures."""
 
 WhenFull = Literal["forward", "refuse"]
 
 
 @dataclass(frozen=True, slots=True)
 class SpoolLimits:
-    """How much the spool may hold, and how much of the disk it must leave to others: the settings of that name."""
+    """Limits of the size of the spool and of free disk space, from the settings with these names."""
 
     spool_max_bytes: int
     disk_min_free_bytes: int
 
     def broken_by(self, spool: Spool, size: int) -> str | None:
-        """Which of them is reached, in words; None where there is room. `size` is the spool's, in bytes."""
+        """The limit that is reached, for people, or None. `size` is that of the spool, in bytes."""
         if size >= self.spool_max_bytes:
             return f"the spool holds {_gib(size)}, and spool_max_bytes allows {_gib(self.spool_max_bytes)}"
         free = shutil.disk_usage(spool.path).free
@@ -43,7 +43,7 @@ class SpoolLimits:
 
 
 class CapturePolicy:
-    """The captures of one tap: begun where there is room, and where there is none, counted."""
+    """Begins the captures of one tap while there is space, and counts exchanges without a capture."""
 
     def __init__(
         self,
@@ -56,13 +56,13 @@ class CapturePolicy:
         when_full: WhenFull = "forward",
         sync: CaptureSync | None = None,
     ) -> None:
-        """Without `sync`, the kernel decides when captures get to the disk."""
+        """Without `sync`, the kernel decides when captures are written to the disk."""
         self.lost = lost
-        """Exchanges that went on without a capture, or without a whole one."""
+        """Counts exchanges that continued without a complete capture."""
         self.refused = refused
-        """Exchanges that did not go on."""
+        """Counts refused exchanges."""
         self.full: str | None = None
-        """Why no capture may begin now."""
+        """Why no capture may begin now, or None."""
         self._spool = spool
         self._folder = folder
         self._limits = limits
@@ -70,7 +70,7 @@ class CapturePolicy:
         self.sync = sync
 
     def begin(self, id_: ObjectId) -> Capture | None:
-        """The capture of an exchange, or None where there can be none. That is counted."""
+        """Begin the capture of an exchange. Counts the exchange and returns None if that is impossible."""
         cause = self.full
         if cause is None:
             try:
@@ -81,23 +81,23 @@ class CapturePolicy:
         return None
 
     async def durable(self, capture: Capture) -> None:
-        """Return when what was captured may be passed on: see `CaptureSync.durable`. Raises OSError."""
+        """Return when captured data may be forwarded: see `CaptureSync.durable`. Raises OSError."""
         if self.sync is not None:
             await self.sync.durable(capture)
 
     @property
     def refuses(self) -> bool:
-        """Whether an exchange that cannot be captured must not go on."""
+        """Whether exchanges are refused if they cannot be captured."""
         return self._when_full == "refuse"
 
     async def watch(self) -> None:
-        """Look at the limits again and again, until cancelled."""
+        """Check the limits repeatedly, until cancelled."""
         size, measured_at, took = 0, float("-inf"), 0.0
         while True:
             started = time.monotonic()
             try:
                 if started - measured_at > took / _SHARE_OF_TIME:
-                    # In a thread: a stream must not wait for the reading of a large folder.
+                    # In a thread, so that streams do not wait while a large folder is read.
                     size = await asyncio.to_thread(self._spool.size)
                     measured_at, took = started, time.monotonic() - started
                 full = self._limits.broken_by(self._spool, size)

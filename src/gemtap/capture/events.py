@@ -4,19 +4,19 @@ its checksum, the CRC-32 of its bytes.
 | kind | then | when |
 |---|---|---|
 | `request` | a map, see `RequestHead` | the request's head has arrived |
-| `request.body` | bytes | a piece of its body has arrived |
-| `request.decoded` | bytes | the same, its content-encoding undone, as is that of all that follows |
-| `response` | a map, see `ResponseHead` | the answer's head has arrived, or was made here |
-| `response.body` | bytes | a piece of its body has arrived, before it goes to the client |
-| `response.decoded` | bytes | the same, its content-encoding undone, as is that of all that follows |
-| `ws.client`, `ws.server` | text or bytes | a whole message of one side of a WebSocket has arrived, before it goes on |
+| `request.body` | bytes | a chunk of its body has arrived |
+| `request.decoded` | bytes | the same without content-encoding, like all later chunks |
+| `response` | a map, see `ResponseHead` | the response's head has arrived, or Gemtap has made one |
+| `response.body` | bytes | a chunk of its body has arrived, before it is forwarded to the client |
+| `response.decoded` | bytes | the same without content-encoding, like all later chunks |
+| `ws.client`, `ws.server` | text or bytes | a whole WebSocket message of one side has arrived, before it is forwarded |
 | `end` | a map, see `End` | the exchange is over |
 
-A body is captured decoded from where a credential had to be taken out of it.
+A body is captured decoded from the first chunk from which a credential was removed.
 
-A capture with no `end` was interrupted. Whatever follows the last whole event is a torn tail, and is cut. Without
-checksums that would not be known everywhere: ext4 may keep a file's new size and not its last bytes when the power
-fails, and give zeroes in their place.
+A capture without an `end` was interrupted. Bytes after the last whole event are a torn tail, and are ignored. The
+checksums detect one in every case: after a power failure, ext4 may have the new size of a file without its last bytes,
+and return zeroes in their place.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ import msgpack
 FORMAT: Final = 2
 
 UNCHECKED_FORMAT: Final = 1
-"""That of pre-releases, whose events have no checksums."""
+"""The format of pre-releases, without checksums."""
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -70,50 +70,50 @@ class RequestHead(TypedDict):
     key: str | None
     """Fingerprint of the credential."""
     provider: str
-    """Name of the provider that the path was matched to; empty where none knows it."""
+    """Name of the provider that matches the path; empty if none does."""
     upstream_path: bytes
-    """The path that goes to the upstream: without a prefix such as `/gemini`."""
+    """The path that is sent upstream, without a prefix such as `/gemini`."""
     upstream: str | None
-    """The upstream's origin; None where the request goes nowhere."""
+    """Origin of the upstream; None if the request is not forwarded."""
     decoded: NotRequired[bool]
-    """The body's content-encoding is already undone in the capture: another program wrote it down so."""
+    """Whether the captured body has no content-encoding since another program recorded it decoded."""
     replay_of: NotRequired[str]
-    """The id of the interaction whose request is sent again. Only a replay writes this: no client can say so."""
+    """The original interaction of a replay. Only `gemtap replay` writes this; clients cannot set it."""
 
 
 class ResponseHead(TypedDict):
-    """The answer's head as the client gets it, credentials replaced."""
+    """The response's head as the client gets it, credentials replaced."""
 
     status: int
     headers: RawHeaders
     sent: int | None
-    """Microseconds from the start to sending upstream; None where nothing was sent before the answer."""
+    """Microseconds from the start to sending upstream; None if nothing was sent before the response."""
     made_here: bool
-    """The answer is Gemtap's own, not the upstream's."""
+    """Whether Gemtap made the response, not the upstream."""
     decoded: bool
-    """The body's content-encoding is already undone in the capture: another program wrote it down so."""
+    """Whether the captured body has no content-encoding since another program recorded it decoded."""
 
 
 class BodyEnd(TypedDict):
-    """What is known of a body at the end."""
+    """Properties of a body, known at its end."""
 
     bytes: int
-    """Its true size on the wire."""
+    """True size on the wire."""
     sha256: NotRequired[bytes]
     """SHA-256 of the complete body, if it was truncated."""
     redacted: NotRequired[bool]
-    """A credential was taken out of it, or may have been in what was left out."""
+    """Whether a credential was removed, or may have been in an omitted part."""
     left_out: NotRequired[str]
-    """Why it is not whole: what was left out could not be looked through for credentials."""
+    """Why a part was omitted: it could not be searched for credentials."""
 
 
 class Closing(TypedDict):
-    """Which side closed a WebSocket, and what it said."""
+    """Which side closed a WebSocket, with its code and reason."""
 
     by: str
     """`client`, `upstream` or `gemtap`."""
     code: int
-    """RFC 6455, section 7.4; 1005 where none was said, 1006 where the connection just broke."""
+    """RFC 6455, section 7.4; 1005 if there was none, 1006 if the connection broke."""
     reason: str
 
 
@@ -122,7 +122,7 @@ class End(TypedDict):
 
     outcome: str
     details: str | None
-    """The cause in words, credentials replaced."""
+    """The cause for people, credentials replaced."""
     sent: int | None
     request: BodyEnd
     response: BodyEnd
@@ -140,11 +140,11 @@ class Event:
 
 
 _packer: Final = msgpack.Packer()
-"""One for all: making one costs as much as packing an event."""
+"""Shared, since creating a packer takes as long as packing an event."""
 
 
 _CHECKSUM: Final = 0xCE
-"""The first of a checksum's five bytes: msgpack's mark of an unsigned integer of four."""
+"""First of the five bytes of a checksum: the type of a four-byte unsigned integer in msgpack."""
 
 
 def pack(kind: Kind, at: int, value: Any) -> bytes:
@@ -157,7 +157,7 @@ _FED_AT_ONCE: Final = 2**20
 
 
 def read_events(capture: bytes) -> Iterator[Event]:
-    """The whole events of a capture, in order. A torn tail, or anything after a fault, is left out."""
+    """The whole events of a capture, in order. Ignores a torn tail and everything after a fault."""
     view = memoryview(capture)
     checked = True
     items = _items(capture)
@@ -177,9 +177,9 @@ def read_events(capture: bytes) -> Iterator[Event]:
 
 
 def _items(capture: bytes) -> Iterator[tuple[Any, int, int]]:
-    """What msgpack finds in the capture, each with the places of its first byte and of the one after its last."""
+    """The msgpack items of the capture, each with the offsets of its start and end."""
     unpacker = msgpack.Unpacker(
-        # It makes room for this much at once, a megabyte if nothing is said, and more when it is fed more.
+        # The unpacker allocates this much at once, by default a megabyte, and grows as needed.
         read_size=4096,
         max_buffer_size=0,
         max_bin_len=2**31 - 1,
@@ -194,13 +194,13 @@ def _items(capture: bytes) -> Iterator[tuple[Any, int, int]]:
         except msgpack.exceptions.OutOfData:
             if fed >= len(capture):
                 return  # the ordinary end, or a torn tail
-            # Little by little: it copies what it is fed, and a capture may hold two bodies of 256 MiB.
+            # In small pieces: the unpacker copies its input, and a capture may hold two bodies of 256 MiB.
             unpacker.feed(capture[fed : fed + _FED_AT_ONCE])
             fed += _FED_AT_ONCE
         except (msgpack.exceptions.UnpackException, ValueError):
             return  # bytes that are no msgpack
         else:
-            # While an item is not whole it tells how far it has come.
+            # Within an incomplete item, `tell` returns how far the unpacker has read.
             end = unpacker.tell()
             yield item, start, end
             start = end

@@ -1,7 +1,7 @@
-"""Exchanges that could not be captured: counted in a file that needs no more room and outlives the process.
+"""Counts exchanges that could not be captured, in a file that never grows and outlives the process.
 
-The file takes its space on the disk when the tap starts, so that a full disk can still be told of; it is written in
-place, so that the count is right even if the tap is killed at that moment.
+The file is allocated when the tap starts, so that a full disk can still be reported. It is written in place, so that
+the count is right even if the tap is killed at that moment.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _log = logging.getLogger(__name__)
 _ROOM: Final = 4096
 _MOST_CAUSES: Final = 8
 _LONGEST_CAUSE: Final = 200
-"""So many causes of this length are told apart: they fit."""
+"""Maximum length of a cause, so that all causes fit into the file."""
 
 _LOG_EVERY: Final = 10.0
 
 _QUIET: Final = 5.0
 _OLD: Final = 60.0
-"""Seconds after the last loss, or the first, after which they are handed on as one incident."""
+"""Seconds after the last loss, or the first, after which the losses become one incident."""
 
 _SAID: Final = {
     IncidentKind.CAPTURES_LOST: (
@@ -43,14 +43,14 @@ _SAID: Final = {
         "Requests were refused because they could not be recorded (when_full = refuse).",
     ),
 }
-"""What the log says of each kind, and what the incident does."""
+"""Texts of each kind for the log and for the incident."""
 
 
 class LossCounter:
-    """What one tap could not capture, of one kind."""
+    """Counts losses of one kind in one tap."""
 
     def __init__(self, folder: TapFolder, kind: IncidentKind) -> None:
-        """Takes the file's space. Raises OSError."""
+        """Allocates the file. Raises OSError."""
         self.count = 0
         """Since the tap started."""
         self.last: str | None = None
@@ -62,7 +62,7 @@ class LossCounter:
         self._start()
 
     def add(self, cause: str, exchanges: int = 1) -> None:
-        """Count some, on the disk, and say so in the log, at most once in ten seconds."""
+        """Count losses on the disk, and log them at most once in ten seconds."""
         self.count += exchanges
         self.last = cause
         self._last_at = time.monotonic()
@@ -86,7 +86,7 @@ class LossCounter:
             _log.error("%s (%s): %d so far.", _SAID[self._kind][0], cause, self.count)
 
     def hand_on(self) -> None:
-        """Hand what was counted on to the recorder, unless more is likely to follow."""
+        """Pass the counted losses to the recorder, unless more are likely to follow."""
         if not self._incident["count"]:
             return
         at = time.monotonic()
@@ -102,7 +102,7 @@ class LossCounter:
             os.close(old)
 
     def close(self) -> None:
-        """Hand on what there is, and let go of the file."""
+        """Pass on all counted losses, and close the file."""
         os.close(self._file)
         try:
             if self._incident["count"]:
@@ -134,12 +134,12 @@ class LossCounter:
 
 
 def counted_losses(spool: Spool) -> list[Incident]:
-    """What running taps have counted and not handed on yet."""
+    """Losses that running taps have counted and not passed on yet."""
     found = []
     for path in spool.open.glob(f"*/*{LOSSES_SUFFIX}"):
         try:
             if line := path.read_bytes().strip():
                 found.append(from_line(ObjectId(), line))
         except (OSError, ValueError):
-            continue  # handed on at this moment, or being written
+            continue  # passed on at this moment, or being written
     return found

@@ -1,11 +1,10 @@
-"""The spool: the folder of captures, kept as mail servers keep mail (Maildir).
+"""The spool: the folder of captures, organized like a Maildir.
 
-`open/TAP/` holds the captures that a running tap writes, `ready/` those that are over, `failed/` those that can
-never be stored, each with its reason beside it. A file moves by rename, within one file system. Files whose captures
-are stored wait empty in `spare/` to be written again: making and deleting a file for each exchange costs some file
-systems half a millisecond, ten times what writing it does. `incidents/` holds what happened to recording itself and
-is not stored yet.
-Files are 0600 and folders 0700: captures hold whatever the client sent.
+`open/TAP/` has the captures that a running tap writes, `ready/` the complete ones, `failed/` those that can never be
+stored, each with the reason beside it. Files move by rename, within one file system. After its capture is stored, a
+file is emptied and moved to `spare/` for reuse: creating and deleting a file takes half a millisecond on some file
+systems, ten times as long as writing it. `incidents/` has incidents of recording that are not stored yet.
+Files have the mode 0600 and folders 0700, since captures contain whatever the client sent.
 """
 
 from __future__ import annotations
@@ -31,26 +30,26 @@ INCIDENT_SUFFIX: Final = ".json"
 LOSSES_SUFFIX: Final = ".losses"
 
 MOST_SPARES: Final = 4096
-"""Empty files that are kept: more than exchanges that begin in a burst.
+"""Maximum number of spare files, more than the exchanges of a burst.
 
-Each that is deleted costs those that are made later: a file system without a journal looks at every inode that was
-freed in the last five minutes before it takes one (ext4's `recently_deleted`), a quarter of a millisecond a file.
+Deleting files makes creating later ones slower: without a journal, ext4 checks every inode freed in the last five
+minutes before it reuses one (`recently_deleted`), which takes a quarter of a millisecond per file.
 """
 
 _SPARES_TAKEN_AT_ONCE: Final = 512
 _COUNT_SPARES_EVERY: Final = 1.0
-"""Seconds. To count them is to list them, which is not to be paid for each exchange."""
+"""Seconds. Counting spare files lists the folder, which is too slow for each exchange."""
 
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
 _EMPTY: Final = os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _LOOK_FOR_SPARES_EVERY: Final = 0.05
-"""Seconds. Listing the folder for each exchange would cost more than a new file does."""
+"""Seconds. Listing the folder for each exchange would take longer than creating a file."""
 
 
 class Spool:
-    """The folders. Cheap to make; `create` makes them on the disk."""
+    """The folders of the spool. `create` creates them on the disk."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,24 +62,24 @@ class Spool:
         self._spares_counted_at = float("-inf")
 
     def create(self) -> None:
-        """Make the folders. Raises OSError."""
+        """Create the folders. Raises OSError."""
         for folder in (self.path, self.open, self.ready, self.failed, self.spare, self.incidents):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
 
     def waiting(self) -> list[Path]:
-        """The captures in `ready/`, oldest first: their names are ids, which begin with the time."""
+        """The captures in `ready/`, oldest first, by their names, which are ids that begin with the time."""
         with os.scandir(self.ready) as entries:
             return [self.ready / name for name in sorted(e.name for e in entries if e.name.endswith(SUFFIX))]
 
     def oldest(self) -> tuple[int, datetime | None]:
-        """How many captures wait in `ready/`, and when the exchange of the oldest began."""
+        """Number of captures in `ready/`, and the time when the exchange of the oldest began."""
         waiting = self.waiting()
         ids = (capture_id(path) for path in waiting)
         return len(waiting), next((id_.generation_time for id_ in ids if id_ is not None), None)
 
     def size(self) -> int:
-        """Bytes of all captures, those under way and those that failed among them. Raises OSError."""
+        """Bytes of all captures, with open and failed ones. Raises OSError."""
         with os.scandir(self.open) as taps:
             folders = [self.ready, self.failed, *(Path(tap.path) for tap in taps if tap.is_dir())]
         size = 0
@@ -98,7 +97,7 @@ class Spool:
         return size
 
     def recycle(self, paths: Iterable[Path]) -> None:
-        """Let go of captures that are stored."""
+        """Turn the files of stored captures into spare files, or delete them."""
         if self._room_for_spares <= 0 and time.monotonic() - self._spares_counted_at > _COUNT_SPARES_EVERY:
             with os.scandir(self.spare) as entries:
                 self._room_for_spares = MOST_SPARES - sum(1 for _ in entries)
@@ -116,7 +115,7 @@ class Spool:
                 else:
                     path.unlink()
             except FileNotFoundError:
-                continue  # somebody has tidied up
+                continue  # deleted by somebody else
 
     def fail(self, path: Path, reason: str) -> None:
         """Move a capture that can never be stored to `failed/`, with the reason beside it."""
@@ -127,18 +126,18 @@ class Spool:
         path.rename(target)
 
     def failed_count(self) -> int:
-        """How many captures are in `failed/`."""
+        """Number of captures in `failed/`."""
         with os.scandir(self.failed) as entries:
             return sum(entry.name.endswith(SUFFIX) for entry in entries)
 
 
 def capture_id(path: Path) -> ObjectId | None:
-    """The id that a capture's file is named by; None for a file that no tap has made."""
+    """The id in the name of a capture's file; None for a file of another program."""
     return id_of(path.name.removesuffix(SUFFIX))
 
 
 def id_of(name: str) -> ObjectId | None:
-    """The id that a name is; None for any other name."""
+    """Parse a name as an id, or return None."""
     try:
         return ObjectId(name)
     except InvalidId:
@@ -148,29 +147,29 @@ def id_of(name: str) -> ObjectId | None:
 class TapFolder:
     """`open/TAP/`: the folder of one tap process, locked for as long as the process lives.
 
-    The lock is on the folder, not on its files: a lock on single files loses a race between making the file and
-    locking it. The kernel lets go of it when the process dies, however it dies.
+    The lock is on the folder, not on its files, since there would be a race between creating and locking a file. The
+    kernel releases the lock whenever and however the process ends.
     """
 
     def __init__(self, spool: Spool) -> None:
-        """Make and lock a new folder. Raises OSError."""
+        """Create and lock a new folder. Raises OSError."""
         while True:
             self.path = spool.open / f"{os.getpid()}-{secrets.token_hex(4)}"
             self.path.mkdir(mode=0o700)
             lock = _lock(self.path)
-            # A tap that was starting at the same moment may have swept the folder away before it was locked.
+            # A tap that started at the same moment may have removed the folder before it was locked.
             if lock is not None and self.path.exists():
                 break
         self._spool = spool
-        # Files are named relative to these: the kernel then walks no path, and nothing is joined for each exchange.
+        # File names are relative to these descriptors, which saves resolving and joining paths for each exchange.
         self.folder = lock
         self.ready = os.open(spool.ready, _FOLDER)
         self._spare = os.open(spool.spare, _FOLDER)
         self._spares: list[str] = []
         self._looked_at = float("-inf")
         self.sync_round = 0
-        """Goes up with each sync: a capture that has been written to in this round is counted already."""
-        # What taps before this one left may be unsynced, and so is this folder.
+        """Incremented with each sync. A capture counts once per round, at its first write."""
+        # Captures of earlier taps may be unsynced, and so is this folder.
         self._unsynced = 1
         self._unsynced_since = time.monotonic()
 
@@ -181,7 +180,7 @@ class TapFolder:
         return Capture(self, name, os.open(name, flags, 0o600, dir_fd=self.folder))
 
     def _take_spare(self, name: str) -> bool:
-        """Give a spare file the name, if there is one."""
+        """Rename a spare file to this name; False if there is none."""
         if not self._spares and time.monotonic() - self._looked_at > _LOOK_FOR_SPARES_EVERY:
             with os.scandir(self._spare) as entries:
                 self._spares = [entry.name for entry in islice(entries, _SPARES_TAKEN_AT_ONCE)]
@@ -195,15 +194,15 @@ class TapFolder:
         return False
 
     def note_unsynced(self) -> None:
-        """Something is written that the next sync has to bring to the disk."""
+        """Note a write that the next sync has to cover."""
         if not self._unsynced:
             self._unsynced_since = time.monotonic()
         self._unsynced += 1
 
     def take_unsynced(self) -> tuple[int, float]:
-        """How many captures were written to since the last call, and when the first was, in `time.monotonic`.
+        """Number of captures written to since the last call, and the `time.monotonic` of the first write.
 
-        What is written later belongs to the next call.
+        Later writes count for the next call.
         """
         self.sync_round += 1
         unsynced, self._unsynced = self._unsynced, 0
@@ -215,7 +214,7 @@ class TapFolder:
         self.note_unsynced()
 
     def close(self) -> None:
-        """Give up the folder. Whatever is still in it is handed on by the next tap that starts."""
+        """Release the folder. The next tap that starts moves what is left in it to `ready/`."""
         try:
             self.path.rmdir()
         except OSError:
@@ -225,7 +224,7 @@ class TapFolder:
 
 
 class Capture:
-    """The file of one exchange. Events are written unbuffered: what was written survives the process."""
+    """The file of one exchange. Events are written unbuffered, so that they survive the process."""
 
     def __init__(self, tap: TapFolder, name: str, file: int) -> None:
         self._tap = tap
@@ -245,18 +244,18 @@ class Capture:
             self._append(event)
 
     def hold(self) -> None:
-        """Keep what is written until `release`: for events that come at once, so that one call writes them all."""
+        """Buffer events until `release`, so that simultaneous events are written with one call."""
         if self._held is None:
             self._held = []
 
     def release(self) -> None:
-        """Append what was held, if anything was. Raises OSError, as on a full disk."""
+        """Append buffered events. Raises OSError, as on a full disk."""
         held, self._held = self._held, None
         if held:
             self._append(b"".join(held))
 
     def folder_to_sync(self) -> int | None:
-        """The descriptor of the folder that holds the capture's name, unless it was asked for before."""
+        """The descriptor of the folder with the capture's name, at the first call only."""
         folder = None if self._name_synced else self._tap.folder
         self._name_synced = True
         return folder
@@ -271,15 +270,15 @@ class Capture:
             written = os.write(self.file, events)
 
     def close(self) -> None:
-        """Hand the capture on to the recorder. Raises OSError."""
+        """Pass the capture to the recorder. Raises OSError."""
         os.close(self.file)
         os.rename(self._name, self._name, src_dir_fd=self._tap.folder, dst_dir_fd=self._tap.ready)
 
 
 def hand_on_orphans(spool: Spool) -> int:
-    """Move what dead taps left in `open/` to `ready/`, and say how many captures that were.
+    """Move the captures of dead taps from `open/` to `ready/`, and return their number.
 
-    Having no `end`, they are recorded as interrupted.
+    They have no `end`, so that they are recorded as interrupted.
     """
     count = 0
     for folder in list(spool.open.iterdir()):
@@ -297,14 +296,14 @@ def hand_on_orphans(spool: Spool) -> int:
                     path.unlink()
             folder.rmdir()
         except OSError:
-            pass  # another tap that is starting did it first, or somebody put files of their own here
+            pass  # another starting tap did it first, or the folder has foreign files
         finally:
             os.close(lock)
     return count
 
 
 def _lock(folder: Path) -> int | None:
-    """An exclusive lock on the folder as an open descriptor, or None where another process holds it."""
+    """An exclusive lock on the folder as an open descriptor, or None if another process has it."""
     try:
         descriptor = os.open(folder, _FOLDER)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,16 +1,15 @@
-"""How captures get from the kernel's memory to the disk: the setting `capture_sync`.
+"""Syncs captures to the disk: the setting `capture_sync`.
 
-What a process has written survives the process, but not the machine: the kernel writes it to the disk when it likes,
-commonly up to half a minute later. There are three cases:
+Written data survives the process, but not a power failure: the kernel writes it to the disk later, commonly within
+half a minute. There are three cases:
 
-- `second`: once a second the file system of the spool is synced, if anything was captured since. One `syncfs` does for
-  all captures, wherever they have been moved or deleted meanwhile, and for the folders. A `fdatasync` for each capture
-  takes a hundred times as long with a thousand captures a second (3 s beside 0.03), since each flushes the disk.
-- `always`: besides, an exchange waits before each chunk is passed on until its own capture is on the disk.
+- `second`: once a second, the file system of the spool is synced if anything was captured since. One `syncfs` covers
+  all captures, also moved and deleted ones, and the folders. With a thousand captures a second, one `fdatasync` per
+  capture takes a hundred times as long (3 s instead of 0.03 s), since each flushes the disk.
+- `always`: in addition, each chunk is forwarded only after its own capture is on the disk.
 - `none`: the kernel decides.
 
-Nothing here runs on the event loop's thread, and no sync begins before the one before it has ended: a slow disk makes
-the bound larger, not the queue longer.
+Syncs run outside the event loop's thread, one at a time: with a slow disk each covers more writes, and none queue up.
 """
 
 from __future__ import annotations
@@ -34,25 +33,25 @@ _log = logging.getLogger(__name__)
 SyncMode = Literal["second", "none", "always"]
 
 EVERY: Final = 1.0
-"""Seconds from the beginning of one sync to that of the next."""
+"""Seconds between the starts of two syncs."""
 
 _SLOW: Final = 5.0
 _LOG_SLOW_EVERY: Final = 60.0
 
 _AT_ONCE: Final = 8
-"""Captures that are synced at the same time where each chunk waits for it. Journalling file systems join them."""
+"""Maximum number of concurrent syncs in the mode `always`. Journalling file systems combine them."""
 
 
 class CaptureSync:
-    """Syncs what one tap captures."""
+    """Syncs the captures of one tap."""
 
     def __init__(
         self, folder: TapFolder, mode: SyncMode, failed: LossCounter, *, sync_all: Callable[[int], None] | None = None
     ) -> None:
-        """`failed` counts what the disk failed to write; `sync_all` syncs the file system of an open descriptor."""
+        """`failed` counts failed syncs; `sync_all` syncs the file system of an open descriptor."""
         self.mode: Final = mode
         self.longest_unsynced = 0.0
-        """Seconds from a write to the end of its sync, at most until now: as much as a power cut could have taken."""
+        """Longest time from a write to the end of its sync, in seconds: what a power failure could have lost."""
         self._folder = folder
         self.failed: Final = failed
         self._sync_all = sync_all or sync_file_system
@@ -68,10 +67,10 @@ class CaptureSync:
             await asyncio.sleep(max(EVERY - (time.monotonic() - started), 0.01))
 
     async def sync(self) -> None:
-        """Sync all that was captured before this call and is not on the disk yet. A failure is counted."""
+        """Sync everything captured before this call. Counts a failure."""
         if self.mode == "none":
             return
-        # What is written from here on is for the next one, even if this one should take some of it along.
+        # Later writes belong to the next sync, although this one may cover some of them.
         captures, written_at = self._folder.take_unsynced()
         if not captures:
             return
@@ -79,26 +78,26 @@ class CaptureSync:
         try:
             await asyncio.get_running_loop().run_in_executor(self._threads, self._sync_all, self._folder.folder)
         except OSError as exc:
-            # Not tried again: the kernel takes what it could not write for written, and the next sync says that all
-            # is well (https://wiki.postgresql.org/wiki/Fsync_Errors). The captures can still be read, and the store
-            # syncs for itself, so only a power cut before they are recorded takes them.
+            # No retry: after a failure the kernel marks the pages as written, and the next sync would succeed
+            # (https://wiki.postgresql.org/wiki/Fsync_Errors). The captures can still be read, and the store syncs its
+            # own writes, so that only a power failure before they are recorded loses them.
             self.failed.add(f"the sync failed: {exc.strerror}", captures)
         ended = time.monotonic()
         self.longest_unsynced = max(self.longest_unsynced, ended - written_at)
         self._warn_if_slow(ended - started)
 
     async def durable(self, capture: Capture) -> None:
-        """Return when all that was written to this capture is on the disk, if that is what is asked for.
+        """In the mode `always`, return when everything written to this capture is on the disk.
 
-        Raises OSError where the disk failed to write it.
+        Raises OSError if the disk failed to write it.
         """
         if self.mode == "always":
-            # A descriptor of its own: the capture may be closed meanwhile, and the number given to another file.
+            # A duplicate descriptor: the capture may be closed during the sync, and its number reused.
             file, folder = os.dup(capture.file), capture.folder_to_sync()
             await asyncio.get_running_loop().run_in_executor(self._threads, _sync_capture, file, folder)
 
     async def close(self) -> None:
-        """Sync what is left."""
+        """Sync the remaining writes."""
         await self.sync()
         self._threads.shutdown(wait=False)
 
@@ -114,9 +113,9 @@ class CaptureSync:
 
 
 def sync_file_system(descriptor: int) -> None:
-    """Write what is not on the disk yet of the file system of an open file or folder. Raises OSError."""
+    """Sync the file system of an open file or folder. Raises OSError."""
     if sys.platform == "linux":
-        # Linux says here what it could not write since the file system was last asked through this descriptor.
+        # Linux reports here which writes have failed since the last call with this descriptor.
         if _libc.syncfs(descriptor) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
