@@ -149,7 +149,14 @@ class TestCodeAssist(ProviderContract):
     examples = tuple(map(wrapped, (GENERATE, STREAM, ERROR)))
 
 
-SUITES: Final[tuple[type[ProviderContract], ...]] = (TestGemini, TestVertex, TestCodeAssist)
+class TestAntigravity(ProviderContract):
+    """Antigravity, in Code Assist's envelopes."""
+
+    provider = PROVIDERS["antigravity"]
+    examples = tuple(map(wrapped, (GENERATE, STREAM, ERROR)))
+
+
+SUITES: Final[tuple[type[ProviderContract], ...]] = (TestGemini, TestVertex, TestCodeAssist, TestAntigravity)
 
 
 def test_every_provider_has_its_suite() -> None:

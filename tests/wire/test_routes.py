@@ -25,6 +25,7 @@ def routes(module_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathF
             gemini=ProviderSettings(upstream=GEMINI),
             vertex=ProviderSettings(upstream="http://{location}-vertex.invalid"),
             code_assist=ProviderSettings(upstream="http://code-assist.invalid"),
+            antigravity=ProviderSettings(upstream="http://daily.invalid"),
         ),
     )
     yield tap
@@ -53,6 +54,7 @@ def routes(module_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathF
         ),
         ("/v1internal:loadCodeAssist", "http://code-assist.invalid/v1internal:loadCodeAssist", "code_assist"),
         ("/code-assist/v1internal:x", "http://code-assist.invalid/v1internal:x", "code_assist"),
+        ("/antigravity/v1internal:x", "http://daily.invalid/v1internal:x", "antigravity"),
     ],
 )
 def test_a_path_leads_to_its_upstream(

@@ -39,6 +39,9 @@ _VERSION_HEADERS: Final = {"Kilo Code": "x-kilocode-version", "Cline": "x-client
 _PRODUCTS: Final = {
     # Programs that people use. They stand before the SDKs that they are built with: both name themselves.
     "geminicli": "gemini-cli",
+    "antigravity": "Antigravity",
+    "antigravity-cli": "Antigravity",
+    "agy": "Antigravity",
     "cloudcodevscode": "Gemini Code Assist",
     "kilo-code": "Kilo Code",
     "kilo": "Kilo Code",

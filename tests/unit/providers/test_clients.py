@@ -129,6 +129,15 @@ BEARER = {"authorization": "Bearer [redacted:8f2a11c0beef]"}
         ),
         pytest.param(
             {
+                "user-agent": "antigravity/1.2.15 linux/amd64",
+                "x-goog-api-client": "gl-go/1.25.0 google-genai-sdk/1.40.0",
+            },
+            "Antigravity",
+            "1.2.15",
+            id="Antigravity",
+        ),
+        pytest.param(
+            {
                 **BEARER,
                 "user-agent": "CloudCodeVSCode/0.46.0 (aidev_client; os_type=Windows; os_version=10.0.26200; arch=x64;"
                 " host_path=VSCode/1.106.3; proxy_client=geminicli) google-api-nodejs-client/9.15.1",

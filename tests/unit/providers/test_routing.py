@@ -194,8 +194,9 @@ def test_every_route_leads_to_a_host_of_google_by_a_provider_that_there_is(path:
 
 def test_every_path_that_people_are_told_of_is_known() -> None:
     told = re.findall(r"(/\S+)\.\.\.", KNOWN)
-    assert len(told) == 11
-    assert all(match(path.encode() + (b":x" if path.endswith("internal") else b"")) for path in told)
+    assert len(told) == 12
+    ends = {"/v1internal": b":x", "/antigravity/": b"v1internal:x"}
+    assert all(match(path.encode() + ends.get(path, b"")) for path in told)
     for prefix in re.findall(r"under (/[a-z-]+)\)", KNOWN):
         assert any(match(prefix.encode() + path) for path in (b"/v1/x", b"/v1internal:x"))
 

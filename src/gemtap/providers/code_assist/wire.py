@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gemtap.providers.google.wire import GoogleWire
+from gemtap.providers.google.wire import CODE_ASSIST_PATHS, GoogleWire
 from gemtap.providers.wire import Route
-
-_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
 
 
 class CodeAssistWire(GoogleWire):
@@ -18,13 +16,13 @@ class CodeAssistWire(GoogleWire):
     title = "Code Assist"
     upstream = "https://cloudcode-pa.googleapis.com"
     prefix = "code-assist"
-    hosts = (re.compile(r"(.+-)?cloudcode-pa(\.sandbox)?\.googleapis\.com"),)
+    hosts = (re.compile(r"(?!daily-)(.+-)?cloudcode-pa(\.sandbox)?\.googleapis\.com"),)
     root_order = 20
     root_paths = "/v1internal..."
 
     def route(self, path: bytes) -> Route | None:
         """Its paths go on as they are."""
-        return Route(self.name, path) if _PATHS.match(path) else None
+        return Route(self.name, path) if CODE_ASSIST_PATHS.match(path) else None
 
     def route_at_root(self, path: bytes) -> Route | None:
         """The same paths."""

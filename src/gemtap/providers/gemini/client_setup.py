@@ -48,6 +48,21 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         ("export GOOGLE_GEMINI_BASE_URL={tap}", "gemini"),
         called=("gemini-cli",),
     ),
+    "antigravity": Instructions(
+        "Antigravity (agy) with an API key",
+        "The shell; it insists on TLS: `gemtap serve --tls auto`, and https in the address",
+        (
+            "export AGY_LLM_GATEWAY_URL={tap}",
+            "export AGY_LLM_GATEWAY_API_KEY=$GEMINI_API_KEY",
+            "export AGY_LLM_GATEWAY_WIRE_PROTOCOL=genai",
+            "export AGY_LLM_GATEWAY_CA_CERT=data/tls/ca.pem",
+            "agy",
+        ),
+        "AGY_LLM_GATEWAY_CA_CERT needs version 1.2.15; older ones trust the system's authorities alone. Written from "
+        "Antigravity's documentation, and not tried with the program. It may not send all of its requests there: "
+        "`gemtap tail` shows which arrive.",
+        called=("Antigravity",),
+    ),
     "python": Instructions(
         "google-genai for Python",
         "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Final
 
 from gemtap.providers.google.secrets import GOOGLE
 from gemtap.providers.wire import RawHeaders, Wire
+
+CODE_ASSIST_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
+"""The paths of Code Assist's API, which Antigravity has on a host of its own."""
 
 _CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
 

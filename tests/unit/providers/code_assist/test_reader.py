@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gemtap.conversation.model import Message, Text
 from gemtap.dialects.base import Parsed
 from gemtap.interaction import NO_TOKENS
-from gemtap.providers.code_assist.reader import CodeAssistReader, read_operation
+from gemtap.providers.code_assist.reader import CodeAssistReader
+from gemtap.providers.google.code_assist import read_operation
 from gemtap.providers.registry import PROVIDERS
 from tests.unit.providers.exchanges import JSON, SSE, array, candidate, events, json_values, make_exchange, text
 
