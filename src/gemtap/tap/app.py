@@ -33,7 +33,7 @@ _OWN_PATHS: Final = {"/", "/favicon.ico"}
 
 
 class TapApp(FastAPI):
-    """FastAPI, but for the paths that are forwarded.
+    """FastAPI, except for the paths that are forwarded.
 
     Those must not pay for FastAPI's middleware and routing, which would be half of what the tap adds to a request.
     """
@@ -53,7 +53,7 @@ class TapApp(FastAPI):
 
 
 def make_app(settings: Settings) -> TapApp:
-    """The tap of these settings. Its start-up makes the spool, and raises OSError where it cannot."""
+    """The tap with these settings. Its start-up creates the spool, and raises OSError if that fails."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -122,7 +122,7 @@ def make_app(settings: Settings) -> TapApp:
 
 @asynccontextmanager
 async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePolicy]:
-    """The captures of this process, for as long as it serves."""
+    """The captures of this process, while it serves."""
     folder = TapFolder(spool)
     try:
         lost, refused = (

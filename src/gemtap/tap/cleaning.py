@@ -38,7 +38,7 @@ _TORN: Final = "it may hold credentials, and broke off before it was whole"
 
 
 class Kept(NamedTuple):
-    """What goes into the capture."""
+    """The bytes for the capture."""
 
     text: bytes
     decoded: bool = False
@@ -100,7 +100,7 @@ class CleanBody:
 
     @property
     def digest(self) -> hashlib._Hash | None:
-        """The SHA-256 of the whole body, where it is known here."""
+        """SHA-256 of the whole body, if it is known here."""
         return self._masker.digest if self._masker is not None and self._decoder is None else None
 
     def add(self, piece: bytes) -> Kept:
@@ -126,7 +126,7 @@ class CleanBody:
                 return _NOTHING
             return self._kept_as_it_came(piece)
         except CannotDecode as exc:
-            # What came out before may hold the beginning of a credential that nobody can find any more.
+            # Earlier output may end with the beginning of a credential, which can no longer be found.
             self._leave_out(f"it cannot be decoded: {exc}")
             return _NOTHING
         clean = self._cleaned(decoded)
@@ -137,7 +137,7 @@ class CleanBody:
         return self._kept_of_compressed()
 
     def _kept_as_it_came(self, piece: bytes) -> Kept:
-        """A decompression bomb: nothing was found as far as it was decoded, and nobody decodes it any further."""
+        """A decompression bomb: no credential was found in the decoded part, and the rest is not decoded."""
         raw = b"".join((*self._raw, piece))
         self._raw.clear()
         self._clean.clear()
@@ -229,7 +229,7 @@ class CleanBody:
 
 
 def clean_message(message: bytes, redacted: Redacted, paths: Paths) -> bytes | None:
-    """A message of a WebSocket without credentials; None where it cannot be looked through."""
+    """A WebSocket message without credentials; None if it cannot be searched."""
     masker = Masker(paths, redacted.take, events=False, strict=True)
     kept = masker.add(message)
     masker.close()
@@ -238,4 +238,4 @@ def clean_message(message: bytes, redacted: Redacted, paths: Paths) -> bytes | N
 
 _NO_TEXT: Final = (b"image/", b"audio/", b"video/", b"font/")
 _NO_JSON: Final = (b"text/html", b"text/css", b"text/javascript", *_NO_TEXT)
-"""Media types in which a name in quotes says nothing."""
+"""Media types in which a quoted name means nothing."""

@@ -1,4 +1,4 @@
-"""One connection to an upstream: a request written, its answer read as it arrives.
+"""One connection to an upstream: writes a request, and reads the response as it arrives.
 
 The parser is llhttp's, through httptools. What is parsed is only what forwarding needs: the head, and where the body
 ends. Bytes beyond the end of an answer belong to no request: they end the connection, never the answer.
@@ -23,7 +23,7 @@ _HIGH_WATER: Final = 256 * 1024
 
 
 class CannotConnect(Exception):
-    """No connection came about. The text says why, and quotes nothing that was received."""
+    """Connecting failed. The message says why, and does not quote received bytes."""
 
 
 class ConnectionBroke(Exception):
@@ -109,7 +109,7 @@ class UpstreamResponse:
         return piece
 
     def close(self) -> None:
-        """Let go of the answer. The connection of one that is not read to its end is closed: the upstream stops."""
+        """Release the response. If it was not read to its end, the connection is closed, so that the upstream stops."""
         self._connection.let_go(self)
 
     async def _wait(self) -> None:
@@ -123,7 +123,7 @@ class UpstreamResponse:
 
     @property
     def keeps_connection(self) -> bool:
-        """Whether the connection may carry another request, by what the answer's head says."""
+        """Whether the connection may be reused, according to the response's head."""
         if self._until_close:
             return False
         tokens = self._values_of(b"connection")
@@ -176,7 +176,7 @@ class UpstreamResponse:
     # Called by the parser ----------------------------------------------------
 
     def on_message_begin(self) -> None:
-        """The head begins. After the end it is another answer's, to a request that nobody made."""
+        """The head begins. After the end of a response, this is a response without a request."""
         if self.complete:
             raise httptools.HttpParserError
 
@@ -218,7 +218,7 @@ class UpstreamConnection(asyncio.Protocol):
     def __init__(self, silence: float, owner: Owner, way: Hashable) -> None:
         """`silence`: seconds without a byte either way after which an exchange fails with UpstreamSilent.
 
-        `way` tells the owner where the connection leads.
+        `way` identifies the destination for the owner.
         """
         self.way = way
         self.idle_since = 0.0
@@ -238,11 +238,11 @@ class UpstreamConnection(asyncio.Protocol):
     # Called by the pool ------------------------------------------------------
 
     def is_usable(self) -> bool:
-        """Whether it is open, as far as can be told: the peer's goodbye may have come and not been read yet."""
+        """Whether it seems open: the peer's FIN may have arrived without having been read yet."""
         return not self._lost and not self._transport.is_closing() and not self._poll.poll(0)
 
     def send(self, head: bytes, body: bytes | Body | None, *, method: bytes, chunked: bool) -> UpstreamResponse:
-        """Write a request, its body as it arrives if it is not there yet."""
+        """Write a request. A body that is still arriving is written as it arrives."""
         response = self._response = UpstreamResponse(self, method)
         self._heard = self._loop.time()
         if self._timer is None:
@@ -346,7 +346,7 @@ class UpstreamConnection(asyncio.Protocol):
             if chunked and not self._lost:
                 self._transport.write(b"0\r\n\r\n")
         except Exception as exc:
-            # It is the client's side that failed: whoever waits for the answer is told.
+            # The client's side failed: pass the error to the reader of the response.
             response.fail(exc)
         else:
             self._writer = None

@@ -36,14 +36,14 @@ _SCHEMES: Final = {b"bearer", b"token", b"basic"}
 _PLACEHOLDER: Final = re.compile(rb"\[redacted:[0-9a-f]+\]")
 
 _SHORTEST_LEARNED: Final = 8
-"""Shorter values of bodies are replaced where they stand, and not looked for elsewhere: they may be common words."""
+"""Shorter values in bodies are replaced at their place only, since they may be common words elsewhere."""
 
 _NOT_TELLING: Final = re.compile(rb"[A-Za-z]{1,15}|[a-z]+/[A-Za-z0-9.+*-]+(?:;.*)?|[a-z]+://.*", re.DOTALL)
-"""Words, media types and addresses: they stand at secret places too, and in many others where they are no secret."""
+"""Words, media types and addresses, which occur at secret places and, without being secret, at many others."""
 
 
 class Fingerprints:
-    """Short keyed hashes: they tell usage by key apart without telling the key."""
+    """Short keyed hashes, which distinguish keys without revealing them."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
@@ -53,7 +53,7 @@ class Fingerprints:
         return hashlib.blake2b(credential, key=self._secret, digest_size=6).hexdigest()
 
     def placeholder(self, credential: bytes) -> bytes:
-        """What stands in a capture in the credential's place."""
+        """The placeholder of a credential in a capture."""
         return b"[redacted:" + self.of(credential).encode("ascii") + b"]"
 
 
@@ -86,7 +86,7 @@ def _create(path: Path, secret: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Redacted:
-    """A request's head as it may be kept, and what had to go."""
+    """A request's head without credentials, and the credentials."""
 
     headers: RawHeaders
     query: bytes
@@ -97,9 +97,9 @@ class Redacted:
     fingerprints: Fingerprints
 
     def take(self, credential: bytes) -> bytes:
-        """The placeholder of a credential that stands in a body, in the path or in a cookie.
+        """The placeholder of a credential in a body, in the path or in a cookie.
 
-        From now on it is replaced wherever else it stands in the exchange, unless it is too common a text for that.
+        From now on, it is replaced everywhere in the exchange, unless the text is too common.
         """
         if not credential.strip() or _PLACEHOLDER.fullmatch(credential):
             return credential
@@ -161,7 +161,7 @@ def redact_response_headers(headers: RawHeaders, redacted: Redacted) -> RawHeade
 
 
 def url_credentials(value: bytes) -> Iterator[bytes]:
-    """The credentials in URLs that stand in a header's value."""
+    """The credentials of URLs in a header's value."""
     for found in _IN_URL.finditer(value):
         yield unquote_to_bytes(found[2])
 

@@ -29,11 +29,11 @@ class Endpoint:
     host: str
     port: int
     user_info: bytes | None = None
-    """What a proxy is told of the user, `name:password`."""
+    """Credentials for the proxy, `name:password`."""
 
     @classmethod
     def of(cls, url: str) -> Self:
-        """The endpoint that a URL names. Raises ValueError where it names none."""
+        """The endpoint of a URL. Raises ValueError if it has none."""
         parts = urlsplit(url)
         if not parts.hostname:
             raise ValueError(f"no host in {parts.scheme}://")
@@ -47,13 +47,13 @@ class Endpoint:
 
     @property
     def authority(self) -> bytes:
-        """Host and port, as a proxy is asked for them."""
+        """Host and port, as in a CONNECT request."""
         host = self.host if self.host.isascii() else self.host.encode("idna").decode("ascii")
         return (f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}").encode("ascii")
 
     @property
     def authorization(self) -> bytes | None:
-        """The value of `Proxy-Authorization`, where there is any."""
+        """The value of `Proxy-Authorization`, or None."""
         return b"Basic " + base64.b64encode(self.user_info) if self.user_info is not None else None
 
 

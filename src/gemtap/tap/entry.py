@@ -11,7 +11,7 @@ from gemtap.tap.relay import MAX_MESSAGE
 
 
 def main() -> None:
-    """Serve until told to end."""
+    """Serve until a signal to stop."""
     settings = child_settings()
     log_to_stderr(settings, "tap")
     # uvicorn reports every answer that an upstream broke off, and tracebacks with them.

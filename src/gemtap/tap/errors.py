@@ -1,4 +1,4 @@
-"""What can end an exchange early, and how the client is told: in the error shape of the API that it called."""
+"""Errors that end an exchange early, and their responses in the error format of the called API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gemtap.providers.routing import error_of
 
 @dataclass
 class ExchangeFault(Exception):
-    """The exchange cannot go on. `message` says what happened and what to do."""
+    """The exchange cannot continue. `message` says what happened and what to do."""
 
     outcome: Outcome
     status: int
@@ -41,13 +41,13 @@ def foreign_host(host: str) -> ExchangeFault:
 
 
 def foreign_origin(origin: str) -> ExchangeFault:
-    """The request comes from a stranger's web page."""
+    """The request comes from the web page of another site."""
     message = f"Gemtap takes no requests from web pages of {origin[:200]}. If that is yours, add it to allowed_origins."
     return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
 
 
 def no_room(cause: str) -> ExchangeFault:
-    """The exchange cannot be captured, and must not go on without."""
+    """The exchange cannot be captured, and the settings forbid to forward it uncaptured."""
     message = f"Gemtap cannot record this request and is set to refuse it then (when_full): {cause}. Make room."
     return ExchangeFault(Outcome.REFUSED, 503, "RESOURCE_EXHAUSTED", message)
 
@@ -59,7 +59,7 @@ def upstream_unreachable(upstream: str, cause: str) -> ExchangeFault:
 
 
 def bad_proxy(upstream: str, cause: str) -> ExchangeFault:
-    """The proxy through which the upstream is to be reached cannot be used; `cause` says what to do."""
+    """The proxy for the upstream cannot be used; `cause` says what to do."""
     message = f"Gemtap cannot reach {mask(upstream)}: {cause}"
     return ExchangeFault(Outcome.UPSTREAM_UNREACHABLE, 502, "UNAVAILABLE", message)
 
@@ -82,7 +82,7 @@ def shutting_down() -> ExchangeFault:
 
 
 def proxy_error(exc: BaseException) -> ExchangeFault:
-    """A fault of Gemtap's own. The type alone is told: an exception's text may repeat a credential."""
+    """A bug in Gemtap. Only the type is shown, since the text of an exception may contain a credential."""
     message = f"Gemtap itself failed on this request ({type(exc).__name__}). Its log says more."
     return ExchangeFault(Outcome.PROXY_ERROR, 500, "INTERNAL", message)
 

@@ -30,7 +30,7 @@ class Exchange:
         self.closing: Closing | None = None
         """How a WebSocket was closed."""
         self.provider = ""
-        """Name of the provider, empty until it is known."""
+        """Name of the provider; empty until it is known."""
         self._policy = policy
         self._start = time.perf_counter()
         self._received = time.time()
@@ -42,7 +42,7 @@ class Exchange:
 
     @property
     def is_captured(self) -> bool:
-        """Whether there is a capture, whole so far."""
+        """Whether there is a capture without gaps so far."""
         return self._capture is not None
 
     def now(self) -> int:
@@ -50,7 +50,7 @@ class Exchange:
         return round((time.perf_counter() - self._start) * 1e6)
 
     def hold(self) -> None:
-        """Keep events that come at once until `release`. Nothing that they tell of may be passed on before that."""
+        """Buffer simultaneous events until `release`. Their data must not be forwarded before."""
         if self._capture is not None:
             self._capture.hold()
 
@@ -65,7 +65,7 @@ class Exchange:
             try:
                 await self._policy.durable(self._capture)
             except OSError as exc:
-                # What the disk has of it now nobody can say: hand on what there is, as interrupted.
+                # It is unknown how much of it is on the disk: pass on the rest as interrupted.
                 self._policy.lost.add(f"the sync failed: {exc.strerror}")
                 self._close()
 
@@ -84,7 +84,7 @@ class Exchange:
         length: int | None,
         replay_of: str | None = None,
     ) -> None:
-        """The request's head has arrived. `length` is its Content-Length; `replay_of` says whose it is sent again."""
+        """The request's head has arrived. `length` is its Content-Length; `replay_of` is the original of a replay."""
         self.provider = provider
         self._redacted = redacted
         operation = self._operation = secrets_of(provider).of(upstream_path or path)
@@ -121,7 +121,7 @@ class Exchange:
         self._write_piece(self._request.add(piece), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
 
     def request_is_whole(self) -> None:
-        """The request's body has come to its end."""
+        """The request's body is complete."""
         self._write_piece(self._request.finish(whole=True), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
 
     def response(
@@ -140,7 +140,7 @@ class Exchange:
             self._operation.response,
             encoding=value_of(headers, b"content-encoding"),
             content_type=value_of(headers, b"content-type"),
-            # An error hands out nothing: what it repeats of the request is known by now.
+            # An error response contains no new credentials, and those of the request are known by now.
             held=self._operation.held and status < 400,
         )
         self._response.expect(length, clean)
@@ -154,11 +154,11 @@ class Exchange:
         self._write(Kind.RESPONSE, self.now(), head)
 
     def response_body(self, piece: bytes) -> None:
-        """A piece of the answer's body has arrived, and goes to the client next."""
+        """A chunk of the response's body has arrived, and is forwarded next."""
         self._write_piece(self._response.add(piece), Kind.RESPONSE_BODY, Kind.RESPONSE_DECODED)
 
     def message(self, kind: Kind, message: str | bytes) -> None:
-        """A message of a WebSocket has arrived, and goes to the other side next."""
+        """A WebSocket message has arrived, and is forwarded next."""
         assert self._redacted is not None
         assert self._operation is not None
         is_clients = kind is Kind.WS_CLIENT
@@ -206,7 +206,7 @@ class Exchange:
         try:
             write(*event)
         except OSError as exc:
-            # What follows a torn event cannot be read: hand on what there is, as interrupted.
+            # Events after a torn one cannot be read: pass on the capture as interrupted.
             self._policy.lost.add(str(exc))
             self._close()
 
@@ -233,13 +233,13 @@ class _CapturedBody:
         self._left_out: str | None = None
 
     def expect(self, length: int | None, clean: CleanBody) -> None:
-        """A body begins. One that is known to be kept whole needs no digest: only what is cut short is told by one."""
+        """A body begins. Only truncated bodies need a digest."""
         self._clean = clean
         if length is None or length > self._limit or clean.needs_digest:
             self._digest = hashlib.sha256()
 
     def count(self, piece: bytes) -> bool:
-        """Count the piece; say whether it fits."""
+        """Count the chunk, and return whether it fits."""
         self._bytes += len(piece)
         if self._digest is not None:
             self._digest.update(piece)
@@ -248,7 +248,7 @@ class _CapturedBody:
         return self._bytes <= self._limit
 
     def add(self, piece: bytes) -> Kept:
-        """Count the piece, and give back what may be kept now."""
+        """Count the chunk, and return the bytes that may be captured now."""
         assert self._clean is not None
         room = self._limit - self._bytes
         if self.count(piece):
@@ -269,7 +269,7 @@ class _CapturedBody:
         return kept
 
     def end(self) -> BodyEnd:
-        """Its true size, and what of it is not kept as it was."""
+        """Its true size, and how the captured body differs."""
         end: BodyEnd = {"bytes": self._bytes}
         if self.truncated and self._digest is not None:
             end["sha256"] = self._digest.digest()

@@ -44,7 +44,7 @@ class Forwarder:
         scope, exchange = opened.scope, opened.exchange
         headers: RawHeaders = scope["headers"]
         length = header_rules.content_length(headers)
-        # The body's first piece is mostly here with the head: both are written at once, before either goes on.
+        # The first chunk of the body mostly arrives with the head: one write captures both before either is forwarded.
         exchange.hold()
         destination = opened.capture_head(scope["method"], length)
         has_body = bool(length) or header_rules.value_of(headers, b"transfer-encoding") is not None
@@ -64,7 +64,7 @@ class Forwarder:
             scope["method"],
             destination.target,
             header_rules.to_upstream(headers, _host(upstream)),
-            # Without a Content-Length the body goes on as chunks, as it came.
+            # Without a Content-Length, the body is forwarded chunked, as it came.
             whole if whole is not None and length is not None else body,
         )
         rewriter = UrlRewriter(self._origin_of(scope), destination.prefix, upstream, destination.wire.rewritten_headers)
@@ -117,7 +117,7 @@ class _Client:
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the request's body, and whether more follow."""
         if not self._cycle.message_event.is_set():
-            # The client may take its time: what is known by now is written.
+            # The client may be slow: write what has been captured so far.
             self._exchange.release()
         event = await self._receive()
         if event["type"] == "http.disconnect":
@@ -133,7 +133,7 @@ class _Client:
         return piece, more
 
     async def start(self, status: int, headers: RawHeaders, piece: bytes, *, made_here: bool = False) -> None:
-        """Send the answer's head, and with it the first piece of its body, if there is one yet."""
+        """Send the response's head, with the first chunk of its body if that has arrived."""
         self._started = True
         self._exchange.hold()
         self._exchange.response(
@@ -151,7 +151,7 @@ class _Client:
         try:
             await self._send({"type": "http.response.start", "status": status, "headers": headers})
             if status in (204, 304):
-                # There is no body, whatever a Content-Length says: in a 304 it is that of the answer which is not sent.
+                # There is no body, whatever the Content-Length: in a 304 it describes the response that is not sent.
                 self._cycle.expected_content_length = 0
             if piece:
                 await self._send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -178,5 +178,5 @@ class _Client:
             await self.start(fault.status, headers, body, made_here=True)
             await self.finish()
         except asyncio.CancelledError:
-            # The client went away meanwhile. What ended the exchange is what went before.
+            # The client left in the meantime. The earlier cause ended the exchange.
             return

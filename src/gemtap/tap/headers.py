@@ -59,7 +59,7 @@ def to_client_websocket(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
 
 def value_of(headers: RawHeaders, name: bytes) -> bytes | None:
     """The first value of a header, by its lower-case name."""
-    # A loop, not a generator: this is asked several times an exchange.
+    # A loop, not a generator: this runs several times per exchange.
     for header, value in headers:
         if header == name:
             return value
@@ -67,7 +67,7 @@ def value_of(headers: RawHeaders, name: bytes) -> bytes | None:
 
 
 def content_length(headers: RawHeaders) -> int | None:
-    """The Content-Length, where there is a valid one."""
+    """The Content-Length if it is valid, else None."""
     value = value_of(headers, b"content-length")
     return int(value) if value is not None and value.isdigit() else None
 

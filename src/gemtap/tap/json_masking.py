@@ -75,7 +75,7 @@ class Masker:
         return self._digest
 
     def add(self, piece: bytes) -> bytes:
-        """The piece as it may be kept."""
+        """The chunk without secrets."""
         kept = b"" if self.fault is not None else self._kept(piece)
         if self._digest is not None:
             self._digest.update(piece)

@@ -15,9 +15,9 @@ from gemtap.providers.secrets import Paths, plain
 
 _DEEPEST: Final = 1000
 _LONGEST_NAME: Final = 512
-"""Bytes, as it is spelt. A longer name is none that a path has."""
+"""Maximum length of a name, in bytes as written. No path has a longer one."""
 _LONGEST_SECRET: Final = 2**16
-"""Bytes of a secret, as it is spelt, that its fingerprint is made of."""
+"""Number of bytes of a secret, as written, from which its fingerprint is computed."""
 
 # What has to come next. Plain numbers: they are compared for each token.
 _BETWEEN: Final = 0
@@ -65,7 +65,7 @@ class NotJson(Exception):
 
 
 class Scanner:
-    """Reads a body, and replaces what stands at secret paths."""
+    """Reads a body, and replaces the values at secret paths."""
 
     def __init__(self, paths: Paths, take: Callable[[bytes], bytes], *, alone: bool = False) -> None:
         """`take` gives what stands for a secret: text that JSON need not escape.
@@ -83,7 +83,7 @@ class Scanner:
         self._secret: list[bool] = []
         """Whether the value of each of them is secret."""
         self._token = b""
-        """A name or a secret as far as it has come."""
+        """The part of a name or a secret that has arrived."""
         self._after_backslash = False
         self._kept: list[bytes] = []
         self._copied = 0
@@ -99,7 +99,7 @@ class Scanner:
 
     @property
     def may_lead_to_secrets(self) -> bool:
-        """Whether this is in a member that a path to secrets goes through."""
+        """Whether this is in a member on a path to secrets."""
         return any(name in self._paths.rare for name in self._names)
 
     def add(self, piece: bytes) -> bytes:
@@ -174,7 +174,7 @@ class Scanner:
         if self._next == _REST_OF_SECRET_WORD:
             self._leave_out(piece, start, end)
             if end < len(piece):
-                # A number is a secret too. What stands for it is a text, and needs quotes.
+                # A secret may be a number. Its placeholder is a string, and needs quotes.
                 self._kept.append(b'"%b"' % self._placeholder())
         if end < len(piece):
             self._next = _COMMA_OR_END
@@ -208,7 +208,7 @@ class Scanner:
             self._leave(token)
         elif (token == b"-" or token.isalnum()) and expected in (_VALUE, _VALUE_OR_END):
             self._token = b""
-            # `true`, `false` and `null` are nobody's secret.
+            # `true`, `false` and `null` are never secret.
             is_secret = self._is_secret() and token not in (b"t", b"f", b"n")
             self._next = _REST_OF_SECRET_WORD if is_secret else _REST_OF_WORD
         else:

@@ -44,7 +44,7 @@ class ClientLeft(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where an exchange goes."""
+    """The destination of an exchange."""
 
     upstream: str
     target: str
@@ -67,7 +67,7 @@ class TapContext:
     max_body: int
 
     def begin(self, scope: Scope) -> OpenExchange:
-        """An exchange has begun: its capture is open, and what must not be kept is known."""
+        """An exchange with an open capture and known credentials."""
         return OpenExchange(
             Exchange(self.policy, max_body=self.max_body),
             redact_request(
@@ -91,9 +91,9 @@ class OpenExchange:
     scope: Scope
 
     def capture_head(self, method: str, length: int | None) -> Destination | None:
-        """Capture the request's head, and say where the request goes: None where no provider knows its path.
+        """Capture the request's head, and return the destination; None if no provider knows the path.
 
-        Raises ExchangeFault where it must go nowhere, whatever its path.
+        Raises ExchangeFault if it must not be forwarded.
         """
         scope = self.scope
         path: bytes = scope["raw_path"]
@@ -121,7 +121,7 @@ class OpenExchange:
         return Destination(upstream, target.decode("latin-1"), route.prefix, routing.wire_of(route.provider))
 
     def check_captured(self) -> None:
-        """Raises ExchangeFault where the exchange is not captured, or not whole so far, and must not go on without."""
+        """Raises ExchangeFault if the exchange has no complete capture and must not be forwarded without one."""
         policy = self.context.policy
         if policy.refuses and not self.exchange.is_captured:
             raise no_room(policy.full or policy.lost.last or "the capture cannot be written")
@@ -150,7 +150,7 @@ class OpenExchange:
         tell: Callable[[ExchangeFault], Awaitable[None]],
         client_left: Callable[[], bool],
     ) -> None:
-        """Run the exchange to its end, tell the client where it fails, and end its capture: nowhere else.
+        """Run the exchange, report errors to the client, and end the capture. No other place ends it.
 
         A cancellation means that the client has left, if `client_left` says so, else that this process ends.
         """

@@ -1,4 +1,4 @@
-"""The client's side of the wire: uvicorn's httptools protocol, bounded and mended where it falls short.
+"""The connection to a client: uvicorn's httptools protocol with limits and fixes.
 
 uvicorn alone accepts a request head of any size and waits for it for ever, answers HTTP/1.0 clients chunked, raises on
 a 304 that tells a Content-Length, drops the body of a request that offers an upgrade other than to WebSocket, and hangs
@@ -77,7 +77,7 @@ class TapProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.on_lost: Callable[[], object] | None = None
-        """Called once when the client goes away: set by the exchange that is under way."""
+        """Called once when the client leaves. The running exchange sets it."""
         self.lost = False
         """The client has gone away."""
         self._head_bytes: int | None = 0
@@ -165,7 +165,7 @@ class TapProtocol(HttpToolsProtocol):
         self._parse(b"".join((b"POST / HTTP/1.1\r\n", *framing, b"\r\n", rest)))
 
     def on_message_begin(self) -> None:
-        """Let the exchange find this connection."""
+        """Make this connection available to the exchange."""
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
 
@@ -176,7 +176,7 @@ class TapProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._offers_upgrade = self.parser.should_upgrade()
         if not self._offers_upgrade:
-            # uvicorn would add the trailers to the list that the exchange has been given.
+            # uvicorn would add the trailers to the list of headers that the exchange has.
             self.headers = []
 
     def on_message_complete(self) -> None:
@@ -257,14 +257,14 @@ class SessionProtocol(WebSocketsSansIOProtocol):
     """One WebSocket of a client."""
 
     def handle_connect(self, event: Request) -> None:
-        """Let the session find this connection."""
+        """Make this connection available to the session."""
         super().handle_connect(event)
         if self.response.status_code == 101:
             # The application's task has not begun yet.
             self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
 
     def shutdown(self) -> None:
-        """Let the session go on: it gets the same grace as any other exchange, and uvicorn gives it none."""
+        """Let the session continue. uvicorn would end it at once; it gets the same grace period as other exchanges."""
 
 
 def _for_http10(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:

@@ -143,7 +143,7 @@ class Relay:
 
 
 class _Connect(connect):
-    """A connection that goes where it is told, and nowhere else."""
+    """A connection to a given destination, without redirects."""
 
     def process_redirect(self, exc: Exception) -> Exception | str:
         """Leave redirects to the client."""
@@ -174,7 +174,7 @@ class _Silence:
             self._since = time.monotonic()
 
     def heard(self) -> None:
-        """The upstream has sent something, be it a pong."""
+        """The upstream has sent data or a pong."""
         self._since = None
 
     async def watch(self) -> None:
@@ -252,9 +252,9 @@ class _Session:
                         await server.send(message)
                         silence.asked()
                     except ConnectionClosed:
-                        return  # the other pump says how
+                        return  # the other pump records how
                 case "websocket.disconnect":
-                    # uvicorn gives a reason, be it an empty one, only where the client has sent a close frame.
+                    # uvicorn has a reason, even an empty one, only if the client has sent a close frame.
                     code = event["code"] if "reason" in event else ABNORMAL
                     raise _Closed({"by": "client", "code": code, "reason": event.get("reason") or ""})
 
@@ -270,7 +270,7 @@ class _Session:
             try:
                 await self._send({"type": "websocket.send", "text" if isinstance(message, str) else "bytes": message})
             except OSError:
-                return  # the client has gone: the other pump says how
+                return  # the client has left: the other pump records how
 
     async def refuse(self, status: int, headers: RawHeaders, body: bytes, *, made_here: bool = False) -> None:
         """Answer the client's handshake with an ordinary response."""
@@ -288,7 +288,7 @@ class _Session:
         await self._send({"type": "websocket.http.response.body", "body": body})
 
     async def tell(self, fault: ExchangeFault) -> None:
-        """Say what went wrong: as a response while there is no session, else by closing it."""
+        """Report an error: as a response before the session begins, else by closing it."""
         try:
             if self._accepted:
                 code = _GOING_AWAY if fault.outcome is Outcome.SHUTDOWN else _INTERNAL_ERROR
@@ -298,7 +298,7 @@ class _Session:
                 headers, body = answer(fault.status, fault.code, fault.message, self._exchange.provider)
                 await self.refuse(fault.status, headers, body, made_here=True)
         except (OSError, asyncio.CancelledError):
-            return  # the client has gone meanwhile
+            return  # the client left in the meantime
 
     async def _close(self, code: int, reason: str) -> None:
         try:

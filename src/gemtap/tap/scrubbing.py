@@ -1,4 +1,4 @@
-"""Known credentials replaced wherever they stand, however they are spelt there, in a text or in a stream of pieces."""
+"""Replaces known credentials in texts and streams, in any spelling."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHORTEST_SECRET: Final = 6
 """Shorter values are placeholders. Replacing them wherever they occur would only tear up texts."""
 
 _HARMLESS: Final = 3
-"""The first bytes of a credential that tell nothing, such as `AIz`: a stream is not held up for so few."""
+"""The first bytes of a credential, such as `AIz`, reveal nothing: a stream is not delayed for fewer bytes."""
 
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 """What nothing escapes: RFC 3986, section 2.3."""
@@ -45,10 +45,10 @@ class Scrubber:
     """`scrub` for a stream of pieces: it holds back only the few bytes that could be the beginning of a credential."""
 
     def __init__(self, found: Found) -> None:
-        """`found` may grow meanwhile: what is found later is replaced in what comes later."""
+        """`found` may grow: later credentials are replaced in later chunks."""
         self._found = found
         self._given = b""
-        """What was given out last, if it is the harmless beginning of a credential."""
+        """The end of the last output, if it is the harmless beginning of a credential."""
         self._held = b""
         self.changed = False
         """Whether anything was replaced or left out so far."""
@@ -66,7 +66,7 @@ class Scrubber:
         clean = scrub(text, self._found)
         if clean is not text and clean != text:
             self.changed = True
-        # Where a credential has begun in what was given out, its rest has become a placeholder.
+        # If a credential began in the output, its rest has become a placeholder.
         given = len(self._given) if clean.startswith(self._given) else 0
         at = _beginning(clean, self._found)
         if at is None or len(clean) - at <= _HARMLESS:
@@ -76,7 +76,7 @@ class Scrubber:
         return clean[given:at]
 
     def end(self, *, whole: bool) -> bytes:
-        """What was held back, if the body has come to its end: the beginning of a credential alone is none."""
+        """The delayed bytes at the end of a body: the beginning of a credential alone is none."""
         held, self._held, self._given = self._held, b"", b""
         if held and not whole:
             self.changed = True
@@ -90,7 +90,7 @@ class _Known:
     def __init__(self, credential: bytes) -> None:
         self.pattern = re.compile(b"".join(map(_spelling, credential)))
         self.plain = max(_PLAIN_RUN.findall(credential), key=len, default=b"")
-        """What stands in every spelling as it is."""
+        """The bytes that are the same in every spelling."""
         first = credential[:1]
         self.firsts = re.compile(b"[%b]" % re.escape(first if first[0] in _PLAIN else first + b"\\%"))
         """What every spelling begins with."""
@@ -102,7 +102,7 @@ def _known(credential: bytes) -> _Known:
 
 
 def _beginning(text: bytes, found: Found) -> int | None:
-    """Where at the end of a text a credential begins that is not whole there; None where none does."""
+    """Start of an incomplete credential at the end of a text, or None."""
     first: int | None = None
     for credential in found:
         if len(credential) < SHORTEST_SECRET:

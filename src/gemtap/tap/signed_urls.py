@@ -1,7 +1,7 @@
-"""Signatures of signed URLs and ids of resumable uploads in bodies: whoever has such a URL may read or write.
+"""Removes signatures of signed URLs and ids of resumable uploads from bodies: such a URL allows to read or write.
 
 `https://storage.googleapis.com/b/o?X-Goog-Signature=...` is the form of Google and Amazon; Azure's parameter is `sig`.
-They stand in requests that name a file by its URL, in answers that name an image so, and in the pages of redirects.
+They occur in requests with URLs of files, in responses with URLs of images, and in the pages of redirects.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OPEN: Final = re.compile(
 )
 
 _LONGEST: Final = 16_384
-"""Bytes of a URL that are looked at together where it comes in pieces."""
+"""Number of bytes of a URL examined together if it arrives in chunks."""
 
 _TORN_SCHEMES: Final = (b"h", b"ht", b"htt")
 
@@ -44,7 +44,7 @@ def clean_urls(text: bytes, take: Callable[[bytes], bytes]) -> bytes:
 
 
 def _placeholder(value: bytes, take: Callable[[bytes], bytes]) -> bytes:
-    # A signature has digits: `sig=signature_of_the_url` is what a document says of one.
+    # A signature has digits: `sig=signature_of_the_url` is documentation.
     return take(_plain(value)) if any(byte in b"0123456789" for byte in value) else value
 
 
@@ -58,7 +58,7 @@ class UrlCleaner:
     def __init__(self, take: Callable[[bytes], bytes]) -> None:
         self._take = take
         self._before = b""
-        """What was given out of a URL that has not ended."""
+        """The output so far of an incomplete URL."""
         self._held = b""
         self.changed = False
         """Whether anything was replaced or left out so far."""
@@ -77,7 +77,7 @@ class UrlCleaner:
         if at is not None and (found := _OPEN.search(text, at)) is not None:
             text, self._held = text[: found.start("value")], text[found.start("value") :]
             if len(self._held) > _LONGEST:
-                # No signature is so long. What follows is kept as it comes.
+                # No signature is so long. The rest is kept unchanged.
                 text, self._held, at = text + self._held, b"", None
         clean = self._cleaned(text)
         if at is not None:
@@ -104,7 +104,7 @@ class UrlCleaner:
 
 
 def _unended(text: bytes) -> int | None:
-    """Where at the end of a text a URL begins that may go on; None where none does."""
+    """Start of a possibly incomplete URL at the end of a text, or None."""
     last = max(text.rfind(b'"'), text.rfind(b" "), text.rfind(b"\n"), len(text) - _LONGEST - 1) + 1
     tail = text[last:]
     at = tail.rfind(b"http")

@@ -35,10 +35,10 @@ BROKEN: Final = (ConnectionBroke, UpstreamSilent)
 
 
 class RequestBody:
-    """The client's body, piece by piece as it arrives."""
+    """The client's body, chunk by chunk as it arrives."""
 
     def __init__(self, read: Callable[[], Awaitable[tuple[bytes, bool]]]) -> None:
-        """`read` gives the next piece, and whether more follow."""
+        """`read` returns the next chunk, and whether more follow."""
         self._read = read
         self._first = b""
         self._complete = False
@@ -67,7 +67,7 @@ class _Way(NamedTuple):
     upstream: Endpoint
     proxy: Endpoint | None
     before: bytes
-    """What stands before the target: the path of the upstream's URL, and for a plain proxy all of its URL."""
+    """Prefix of the target: the path of the upstream's URL, or for a plain proxy the whole URL."""
     headers: bytes
     """Lines that are added to the head."""
 
@@ -178,7 +178,7 @@ def _head(
 ) -> bytes:
     """The request's head, for the wire. Raises ValueError for headers that would not stay what they are.
 
-    `length` of the body is told where the headers do not, if it is known.
+    `length` is that of the body, if it is known and the headers lack it.
     """
     target = _NOT_IN_A_TARGET.sub(lambda found: b"%%%02X" % found[0][0], target)
     lines = [b"%s %s HTTP/1.1\r\n" % (method, target)]
@@ -189,7 +189,7 @@ def _head(
     if chunked:
         lines.append(b"transfer-encoding: chunked\r\n")
     elif not framed and (length or method not in _NO_BODY_EXPECTED):
-        # RFC 9110, section 8.6, asks for it also where it is 0.
+        # RFC 9110, section 8.6, also requires a Content-Length of 0.
         lines.append(b"content-length: %d\r\n" % (length or 0))
     head = b"".join((*lines, added, b"\r\n"))
     if head.count(b"\n") != len(lines) + added.count(b"\n") + 1:
@@ -207,7 +207,7 @@ class _Pool:
         self._closed = False
 
     def take(self, way: _Way) -> UpstreamConnection | None:
-        """A connection that is open, as far as can be told."""
+        """A connection that seems open."""
         idle = self._idle.get(way, [])
         while idle:
             connection = idle.pop()

@@ -25,10 +25,10 @@ class UrlRewriter:
     origin: bytes
     """Scheme and host of the tap as the client sees it."""
     prefix: bytes
-    """What stands before the upstream's path, such as `/gemini`; empty at the root."""
+    """Prefix of the path, such as `/gemini`; empty at the root."""
     upstream: str
     rewritten: frozenset[bytes]
-    """Response headers with URLs of the API itself, even where a gateway stands before it."""
+    """Response headers with URLs of the API itself, even behind a gateway."""
 
     def rewrite(self, headers: RawHeaders) -> RawHeaders:
         """The headers with every such URL rewritten."""
@@ -66,7 +66,7 @@ class UrlRewriter:
 def client_origin(headers: RawHeaders, *, scheme: str, local: tuple[str, int | None] | None, trusted: bool) -> bytes:
     """Scheme and host by which the client reaches the tap.
 
-    `trusted`: the request comes from a front that may say in `X-Forwarded-Proto` and `-Host` what the client sees;
+    `trusted`: the request comes from a reverse proxy whose `X-Forwarded-Proto` and `-Host` are what the client sees;
     `local` is the tap's own address, for HTTP/1.0 clients that send no `Host`.
     """
     host = value_of(headers, b"host")
