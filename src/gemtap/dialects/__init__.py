@@ -1,1 +1,1 @@
-"""Dialects: shapes of requests and answers, each of which several APIs may speak. Pure functions."""
+"""Dialects: formats of requests and responses that several APIs may share. Pure functions."""

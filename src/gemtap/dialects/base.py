@@ -1,4 +1,4 @@
-"""What a dialect is given and what it gives back."""
+"""Input and output of a dialect."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Message:
     """Microseconds since the request was received."""
     data: str | bytes
     json: Json
-    """The parsed message; None where it is no JSON. The Live API sends JSON in binary messages too."""
+    """The parsed message; None if it is no JSON. The Live API sends JSON in binary messages too."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawExchange:
-    """One exchange as it crossed the wire, content-encodings undone, credentials replaced."""
+    """One exchange as sent over the wire, without content-encodings and credentials."""
 
     method: str
     path: str
@@ -39,16 +39,16 @@ class RawExchange:
     """Lower-case names; of a repeated header the first value."""
     request_raw: bytes
     request_json: Json
-    """The parsed request body; None where it is empty or not JSON."""
+    """The parsed request body; None if it is empty or not JSON."""
     status: int | None
-    """None where there was no answer."""
+    """None if there was no response."""
     response_headers: Mapping[str, str]
     response_raw: bytes
-    """The whole answer; of a stream every frame as it came."""
+    """The whole response; all frames of a stream."""
     response_json: Json
-    """The parsed answer; None where it is empty or not one JSON value."""
+    """The parsed response; None if it is empty or not one JSON value."""
     response_whole: bool = True
-    """Whether the answer is here to its end: False where it broke off, or where only its beginning was kept."""
+    """Whether the response is complete: False if it broke off, or if only its beginning was captured."""
     messages: Sequence[Message] = ()
     """The messages of a WebSocket session, from both sides, in the order of their arrival."""
 
@@ -71,7 +71,7 @@ class Parsed:
     """The single response that the frames of a stream add up to, in the shape of the API's answer without
     streaming; an object for a WebSocket session. None if the answer is not a stream."""
     first_token_end: int | None = None
-    """Offset in `response_raw` just past the frame with the first piece of content; None where there is none."""
+    """Offset in `response_raw` just past the first frame with content; None if there is none."""
     first_token_at: int | None = None
     """The same of a WebSocket session: when the message arrived, in microseconds since the request was received."""
     reasoning_streamed: bool = False
@@ -90,7 +90,7 @@ class Dialect(Protocol):
 
     @property
     def good_endings(self) -> frozenset[str]:
-        """Finish reasons that say that the answer is all that the model had to say."""
+        """Finish reasons of complete answers."""
         ...
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
@@ -105,7 +105,7 @@ class Dialect(Protocol):
         ...
 
     def media_tokens(self, usage: Json) -> int | None:
-        """How many of the input tokens are media's, as the API counted them; None where it did not."""
+        """Number of input tokens for media, as counted by the API; None if it did not count them."""
         ...
 
     def priced_apart(self, usage: Json) -> Mapping[str, int]:

@@ -61,13 +61,13 @@ _BODY: Final = Rule(members={**TABLE, **dict.fromkeys(_ENVELOPES, Rule(members=T
 
 
 class _NoJson(Exception):
-    """It does not go on as JSON does, or it is not worth the time."""
+    """The text is no valid JSON here, or parsing it would take too long."""
 
 
 def cut_points(raw: bytes) -> list[int]:
-    """Offsets at which to cut a body, ascending and without repeats: none where it has no known shape.
+    """Offsets at which to cut a body, ascending and unique; empty for an unknown format.
 
-    Linear in the body's size, and whatever the bytes are it comes to an end without an error.
+    Takes time linear in the body's size, and never raises an error, whatever the bytes.
     """
     opening = _OPENING.match(raw)
     if opening is None:
@@ -87,7 +87,7 @@ class _Scan:
         self.cuts: set[int] = set()
 
     def value(self, start: int, rule: Rule, *, is_element: bool = False) -> int:
-        """Cut the value that begins here as the rule says; where it ends."""
+        """Cut the value that begins here by the rule, and return its end."""
         first = self._raw[start : start + 1]
         if first == b"[":
             return self._array(start, rule)

@@ -31,13 +31,13 @@ class Elements:
 _OPENING: Final = re.compile(r"\ufeff?[ \t\r\n]*\[")
 
 _GAP: Final = re.compile(r"[ \t\r\n,\]]*")
-"""What may stand between two elements; the bracket too, for an error may follow the array as JSON of its own."""
+"""What may come between two elements; also the bracket, since an error may follow the array as separate JSON."""
 
 _DECODER: Final = json.JSONDecoder()
 
 
 def read_elements(body: bytes) -> Elements:
-    """The elements of the array that a body holds, as far as they can be read. Time is linear in the body's size."""
+    """The readable elements of the array in a body. Takes time linear in the body's size."""
     text = body.decode("utf-8", "replace")
     found: list[Element] = []
     opening = _OPENING.match(text)

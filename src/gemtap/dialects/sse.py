@@ -63,7 +63,7 @@ def frames(body: bytes) -> Iterator[Frame]:
     """The frames of a body in order. Frames without data are none."""
     offset = len(_BOM) if body.startswith(_BOM) else 0
     block = _Block()
-    # Of bytes, splitlines ends lines at \r\n, \n and \r, and nowhere else: as the standard wants it.
+    # For bytes, splitlines splits at \r\n, \n and \r only, as the standard requires.
     for line in body[offset:].splitlines(keepends=True):
         offset += len(line)
         line = line.rstrip(b"\r\n")

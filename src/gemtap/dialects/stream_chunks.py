@@ -20,7 +20,7 @@ class Chunk:
     """One piece of the stream as the API sent it."""
 
     value: Json
-    """Mostly an object; None where it cannot be read."""
+    """Mostly an object; None if it cannot be parsed."""
     end: int
     """Offset in the body just past it."""
 
@@ -74,9 +74,9 @@ def is_event_stream(exchange: RawExchange) -> bool:
 
 
 def find_error(chunks: Sequence[Chunk], *, whole: bool) -> Error | None:
-    """The first error that the API reported in its stream; else how many chunks cannot be read, if there are any.
+    """The first error that the API reported in its stream; else the number of unreadable chunks, if there are any.
 
-    The last chunk of a stream that is not whole may be torn: of this the exchange's outcome tells.
+    The last chunk of an incomplete stream may be torn, which the outcome of the exchange says.
     """
     reported = next((error for chunk in chunks if (error := read_error(chunk.value))), None)
     if reported is not None:

@@ -1,4 +1,4 @@
-"""The chunks of a streamed answer of Gemini, and the one response that they amount to."""
+"""Accumulates the chunks of a streamed Gemini response into a single response."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _parts(chunk: Json) -> Iterator[Json]:
 
 
 def accumulate(chunks: list[Json]) -> dict[str, Json]:
-    """The response that the chunks amount to.
+    """Accumulate chunks into one response.
 
     Candidates are joined by `index`, their parts by `_Parts`. For every other field the last value that is not null
     wins, `usageMetadata` included, which is cumulative. Only sources are merged (`_UNITED`).
@@ -59,7 +59,7 @@ _UNITED: Final = {
     "urlContextMetadata": ("urlMetadata",),
     "citationMetadata": ("citationSources", "citations"),
 }
-"""Lists of searches and sources, of which each chunk may bring others."""
+"""Lists of searches and sources, to which each chunk may add."""
 
 _LOGPROBS: Final = "logprobsResult"
 _TOKENS: Final = ("chosenCandidates", "topCandidates")
@@ -189,7 +189,7 @@ class _Parts:
 
 
 def _is_plain_text(part: Json) -> bool:
-    """Whether the part is text and nothing more: a part with a signature stays as it is."""
+    """Whether the part has only text: a part with a signature stays separate."""
     return (
         isinstance(part, dict)
         and isinstance(part.get("text"), str)

@@ -18,7 +18,7 @@ _DECLARATIONS: Final = ("functionDeclarations", "function_declarations")
 
 
 def read(request: Json, response: Json) -> Conversation:
-    """The conversation of a request for content and of its answer, of which the first candidate counts."""
+    """The conversation of a request and its response. Only the first candidate counts."""
     fields = as_dict(request)
     candidates = as_list(as_dict(response).get("candidates"))
     answer = tuple(_answer(as_dict(candidates[0]))) if candidates else ()
@@ -35,7 +35,7 @@ def read(request: Json, response: Json) -> Conversation:
 def contents_of(request: dict[str, Json]) -> list[Json]:
     """The contents of a request."""
     contents = request.get("contents")
-    # A text may stand without everything around it.
+    # A text may come without the objects around it.
     if isinstance(contents, str):
         return [{"role": "user", "parts": [{"text": contents}]}]
     return one_or_many(contents)
@@ -48,7 +48,7 @@ def _answer(candidate: dict[str, Json]) -> Iterator[Part]:
 
 
 def beside_answer(candidate: dict[str, Json]) -> Iterator[Part]:
-    """What stands beside the content of an answer."""
+    """Members of a response besides its content."""
     grounding = grounding_of(candidate)
     if grounding is not None:
         yield grounding

@@ -48,7 +48,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """The answer as one response, and what only a stream can tell."""
+    """The response, with properties of its stream."""
 
     response: Json
     streamed: bool = False
@@ -112,7 +112,7 @@ def _is_stream(exchange: RawExchange, operation: str) -> bool:
 
 
 def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
-    """An answer that came to its end on the wire and yet is not finished. Why one broke off, its outcome tells."""
+    """The error of a response that is complete on the wire but unfinished. Otherwise the outcome has the cause."""
     if all_finished(response) or not exchange.response_whole:
         return None
     return {"message": "the stream ended without a finishReason", "details": None}
@@ -121,7 +121,7 @@ def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
 class GeminiContent:
     """Requests for content and their answers, perhaps in an envelope.
 
-    Other operations are read as far as they have the same fields.
+    Other operations are read if they have the same fields.
     """
 
     cut_points = CUT_POINTS
@@ -139,7 +139,7 @@ class GeminiContent:
         asked, answered = self._envelope.request(request), self._envelope.response(response)
         if operation in _GENERATES:
             return read_conversation(asked, answered)
-        # What an operation gives is in a member named `response` too.
+        # The result of a long-running operation is in a member `response` too.
         return read_generated(operation, request, response) if makes_media(operation) else None
 
     def media_tokens(self, usage: Json) -> int | None:

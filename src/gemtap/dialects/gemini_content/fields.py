@@ -1,4 +1,4 @@
-"""What is read out of one request or response of Gemini, be it whole or accumulated."""
+"""Reads the fields of Gemini requests and responses, including accumulated ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BLOCK_REASONS: Final = (
 
 
 def read_generation_settings(request: Json) -> Json:
-    """`generationConfig` as it was sent, in either spelling, both of which the API takes; Imagen's `parameters`."""
+    """`generationConfig` as it was sent, in either spelling that the API accepts; Imagen's `parameters`."""
     fields = as_dict(request)
     names = ("generationConfig", "generation_config", "parameters")
     return next((fields[name] for name in names if name in fields), None)
@@ -105,6 +105,6 @@ def read_blocked_prompt(response: Json) -> Error | None:
 
 
 def all_finished(response: Json) -> bool:
-    """Whether there is a candidate, and every one says why it ended."""
+    """Whether there is a candidate, and all have a finish reason."""
     candidates = as_list(as_dict(response).get("candidates"))
     return bool(candidates) and all(as_dict(each).get("finishReason") is not None for each in candidates)

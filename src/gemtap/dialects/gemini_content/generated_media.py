@@ -24,18 +24,18 @@ _UNTYPED: Final = {"predict": "image/png", "audioContent": "audio/wav"}
 """What media are whose type the API leaves out; else they are films."""
 
 _FILTERED: Final = ("raiFilteredReason", "raiMediaFilteredReasons")
-"""Why something was not given."""
+"""Why media were withheld."""
 
 _DEEPEST: Final = 8
 
 
 def makes_media(operation: str) -> bool:
-    """Whether an operation may ask for media, or fetch them."""
+    """Whether an operation generates or fetches media."""
     return operation in _PREDICT or operation.endswith("operations.get")
 
 
 def read_generated(operation: str, request: Json, response: Json) -> Conversation | None:
-    """The prompt and what was made of it; None where it is another kind of prediction or operation."""
+    """The prompt and the generated media; None for other predictions or operations."""
     prompt = tuple(_prompt(one_or_many(as_dict(request).get("instances"))))
     answer = tuple(_answer(operation, as_dict(response)))
     if not any(isinstance(part, Text) for part in prompt) and not answer:
@@ -64,7 +64,7 @@ def _answer(operation: str, response: dict[str, Json]) -> Iterator[Part]:
 
 
 def _media(operation: str, value: Json, depth: int = 0) -> Iterator[Part]:
-    """The media wherever they stand: each model and each API has them somewhere else."""
+    """All media in a value: each model and each API has them at another place."""
     if depth > _DEEPEST:
         return
     if isinstance(value, list):

@@ -19,7 +19,7 @@ _ADDRESSES: Final = ("uri", "sourceUri", "imageUri", "url")
 
 
 def grounding_of(candidate: Json) -> Grounding | None:
-    """The searches and sources of a candidate, or of a turn of a session; None where it has none."""
+    """The searches and sources of a candidate or of a turn of a session; None if it has none."""
     fields = as_dict(candidate)
     metadata = as_dict(fields.get("groundingMetadata"))
     queries = [query for name in _QUERIES for each in as_list(metadata.get(name)) if (query := as_text(each))]

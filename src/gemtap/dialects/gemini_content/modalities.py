@@ -46,7 +46,7 @@ def by_modality(details: Json) -> Iterator[tuple[str, int]]:
 
 
 def media_tokens(usage: Json) -> int | None:
-    """Tokens of the prompt that are not text; None where none are counted."""
+    """Number of prompt tokens that are not text; None if they are not counted."""
     fields = as_dict(usage)
     counted = [
         tokens for name in _PROMPT for modality, tokens in by_modality(fields.get(name)) if modality not in _TEXTUAL

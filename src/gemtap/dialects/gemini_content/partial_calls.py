@@ -22,7 +22,7 @@ _MAX_STEPS: Final = 100
 
 
 class OpenCall:
-    """A part with a function call of which more may come. `part` is what it amounts to so far."""
+    """A part with an incomplete function call. `part` is the accumulated state."""
 
     def __init__(self, part: dict[str, Json]) -> None:
         self.part: dict[str, Json] = {}
@@ -122,7 +122,7 @@ def _set(root: dict[str, Json], steps: _Steps, value: Json) -> bool:
     place: Json = root
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         if isinstance(step, int):
-            # An index may be the next one at most: it comes from outside, and must not make lists of any length.
+            # An index may be at most the next one: it is untrusted, and must not create long lists.
             if not isinstance(place, list) or step > len(place):
                 return False
             if step == len(place):

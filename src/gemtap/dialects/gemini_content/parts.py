@@ -15,16 +15,16 @@ _BESIDE: Final = frozenset(
         *("mediaResolution", "media_resolution", "partMetadata", "part_metadata"),
     }
 )
-"""What stands in a part beside what it says."""
+"""Members of a part besides its content."""
 
 
 def either(fields: dict[str, Json], *names: str) -> Json:
-    """The first of these members that there is: names come in two spellings."""
+    """The first of these members that exists: names have two spellings."""
     return next((fields[name] for name in names if fields.get(name) is not None), None)
 
 
 def read_parts(parts: Json) -> Iterator[Part]:
-    """The parts that say something: not those with a thought's signature alone."""
+    """The parts with content: not those with only a thought signature."""
     for part in one_or_many(parts):
         read = _part(as_dict(part))
         if read is not None:
@@ -44,7 +44,7 @@ def _part(part: dict[str, Json]) -> Part | None:
                 return _result(as_dict(value))
             case "inlineData" | "inline_data" | "fileData" | "file_data":
                 return _media(as_dict(value), either(part, "videoMetadata", "video_metadata"))
-    # What Google itself runs, such as code and searches, and whatever may come. It may stand before a text.
+    # Tools that Google runs, such as code and searches, and future ones. They may come before a text.
     others = ((name, value) for name, value in part.items() if name not in _BESIDE and value not in (None, "", [], {}))
     return next((Other(name, value) for name, value in others), None)
 

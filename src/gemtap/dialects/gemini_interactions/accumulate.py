@@ -1,4 +1,4 @@
-"""A streamed interaction of Gemini's Interactions API: the one resource that its events amount to.
+"""Accumulates the events of a streamed interaction of Gemini's Interactions API into one resource.
 
 After `InteractionSSEEvent` in Google's API reference: `interaction.created`, `step.start`, `step.delta`, `step.stop`,
 `interaction.completed`; each event repeats its type as `event_type`.
@@ -12,13 +12,13 @@ from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, count, overlay, read_json
 
 _OF_THE_INTERACTION: Final = ("status", "usage", "error")
-"""What events say of the whole interaction beside `interaction`; `usage` is cumulative."""
+"""Members of events about the whole interaction besides `interaction`; `usage` is cumulative."""
 
 _CONTENTS: Final = frozenset({"text", "image", "audio", "video", "document"})
 
 
 def accumulate(events: list[Json]) -> dict[str, Json]:
-    """The interaction that the events amount to: of each field the last value that is not null, its steps by index."""
+    """Accumulate events: the last value of each field that is not null, and the steps by index."""
     interaction: dict[str, Json] = {}
     steps: dict[int, _Step] = {}
     for event in events:
@@ -72,7 +72,7 @@ class _Step:
         return self._fields
 
     def _append(self, name: str, content: dict[str, Json]) -> None:
-        """Add a content to a list of contents; plain text goes on in a text that is the last of it."""
+        """Add a content to a list. Plain text is appended to a text at its end."""
         contents = self._list(name)
         is_text = content.keys() == {"type", "text"} and isinstance(content["text"], str)
         if is_text and contents and isinstance(as_dict(contents[-1]).get("text"), str):

@@ -21,7 +21,7 @@ from gemtap.interaction import NO_PREVIEW, Json, Tokens
 from gemtap.json_access import as_dict, as_text, count
 
 _CREATE: Final = "interactions.create"
-"""The operation that asks something; others tell of it."""
+"""The operation that creates interactions; others retrieve them."""
 
 INTERACTIONS: Final = frozenset(
     {_CREATE, *(f"interactions.{verb}" for verb in ("get", "cancel", "delete", "list")), "decisions.create"}

@@ -1,4 +1,4 @@
-"""The turns of a Live session: what its messages amount to.
+"""Accumulates the messages of a Live session into turns.
 
 A turn is `{"role": "user" | "model", "parts": [...], ...}`, as in `contents`. Beside its parts stands what the API said
 of it: `turnComplete`, `interrupted`, `inputTranscription`, `outputTranscription`, ... Of audio and video, which come in
@@ -55,7 +55,7 @@ def accumulate(messages: Sequence[Message]) -> list[dict[str, Json]]:
 
 
 class _Session:
-    """The turns so far, and those that more may come of."""
+    """The turns so far, and the incomplete ones."""
 
     def __init__(self) -> None:
         self.turns: list[_Turn] = []
@@ -76,7 +76,7 @@ class _Session:
         responses = message_of(message, "toolResponse")
         answers = as_list(responses.get("functionResponses", responses.get("function_responses")))
         if answers:
-            # What the model says next it says to these.
+            # The model's next turn answers these.
             self._model = None
             self._begin("user").add_parts([{"functionResponse": each} for each in answers])
         self._add_realtime(message_of(message, "realtimeInput"))
@@ -165,7 +165,7 @@ class _Turn:
             self._text = []
 
     def transcribe(self, name: str, transcription: dict[str, Json]) -> None:
-        """Add a piece of what was spoken; `finished`, if it is told, stands beside the text."""
+        """Add a piece of a transcription; `finished` stays beside the text if it is set."""
         text = transcription.get("text")
         if isinstance(text, str):
             self._transcriptions.setdefault(name, []).append(text)

@@ -32,7 +32,7 @@ def read(response: Json, setup: Json) -> Conversation:
 
 
 def _spoken(turn: dict[str, Json]) -> Iterator[Message]:
-    """A turn of a session: what was spoken in it stands before its sound as a transcription, where there is one."""
+    """A turn of a session. A transcription comes before the sound, if there is one."""
     is_model = turn.get("role") == "model"
     spoken = as_text(as_dict(turn.get("outputTranscription" if is_model else "inputTranscription")).get("text"))
     if not is_model and spoken is None:

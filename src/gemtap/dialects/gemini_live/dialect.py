@@ -20,7 +20,7 @@ from gemtap.json_access import as_dict, as_list, as_text
 
 
 def _read(exchange: RawExchange, operation: str) -> Parsed:
-    """Read a session: its turns, and what its `setup` and the `usageMetadata` of all turns say."""
+    """Read a session: its turns, its `setup` and the `usageMetadata` of all turns."""
     sent = [each.json for each in exchange.messages if each.side == "client"]
     got = [each.json for each in exchange.messages if each.side == "server"]
     setup = next((setup for each in sent if (setup := message_of(each, "setup"))), {})

@@ -1,6 +1,6 @@
 """The sound of a Live session, put together from its messages.
 
-A turn tells only the type and the size of its sound, which came in many small pieces: see `accumulate`.
+A turn has only the type and the size of its sound, which came in many small chunks: see `accumulate`.
 """
 
 from __future__ import annotations

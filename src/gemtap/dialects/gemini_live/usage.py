@@ -39,7 +39,7 @@ def turn_usages(messages: Sequence[Message]) -> list[dict[str, Json]]:
 
 
 def add_tokens(tokens: Iterable[Tokens]) -> Tokens:
-    """The sums; None where nothing is known of any."""
+    """The sums; None for counts that are unknown in all turns."""
     counted: dict[str, int | None] = dict.fromkeys(NO_TOKENS)
     for each in tokens:
         for name, number in each.items():
@@ -54,7 +54,7 @@ def read_usage_tokens(usages: Iterable[Json]) -> Tokens:
 
 
 def add_usages(usages: Sequence[dict[str, Json]]) -> Json:
-    """One usage with all counts added up, those by modality too; a single one as it is, None for none."""
+    """One usage with all counts added up, also by modality; a single one unchanged, None for none."""
     if len(usages) < 2:
         return usages[0] if usages else None
     total: dict[str, Json] = {}

@@ -1,4 +1,4 @@
-"""A streamed chat completion in OpenAI's shapes: the one response that its chunks amount to.
+"""Accumulates the chunks of a streamed OpenAI chat completion into one response.
 
 After https://platform.openai.com/docs/api-reference/chat-streaming.
 """
@@ -32,7 +32,7 @@ def has_thoughts(chunk: Json) -> bool:
 
 
 def all_finished(response: Json) -> bool:
-    """Whether there is a choice, and every one says why it ended."""
+    """Whether there is a choice, and all have a finish reason."""
     choices = as_list(as_dict(response).get("choices"))
     return bool(choices) and all(as_dict(choice).get("finish_reason") is not None for choice in choices)
 
@@ -42,7 +42,7 @@ def _deltas(chunk: Json) -> list[dict[str, Json]]:
 
 
 def accumulate(chunks: list[Json]) -> dict[str, Json]:
-    """The `chat.completion` that the chunks amount to.
+    """Accumulate chunks into a `chat.completion`.
 
     Choices are put together by `index`, the calls in them by theirs; of everything else the last value that is not
     null stands, `usage` among it, which comes in the last chunk or in all of them.
@@ -72,7 +72,7 @@ class _Choice:
         self._texts = _Texts(_JOINED)
         self._calls: list[_Call] = []
         self._open: dict[int, _Call] = {}
-        """The calls that more may come of, by index."""
+        """The incomplete calls, by index."""
         self._function_call: _Call | None = None
         self._logprobs: dict[str, list[Json]] = {}
 
@@ -120,7 +120,7 @@ class _Call:
     """One call of a tool under construction: its arguments come in pieces of JSON text."""
 
     def __init__(self, name: str | None = None) -> None:
-        """`name`: the function's, until a fragment says another."""
+        """`name`: the function's, until a fragment has another."""
         self.id: str | None = None
         self._fields: dict[str, Json] = {}
         self._function: dict[str, Json] = {} if name is None else {"name": name}
@@ -129,7 +129,7 @@ class _Call:
 
     @property
     def name(self) -> str | None:
-        """The function's, as far as it has come."""
+        """The accumulated arguments of the function."""
         return as_text(self._function.get("name"))
 
     def is_over(self, fragment: dict[str, Json]) -> bool:
@@ -164,7 +164,7 @@ _STRUCTURE: Final = re.compile(r"[\"{}\[\]\\]")
 
 
 class _Nesting:
-    """How deep JSON is nested that comes in pieces. Each is looked at once, however often that is asked."""
+    """Nesting depth of JSON that arrives in pieces. Examines each piece once."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []
@@ -205,7 +205,7 @@ class _Texts:
         self._names = names
 
     def take(self, fields: dict[str, Json]) -> dict[str, Json]:
-        """Keep the pieces, and give what is left."""
+        """Keep the pieces, and return the rest."""
         for name in self._names:
             if isinstance(fields.get(name), str):
                 self._pieces.setdefault(name, []).append(fields.pop(name))

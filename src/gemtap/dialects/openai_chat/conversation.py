@@ -32,7 +32,7 @@ _SYSTEM: Final = ("system", "developer")
 
 
 def read(request: Json, response: Json) -> Conversation:
-    """The conversation of a chat completion, of which the first choice counts."""
+    """The conversation of a chat completion. Only the first choice counts."""
     fields = as_dict(request)
     said = [as_dict(message) for message in as_list(fields.get("messages"))]
     choices = as_list(as_dict(response).get("choices"))
@@ -103,7 +103,7 @@ def _message(message: dict[str, Json]) -> Message | None:
 
 
 def _parts(message: dict[str, Json]) -> Iterator[Part]:
-    """What the model says: thoughts first, then words, then calls."""
+    """The parts of the model's message: thoughts, then text, then calls."""
     thought = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
     if thought is not None:
         yield Thought(thought)

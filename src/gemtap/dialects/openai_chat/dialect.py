@@ -56,7 +56,7 @@ def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
 
 
 class OpenAIChat:
-    """Chat completions; the other operations as far as they are like them."""
+    """Chat completions, and the fields that other operations share with them."""
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"stop", "tool_calls", "function_call"})

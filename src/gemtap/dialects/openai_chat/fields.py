@@ -18,7 +18,7 @@ _NO_SETTINGS: Final = _CONTENTS | {
 
 
 def read_settings(request: Json) -> Json:
-    """What of the request says how to generate: `temperature`, `max_tokens`, ... None where nothing does."""
+    """The generation settings of a request: `temperature`, `max_tokens`, ... None if it has none."""
     fields = as_dict(request)
     if _CONTENTS.isdisjoint(fields):
         return None
