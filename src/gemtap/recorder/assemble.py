@@ -88,7 +88,7 @@ def _record(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at: da
 
 
 def _parsed_sides(exchange: Exchange, reading: Reading) -> frozenset[Side]:
-    """The sides whose value is what parsing their bytes gives."""
+    """The sides whose value equals the parsed bytes."""
     if exchange.is_session:
         return frozenset()
     return frozenset({"request"} if reading.parsed.accumulated is not None else {"request", "response"})

@@ -40,7 +40,7 @@ _SECONDS_A_BYTE: Final = 0.5e-6
 """Processor time that assembling a capture may take: besides, and for each byte. Most take a twentieth of it."""
 
 _SECONDS_AT_ONCE: Final = 1.0
-"""Processor time after which what is assembled is recorded, so that what has arrived meanwhile need not wait."""
+"""Processor time after which assembled captures are recorded, so that newer ones do not wait."""
 
 _SECONDS_OF_TEXTS: Final = 20.0
 """Processor time for the texts of documents that were assembled at once."""
@@ -56,7 +56,7 @@ class CaptureResult:
     record: Record | None = None
     fingerprint: Fingerprint | None = None
     unreadable: str | None = None
-    """Why there is no record, and never will be. None where the capture is empty, or gone."""
+    """Why there never will be a record. None if the capture is empty or deleted."""
     is_empty: bool = False
     over_limit: bool = False
 
@@ -96,7 +96,7 @@ class Assembler:
         seconds = self._seconds + max(map(_size, paths)) * _SECONDS_A_BYTE
         try:
             return await self._workers.run(
-                # More than the limit of a single capture, which is the one that says what went wrong.
+                # More than the limit of a single capture, whose error explains the cause.
                 seconds + _SECONDS_AT_ONCE + 1,
                 _assemble_and_remember,
                 paths,
@@ -114,7 +114,7 @@ class Assembler:
             return await self.assemble(paths)
 
     async def texts(self, documents: Sequence[Interaction]) -> list[str]:
-        """The text of each, see `gemtap.recorder.searchable`; empty where that takes too long."""
+        """The text of each, see `gemtap.recorder.searchable`; empty if that takes too long."""
         threads = {document["_id"]: document["thread"] for document in documents}
         if self._workers is None:
             said = self._batch.take(threads)
@@ -137,7 +137,7 @@ class Assembler:
 def read_document(
     capture: bytes, id_: ObjectId, providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None
 ) -> Interaction:
-    """The document of a capture as far as it has come; None for the registry's providers. Raises CaptureUnreadable."""
+    """The document of an unfinished capture; None for the registry's providers. Raises CaptureUnreadable."""
     providers = PROVIDERS if providers is None else providers
     return assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=providers, redactor=redactor).document
 
@@ -191,14 +191,14 @@ def _assemble_file(
     except CaptureUnreadable as exc:
         return CaptureResult(unreadable=str(exc))
     except Exception as exc:
-        # Whatever this capture is, those after it must not wait for it. Its bytes are kept.
+        # This capture must not hold up those after it. Its bytes are stored.
         return CaptureResult(unreadable=f"{type(exc).__name__}: {exc}")
 
 
 def _assemble_plainly(path: Path, why: str, redactor: Redactor | None) -> CaptureResult:
-    """The record of a capture that is not read, for the reason given."""
+    """The record of a capture that is not parsed, for the given reason."""
     if redactor is not None:
-        # What it has to be redacted for is in there, or is not: nobody knows.
+        # It is unknown whether it contains anything to redact.
         return CaptureResult(unreadable=f"it cannot be looked through for redact_patterns: {why}", over_limit=True)
     try:
         id_, capture = _read(path)
@@ -235,7 +235,7 @@ def _assemble_and_remember(
 
 
 def _remembered_texts(threads: Mapping[ObjectId, Thread | None]) -> list[str] | None:
-    """The texts of the documents of the last batch, with these places; None where it has not all of them."""
+    """The texts of these documents of the last batch, with their threads; None if some are not in it."""
     said = _last_batch.take(threads)
     return None if said is None else [_limited(text_said, each.document, each.conversation) for each in said]
 

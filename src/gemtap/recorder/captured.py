@@ -25,7 +25,7 @@ from gemtap.interaction import Headers, Outcome
 
 
 class CaptureUnreadable(Exception):
-    """The capture holds no exchange. The message says why."""
+    """The capture has no exchange. The message says why."""
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Exchange:
 
     @property
     def outcome(self) -> str:
-        """How it ended, `interrupted` where the capture does not say."""
+        """The outcome; `interrupted` if the capture has none."""
         return self.end["outcome"] if self.end is not None else Outcome.INTERRUPTED
 
     @property
@@ -76,7 +76,7 @@ class Exchange:
 
     @property
     def response_headers(self) -> RawHeaders:
-        """Those of the answer; none where there was none."""
+        """The response's headers; empty if there was no response."""
         return self.response["headers"] if self.response is not None else []
 
     @property
@@ -86,7 +86,7 @@ class Exchange:
 
     @property
     def status(self) -> int | None:
-        """That of the answer; None where there was none."""
+        """The response's status; None if there was no response."""
         return self.response["status"] if self.response is not None else None
 
     @property

@@ -1,4 +1,4 @@
-"""Where the input tokens of an exchange come from. No API says so: this is an estimate, by the characters of each part.
+"""Estimates the origins of input tokens from the characters of each part, since no API reports them.
 
 Media alone are counted by some APIs; where they are not, an image's worth is taken for each. What remains of the input
 tokens is shared out among the rest by characters, which is fair as long as all of it takes about as many characters a
@@ -37,12 +37,12 @@ Share = Literal["system", "tools", "results", "history", "new"]
 def context_of(conversation: Conversation, tokens: Tokens, media_tokens: int | None) -> Context | None:
     """The estimate; None where the input tokens are not known, or nothing is there that they could be of.
 
-    `media_tokens` are those that the API counted; None where it did not count them.
+    `media_tokens` is the API's own count; None if it did not count them.
     """
     total = tokens["input"]
     if total is None:
         return None
-    # What a cache holds is not in the request, and nothing tells how much of it are media.
+    # The content of a cache is not in the request, and its share of media is unknown.
     cached = min(total, tokens["cached"] or 0) if conversation.cache is not None else 0
     media = min(total - cached, _estimated_media_tokens(conversation) if media_tokens is None else media_tokens)
     sizes = _sizes(conversation)
@@ -70,7 +70,7 @@ def _sizes(conversation: Conversation) -> dict[Share, int]:
 
 
 def _dated(conversation: Conversation) -> Iterator[tuple[Message, Literal["history", "new"]]]:
-    """Each message of the prompt, and whether it stands after the model's last words."""
+    """Each message of the prompt, and whether it comes after the model's last message."""
     fresh_from = after_the_model(conversation)
     for number, message in enumerate(conversation.prompt):
         yield message, "new" if number >= fresh_from else "history"

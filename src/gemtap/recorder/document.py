@@ -112,7 +112,7 @@ def _body(body: RedactedBody, end: BodyEnd | None) -> Body:
     incomplete = "; ".join(filter(None, (left_out or body.decoded.fault, body.parsed.incomplete)))
     if incomplete:
         found["body_incomplete"] = incomplete
-    # Where the capture does not say how it ended, the placeholder does.
+    # If the capture has no end, search for the placeholder.
     if body.is_changed or (end.get("redacted") if end is not None else _PLACEHOLDER in body.raw):
         found["body_redacted"] = True
     if end is not None and is_cut(end):
@@ -136,7 +136,7 @@ def _client(head: RequestHead) -> Client:
 
 
 def _context(reading: Reading, id_: ObjectId) -> Context | None:
-    """Where the input tokens come from; None where that cannot be told: the interaction is recorded all the same."""
+    """The origins of input tokens; None if they are unknown or the estimate fails, which must not prevent recording."""
     if reading.conversation is None or reading.dialect is None:
         return None
     try:
@@ -148,7 +148,7 @@ def _context(reading: Reading, id_: ObjectId) -> Context | None:
 
 
 def _cost(document: Interaction) -> Cost | None:
-    """What it cost; None where that is not known, or the provider fails: it is recorded all the same."""
+    """The cost; None if it is unknown or the provider fails, which must not prevent recording."""
     try:
         return cost_of(document)
     except Exception:

@@ -1,4 +1,4 @@
-"""Which interaction continues which, told from the content alone.
+"""Fingerprints: find from the content alone which interaction continues which.
 
 Agents send the whole conversation anew with each turn: the request of turn n + 1 begins with the request and the
 answer of turn n. Every interaction leaves hashes of its conversation behind, its *links*; a later one that has the same
@@ -43,12 +43,12 @@ _SUMMARY_WITHIN: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """An interaction's place among others, as far as its own content tells."""
+    """The hashes of one interaction, by which it finds its place among others."""
 
     links: tuple[bytes, ...]
     """What others find it by."""
     prompt_hash: bytes
-    """The hash of the whole prompt: the same for whoever asks the same again."""
+    """The hash of the whole prompt: a repeated prompt has the same."""
     candidates: tuple[tuple[tuple[bytes, ...], int], ...]
     """What it may continue, the best first: links to look for, and how many messages of its prompt come after."""
     messages: int
@@ -61,7 +61,7 @@ class Fingerprint:
 
 
 def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
-    """The fingerprint of a conversation; None where nothing is asked."""
+    """The fingerprint of a conversation; None if it has no prompt."""
     if conversation is None or not conversation.prompt:
         return None
     prompt = list(pieces(conversation.prompt))
@@ -85,7 +85,7 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
 
 
 def readable_fingerprint(conversation: Conversation | None, id_: ObjectId) -> Fingerprint | None:
-    """The fingerprint, or None where it cannot be made: the interaction `id_` is recorded without a thread."""
+    """The fingerprint, or None if computing it fails: the interaction `id_` is recorded without a thread."""
     try:
         return fingerprint_of(conversation)
     except Exception:
@@ -99,7 +99,7 @@ def stored_fingerprint(document: Interaction) -> Fingerprint | None:
 
 
 def waiting_for(link: bytes) -> bytes:
-    """The link by which a parent that is recorded late finds those that were looking for it by this one.
+    """The link by which a parent that is recorded late finds the turns that searched for it by this one.
 
     It is shorter, and so never equal to a link of the other kind. Where two are equal by chance, nothing but a look at
     an interaction is lost.
@@ -108,7 +108,7 @@ def waiting_for(link: bytes) -> bytes:
 
 
 def named_link(id_: str) -> bytes:
-    """The link of an interaction that others name by the API's own id for it."""
+    """The link of an interaction to which others refer by an id of the API."""
     return _link(b"named", id_.encode("utf-8", "replace"))
 
 
@@ -117,7 +117,7 @@ def _candidates(
 ) -> Iterator[tuple[tuple[bytes, ...], int]]:
     """Where an earlier interaction may have ended, the latest first: all the same up to there, else what came last.
 
-    The client may have rewritten what stands before, and mostly keeps the very first messages when it does.
+    The client may have rewritten earlier messages; then it mostly keeps the very first ones.
     """
     for place in range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1):
         after = messages - prompt[place].messages
@@ -131,9 +131,9 @@ def _candidates(
 
 
 def _exchange(said: Sequence[Piece], place: int) -> list[bytes]:
-    """The link of what the model says at this place and of what it was said to, if that is telling enough.
+    """The link of the model's message at this place and of the message before it, if they are distinctive enough.
 
-    Where a question and its answer are short, those before them stand with them.
+    If a prompt and its answer are short, the messages before them are included.
     """
     size = said[place].size
     for first in range(place - 1, max(-1, place - _MOST_TELLING), -1):
@@ -144,7 +144,7 @@ def _exchange(said: Sequence[Piece], place: int) -> list[bytes]:
 
 
 def _summary(piece: Piece) -> list[bytes]:
-    """The link of a long answer, by which it is known whoever says it later."""
+    """The link of a long answer, which identifies it wherever it is repeated."""
     return [_link(b"summary", piece.said)] if piece.size >= _SUMMARY else []
 
 

@@ -27,7 +27,7 @@ def problem_of(exchange: Exchange, reading: Reading) -> Error | None:
         return _ending(exchange, reading)
     status = exchange.status or 0
     if 300 <= status < 400:
-        # A redirect, a cache that is still valid, an upload that goes on. What its body says, Google calls an error.
+        # A redirect, a valid cache or an upload that continues. Google calls the body an error.
         return None
     reported = reading.parsed.error or closing_error(exchange.end and exchange.end.get("closing"))
     if reported is not None:

@@ -76,7 +76,7 @@ def _parsed(
     provider = providers.get(exchange.request["provider"])
     if provider is None:
         return Parsed(UNKNOWN_OPERATION), None
-    # The JSON of a file is none of the API's, whatever it says of errors and tokens.
+    # The JSON of a file is not the API's, even if it has errors and tokens.
     is_file = exchange.status == 200 and exchange.asks_for_file
     raw = RawExchange(
         method=exchange.request["method"],
@@ -123,12 +123,12 @@ def _kept(value: Json) -> Json:
         return value[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
     kept = storable(value)[0]
     if isinstance(kept, dict | list) and len(json.dumps(kept)) > _LARGEST_VALUE:
-        return None  # it stands in the body
+        return None  # it is in the body
     return kept
 
 
 def _without_pieces(exchange: Exchange, reading: Reading, redactor: Redactor) -> Reading:
-    """The reading without what is to be redacted and came in pieces, none of which shows it."""
+    """The reading without secrets that came in pieces, none of which shows them."""
     accumulated = redactor.value(reading.parsed.accumulated)
     if accumulated == reading.parsed.accumulated:
         return reading

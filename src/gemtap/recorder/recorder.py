@@ -1,6 +1,6 @@
 """The recorder's loop: captures out of the spool, interactions into the store, nothing lost in between.
 
-A capture is deleted only after the store has committed its interaction. Whatever goes wrong, the file stays.
+A capture is deleted only after the store has committed its interaction. After any error, the file stays.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ BATCH_BYTES: Final = 32 * 2**20
 """A batch is one commit. It ends with the capture that brings it past either."""
 
 SCAN_EVERY: Final = 5.0
-"""Seconds after which `ready/` is looked at whatever the file system says: its events are hints."""
+"""Seconds between two scans of `ready/` without an event of the file system, since events are only hints."""
 
 _LOOK_AFTER: Final = 1.0
 """Seconds after which recording a backlog is interrupted for what has just arrived."""
@@ -53,7 +53,7 @@ _WATCH_DEBOUNCE_MS: Final = 50
 
 @dataclass
 class Progress:
-    """How recording goes, for those who watch over it."""
+    """The state of recording, for health checks."""
 
     recorded: int = 0
     failed: int = 0
@@ -96,7 +96,7 @@ class Recorder:
         self._wake.set()
 
     async def run(self) -> None:
-        """Open the store and record until stopped, whatever becomes of the store meanwhile."""
+        """Open the store and record until stopped, through outages of the store."""
         lock = await self._lock_spool()
         if lock is None:
             return
@@ -133,9 +133,9 @@ class Recorder:
                 await _wait(waiting_for, seconds)
 
     async def drain(self) -> int:
-        """Record every capture that is ready now, and say how many. Raises StoreUnavailable.
+        """Record every capture that is ready now, and return their number. Raises StoreUnavailable.
 
-        Oldest first. What arrives meanwhile does not wait for the end of a long backlog: it goes in between.
+        Oldest first. During a long backlog, new captures are recorded in between.
         """
         waiting = self._spool.waiting()
         count, looked_at = 0, time.monotonic()
@@ -177,7 +177,7 @@ class Recorder:
         records: list[tuple[Path, Record, Fingerprint | None]] = []
         for path, each in zip(paths, assembled, strict=False):
             if each.is_empty:
-                # Its tap, or this recorder after storing it, died at that moment: there is nothing to keep.
+                # Its tap died, or this recorder after storing it: there is nothing to record.
                 self._spool.recycle([path])
             elif each.unreadable is not None:
                 self._fail(path, each.unreadable)
@@ -188,7 +188,7 @@ class Recorder:
         placed = await self._threads.place(
             [(record, fingerprint) for record, (*_, fingerprint) in zip(counted, records, strict=True)]
         )
-        # What a turn added is known once its place is.
+        # The added messages of a turn are known once its place is.
         texts = await self._assembler.texts([each.record.document for each in placed])
         await self._put(
             [
@@ -228,7 +228,7 @@ class Recorder:
             self._incidents.note(IncidentKind.PARSE_FAILED, document["_id"], cause, interaction=str(document["_id"]))
 
     def _works(self, waiting: int) -> None:
-        """The store takes records; so many were waiting."""
+        """The store accepts records; `count` were waiting."""
         self.progress.last_error = None
         self._incidents.outage_over(waiting)
 

@@ -40,7 +40,7 @@ class Redactor:
     def body(self, raw: bytes) -> tuple[bytes, ParsedBody]:
         """The bytes without it, and their value.
 
-        The bytes stay as they stand around it, unless it is hidden by escapes in JSON: that is written anew.
+        The bytes around it stay unchanged, unless JSON escapes hide it: such a value is serialised again.
         """
         found = self._replaced(raw)
         parsed = parse_body(found)
@@ -69,7 +69,7 @@ class Redactor:
 
 
 def redactor_of(settings: Settings) -> Redactor | None:
-    """The redactor that the settings ask for, if they do."""
+    """The redactor of the settings, or None."""
     if not settings.redact_patterns and not settings.redact_known_secrets:
         return None
     return Redactor(settings.redact_patterns, known_secrets=settings.redact_known_secrets)
@@ -77,7 +77,7 @@ def redactor_of(settings: Settings) -> Redactor | None:
 
 @dataclass(frozen=True, slots=True)
 class RedactedBody:
-    """A body as it is recorded: its bytes, and the value that they have."""
+    """A body as recorded: its bytes and their value."""
 
     decoded: Decoded
     parsed: ParsedBody

@@ -1,6 +1,6 @@
-"""Making searchable what was stored without its text, or has a new note or another place in a thread since.
+"""Indexes interactions that were stored without text, or whose note or thread has changed.
 
-In small steps, each followed by a pause in which recording has the store to itself.
+It works in small steps, each followed by a pause for recording.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from gemtap.stores.search_index import Searchable, SearchIndex
 _log = logging.getLogger(__name__)
 
 _STEP: Final = 20
-"""Interactions at a time."""
+"""Number of interactions per step."""
 
 _PAUSES: Final = 2.0
-"""A pause, in times of what the step before it took."""
+"""Length of a pause, as a multiple of the step before it."""
 
 _LOOKS_EVERY: Final = 10.0
-"""Seconds between two looks where nothing is to be done."""
+"""Seconds between two looks if nothing is due."""
 
 
 TextsOf = Callable[[Sequence[Interaction]], Awaitable[list[str]]]
-"""Tells the texts of documents, see `gemtap.recorder.searchable`."""
+"""Returns the texts of documents, see `gemtap.recorder.searchable`."""
 
 
 class SearchBackfill:
-    """Makes interactions searchable for as long as it runs."""
+    """Indexes due interactions while it runs."""
 
     def __init__(self, index: SearchIndex, texts: TextsOf, looks_every: float = _LOOKS_EVERY) -> None:
         self._index = index
@@ -39,20 +39,20 @@ class SearchBackfill:
         self._looks_every = looks_every
 
     async def run(self) -> None:
-        """Go on until cancelled, whatever becomes of the store meanwhile."""
+        """Run until cancelled, through outages of the store."""
         while True:
             began_at = time.monotonic()
             try:
                 done = await self.step()
             except Exception as exc:
-                # The recorder says what is the matter with the store. Here nothing is lost, only later.
+                # The recorder reports faults of the store. Indexing is only delayed.
                 _log.info("Interactions of the past are not made searchable now: %s", exc)
                 done = 0
             took = time.monotonic() - began_at
             await asyncio.sleep(took * _PAUSES if done else self._looks_every)
 
     async def step(self) -> int:
-        """Make a few interactions searchable and say how many. Raises StoreError."""
+        """Index a few interactions, and return their number. Raises StoreError."""
         documents = await self._index.due(limit=_STEP)
         if documents:
             texts = zip(documents, await self._texts(documents), strict=True)

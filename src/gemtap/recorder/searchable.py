@@ -21,10 +21,10 @@ from gemtap.providers.documents import conversation_of, sends_whole_prompt
 from gemtap.recorder.threads import Placed
 
 LONGEST: Final = 100_000
-"""Characters of one interaction that are searched: of a longer one the answer goes before what was asked."""
+"""Maximum number of indexed characters per interaction. The answer takes precedence over the prompt."""
 
 LONGEST_BODY: Final = 4_000
-"""Characters of a body that is no conversation's: lists of models and the like say the same every time."""
+"""Maximum number for bodies without a conversation: lists of models, for example, repeat the same text."""
 
 _BINARY: Final = re.compile(
     r"[A-Za-z0-9+/_-]{200,}={0,2}"
@@ -33,7 +33,7 @@ _BINARY: Final = re.compile(
 """What no person wrote: Base64, plain, URL-safe or in lines as in a mail."""
 
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9+/_-]{60}")
-"""What has none of these has no Base64 either, and is told so in a third of the time."""
+"""A text without any of these has no Base64. Checking this first takes a third of the time."""
 
 _UNSPOKEN: Final = frozenset({"data", "bytesBase64Encoded", "signature", "thoughtSignature", "thought_signature"})
 """Members that hold no words, however short they are."""
@@ -56,7 +56,7 @@ def text_said(document: Interaction, conversation: Conversation | None) -> str:
 
 
 def with_text(placed: Placed, conversation: Conversation | None) -> Placed:
-    """The record with its text: what its turn added is known once its place is."""
+    """The record with its text, once its place, and so its added messages, are known."""
     return replace(placed, record=replace(placed.record, text=text_said(placed.record.document, conversation)))
 
 
@@ -64,7 +64,7 @@ def _bounded(texts: Iterator[str]) -> str:
     found: list[str] = []
     room = LONGEST
     for text in texts:
-        # Of megabytes of Base64 nothing remains; a text of megabytes is not looked through to its end.
+        # Base64 is removed entirely; of a very long text only the beginning is examined.
         kept = text[: 4 * room]
         if _LONG_WORD.search(kept):
             kept = _BINARY.sub(" ", kept)

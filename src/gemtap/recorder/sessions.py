@@ -76,7 +76,7 @@ _NO_FAULTS: Final = frozenset({1000, 1001, 1005})
 
 
 def closing_error(closing: Closing | None) -> Error | None:
-    """What the API said was wrong when it closed the session: it has no other way to say so."""
+    """The API's error when it closed the session, the only way in which it reports errors."""
     if closing is None or closing["by"] != "upstream" or closing["code"] in _NO_FAULTS:
         return None
     reason = f": {closing['reason']}" if closing["reason"] else ""

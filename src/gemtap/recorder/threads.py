@@ -2,7 +2,7 @@
 
 An interaction's parent is a function of what is stored: the newest interaction before it in time that has the best of
 its candidates' links. So it does not matter who records what in which order, as long as the places are put right
-whenever something is stored that changes them. `place` gives records their places before they are stored; `join`
+whenever something is stored that changes them. `place` assigns places before records are stored; `join`
 afterwards finds and moves those interactions whose place is another one now.
 
 Several recorders may do this at the same time, without transactions. Each first writes and then looks: of two that
@@ -27,13 +27,13 @@ from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.place import Place
 
 _RETRY_WITHIN: Final = timedelta(minutes=10)
-"""Longer ago, the same first question is asked anew."""
+"""After a longer time, the same first prompt begins a new thread."""
 
 _ROUNDS: Final = (2, 16, None)
 """Number of links that are looked for at most in each round, the best first. Nearly all are found in the first."""
 
 _MOST_ATTEMPTS: Final = 50
-"""Changes of one interaction by others meanwhile, after which its place is left for the next attempt to record."""
+"""Maximum number of attempts to place an interaction that others keep changing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Threads:
         self._store = store
 
     async def place(self, arrived: Sequence[tuple[Record, Fingerprint | None]]) -> list[Placed]:
-        """The records with their threads and links, which they are to be stored with. Raises StoreUnavailable."""
+        """The records with their threads and links, ready to be stored. Raises StoreUnavailable."""
         turns = {
             record.document["_id"]: _turn(record.document, fingerprint)
             for record, fingerprint in arrived
@@ -109,7 +109,7 @@ class Threads:
         await self._settle(suspects, thoroughly=bool(known))
 
     async def _misplaced(self, stored: Sequence[Placed], turns: Mapping[ObjectId, Turn]) -> set[ObjectId]:
-        """Records whose place is another one already: other recorders store and move interactions meanwhile."""
+        """Records whose place has changed already, since other recorders store and move interactions."""
         matches = await self._matches(turns.values())
         return {
             id_
@@ -211,13 +211,13 @@ class Threads:
 
 
 def in_its_thread(record: Record, fingerprint: Fingerprint | None) -> Placed:
-    """A record that has its place already, for it was recorded elsewhere."""
+    """A record that has its place already, since it was recorded elsewhere."""
     thread = record.document["thread"]
     if fingerprint is None or thread is None:
         return Placed(record, None)
     turn = _turn(record.document, fingerprint)
     if thread["parent"] is not None:
-        # Only what lies nearer than its parent is better.
+        # Only candidates nearer than its parent are better.
         nearer = [(link, number) for link, number in turn.sought if number <= thread["new_messages"]]
         turn = replace(turn, sought=nearer)
     return Placed(replace(record, links=_links(turn, None)), turn)
@@ -264,7 +264,7 @@ def _parent(child: Linked) -> ObjectId:
 
 
 def _repeating(turn: Turn) -> After:
-    """Where those are that ask the same question again soon."""
+    """The link of turns that repeat the same prompt soon afterwards."""
     # The end is exclusive, and times are in milliseconds.
     until = turn.at.timestamp + _RETRY_WITHIN - timedelta(milliseconds=1)
     return After(turn.fingerprint.prompt_hash, turn.at, until)

@@ -18,7 +18,7 @@ def timing_of(exchange: Exchange, reading: Reading) -> Timing:
         first_token = reading.response.decoded.at(parsed.first_token_end)
     times = _arrivals(exchange, reading)
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    # In a session there are pauses in which people speak.
+    # Sessions have pauses in which people speak.
     speed = None if exchange.is_session else _speed(parsed, first_token, times[-1] if times else None)
     return {
         "first_byte_ms": since_sent(exchange.response_at, exchange),
@@ -39,7 +39,7 @@ def chunk_times(exchange: Exchange) -> ChunkTimes:
 
 
 def since_sent(at: int | None, exchange: Exchange) -> float | None:
-    """The milliseconds; None where that point, in microseconds since the request was received, was not reached."""
+    """The milliseconds; None if that point, in microseconds since the request, was not reached."""
     return None if at is None or exchange.sent is None else _milliseconds(at - exchange.sent)
 
 
