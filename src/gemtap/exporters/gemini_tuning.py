@@ -28,7 +28,7 @@ from gemtap.conversation.model import (
     Tool,
 )
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
-from gemtap.exporters.schemas import to_google
+from gemtap.exporters.schemas import Untranslatable, to_google
 from gemtap.exporters.training import Example, Unfit, lines
 from gemtap.interaction import Json
 from gemtap.stores.base import Store
@@ -175,7 +175,10 @@ def _declaration(tool: Tool) -> dict[str, Any]:
     if tool.description is not None:
         declaration["description"] = tool.description
     if tool.parameters is not None:
-        declaration["parameters"] = to_google(tool.parameters)
+        try:
+            declaration["parameters"] = to_google(tool.parameters)
+        except Untranslatable as exc:
+            raise Unfit(f"a tool whose parameters tuning cannot express: {exc}") from exc
     return declaration
 
 
