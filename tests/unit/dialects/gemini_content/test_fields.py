@@ -67,9 +67,10 @@ def test_thoughts_of_a_live_session_are_no_part_of_its_answer() -> None:
     assert (tokens["output"], tokens["reasoning"]) == (74, 77)
 
 
-def test_counted_tokens_are_input() -> None:
-    counted = {"totalTokens": 31, "cachedContentTokenCount": 7, "promptTokensDetails": []}
-    assert read_tokens(counted) == {**NO_TOKENS, "input": 31, "cached": 7, "total": 31}
+def test_counted_tokens_are_no_usage() -> None:
+    """The answer of countTokens says how long a prompt is; the model has read nothing."""
+    counted = {"totalTokens": 31, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 31}]}
+    assert read_tokens(counted) == NO_TOKENS
 
 
 @pytest.mark.parametrize(
