@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 @app.command(name="import")
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="HAR, JSON lines, or flows of mitmproxy.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="HAR (also zipped), JSON lines, compact traces, or flows.")
+    ],
     everything: Annotated[
         bool, typer.Option("--everything", help="HAR and flows: also requests to APIs that Gemtap does not know.")
     ] = False,
@@ -31,12 +33,12 @@ def import_(
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Import interactions from a file: HAR, JSON lines of Gemtap or claude-tap, flows of mitmproxy.
+    """Import interactions from files: HAR, JSON lines of Gemtap, traces of claude-tap, flows of mitmproxy.
 
     Example: gemtap import all.jsonl
 
-    Credentials in headers and queries are replaced as the proxy does it. What is there already is left as it is:
-    importing twice is importing once. Exit status 1 where something could not be read; the rest is stored then.
+    Credentials are replaced as the proxy does it. Interactions that are stored already are skipped. Entries that cannot
+    be read are named, and the rest is stored; the exit status is then 1.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     from gemtap.importers.base import ImportFailed

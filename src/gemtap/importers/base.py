@@ -13,7 +13,7 @@ from bson import ObjectId
 from gemtap.interaction import Outcome
 
 _TOLD: Final = 100
-"""Faults that are told one by one."""
+"""Faults, and doubts, that are named one by one."""
 
 
 class ImportFailed(Exception):
@@ -81,6 +81,8 @@ class ReadExchange:
     """What went wrong, in words."""
     id: ObjectId | None = None
     """None where it was not Gemtap that recorded it."""
+    doubts: Sequence[str] = ()
+    """What may not be as it was sent, for people: `the response ...`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,16 @@ class Imported:
     faulty: int = 0
     faults: list[tuple[str, str]] = field(default_factory=list)
     """The first of them: where each stands, and what is wrong with it."""
+    doubtful: int = 0
+    """Entries that are stored, but may not be as they were sent."""
+    doubts: list[tuple[str, str]] = field(default_factory=list)
+    """The first of them: where each stands, and why."""
+
+    def doubt(self, place: str, why: str) -> None:
+        """This one is stored, but may not be as it was sent."""
+        self.doubtful += 1
+        if len(self.doubts) < _TOLD:
+            self.doubts.append((place, why))
 
     def fault(self, place: str, why: str) -> None:
         """This one cannot be stored."""
@@ -121,6 +133,8 @@ class Imported:
             "left_out": dict(self.left_out),
             "faulty": self.faulty,
             "faults": [{"place": place, "why": why} for place, why in self.faults],
+            "doubtful": self.doubtful,
+            "doubts": [{"place": place, "why": why} for place, why in self.doubts],
         }
 
     def lines(self) -> Iterator[str]:
@@ -129,6 +143,10 @@ class Imported:
         yield f"{self.stored:,} stored{there}, of {self.read:,}."
         for why, count in sorted(self.left_out.items()):
             yield f"  left out {count:,}: {why}"
+        for place, why in self.doubts:
+            yield f"  {place}: {why}"
+        if self.doubtful > len(self.doubts):
+            yield f"  and {self.doubtful - len(self.doubts):,} more that may not be as they were sent"
         for place, why in self.faults:
             yield f"  {place}: {why}"
         if self.faulty > len(self.faults):

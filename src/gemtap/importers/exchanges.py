@@ -18,6 +18,7 @@ from gemtap import __version__
 from gemtap.body import parse_body, serialise
 from gemtap.capture.events import FORMAT, BodyEnd, End, Kind, RawHeaders, RequestHead, ResponseHead, pack
 from gemtap.importers.base import ReadExchange
+from gemtap.importers.texts import header_bytes
 from gemtap.interaction import Headers
 from gemtap.providers import routing
 from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
@@ -283,7 +284,7 @@ def _raw(headers: Sequence[tuple[str, str]]) -> RawHeaders:
 
 
 def _bytes(text: str | bytes) -> bytes:
-    return text if isinstance(text, bytes) else text.encode("utf-8", "replace")
+    return text if isinstance(text, bytes) else header_bytes(text)
 
 
 def _microseconds(milliseconds: float) -> int:

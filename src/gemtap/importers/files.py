@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
 from gemtap.exporters import jsonl
-from gemtap.importers import har, lines
+from gemtap.importers import archives, claude_tap, flows, har, lines
 from gemtap.importers.base import BadEntry, Entry, Imported, ImportFailed, LeftOut, Line, ReadExchange
 from gemtap.importers.exchanges import Importing, provider_of, record_of, redacted_again
 from gemtap.json_access import fault_of
@@ -30,9 +29,6 @@ _AT_ONCE: Final = 50
 _BYTES_AT_ONCE: Final = 8 * 2**20
 """Entries that are stored together: so many, unless they are so large before."""
 
-_FLOWS: Final = re.compile(rb"\d{1,12}:")
-"""A flow dump of mitmproxy begins with a netstring's length."""
-
 _BOM: Final = b"\xef\xbb\xbf"
 
 UNKNOWN_API: Final = "no API that Gemtap knows (--everything stores these too)"
@@ -48,70 +44,74 @@ async def import_file(
     done = Imported()
     work = _Work(store, with_, done, everything=everything)
     try:
-        async with _readable(path) as readable:
-            with await asyncio.to_thread(open, readable, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                entries = _reader(path, file)
-                while batch := await asyncio.to_thread(_batch, entries, file):
-                    await work.store(batch)
-                    if progress is not None:
-                        progress(done, min(file.tell(), size), size)
+        async with _opened(path) as source:
+            while batch := await asyncio.to_thread(_batch, source):
+                await work.store(batch)
+                if progress is not None:
+                    progress(done, min(source.position(), source.size), source.size)
     except OSError as exc:
         raise ImportFailed(f"{path} cannot be read: {exc.strerror or exc}.") from exc
     return done
 
 
-def _reader(path: Path, file: IO[bytes]) -> Iterator[Entry]:
-    beginning = file.read(4096)
-    file.seek(len(_BOM) if beginning.startswith(_BOM) else 0)
-    text = beginning.removeprefix(_BOM).lstrip()
-    if re.match(rb'\{\s*"log"\s*:', text):
-        return har.read(file)
-    if text.startswith(b"{"):
-        return lines.read(file)
-    raise ImportFailed(
-        f"{path} is nothing that can be imported: HAR, JSON lines of Gemtap or of claude-tap, flows of mitmproxy."
-    )
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What is read from a file."""
+
+    entries: Iterator[Entry]
+    position: Callable[[], int]
+    """How much was read."""
+    size: int
 
 
 @asynccontextmanager
-async def _readable(path: Path) -> AsyncIterator[Path]:
-    """The file, or what mitmproxy makes of it: flows are read by its own `mitmdump`, which writes them as HAR."""
-    if not await asyncio.to_thread(_has_flows, path):
-        yield path
-        return
-    program = shutil.which("mitmdump")
-    if program is None:
-        # It pins older versions of what Gemtap needs (cryptography, zstandard), so it cannot be installed beside it.
-        raise ImportFailed(
-            f"{path} has flows of mitmproxy, and reading them needs mitmdump on the PATH: `pipx install mitmproxy`."
-        )
-    with tempfile.TemporaryDirectory(prefix="gemtap-import-") as folder:
-        archive = Path(folder) / "flows.har"
-        process = await asyncio.create_subprocess_exec(
-            *(program, "--quiet", "--no-server", "--set", f"confdir={folder}", "--set", f"hardump={archive}"),
-            *("--rfile", str(path)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        if process.returncode or not archive.exists():
-            last = output.decode("utf-8", "replace").strip().rpartition("\n")[2]
-            raise ImportFailed(f"mitmdump cannot read {path}: {last or 'it says nothing'}.")
-        yield archive
+async def _opened(path: Path) -> AsyncIterator[_Source]:
+    with await asyncio.to_thread(open, path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        beginning = file.read(4096)
+        if flows.BEGINNING.match(beginning):
+            async with flows.opened(path) as read:
+                yield _Source(read.read(), lambda: read.position, size)
+        elif beginning.startswith(archives.MAGIC):
+            with closing(archives.ZippedArchives(path)) as zipped:
+                yield _Source(_zipped(zipped), lambda: zipped.position, zipped.size)
+        else:
+            yield _Source(_reader(path, file, beginning), file.tell, size)
 
 
-def _has_flows(path: Path) -> bool:
-    with open(path, "rb") as file:
-        return _FLOWS.match(file.read(16)) is not None
+def _reader(path: Path, file: IO[bytes], beginning: bytes) -> Iterator[Entry]:
+    file.seek(len(_BOM) if beginning.startswith(_BOM) else 0)
+    text = beginning.removeprefix(_BOM).lstrip()
+    if claude_tap.COMPACT.match(text):
+        return claude_tap.read_compact(file)
+    if har.BEGINNING.match(text):
+        return har.read(file, partial(archives.beside, path))
+    if text.startswith(b"{"):
+        return lines.read(file)
+    raise ImportFailed(
+        f"{path} is nothing that can be imported: HAR, zipped HAR, JSON lines of Gemtap or of claude-tap, a compact "
+        "trace of claude-tap, flows of mitmproxy."
+    )
 
 
-def _batch(entries: Iterator[Entry], file: IO[bytes]) -> list[Entry]:
-    start, batch = file.tell(), list[Entry]()
-    for entry in entries:
+def _zipped(zipped: archives.ZippedArchives) -> Iterator[Entry]:
+    for name in zipped.names:
+        prefix = f"{name}: " if len(zipped.names) > 1 else ""
+        try:
+            with zipped.opened(name) as file:
+                beginning = file.read(len(_BOM))
+                file.seek(len(_BOM) if beginning == _BOM else 0)
+                for entry in har.read(file, zipped.attached):
+                    yield replace(entry, place=prefix + entry.place)
+        except archives.CannotUnpack as exc:
+            yield Entry(name, BadEntry(str(exc)))
+
+
+def _batch(source: _Source) -> list[Entry]:
+    start, batch = source.position(), list[Entry]()
+    for entry in source.entries:
         batch.append(entry)
-        if len(batch) >= _AT_ONCE or file.tell() - start >= _BYTES_AT_ONCE:
+        if len(batch) >= _AT_ONCE or source.position() - start >= _BYTES_AT_ONCE:
             break
     return batch
 
@@ -160,6 +160,8 @@ class _Work:
                 if not self._everything and provider_of(exchange, self._with.upstreams) is None:
                     self._done.left_out[UNKNOWN_API] += 1
                     return None
+                for why in exchange.doubts:
+                    self._done.doubt(entry.place, why)
                 try:
                     return record_of(exchange, self._with)
                 except CaptureUnreadable as exc:

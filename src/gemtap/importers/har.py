@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, Final
 from urllib.parse import urlencode, urlsplit
 
-import ijson
 from bson import ObjectId
 
+from gemtap.importers import json_parts
 from gemtap.importers.base import BadEntry, Entry, ReadExchange, SentMessage
+from gemtap.importers.texts import Encoded, encoded
 from gemtap.interaction import Outcome
 from gemtap.json_access import BadValue, fault_of
+
+BEGINNING: Final = re.compile(rb'\{\s*"log"\s*:')
+"""How a file begins that is one."""
 
 _OWN: Final = re.compile(r"gemtap ([0-9a-f]{24}) ([a-z_]+)")
 """The comment of an entry that Gemtap has exported."""
@@ -24,26 +28,29 @@ _BEFORE_SENDING: Final = ("blocked", "dns", "connect")
 """Timings that pass before anything is sent. `ssl` is part of `connect`."""
 
 
-def read(file: IO[bytes]) -> Iterator[Entry]:
+Attached = Callable[[str], bytes | None]
+"""The bytes of a file that an archive of Playwright's names in place of a body. None if it is not there."""
+
+
+def read(file: IO[bytes], attached: Attached) -> Iterator[Entry]:
     """The entries, one at a time however many there are."""
     number = 0
-    try:
-        for number, entry in enumerate(ijson.items(file, "log.entries.item", use_float=True), 1):
-            yield Entry(f"entry {number}", _read(entry))
-    except (ijson.JSONError, UnicodeDecodeError, OverflowError) as exc:
-        # The first line says what is wrong; those that follow quote the file.
-        why = (str(exc).splitlines() or [""])[0].strip()
-        yield Entry(f"after entry {number}", BadEntry(f"the file is no JSON from here on ({why[:100]})"))
+    for number, part in enumerate(json_parts.parts(file, ("log", "entries")), 1):
+        yield Entry(f"entry {number}", BadEntry(part.fault) if part.fault else _read(part.raw, attached))
 
 
-def _read(entry: Any) -> ReadExchange | BadEntry:
+def _read(raw: bytes, attached: Attached) -> ReadExchange | BadEntry:
     try:
-        return _exchange(entry)
+        entry = json_parts.parse(raw)
+    except (ValueError, RecursionError) as exc:
+        return BadEntry(f"it is no JSON ({' '.join(str(exc).split())[:200]})")
+    try:
+        return _exchange(entry, attached)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
         return BadEntry(f"it is no entry of an HTTP Archive ({fault_of(exc)})")
 
 
-def _exchange(entry: dict[str, Any]) -> ReadExchange:
+def _exchange(entry: dict[str, Any], attached: Attached) -> ReadExchange:
     request, response, timings = entry["request"], entry["response"], entry.get("timings") or {}
     received = datetime.fromisoformat(entry["startedDateTime"])
     received = received.astimezone(UTC) if received.tzinfo else received.replace(tzinfo=UTC)
@@ -55,6 +62,12 @@ def _exchange(entry: dict[str, Any]) -> ReadExchange:
     own = _OWN.fullmatch(entry.get("comment") or "")
     content = response.get("content") or {}
     fault = entry.get("_error") or response.get("_error")
+    sent = _posted(request.get("postData"), _content_type(request), _size(request.get("bodySize")), attached)
+    answered = Encoded(b"")
+    if not is_session:
+        # Gemtap itself decodes texts as what they are.
+        content_type = "" if own else _content_type(response) or content.get("mimeType") or ""
+        answered = _bytes(content, content_type, attached)
     return ReadExchange(
         received=received,
         method=str(request["method"]),
@@ -63,11 +76,11 @@ def _exchange(entry: dict[str, Any]) -> ReadExchange:
         target=(url.path or "/") + (f"?{url.query}" if url.query else ""),
         http_version=_version(request.get("httpVersion")),
         request_headers=_pairs(request["headers"]),
-        request=_posted(request.get("postData")),
+        request=sent.content,
         request_bytes=_size(request.get("bodySize")),
         status=status or None,
         response_headers=_pairs(response["headers"]),
-        response=b"" if is_session else _bytes(content.get("text"), content.get("encoding")),
+        response=answered.content,
         response_bytes=_size(response.get("bodySize")),
         messages=[_message(each, received.timestamp()) for each in entry.get("_webSocketMessages") or ()],
         first_byte_ms=wait,
@@ -75,6 +88,11 @@ def _exchange(entry: dict[str, Any]) -> ReadExchange:
         outcome=own[2] if own else _outcome(status, fault),
         details=str(fault) if fault else None,
         id=ObjectId(own[1]) if own else None,
+        doubts=[
+            f"the {side} {body.doubt}"
+            for side, body in (("request", sent), ("response", answered))
+            if body.doubt is not None
+        ],
     )
 
 
@@ -95,21 +113,31 @@ def _pairs(headers: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(str(each["name"]), str(each["value"])) for each in headers]
 
 
-def _posted(posted: Any) -> bytes:
+def _content_type(message: dict[str, Any]) -> str:
+    return next((value for name, value in _pairs(message["headers"]) if name.lower() == "content-type"), "")
+
+
+def _posted(posted: Any, content_type: str, size: int | None, attached: Attached) -> Encoded:
     if not posted:
-        return b""
-    if posted.get("text"):
-        return _bytes(posted["text"], posted.get("encoding"))
-    return urlencode([(each["name"], each.get("value") or "") for each in posted.get("params") or ()]).encode()
+        return Encoded(b"")
+    if posted.get("text") or posted.get("_file"):
+        return _bytes({**posted, "size": size}, content_type or posted.get("mimeType") or "", attached)
+    return Encoded(urlencode([(each["name"], each.get("value") or "") for each in posted.get("params") or ()]).encode())
 
 
-def _bytes(text: Any, encoding: Any) -> bytes:
+def _bytes(content: dict[str, Any], content_type: str, attached: Attached) -> Encoded:
+    """The bytes of a body that is described by its `text` and `encoding`, or by `_file`."""
+    text = content.get("text")
+    if content.get("_file"):
+        found = attached(str(content["_file"]))
+        missing = "is missing: the archive names a file for it that is not there"
+        return Encoded(b"", missing) if found is None else Encoded(found)
     if not text:
-        return b""
-    if encoding != "base64":
-        return str(text).encode("utf-8", "replace")
+        return Encoded(b"")
+    if content.get("encoding") != "base64":
+        return encoded(str(text), str(content_type), _size(content.get("size")))
     try:
-        return base64.b64decode(text, validate=True)
+        return Encoded(base64.b64decode(text, validate=True))
     except binascii.Error as exc:
         raise BadValue("bytes in it are not in base64") from exc
 

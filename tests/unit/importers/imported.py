@@ -97,3 +97,8 @@ _ANSWER: Final = {
 
 def _text(body: Any) -> str:
     return body if isinstance(body, str) else json.dumps(body)
+
+
+def single_bytes(content: bytes, charset: str) -> str:
+    """The text that a browser or mitmproxy makes of bytes. In a browser's windows-1252 every byte is a character."""
+    return "".join(bytes([byte]).decode(charset, "ignore") or chr(byte) for byte in content)
