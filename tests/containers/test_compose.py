@@ -89,7 +89,7 @@ def test_an_exchange_is_in_mongodb(compose: Compose) -> None:
 
 
 def test_the_container_may_do_little(compose: Compose) -> None:
-    """The container runs without root and without capabilities."""
+    """The container runs without root on a read-only file system, with ports on loopback only."""
     assert compose("exec", "-T", "gemtap", "id", "-u").strip() == "10001"
     assert compose.inspect("gemtap", "{{.HostConfig.ReadonlyRootfs}}") == "true"
     ports = json.loads(compose.inspect("gemtap", "{{json .HostConfig.PortBindings}}"))

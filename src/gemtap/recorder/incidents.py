@@ -59,7 +59,7 @@ class IncidentLog:
             self._keep(self._outage)
 
     def outage_over(self, waiting: int) -> None:
-        """The store accepts records again; `count` captures waited for it."""
+        """The store accepts records again; `waiting` captures waited for it."""
         if self._outage is not None:
             self._keep({**self._outage, "until": now(), "count": waiting})
             self._outage = None

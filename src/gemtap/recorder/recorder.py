@@ -228,7 +228,7 @@ class Recorder:
             self._incidents.note(IncidentKind.PARSE_FAILED, document["_id"], cause, interaction=str(document["_id"]))
 
     def _works(self, waiting: int) -> None:
-        """The store accepts records; `count` were waiting."""
+        """The store accepts records; `waiting` captures were waiting."""
         self.progress.last_error = None
         self._incidents.outage_over(waiting)
 

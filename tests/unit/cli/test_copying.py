@@ -13,6 +13,7 @@ from tests.unit.cli.conftest import invoke, keep, shown
 
 
 def test_a_copy_lists_the_same() -> None:
+    """A copied store lists the same interactions."""
     keep(make_record(), make_record())
     assert shown("copy", "--to", "sqlite:///copy.db") == "2 interactions copied.\n"
     assert shown("ls", "--json") == shown("ls", "--json", "--store", "sqlite:///copy.db")
@@ -23,6 +24,7 @@ def test_a_copy_lists_the_same() -> None:
 
 @pytest.mark.parametrize("url", ["sqlite:///data/gemtap.db", "postgres://x/y", "sqlite:///"])
 def test_where_it_cannot_go(url: str) -> None:
+    """Invalid targets are rejected."""
     keep(make_record())
     error = invoke("copy", "--to", url, "--store", "sqlite:///data/gemtap.db").exception
     assert isinstance(error, SettingsError)
@@ -30,6 +32,7 @@ def test_where_it_cannot_go(url: str) -> None:
 
 
 def test_a_target_that_is_away() -> None:
+    """An unreachable target is an error."""
     keep(make_record())
     error = invoke("copy", "--to", "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=200").exception
     assert isinstance(error, Failed)

@@ -15,6 +15,7 @@ from tests.unit.exporters.exported import TOOL_USE, model, turn, user
 
 
 def test_every_format_goes_to_a_file_and_to_standard_output(folder: Path) -> None:
+    """Every format is written to a file and to stdout."""
     (id_,) = keep(turn(*TOOL_USE))
     for chosen in FORMATS.values():
         which = [id_] if chosen.shows_one else []
@@ -28,6 +29,7 @@ def test_every_format_goes_to_a_file_and_to_standard_output(folder: Path) -> Non
 
 
 def test_the_report_tells_what_was_left_out_and_removed(folder: Path) -> None:
+    """The report counts omitted interactions and removed values."""
     mail = turn(user("Mail ada@example.com"), model("Ho"))
     keep(mail, turn(user("Hi"), model("Ho"), finish_reason="MAX_TOKENS"), make_record(answered=False))
     done = run("export", "openai-chat", "--scrub", "-o", "set.jsonl")
@@ -48,6 +50,7 @@ def test_the_report_tells_what_was_left_out_and_removed(folder: Path) -> None:
 
 
 def test_a_split_makes_two_files(folder: Path) -> None:
+    """A split writes two files."""
     keep(*(turn(user(f"{n}"), model("Ho")) for n in range(40)))
     done = run("export", "sharegpt", "--split", "0.5", "-o", "set.jsonl")
     train, validation = ((folder / f"set{which}.jsonl").read_bytes().splitlines() for which in ("", ".validation"))
@@ -58,6 +61,7 @@ def test_a_split_makes_two_files(folder: Path) -> None:
 
 
 def test_only_what_a_query_finds(folder: Path) -> None:
+    """Only interactions that match the query are exported."""
     keep(
         replace(turn(user("One"), model("Ho"), rating="good"), text="rare words"),
         replace(turn(user("Two"), model("Ho"), rating="good"), text="other words"),
@@ -72,6 +76,7 @@ def test_only_what_a_query_finds(folder: Path) -> None:
 
 
 def test_a_query_that_is_none_is_explained() -> None:
+    """An invalid query is explained."""
     (id_,) = keep(turn(*TOOL_USE))
     done = run("export", "jsonl", "--where", "modle:x")
     assert (done.returncode, done.stdout) == (2, b"")
@@ -82,6 +87,7 @@ def test_a_query_that_is_none_is_explained() -> None:
 
 
 def test_the_formats_are_listed() -> None:
+    """The formats are listed."""
     assert [line.split()[0] for line in invoke("export").stdout.splitlines()] == list(FORMATS)
     listed = json.loads(run("export", "--json").stdout)["formats"]
     assert [each["name"] for each in listed] == list(FORMATS)
@@ -101,6 +107,7 @@ def test_the_formats_are_listed() -> None:
     ],
 )
 def test_what_makes_no_sense_is_said(arguments: tuple[str, ...], message: str) -> None:
+    """Contradictory options are rejected."""
     keep(make_record())
     done = run("export", *arguments)
     assert done.returncode == 2
@@ -109,6 +116,7 @@ def test_what_makes_no_sense_is_said(arguments: tuple[str, ...], message: str) -
 
 
 def test_what_cannot_be_written_or_found_is_said() -> None:
+    """Unwritable files and unknown ids are errors."""
     keep(make_record())
     for arguments, message in (
         (("jsonl", "-o", "no/where.jsonl"), "cannot be written: No such file or directory."),
@@ -120,6 +128,7 @@ def test_what_cannot_be_written_or_found_is_said() -> None:
 
 
 def test_without_a_store_it_says_so() -> None:
+    """Without a store, the command says so."""
     done = run("export", "jsonl")
     assert done.returncode == 1
     assert b"Nothing is recorded yet" in done.stderr

@@ -24,6 +24,7 @@ COMMANDS = GROUP.commands
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_an_example_that_its_own_parser_takes(name: str) -> None:
+    """Every command has a valid example."""
     examples = re.findall(r"^\s*Example: (.+)$", COMMANDS[name].help or "", re.M)
     assert examples
     for example in examples:
@@ -34,18 +35,21 @@ def test_every_command_has_an_example_that_its_own_parser_takes(name: str) -> No
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_the_help_shows_the_example_and_every_option_is_explained(name: str) -> None:
+    """The help shows the example, and explains all options."""
     assert "Example: gemtap" in shown(name, "--help")
     for parameter in COMMANDS[name].params:
         assert getattr(parameter, "help", None), parameter.name
 
 
 def test_without_a_command_the_help_names_them_all() -> None:
+    """Without a command, the help lists all commands."""
     text = shown("--help")
     for name in COMMANDS:
         assert re.search(rf"^. {name} ", text, re.M), name
 
 
 def test_the_version_is_printed() -> None:
+    """`--version` prints the version."""
     done = run("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"gemtap {__version__}\n".encode(), b"")
 

@@ -13,6 +13,7 @@ from tests.unit.importers.imported import archive, entry
 
 
 def test_a_store_is_begun_and_importing_twice_is_importing_once(folder: Path) -> None:
+    """Importing creates the store, and a second import adds nothing."""
     Path("all.jsonl").write_bytes(b"".join(jsonl.to_line(make_record()) for _ in range(3)))
     assert shown("import", "all.jsonl") == "3 stored, of 3.\n"
     assert shown("import", "all.jsonl") == "0 stored, 3 were there already, of 3.\n"
@@ -24,6 +25,7 @@ def test_a_store_is_begun_and_importing_twice_is_importing_once(folder: Path) ->
 
 
 def test_several_files_and_what_is_wrong_with_them(folder: Path) -> None:
+    """Several files are imported, and faults name their file and line."""
     Path("a.har").write_bytes(archive(entry(), entry("https://news.example/")))
     Path("b.jsonl").write_bytes(jsonl.to_line(make_record()) + b"oops\n")
     result = invoke("import", "a.har", "b.jsonl")
@@ -40,6 +42,7 @@ def test_several_files_and_what_is_wrong_with_them(folder: Path) -> None:
 
 
 def test_a_file_that_is_not_there(folder: Path) -> None:
+    """A missing file is an error."""
     error = invoke("import", "nothing.har").exception
     assert isinstance(error, Failed)
     assert str(error) == "nothing.har cannot be read: No such file or directory."
@@ -57,6 +60,7 @@ def test_keys_get_the_fingerprints_of_the_proxy(folder: Path) -> None:
 
 
 def test_what_redact_patterns_name_goes_too(folder: Path) -> None:
+    """Imported bodies are redacted as the settings require."""
     Path("a.har").write_bytes(archive(entry(request={"contents": [{"parts": [{"text": "card 4111-1111"}]}]})))
     done = run("import", "a.har", GEMTAP_REDACT_PATTERNS=r"\d{4}-\d{4}")
     assert done.returncode == 0

@@ -15,6 +15,7 @@ from tests.unit.cli.conftest import PATIENCE, command, keep, run
 
 @pytest.mark.parametrize("name", ["ls", "show"])
 def test_on_a_terminal(folder: Path, name: str) -> None:
+    """On a terminal, long output goes to the pager."""
     (id_,) = keep(make_record())
     leader, follower = pty.openpty()
     process = subprocess.Popen(
@@ -44,6 +45,7 @@ def test_on_a_terminal(folder: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ls", "show"])
 def test_elsewhere(folder: Path, name: str) -> None:
+    """Without a terminal, output goes to stdout."""
     (id_,) = keep(make_record())
     done = run(*([name, id_] if name == "show" else [name]), PAGER="tee paged.txt")
     assert done.returncode == 0

@@ -21,6 +21,7 @@ JSON = st.recursive(
 
 @given(JSON, st.sampled_from([None, 2]))
 def test_json_reads_back_as_it_was_and_commands_no_terminal(value: Any, indent: int | None) -> None:
+    """Printed JSON is valid, without control characters."""
     text = as_json(value, indent=indent)
     assert json.loads(text) == value
     assert not {char for char in text if unicodedata.category(char) in ("Cc", "Cs")} - {"\n"}
@@ -28,6 +29,7 @@ def test_json_reads_back_as_it_was_and_commands_no_terminal(value: Any, indent: 
 
 
 def test_json_keeps_the_letters_of_every_language() -> None:
+    """Printed JSON keeps letters of all languages."""
     assert as_json({"é": "日本 👩‍🚀"}) == '{"é": "日本 👩‍🚀"}'
 
 
@@ -42,8 +44,10 @@ def test_json_keeps_the_letters_of_every_language() -> None:
     ],
 )
 def test_one_line_is_the_beginning_in_one_line(text: str | None, line: str) -> None:
+    """A long text is shortened to one line."""
     assert one_line(text, 10).plain == line
 
 
 def test_markup_is_text() -> None:
+    """Markup in texts is not interpreted."""
     assert harmless("[red]x[/red]", "green").plain == "[red]x[/red]"

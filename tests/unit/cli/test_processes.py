@@ -52,6 +52,7 @@ def assert_one_line(stderr: bytes) -> None:
     ],
 )
 def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str], status: int) -> None:
+    """A failed command prints one line, with status 1."""
     done = run(*arguments)
     assert done.returncode == status
     assert done.stdout == b""
@@ -60,6 +61,7 @@ def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str]
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["ls", "--bogus"], ["ls", "--limit", "many"], ["show"]])
 def test_a_command_line_that_is_wrong_is_told_without_a_traceback(arguments: list[str]) -> None:
+    """An invalid command line has no traceback."""
     done = run(*arguments)
     assert done.returncode == 2
     assert done.stdout == b""
@@ -69,6 +71,7 @@ def test_a_command_line_that_is_wrong_is_told_without_a_traceback(arguments: lis
 
 @pytest.mark.parametrize("variable", ["GEMTAP_PORT", "GEMTAP_PROT"])
 def test_a_bad_variable_is_told_by_every_command_in_one_line(variable: str) -> None:
+    """Every command reports an invalid variable in one line."""
     for arguments in (["ls"], ["show", NOBODY], ["health"], ["doctor"], ["setup"], ["tail"], ["serve"]):
         done = run(*arguments, **{variable: "abc"})
         assert done.returncode == 2
@@ -93,6 +96,7 @@ def test_the_shell_completes_commands_and_clients(typed: str, offered: set[str])
 
 
 def test_the_exact_bytes_are_printed_and_nothing_else() -> None:
+    """`show --raw` prints the exact bytes."""
     (id_,) = keep(make_record(request_raw=b"", response_raw=BINARY))
     assert run("show", id_, "--raw", "response").stdout == BINARY
     assert run("show", id_, "--raw", "request").stdout == b""
@@ -123,6 +127,7 @@ def closed_pipe() -> Iterator[int]:
 
 
 def test_a_reader_that_has_left_before_is_no_error_either() -> None:
+    """A closed pipe is no error."""
     (id_,) = keep(make_record())
     for arguments in (
         ["ls", "--json"],
@@ -151,6 +156,7 @@ def test_a_locale_that_cannot_write_everything_writes_what_it_can(encoding: str)
 
 
 def test_health_against_nothing_says_what_does_not_answer() -> None:
+    """`health` names the process that does not answer."""
     done = run("health", GEMTAP_PORT=str(free_port()))
     assert done.returncode == 1
     assert_one_line(done.stderr)
@@ -158,6 +164,7 @@ def test_health_against_nothing_says_what_does_not_answer() -> None:
 
 
 def test_health_against_something_else_says_so() -> None:
+    """`health` notices another program on the port."""
     with (
         socket.create_server(("127.0.0.1", 0)) as stranger,
         subprocess.Popen(

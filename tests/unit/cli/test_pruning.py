@@ -27,6 +27,7 @@ def listed() -> list[str]:
 
 
 def test_a_dry_run_and_then_for_real() -> None:
+    """A dry run deletes nothing; the real run deletes the same number."""
     good, _, new = keep(aged(100, rating="good"), aged(95), aged(1))
     wanted = ("prune", "--older-than", "90d", "--keep", "rating:good")
     said = json.loads(shown(*wanted, "--dry-run", "--json"))
@@ -42,6 +43,7 @@ def test_a_dry_run_and_then_for_real() -> None:
 
 
 def test_the_settings_say_what_the_flags_do_not() -> None:
+    """Settings apply where flags are missing."""
     keep(aged(100), aged(50))
     done = run("prune", "--dry-run", "--json", GEMTAP_PRUNE_OLDER_THAN="60d")
     assert json.loads(done.stdout)["deleted"] == 1
@@ -59,6 +61,7 @@ def test_the_settings_say_what_the_flags_do_not() -> None:
     ],
 )
 def test_what_is_not_understood_deletes_nothing(arguments: list[str], says: str) -> None:
+    """Invalid values delete nothing."""
     keep(aged(100))
     error = invoke("prune", *arguments).exception
     assert isinstance(error, SettingsError)
@@ -67,6 +70,7 @@ def test_what_is_not_understood_deletes_nothing(arguments: list[str], says: str)
 
 
 def test_serve_refuses_a_query_that_is_none() -> None:
+    """`serve` rejects an invalid query in the settings."""
     done = run("serve", GEMTAP_PRUNE_KEEP="rating:fine")
     assert done.returncode == 2
     assert done.stderr.startswith(b"gemtap: Bad setting prune_keep: rating: 'fine'")
@@ -74,6 +78,7 @@ def test_serve_refuses_a_query_that_is_none() -> None:
 
 @pytest.mark.anyio
 async def test_the_desk_does_it_again_and_again() -> None:
+    """The desk prunes repeatedly."""
     store = open_store("sqlite:///data/gemtap.db")
     await store.open()
     try:

@@ -33,6 +33,7 @@ def from_api(path: str, folder: Path) -> Any:
 
 
 def test_a_list_in_json_is_the_list_of_the_api(folder: Path) -> None:
+    """`ls --json` prints the same as the API."""
     keep(*(make_record(timestamp=NOON + timedelta(seconds=number), note=f"é\x9b\u202e{number}") for number in range(5)))
     first = json.loads(shown("ls", "--json", "-n", "3"))
     assert first == from_api("interactions?limit=3", folder)
@@ -42,6 +43,7 @@ def test_a_list_in_json_is_the_list_of_the_api(folder: Path) -> None:
 
 
 def test_a_document_in_json_is_that_of_the_api(folder: Path) -> None:
+    """`show --json` prints the same as the API."""
     (id_,) = keep(make_record(note=HOSTILE, chunks={"at_ms": [1.5], "bytes": [3]}))
     assert json.loads(shown("show", id_, "--json")) == from_api(f"interactions/{id_}", folder)
 
@@ -64,11 +66,13 @@ def test_a_document_in_json_is_that_of_the_api(folder: Path) -> None:
     ],
 )
 def test_a_filter_leaves_what_fits(flags: list[str], fields: dict[str, Any]) -> None:
+    """Filters limit the list."""
     _, fitting = keep(make_record(), make_record(**fields))
     assert [item["id"] for item in json.loads(shown("ls", "--json", *flags))["items"]] == [fitting]
 
 
 def test_a_list_is_a_line_each_with_a_way_to_the_older_ones() -> None:
+    """The list has one line per interaction, and a cursor."""
     ids = keep(*(make_record(timestamp=NOON + timedelta(seconds=number)) for number in range(3)))
     lines = shown("ls", "-n", "2").splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ids[:0:-1]
@@ -78,6 +82,7 @@ def test_a_list_is_a_line_each_with_a_way_to_the_older_ones() -> None:
 
 
 def test_a_list_without_anything_says_so() -> None:
+    """An empty list says so."""
     keep(make_record())
     assert shown("ls", "--model", "absent") == "Nothing is recorded that fits.\n"
 
@@ -95,6 +100,7 @@ def test_a_list_without_anything_says_so() -> None:
     ],
 )
 def test_a_bad_flag_is_named(flags: list[str], says: str) -> None:
+    """An invalid flag is named."""
     keep(make_record())
     error = invoke("ls", *flags).exception
     assert isinstance(error, SettingsError)
@@ -103,6 +109,7 @@ def test_a_bad_flag_is_named(flags: list[str], says: str) -> None:
 
 
 def test_one_interaction_is_shown_whole() -> None:
+    """`show` prints the whole interaction."""
     (id_,) = keep(make_record(chunks={"at_ms": [1.5], "bytes": [3]}))
     text = shown("show", id_)
     for part in (id_, '"text": "Why is the sky blue?"', '"text": "Rayleigh."', '"finish_reason": "STOP"', "Cline/3.1"):
@@ -111,18 +118,21 @@ def test_one_interaction_is_shown_whole() -> None:
 
 
 def test_an_interaction_without_an_answer_is_shown() -> None:
+    """`show` prints an interaction without a response."""
     (id_,) = keep(make_record(answered=False, outcome="refused", model=None, request_duration_ms=None))
     assert "– refused" in shown("show", id_)
     assert "– refused" in shown("ls")
 
 
 def test_long_lines_are_not_broken_so_that_they_can_be_copied() -> None:
+    """Long lines are not wrapped."""
     (id_,) = keep(make_record(note="x" * 1000))
     assert "x" * 1000 in shown("show", id_)
 
 
 @pytest.mark.parametrize("arguments", [["show", NOBODY], ["show", NOBODY, "--raw", "request"], ["show", "zzz"]])
 def test_an_interaction_that_is_not_there(arguments: list[str]) -> None:
+    """An unknown id is an error."""
     keep(make_record())
     error = invoke(*arguments).exception
     assert isinstance(error, Failed)
@@ -130,6 +140,7 @@ def test_an_interaction_that_is_not_there(arguments: list[str]) -> None:
 
 
 def test_json_and_raw_exclude_each_other() -> None:
+    """`--json` and `--raw` exclude each other."""
     error = invoke("show", NOBODY, "--json", "--raw", "request").exception
     assert str(error) == "Give either --json or --raw."
 
@@ -155,6 +166,7 @@ def test_recorded_text_moves_no_cursor(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("arguments", [["ls"], ["show", NOBODY], ["show", NOBODY, "--raw", "request"]])
 def test_reading_where_nothing_is_recorded_makes_nothing(folder: Path, arguments: list[str]) -> None:
+    """Reading does not create a database."""
     error = invoke(*arguments, "--data-dir", str(folder / "absent")).exception
     assert isinstance(error, Failed)
     assert "gemtap serve" in str(error)
@@ -162,12 +174,14 @@ def test_reading_where_nothing_is_recorded_makes_nothing(folder: Path, arguments
 
 
 def test_reading_from_mongodb_makes_nothing_there_either(mongod_url: str) -> None:
+    """Reading does not create collections in MongoDB."""
     assert json.loads(shown("ls", "--json", "--store", mongod_url)) == {"items": [], "next": None}
     with MongoClient[dict[str, object]](mongod_url) as client:
         assert client.get_default_database().name not in client.list_database_names()
 
 
 def test_a_store_that_is_away_says_what_to_do() -> None:
+    """An unreachable store is an error with advice."""
     url = "mongodb://me:secret-word@127.0.0.1:1/gemtap?serverSelectionTimeoutMS=200"
     error = invoke("ls", "--store", url).exception
     assert isinstance(error, Failed)
@@ -176,6 +190,7 @@ def test_a_store_that_is_away_says_what_to_do() -> None:
 
 
 def test_a_file_that_is_no_database_says_so(folder: Path) -> None:
+    """A file that is no database is an error."""
     (folder / "junk.db").write_text("junk" * 1000)
     error = invoke("ls", "--store", "sqlite:///junk.db").exception
     assert isinstance(error, Failed)

@@ -33,6 +33,7 @@ def lines(*arguments: str) -> list[list[str]]:
 
 
 def test_without_a_field_models_are_told_apart() -> None:
+    """Without options, statistics are grouped by model."""
     keep(record(0), record(1, error=BROKEN, cost=None), record(1, "other", cost=None))
     head, first, second = lines()
     assert head[:3] == ["model", "requests", "errors"]
@@ -41,11 +42,13 @@ def test_without_a_field_models_are_told_apart() -> None:
 
 
 def test_a_plus_says_that_not_every_cost_is_known() -> None:
+    """A plus marks sums with unknown costs."""
     keep(record(0, cost={"usd": 1234.5, "source": "test"}), record(0, cost=None))
     assert lines()[1][6] == "$1,234.50+"
 
 
 def test_buckets_are_rows_with_bars() -> None:
+    """Buckets are rows with bars."""
     keep(*(record(0, cost={"usd": 3.0, "source": "test"}) for _ in range(3)), record(40))
     _, first, second = lines("--bucket", "month", "--chart", "requests")
     assert (first[0], first[1], first[-1]) == ("2026-03", "3", "█" * 24)
@@ -55,6 +58,7 @@ def test_buckets_are_rows_with_bars() -> None:
 
 
 def test_both_make_lines_of_buckets() -> None:
+    """A field and a bucket together give a row per value with a chart."""
     keep(*(record(0) for _ in range(8)), record(2), record(1, "other"))
     head, first, second = lines("--bucket", "day", "--by", "model")
     assert " ".join(head[-6:]) == "requests by day, 2026-03-14 to 2026-03-16"
@@ -64,6 +68,7 @@ def test_both_make_lines_of_buckets() -> None:
 
 
 def test_of_many_buckets_there_are_the_last() -> None:
+    """Only the last buckets are shown."""
     keep(record(0), record(100))
     head, first = lines("--bucket", "day", "--by", "provider")
     assert " ".join(head[-3:]) == "2026-04-24 to 2026-06-22"
@@ -71,6 +76,7 @@ def test_of_many_buckets_there_are_the_last() -> None:
 
 
 def test_of_what_there_is_none_there_is_none() -> None:
+    """Empty statistics say so."""
     keep(record(0, None, request_duration_ms=None, error=BROKEN))
     row = lines("--chart", "tokens")[1]
     assert (row[0], row[7]) == ("none", "–")
@@ -78,6 +84,7 @@ def test_of_what_there_is_none_there_is_none() -> None:
 
 
 def test_json_is_what_the_api_gives() -> None:
+    """The JSON output equals that of the API."""
     keep(record(0), record(1))
     rows = json.loads(shown("stats", "--bucket", "day", "--by", "model", "--json"))["rows"]
     assert [(row["bucket"], row["key"], row["requests"]) for row in rows] == [
@@ -88,6 +95,7 @@ def test_json_is_what_the_api_gives() -> None:
 
 
 def test_a_query_counts_what_it_finds() -> None:
+    """A query limits the statistics."""
     keep(record(0), record(1, "other"))
     assert lines("model:other", "since:2026-03-15")[1][:2] == ["other", "1"]
     assert shown("stats", "model:none") == "Nothing is recorded that fits.\n"
@@ -97,15 +105,18 @@ def test_a_query_counts_what_it_finds() -> None:
 
 
 def test_where_nothing_is_recorded_it_says_so() -> None:
+    """Without a store, the command says so."""
     assert isinstance(invoke("stats").exception, Failed)
 
 
 def test_the_choices_are_those_of_the_stores() -> None:
+    """The options are those that stores support."""
     assert get_args(cli._By) == get_args(By)
     assert get_args(cli._Bucket) == get_args(Bucket)
 
 
 def test_its_examples_run() -> None:
+    """The examples of the help run."""
     now = datetime.now(UTC)
     keep(make_record(timestamp=now), make_record(timestamp=now))
     group = typer.main.get_command(app)
@@ -119,6 +130,7 @@ def test_its_examples_run() -> None:
 
 @pytest.mark.parametrize("hostile", ["\x1b[31mred", "[bold]", "a\nb", "\u202e"])
 def test_names_move_no_cursor(hostile: str) -> None:
+    """Control characters in names are not sent to the terminal."""
     keep(record(0, hostile))
     for arguments in ([], ["--bucket", "day", "--by", "model"]):
         text = shown("stats", *arguments)

@@ -27,6 +27,7 @@ def lines(*arguments: str) -> list[list[str]]:
 
 
 def test_each_is_a_line_with_what_it_came_to() -> None:
+    """The list has one line per thread with its sums."""
     short, long = ObjectId(), ObjectId()
     priced = {"usd": 1.5, "source": "test"}
     keep(*(turn(long, number, cost=priced) for number in (1, 2, 3)), turn(short, 9, cost=None))
@@ -39,6 +40,7 @@ def test_each_is_a_line_with_what_it_came_to() -> None:
 
 
 def test_a_query_selects_and_a_page_goes_on_where_the_one_before_ended() -> None:
+    """Queries and cursors select threads."""
     threads = [ObjectId() for _ in range(5)]
     keep(*(turn(thread, number, model=f"m{number % 2}") for number, thread in enumerate(threads)))
     assert [line[0] for line in lines("model:m1")[1:]] == [str(threads[3]), str(threads[1])]
@@ -50,6 +52,7 @@ def test_a_query_selects_and_a_page_goes_on_where_the_one_before_ended() -> None
 
 
 def test_json_is_that_of_the_api(folder: Any) -> None:
+    """The JSON output equals that of the API."""
     keep(turn(ObjectId(), 1), turn(ObjectId(), 2))
 
     async def ask(store: Any) -> Any:
@@ -60,12 +63,14 @@ def test_json_is_that_of_the_api(folder: Any) -> None:
 
 
 def test_what_was_said_cannot_be_obeyed_by_a_terminal() -> None:
+    """Control characters in texts are not sent to the terminal."""
     keep(turn(ObjectId(), 1, preview={"prompt": HOSTILE, "answer": HOSTILE}))
     assert not set("\x1b\x07\r\u202e") & set(shown("threads"))
     assert "[bold]markup[/bold]" in shown("threads")
 
 
 def test_what_cannot_be_asked_is_said() -> None:
+    """Invalid options are errors."""
     keep(turn(ObjectId(), 1))
     for arguments, message in ((["tokens:many"], "Bad query"), (["--cursor", "nonsense"], "The cursor is not valid")):
         result = invoke("threads", *arguments)

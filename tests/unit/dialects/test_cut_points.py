@@ -39,6 +39,7 @@ def pieces(raw: bytes) -> list[bytes]:
 @pytest.mark.parametrize("indent", [None, 2, 7])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_what_is_sent_again_is_a_piece_of_its_own(shape: str, indent: int | None) -> None:
+    """Each resent message is a piece of its own."""
     value = SHAPES[shape]
     found = pieces(json.dumps(value, indent=indent).encode())
     text = json.dumps(value)
@@ -57,6 +58,8 @@ def _is_json(piece: bytes) -> bool:
 
 
 def test_one_message_more_leaves_the_pieces_before_it_as_they_are() -> None:
+    """An additional message leaves earlier pieces unchanged."""
+
     def request(count: int) -> bytes:
         turns = [{"role": "user", "parts": [{"text": f"{n} {LONG}"}, {"text": f"and {n}"}]} for n in range(count)]
         return json.dumps({"contents": turns, "generationConfig": {"temperature": 0}}).encode()
@@ -66,6 +69,7 @@ def test_one_message_more_leaves_the_pieces_before_it_as_they_are() -> None:
 
 
 def test_an_answer_is_a_piece_of_the_next_request() -> None:
+    """The message of a response is also a piece of the next request."""
     part = {"text": LONG}
     answer = json.dumps({"candidates": [{"content": {"parts": [part], "role": "model"}}]}).encode()
     following = json.dumps({"contents": [{"role": "model", "parts": [part]}]}).encode()
@@ -77,6 +81,7 @@ def test_an_answer_is_a_piece_of_the_next_request() -> None:
     [b"", b" ", b"data: {}\n\n", b"[1, 2]", b'"contents"', b'{"contents": "x"}', b"\xff\xfe", b'{"contents":[{"a":'],
 )
 def test_what_has_no_known_shape_has_no_cut_points(raw: bytes) -> None:
+    """Bodies of unknown formats have no cut points."""
     assert cut_points(raw) == []
 
 
@@ -85,6 +90,7 @@ def test_what_has_no_known_shape_has_no_cut_points(raw: bytes) -> None:
 @example(b'{"contents":[' + b'{"parts":[{"text":"' + b"x" * 400)
 @example(b'\xef\xbb\xbf {"contents":[{"text":"' + b"\\" * 401 + b'"}]}')
 def test_any_bytes_are_cut_within_themselves(raw: bytes) -> None:
+    """Cut points of any bytes are ascending and within the body."""
     cuts = cut_points(raw)
     assert cuts == sorted(set(cuts))
     assert all(0 < cut < len(raw) for cut in cuts)
@@ -103,6 +109,7 @@ def test_any_bytes_are_cut_within_themselves(raw: bytes) -> None:
     ids=["brackets", "messages", "empty messages", "backslashes", "texts", "numbers"],
 )
 def test_three_megabytes_of_mischief_take_no_long_time(raw: bytes) -> None:
+    """Hostile bodies of three megabytes are cut in bounded time."""
     began = time.process_time()
     cut_points(raw)
     assert time.process_time() - began < 5

@@ -15,6 +15,7 @@ def told(body: bytes) -> list[tuple[str | None, bytes]]:
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
 def test_a_line_ends_with_any_of_the_three_newlines(newline: bytes) -> None:
+    """A line ends with LF, CR or CRLF."""
     body = newline.join([b"data: 1", b"", b"event: step", b"data: 2", b"", b""])
     assert list(frames(body)) == [
         Frame(None, b"1", end=7 + 2 * len(newline)),
@@ -23,6 +24,7 @@ def test_a_line_ends_with_any_of_the_three_newlines(newline: bytes) -> None:
 
 
 def test_newlines_may_be_mixed_in_one_stream() -> None:
+    """One stream may mix different newlines."""
     assert told(b"data: 1\r\n\ndata: 2\r\rdata: 3\n\r\n") == [(None, b"1"), (None, b"2"), (None, b"3")]
 
 
@@ -33,33 +35,40 @@ def test_only_those_newlines_end_a_line() -> None:
 
 
 def test_lines_of_data_are_joined_by_newlines() -> None:
+    """Several data lines of a frame are joined with newlines."""
     assert told(b'data: {\ndata:   "a": 1\ndata\ndata: }\n\n') == [(None, b'{\n  "a": 1\n\n}')]
 
 
 def test_one_space_after_the_colon_belongs_to_the_framing() -> None:
+    """One space after the colon is not part of the value."""
     assert told(b"data:x\n\ndata: x\n\ndata:  x\n\n") == [(None, b"x"), (None, b"x"), (None, b" x")]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_stream() -> None:
+    """A byte order mark at the start is ignored."""
     assert list(frames(b"\xef\xbb\xbfdata: 1\n\n")) == [Frame(None, b"1", end=12)]
 
 
 def test_comments_and_fields_of_other_names_are_ignored() -> None:
+    """Comments and unknown fields are ignored."""
     body = b": ping\nid: 7\nretry: 10\nother: 1\ndata: 1\n: ping\n\n: ping\n\n"
     assert told(body) == [(None, b"1")]
 
 
 def test_a_frame_without_data_is_none() -> None:
+    """A frame without data is skipped."""
     assert told(b"event: ping\n\n\n\nevent:\ndata: 1\n\n") == [(None, b"1")]
 
 
 @pytest.mark.parametrize("tail", [b"", b"\n", b"\r"])
 def test_the_last_frame_needs_no_blank_line(tail: bytes) -> None:
+    """The last frame is read without a blank line after it."""
     body = b"data: 1\n\ndata: 2" + tail
     assert list(frames(body)) == [Frame(None, b"1", end=9), Frame(None, b"2", end=len(body))]
 
 
 def test_json_that_stands_in_the_stream_without_a_field_name_is_a_bare_frame() -> None:
+    """JSON without a field name is a bare frame."""
     error = b'{\n  "error": {\n    "code": 503\n  }\n}'
     assert list(frames(b"data: 1\n\n" + error)) == [
         Frame(None, b"1", end=9),
@@ -68,6 +77,7 @@ def test_json_that_stands_in_the_stream_without_a_field_name_is_a_bare_frame() -
 
 
 def test_bare_json_right_after_a_frame_is_still_its_own() -> None:
+    """Bare JSON directly after a frame is a frame of its own."""
     assert [(frame.data, frame.bare) for frame in frames(b'data: 1\n{"error": 2}\n')] == [
         (b"1", False),
         (b'{"error": 2}', True),
@@ -86,6 +96,7 @@ streams = st.lists(
 
 @given(body=streams, at=st.floats(0, 1))
 def test_what_came_whole_before_a_cut_is_read_as_if_there_were_no_cut(body: bytes, at: float) -> None:
+    """Frames before a cut are read as in the whole stream."""
     cut = round(at * len(body))
     whole = [frame for frame in frames(body) if frame.end <= cut]
     torn = list(frames(body[:cut]))
@@ -97,6 +108,7 @@ def test_what_came_whole_before_a_cut_is_read_as_if_there_were_no_cut(body: byte
 
 @given(body=streams | st.binary())
 def test_ends_go_forward_and_stay_inside_the_body(body: bytes) -> None:
+    """Ends of frames ascend and are within the body."""
     ends = [frame.end for frame in frames(body)]
     assert ends == sorted(ends)
     assert all(0 < end <= len(body) for end in ends)

@@ -38,6 +38,7 @@ def values(body: bytes) -> list[Any]:
     ],
 )
 def test_either_framing_gives_the_same_chunks(body: bytes) -> None:
+    """Server-sent events and a JSON array yield the same chunks."""
     assert values(body) == [FIRST, SECOND]
 
 
@@ -85,6 +86,7 @@ def test_an_error_beside_heartbeats_is_found() -> None:
 
 
 def test_a_chunk_ends_where_the_next_one_can_begin() -> None:
+    """A chunk ends where the next one may begin."""
     assert [chunk.end for chunk in read_chunks(events(FIRST, SECOND))] == [
         len(events(FIRST)),
         len(events(FIRST, SECOND)),
@@ -105,6 +107,7 @@ def test_a_chunk_ends_where_the_next_one_can_begin() -> None:
     ],
 )
 def test_an_error_inside_a_stream_is_found_in_every_form_that_it_takes(body: bytes) -> None:
+    """An error in a stream is found in each of its forms."""
     assert find_error(read_chunks(body), whole=True) == {
         "message": "The model is overloaded.",
         "details": UNAVAILABLE["error"],
@@ -112,6 +115,7 @@ def test_an_error_inside_a_stream_is_found_in_every_form_that_it_takes(body: byt
 
 
 def test_chunks_that_cannot_be_read_are_counted() -> None:
+    """Unreadable chunks are counted."""
     chunks = read_chunks(events(FIRST) + b"data: {oops\n\n" + events(7) + events(SECOND))
     assert find_error(chunks, whole=True) == {
         "message": "2 of the stream's 4 chunks cannot be read",
@@ -121,11 +125,13 @@ def test_chunks_that_cannot_be_read_are_counted() -> None:
 
 @pytest.mark.parametrize("body", [events(FIRST, SECOND)[:-10], array(FIRST, SECOND)[:-10], array(FIRST)[:-3]])
 def test_a_torn_last_chunk_is_no_fault_of_a_stream_that_broke_off(body: bytes) -> None:
+    """A torn last chunk of an incomplete stream is no error."""
     assert find_error(read_chunks(body), whole=False) is None
     assert find_error(read_chunks(body), whole=True) is not None
 
 
 def test_a_stream_without_a_fault_has_no_error() -> None:
+    """A valid stream has no error."""
     assert find_error([], whole=True) is None
     assert find_error([Chunk(FIRST, 1)], whole=True) is None
 
@@ -145,10 +151,12 @@ def test_a_stream_without_a_fault_has_no_error() -> None:
 def test_an_event_stream_is_what_says_so_unless_it_is_an_error_in_plain_json(
     status: int | None, content_type: str | None, body: Any, expected: bool
 ) -> None:
+    """The content type decides about the framing, except for JSON errors."""
     assert is_event_stream(make_exchange(status=status, content_type=content_type, response=body)) is expected
 
 
 @given(chunks=st.lists(st.dictionaries(st.text(max_size=5), json_values, max_size=3), max_size=4))
 def test_any_objects_come_back_from_either_framing(chunks: list[Any]) -> None:
+    """Any objects come back from both framings."""
     assert repr(values(events(*chunks))) == repr(chunks)
     assert repr(values(array(*chunks))) == repr(chunks)

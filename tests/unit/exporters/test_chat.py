@@ -23,6 +23,7 @@ FUNCTION = {"name": "read_file", "description": "Reads a file.", "parameters": P
 
 
 async def test_messages_with_tools(store: Store) -> None:
+    """Messages with tools are exported."""
     await store.put([turn(*TOOL_USE)])
     content, _ = await export("openai-chat", store)
     made = {"name": "read_file", "arguments": '{"path": "a.py"}'}
@@ -45,6 +46,7 @@ async def test_messages_with_tools(store: Store) -> None:
 
 
 async def test_results_find_their_calls_by_name_and_order(store: Store) -> None:
+    """Results are matched to calls by name and order."""
     await store.put(
         [turn(user("Look."), model(call("a"), call("b")), user(result("1"), result("2")), model("One and two."))]
     )
@@ -75,6 +77,7 @@ async def test_results_find_their_calls_by_name_and_order(store: Store) -> None:
 async def test_what_readers_would_refuse_is_left_out(
     store: Store, name: str, contents: Iterable[Json], reason: str
 ) -> None:
+    """Examples that readers would reject are omitted."""
     await store.put([turn(*contents)])
     content, report = await export(name, store)
     assert content == b""
@@ -82,6 +85,7 @@ async def test_what_readers_would_refuse_is_left_out(
 
 
 async def test_sharegpt_has_calls_in_turns_of_their_own(store: Store) -> None:
+    """ShareGPT has separate turns for calls."""
     await store.put([turn(*TOOL_USE)])
     content, _ = await export("sharegpt", store)
     (line,) = lines_of(content)

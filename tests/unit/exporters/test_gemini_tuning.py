@@ -42,6 +42,7 @@ def check(content: bytes) -> list[Mapping[str, Any]]:
 
 
 async def test_a_conversation_with_tools(store: Store) -> None:
+    """A conversation with tools is exported."""
     await store.put([turn(*TOOL_USE)])
     content, _ = await export("gemini-tuning", store)
     assert check(content) == [
@@ -76,12 +77,14 @@ async def test_a_conversation_with_tools(store: Store) -> None:
 
 
 async def test_what_one_side_says_in_several_goes_is_one_content(store: Store) -> None:
+    """Consecutive messages of one side are merged."""
     await store.put([turn(user("One."), user("Two."), model("Three."))])
     content, _ = await export("gemini-tuning", store)
     assert check(content)[0]["contents"] == [user("One.", "Two."), model("Three.")]
 
 
 async def test_results_stand_beside_what_the_person_says_next(store: Store) -> None:
+    """Tool results are merged with the next user message."""
     await store.put([turn(user("Look."), model(call("a")), user(result("1"), "And?"), model("One."))])
     content, _ = await export("gemini-tuning", store)
     assert check(content)[0]["contents"][2] == user(result("1"), "And?")
@@ -109,6 +112,7 @@ async def test_results_stand_beside_what_the_person_says_next(store: Store) -> N
     ],
 )
 async def test_what_google_would_refuse_is_left_out(store: Store, contents: Iterable[Json], reason: str) -> None:
+    """Examples that Google would reject are omitted."""
     await store.put([turn(*contents)])
     content, report = await export("gemini-tuning", store)
     assert content == b""
@@ -116,6 +120,7 @@ async def test_what_google_would_refuse_is_left_out(store: Store, contents: Iter
 
 
 async def test_media_that_the_tuning_job_can_read_stay(store: Store) -> None:
+    """Supported media are kept."""
     media = {"fileData": {"mimeType": "image/png", "fileUri": "gs://bucket/a.png"}}
     await store.put([turn(user(media, "What is it?"), model("A cat."))])
     content, _ = await export("gemini-tuning", store)
@@ -123,6 +128,7 @@ async def test_media_that_the_tuning_job_can_read_stay(store: Store) -> None:
 
 
 async def test_an_example_has_its_limit(store: Store) -> None:
+    """An example over the token limit is omitted."""
     tokens = {"input": 131_072, "cached": None, "output": 1, "reasoning": 0, "tool_use": None, "total": 131_073}
     await store.put([turn(user("Hi"), model("Ho"), tokens=tokens)])
     _, report = await export("gemini-tuning", store)
@@ -130,6 +136,7 @@ async def test_an_example_has_its_limit(store: Store) -> None:
 
 
 async def test_a_file_has_its_limits() -> None:
+    """A file over its limits gets warnings."""
     report = Report()
     report.written["validation"] = gemini_tuning.MAX_VALIDATION_EXAMPLES + 1
     gemini_tuning.warn_of_limits(report, gemini_tuning.MAX_FILE + 1)
@@ -140,6 +147,7 @@ async def test_a_file_has_its_limits() -> None:
 
 
 async def test_chats_of_other_apis_can_be_trained_on_too(store: Store) -> None:
+    """Chats of other APIs are exported."""
     request = {
         "messages": [
             {"role": "user", "content": "Look."},

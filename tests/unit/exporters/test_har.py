@@ -43,6 +43,7 @@ def check(archive: Any) -> list[Any]:
 
 
 async def test_an_entry_has_the_whole_exchange(store: Store) -> None:
+    """An entry has the whole exchange."""
     await store.put([make_record()])
     content, report = await export("har", store)
     (entry,) = check(json.loads(content))
@@ -62,6 +63,7 @@ async def test_an_entry_has_the_whole_exchange(store: Store) -> None:
 
 
 async def test_bytes_are_in_base64(store: Store) -> None:
+    """Binary bodies are in Base64."""
     await store.put([make_record(response_raw=b"\xff\x00")])
     content, _ = await export("har", store)
     (entry,) = check(json.loads(content))
@@ -70,6 +72,7 @@ async def test_bytes_are_in_base64(store: Store) -> None:
 
 
 async def test_no_answer_is_status_0_as_browsers_write_it(store: Store) -> None:
+    """An exchange without a response has the status 0."""
     await store.put([make_record(answered=False, outcome="upstream_unreachable", request_duration_ms=None)])
     content, _ = await export("har", store)
     (entry,) = check(json.loads(content))
@@ -78,6 +81,7 @@ async def test_no_answer_is_status_0_as_browsers_write_it(store: Store) -> None:
 
 
 async def test_a_session_has_its_messages_in_order(store: Store) -> None:
+    """A WebSocket session has its messages in order."""
     sent = msgpack.packb([1_000_000, '{"setup":{}}']) + msgpack.packb([3_000_000, b"\x01"])
     received = msgpack.packb([2_000_000, "{}"])
     await store.put(
@@ -95,6 +99,7 @@ async def test_a_session_has_its_messages_in_order(store: Store) -> None:
 
 @pytest.mark.parametrize("number", [0, 3])
 async def test_an_archive_of_any_number(store: Store, number: int) -> None:
+    """An archive of any number of entries is valid JSON."""
     await store.put([make_record() for _ in range(number)])
     content, _ = await export("har", store)
     assert len(check(json.loads(content))) == number

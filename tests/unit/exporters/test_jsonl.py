@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_line_is_the_document_as_the_api_shows_it_and_its_exact_bytes(store: Store) -> None:
+    """A line has the document and its exact bytes."""
     record = make_record()
     await store.put([record])
     content, report = await export("jsonl", store)
@@ -27,12 +28,14 @@ async def test_a_line_is_the_document_as_the_api_shows_it_and_its_exact_bytes(st
 
 
 async def test_where_a_body_gives_its_bytes_back_they_stand_there_once(store: Store) -> None:
+    """Bytes that the body reproduces are not repeated."""
     await store.put([make_record()])
     content, _ = await export("jsonl", store)
     assert "raw" not in lines_of(content)[0]["request"]
 
 
 def test_bytes_of_a_stream_that_are_no_text() -> None:
+    """Binary streams are exported in Base64."""
     record = make_record(response_raw=b"\xffdata", accumulated={"a": 1})
     assert from_line(to_line(record)) == record
 
@@ -49,6 +52,7 @@ def test_bytes_of_a_stream_that_are_no_text() -> None:
     ],
 )
 def test_what_is_no_such_line_is_said(change: Any, message: str) -> None:
+    """An invalid line is rejected with a reason."""
     line = json.loads(to_line(make_record()))
     change(line)
     with pytest.raises(BadLine, match=message):
@@ -57,5 +61,6 @@ def test_what_is_no_such_line_is_said(change: Any, message: str) -> None:
 
 @pytest.mark.parametrize("line", [b"", b"no JSON", b"[]", b"1", b"null", b"{}", b"\xff", b"[" * 100_000])
 def test_what_is_none_at_all_is_said_too(line: bytes) -> None:
+    """A line that is no interaction is rejected."""
     with pytest.raises(BadLine):
         from_line(line)

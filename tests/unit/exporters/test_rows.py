@@ -26,6 +26,7 @@ def rows_of(content: bytes) -> list[dict[str, Any]]:
 
 
 async def test_csv(store: Store) -> None:
+    """CSV has one row per interaction."""
     record = make_record(note='a "note",\nwith more', tags=["a", "b"])
     await store.put([record])
     content, report = await export("csv", store)
@@ -39,12 +40,14 @@ async def test_csv(store: Store) -> None:
 
 
 async def test_csv_of_nothing_has_its_names(store: Store) -> None:
+    """An empty CSV has a header."""
     content, _ = await export("csv", store)
     assert content == (",".join(COLUMNS) + "\r\n").encode()
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
 async def test_what_a_model_wrote_becomes_no_formula(store: Store, formula: str) -> None:
+    """Texts that begin like formulas are escaped in CSV."""
     await store.put([make_record(preview={"prompt": "Hi", "answer": formula})])
     content, _ = await export("csv", store)
     assert rows_of(content)[0]["answer"] == f"'{formula}"
@@ -52,6 +55,7 @@ async def test_what_a_model_wrote_becomes_no_formula(store: Store, formula: str)
 
 @pytest.mark.parametrize("name", ["csv", "parquet"])
 async def test_bodies_can_be_had(store: Store, tmp_path: Path, name: str) -> None:
+    """Bodies are exported on request."""
     await store.put([make_record(response_raw=b"text")])
     content, _ = await export(name, store, bodies=True)
     (tmp_path / "file").write_bytes(content)
@@ -63,6 +67,7 @@ async def test_bodies_can_be_had(store: Store, tmp_path: Path, name: str) -> Non
 
 
 async def test_parquet_is_read_by_pyarrow(store: Store, tmp_path: Path) -> None:
+    """pyarrow reads the Parquet file."""
     record = make_record()
     await store.put([record, make_record(answered=False, cost=None, thread=None, timestamp=NOON + timedelta(1))])
     content, _ = await export("parquet", store)
@@ -86,6 +91,7 @@ async def test_all_of_many_rows_are_in_parquet(store: Store, tmp_path: Path) -> 
 
 
 async def test_parquet_is_read_by_duckdb(store: Store, tmp_path: Path) -> None:
+    """DuckDB reads the Parquet file."""
     await store.put([make_record(model="a"), make_record(model="a"), make_record(model="b")])
     content, _ = await export("parquet", store)
     (tmp_path / "file.parquet").write_bytes(content)
@@ -100,6 +106,7 @@ async def test_parquet_is_read_by_duckdb(store: Store, tmp_path: Path) -> None:
 
 
 async def test_parquet_of_nothing_is_a_table_too(store: Store, tmp_path: Path) -> None:
+    """An empty Parquet file has its columns."""
     content, _ = await export("parquet", store)
     (tmp_path / "file.parquet").write_bytes(content)
     assert pyarrow.parquet.read_table(tmp_path / "file.parquet").num_rows == 0

@@ -93,4 +93,5 @@ def test_what_googles_dialect_cannot_express_is_refused(schema: Json) -> None:
     ],
 )  # fmt: skip
 def test_to_json_schema(googles: Json, schema: Json) -> None:
+    """Google's schemas are converted to JSON Schema."""
     assert to_json_schema(googles) == schema

@@ -46,18 +46,21 @@ def scrubbed(scrub: Scrub, text: str) -> tuple[str, Report]:
     ],
 )
 def test_what_is_secret_or_personal_goes_whole_and_the_rest_stays(scrub: Scrub, secret: str, kind: str) -> None:
+    """Secrets and personal data are removed, the rest is unchanged."""
     text, report = scrubbed(scrub, f"before {secret} between\n{secret} after")
     assert text == f"before [removed: {kind}] between\n[removed: {kind}] after"
     assert report.removed == {kind: 2}
 
 
 def test_passwords_by_what_stands_before_them(scrub: Scrub) -> None:
+    """Passwords are found by the words before them."""
     text, _ = scrubbed(scrub, 'password = "hunter2secret"\npostgres://ada:s3cretpw@localhost/x')
     assert text.startswith('password = "[removed: password or secret]"')
     assert "s3cretpw" not in text
 
 
 def test_a_private_key_that_has_no_end_goes_to_the_end(scrub: Scrub) -> None:
+    """An incomplete private key is removed to its end."""
     assert scrubbed(scrub, "a -----BEGIN PRIVATE KEY-----\nMII")[0] == "a [removed: private key]"
 
 
@@ -74,15 +77,18 @@ def test_a_private_key_that_has_no_end_goes_to_the_end(scrub: Scrub) -> None:
     ],
 )
 def test_what_only_looks_like_it_stays(scrub: Scrub, text: str) -> None:
+    """Similar text is kept."""
     assert scrubbed(scrub, text) == (text, Report())
 
 
 def test_a_source_file_stays_as_it_is(scrub: Scrub) -> None:
+    """A source file without secrets is unchanged."""
     source = inspect.getsource(typer.main)
     assert scrubbed(scrub, source)[0] == source
 
 
 def test_every_part_of_a_conversation_is_looked_at(scrub: Scrub) -> None:
+    """All parts of a conversation are scrubbed."""
     mail, gone = "ada@example.com", "[removed: email address]"
     said = Conversation(
         system=mail,
@@ -101,6 +107,8 @@ def test_every_part_of_a_conversation_is_looked_at(scrub: Scrub) -> None:
 
 
 def test_nothing_is_asked_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scrubbing uses no network."""
+
     def refuse(*_: object) -> None:
         raise AssertionError("it wants to connect")
 
@@ -111,6 +119,7 @@ def test_nothing_is_asked_of_the_network(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.anyio
 @pytest.mark.parametrize("name", ["gemini-tuning", "openai-chat", "sharegpt"])
 async def test_training_data_without_them(store: Store, scrub: Scrub, name: str) -> None:
+    """Training data are scrubbed."""
     await store.put([turn(user(f"My key is {KEY}"), model("Keep it."))])
     content, report = await export(name, store, scrub=scrub)
     assert KEY.encode() not in content

@@ -40,6 +40,7 @@ class Tags(HTMLParser):
 
 
 async def test_markdown_of_a_conversation(store: Store) -> None:
+    """A conversation is exported as Markdown."""
     record = turn(*TOOL_USE)
     await store.put([record])
     content, report = await export("markdown", store, one=record.document["_id"])
@@ -53,6 +54,7 @@ async def test_markdown_of_a_conversation(store: Store) -> None:
 
 
 async def test_html_of_a_conversation_needs_nothing_from_elsewhere(store: Store) -> None:
+    """The HTML file loads nothing."""
     record = turn(*TOOL_USE)
     await store.put([record])
     content, _ = await export("html", store, one=record.document["_id"])
@@ -65,6 +67,7 @@ async def test_html_of_a_conversation_needs_nothing_from_elsewhere(store: Store)
 
 
 async def test_of_a_thread_the_last_answered_turn_is_shown(store: Store) -> None:
+    """A thread is shown by its last turn with an answer."""
     thread = ObjectId()
     failed = turn(user("Hi"), model("Ho"), user("So?"), model(), thread=thread, number=3)
     await store.put([turn(user("Hi"), model("Ho"), thread=thread), failed])
@@ -91,6 +94,7 @@ async def test_the_id_of_a_first_turn_is_its_threads(store: Store, name: str) ->
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 async def test_what_is_no_conversation_is_said(store: Store, name: str) -> None:
+    """Other operations are rejected with a reason."""
     record = make_record(operation="models.list")
     await store.put([record])
     with pytest.raises(ExportError, match=r"is no conversation: it is models\.list"):
@@ -103,6 +107,7 @@ async def test_what_is_no_conversation_is_said(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["markdown", "html"])
 async def test_what_is_shared_can_be_scrubbed_its_title_too(store: Store, name: str) -> None:
+    """Scrubbing also covers the title."""
     record = turn(user("Mail ada@example.com"), model("Ho"))
     await store.put([record])
     content, report = await export(name, store, one=record.document["_id"], scrub=make_scrub())
@@ -112,6 +117,7 @@ async def test_what_is_shared_can_be_scrubbed_its_title_too(store: Store, name: 
 
 
 async def test_hostile_words_are_shown_and_not_obeyed_in_html(store: Store) -> None:
+    """Hostile HTML is escaped."""
     picture = {"inlineData": {"mimeType": "image/svg+xml", "data": "PHN2Zz4="}}
     record = turn(user(HOSTILE, picture), model({"functionCall": {"name": HOSTILE, "args": {HOSTILE: HOSTILE}}}))
     await store.put([record])
@@ -126,6 +132,7 @@ async def test_hostile_words_are_shown_and_not_obeyed_in_html(store: Store) -> N
 
 
 async def test_hostile_words_are_shown_and_not_obeyed_in_markdown(store: Store) -> None:
+    """Hostile Markdown is escaped."""
     record = turn(user(HOSTILE), model({"functionCall": {"name": HOSTILE, "args": {HOSTILE: "```\n" + HOSTILE}}}))
     await store.put([record])
     content, _ = await export("markdown", store, one=record.document["_id"])
@@ -136,6 +143,7 @@ async def test_hostile_words_are_shown_and_not_obeyed_in_markdown(store: Store) 
 
 @pytest.mark.parametrize("text", ["a", "`", "``a`", "a\nb", "```"])
 def test_code_stays_code(text: str) -> None:
+    """Code stays in code blocks."""
     (paragraph,) = [each for each in MarkdownIt("commonmark").parse(f"x {code(text)} y") if each.type == "inline"]
     assert [each.content for each in paragraph.children or [] if each.type == "code_inline"] == [" ".join(text.split())]
     (fence,) = MarkdownIt("commonmark").parse(block(text))
@@ -144,6 +152,7 @@ def test_code_stays_code(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a < b && c > d", "*well*", "```\n<b>\n```", "a\n\n- b"])
 def test_markdown_without_html_stays_as_it_is(text: str) -> None:
+    """Plain Markdown is unchanged."""
     assert harmless(text) == text
 
 

@@ -24,6 +24,7 @@ def lengths(content: bytes) -> list[int]:
 
 
 async def test_of_a_thread_the_last_turn_is_taken(store: Store) -> None:
+    """Only the last turn of a thread is exported."""
     thread = ObjectId()
     await store.put([turn(*TOOL_USE[:2], thread=thread), turn(*TOOL_USE, thread=thread, number=2)])
     content, report = await export("gemini-tuning", store)
@@ -33,6 +34,7 @@ async def test_of_a_thread_the_last_turn_is_taken(store: Store) -> None:
 
 
 async def test_without_a_thread_what_a_later_one_was_given_is_no_last_turn(store: Store) -> None:
+    """Without threads, prefixes of later prompts are omitted."""
     longer = (*TOOL_USE, user("Thanks!"), model("You are welcome."))
     aside = (user("What is in a.py?"), model("I cannot know."))
     await store.put([turn(*TOOL_USE[:2]), turn(*TOOL_USE), turn(*aside), turn(*longer)])
@@ -52,6 +54,7 @@ async def test_clients_may_give_back_an_answer_cut_otherwise(store: Store) -> No
 
 
 async def test_every_turn_can_be_had(store: Store) -> None:
+    """With `every_turn`, all turns are exported."""
     thread = ObjectId()
     await store.put([turn(*TOOL_USE[:2], thread=thread), turn(*TOOL_USE, thread=thread, number=2)])
     content, _ = await export("gemini-tuning", store, every_turn=True)
@@ -60,6 +63,7 @@ async def test_every_turn_can_be_had(store: Store) -> None:
 
 @pytest.mark.parametrize("every_turn", [False, True])
 async def test_what_nobody_would_train_on_is_counted_by_reason(store: Store, *, every_turn: bool) -> None:
+    """Unfit interactions are counted by reason."""
     say = (user("Hi"), model("Ho"))
     await store.put(
         [
@@ -91,6 +95,7 @@ async def test_what_nobody_would_train_on_is_counted_by_reason(store: Store, *, 
 
 
 async def test_a_failed_last_turn_leaves_the_one_before(store: Store) -> None:
+    """If the last turn failed, the one before is exported."""
     thread = ObjectId()
     await store.put(
         [turn(*TOOL_USE[:2], thread=thread), turn(*TOOL_USE, thread=thread, number=2, finish_reason="MAX_TOKENS")]
@@ -100,6 +105,7 @@ async def test_a_failed_last_turn_leaves_the_one_before(store: Store) -> None:
 
 
 async def test_duplicates_are_left_out(store: Store) -> None:
+    """Duplicates are omitted."""
     await store.put([turn(user("Hi"), model("Ho"), thread=ObjectId()) for _ in range(3)])
     _, report = await export("gemini-tuning", store)
     assert report.written["train"] == 1
@@ -107,12 +113,14 @@ async def test_duplicates_are_left_out(store: Store) -> None:
 
 
 async def test_lines_are_oldest_first(store: Store) -> None:
+    """Lines are sorted oldest first."""
     await store.put([turn(user(f"{n}"), model("Ho")) for n in range(20)])
     content, _ = await export("gemini-tuning", store)
     assert first_words(content) == [f"{n}" for n in range(20)]
 
 
 async def test_a_split_parts_no_conversation_and_is_the_same_every_time(store: Store) -> None:
+    """A split is deterministic, and keeps conversations together."""
     threads = [ObjectId() for _ in range(60)]
     await store.put(
         [
@@ -131,6 +139,7 @@ async def test_a_split_parts_no_conversation_and_is_the_same_every_time(store: S
 
 
 async def test_without_threads_a_split_goes_by_how_conversations_begin(store: Store) -> None:
+    """Without threads, a split uses the beginnings of conversations."""
     for n in range(30):
         await store.put([turn(user(f"{n}"), model("Ho")), turn(user(f"{n}"), model("Ho"), user("So?"), model("Yes."))])
     files, _ = await export_parts("gemini-tuning", store, split=0.5, every_turn=True)

@@ -47,6 +47,7 @@ def text(part: str, **fields: Any) -> dict[str, Any]:
 
 
 def test_an_exchange_becomes_a_document() -> None:
+    """A capture becomes a document with all fields."""
     got = document(
         make_capture(
             path=b"/gemini" + GENERATE,
@@ -87,6 +88,7 @@ def test_an_exchange_becomes_a_document() -> None:
 
 
 def test_a_stream_is_accumulated_and_kept_as_it_came() -> None:
+    """A stream has an accumulated body and its exact bytes."""
     frames = [
         frame(text("")),
         frame(text("Ray")),
@@ -114,6 +116,7 @@ def test_a_stream_is_accumulated_and_kept_as_it_came() -> None:
 
 
 def test_the_first_token_of_a_compressed_stream_has_its_time() -> None:
+    """The time of the first token is found in compressed streams."""
     stream = frame(text("")) + frame(text("Rayleigh.", finishReason="STOP"))
     encoded = gzip.compress(stream)
     record = assembled(
@@ -130,6 +133,7 @@ def test_the_first_token_of_a_compressed_stream_has_its_time() -> None:
 
 
 def test_a_body_that_the_tap_has_decoded_is_not_decoded_again() -> None:
+    """A body that was captured decoded is not decoded again."""
     got = document(
         make_capture(
             status=400,
@@ -146,12 +150,14 @@ def test_a_body_that_the_tap_has_decoded_is_not_decoded_again() -> None:
 
 @pytest.mark.parametrize("status", [404, 503])
 def test_an_error_without_a_known_shape_is_still_an_error(status: int) -> None:
+    """An error status without a known body is an error."""
     got = document(make_capture(status=status, response=[(3_000, b"<h1>No</h1>")], response_headers=[]))
     assert got["error"] == {"message": f"HTTP status {status}", "details": "<h1>No</h1>"}
     assert got["outcome"] == "complete"
 
 
 def test_a_capture_without_an_end_is_interrupted_and_has_what_had_arrived() -> None:
+    """A capture without an end is interrupted, and keeps its bytes."""
     capture = make_capture(path=STREAM, response_headers=SSE, response=[(3_000, frame(text("Half")))], outcome=None)
     got = document(capture)
     assert got["outcome"] == "interrupted"
@@ -161,6 +167,7 @@ def test_a_capture_without_an_end_is_interrupted_and_has_what_had_arrived() -> N
 
 
 def test_a_capture_torn_anywhere_is_recorded_or_refused_by_name() -> None:
+    """A torn capture is recorded or rejected with a reason."""
     capture = make_capture(outcome=None)
     whole = assembled(capture).document["request"]["body"]
     seen = set()
@@ -187,11 +194,14 @@ def test_a_capture_torn_anywhere_is_recorded_or_refused_by_name() -> None:
     ],
 )
 def test_what_is_no_capture_is_refused_with_the_reason(capture: bytes, reason: str) -> None:
+    """Other files are rejected with a reason."""
     with pytest.raises(CaptureUnreadable, match=reason):
         assembled(capture)
 
 
 def test_a_provider_that_fails_costs_no_exchange() -> None:
+    """If a provider fails, the exchange is still recorded."""
+
     class Broken:
         name = "gemini"
 
@@ -208,6 +218,7 @@ def test_a_provider_that_fails_costs_no_exchange() -> None:
 
 
 def test_a_path_that_no_provider_knows_is_recorded() -> None:
+    """An exchange with an unknown path is recorded."""
     got = document(
         make_capture(provider="", path=b"/v9/x", upstream_path=b"", status=404, outcome="refused", sent=None)
     )
@@ -225,6 +236,7 @@ def test_a_path_that_no_provider_knows_is_recorded() -> None:
     ],
 )
 def test_how_an_exchange_ended_is_its_error(ending: tuple[str, str | None], message: str) -> None:
+    """Each outcome has its error."""
     got = document(make_capture(outcome=ending[0], details=ending[1], status=None, response=[]))
     assert got["outcome"] == ending[0]
     assert message in got["error"]["message"]
@@ -247,6 +259,7 @@ def test_how_an_exchange_ended_is_its_error(ending: tuple[str, str | None], mess
 def test_a_body_that_cannot_be_read_is_kept_and_says_so(
     request_body: bytes, response_body: bytes, headers: list[tuple[bytes, bytes]], message: str
 ) -> None:
+    """An unreadable body is stored, with a reason."""
     record = assembled(
         make_capture(request=[(1, request_body)], response=[(2, response_body)], response_headers=headers)
     )
@@ -347,6 +360,7 @@ def test_a_download_that_fails_is_an_error() -> None:
 
 
 def test_a_body_that_was_cut_short_says_so_and_is_no_fault() -> None:
+    """A truncated body is marked, and is no error."""
     got = document(
         make_capture(request=[(1, b'{"contents": [')], request_end={"bytes": 5_000_000, "sha256": b"\x01" * 32})
     )
@@ -387,6 +401,7 @@ def test_what_bson_cannot_hold_is_left_out_of_every_field() -> None:
 def test_whatever_the_bytes_are_they_are_recorded(
     request: bytes, response: bytes, status: int, path: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
+    """Any bytes are recorded."""
     record = assembled(
         make_capture(
             path=path, request=[(1, request)], response=[(2, response)], response_headers=headers, status=status

@@ -41,12 +41,14 @@ def test_each_part_has_its_share_by_characters() -> None:
 
 
 def test_media_are_what_the_api_counted_and_the_rest_is_shared_out() -> None:
+    """Media tokens are the API's count, and the rest is distributed."""
     prompt = (Message("user", (Text("look"), Media("image/png", base64="A" * 1_000_000))),)
     seen = context_of(Conversation(None, prompt, None), tokens(1300), 1290)
     assert seen == {"system": 0, "tools": 0, "media": 1290, "results": 0, "history": 0, "new": 10}
 
 
 def test_an_image_that_nobody_counted_is_an_image() -> None:
+    """Without a count of the API, an image has an estimate."""
     prompt = (Message("user", (Text("look"), Media("image/png", uri="https://files.example/1"))),)
     seen = context_of(Conversation(None, prompt, None), tokens(300), None)
     assert seen is not None
@@ -57,6 +59,7 @@ def test_an_image_that_nobody_counted_is_an_image() -> None:
 
 
 def test_what_the_model_said_last_divides_old_from_new() -> None:
+    """Messages after the model's last one are new."""
     prompt = (Message("user", (Text("abcd"),)), Message("model", (Text("efgh"),)))
     seen = context_of(Conversation(None, prompt, None), tokens(2), None)
     assert seen is not None
@@ -68,6 +71,7 @@ def test_what_the_model_said_last_divides_old_from_new() -> None:
     [(TURN, None), (Conversation(None, (), None), 5), (Conversation("", (Message("user", (Text(""),)),), None), 5)],
 )
 def test_where_nothing_is_known_nothing_is_said(conversation: Conversation, count: int | None) -> None:
+    """Without input tokens, the context is None."""
     assert context_of(conversation, tokens(count), None) is None
 
 
@@ -97,6 +101,7 @@ MESSAGES = st.builds(Message, st.sampled_from(["user", "model", "tool"]), st.lis
     st.none() | st.integers(0, 2**62),
 )
 def test_the_parts_add_up_to_the_input(conversation: Conversation, count: int, media: int | None) -> None:
+    """The parts of the context add up to the input tokens."""
     seen = context_of(conversation, tokens(count), media)
     if seen is not None:
         parts = [value for value in seen.values() if isinstance(value, int)]

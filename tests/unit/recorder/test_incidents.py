@@ -33,6 +33,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def test_an_outage_is_one_incident_from_its_beginning_to_its_end(spool: Spool, store: Store) -> None:
+    """An outage is one incident with a beginning and an end."""
     log = IncidentLog(spool)
     log.outage("no connection")
     log.outage("no connection")
@@ -46,6 +47,7 @@ async def test_an_outage_is_one_incident_from_its_beginning_to_its_end(spool: Sp
 
 
 async def test_an_outage_that_a_recorder_did_not_survive_goes_on_under_the_next(spool: Spool, store: Store) -> None:
+    """The next recorder continues the incident of an outage."""
     IncidentLog(spool).outage("no connection")
     (path,) = spool.incidents.iterdir()
     log = IncidentLog(spool)
@@ -57,6 +59,7 @@ async def test_an_outage_that_a_recorder_did_not_survive_goes_on_under_the_next(
 
 
 async def test_an_outage_that_was_over_by_the_next_start_is_over(spool: Spool, store: Store) -> None:
+    """An outage that ended before the next start is closed."""
     IncidentLog(spool).outage("no connection")
     await IncidentLog(spool).hand_over(store)
     (outage,) = await store.incidents.newest(limit=10)
@@ -76,6 +79,7 @@ async def test_what_happened_to_one_exchange_is_told_once(spool: Spool, store: S
 
 
 async def test_a_file_that_is_no_incident_stays_and_is_in_nobodys_way(spool: Spool, store: Store) -> None:
+    """A foreign file in `incidents/` is ignored."""
     (spool.incidents / "notes.json").write_text("mine")
     (spool.incidents / f"{ObjectId()}.json").write_text("{}")
     log = IncidentLog(spool)

@@ -74,6 +74,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def test_what_is_recorded_is_out_of_the_spool(spool: Spool, store: FaultyStore, recorder: Recorder) -> None:
+    """Recorded captures are removed from the spool."""
     paths = [leave(spool) for _ in range(3)]
     assert await recorder.drain() == 3
     assert spool.waiting() == []
@@ -94,6 +95,7 @@ async def test_a_capture_is_deleted_only_after_its_commit(spool: Spool, store: F
 async def test_an_unreadable_capture_is_set_aside_and_the_others_go_on(
     spool: Spool, store: FaultyStore, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """An unreadable capture moves to `failed/`, and the others are recorded."""
     bad = leave(spool, b"garbage", name="000000000000000000000000.capture")
     odd = leave(spool, name="not-an-id.capture")
     good = leave(spool)
@@ -119,6 +121,7 @@ async def test_an_empty_capture_is_nobodys(spool: Spool, store: FaultyStore, rec
 async def test_a_record_that_the_store_refuses_costs_only_itself(
     spool: Spool, store: FaultyStore, recorder: Recorder
 ) -> None:
+    """A rejected record does not affect the others of its batch."""
     paths = [leave(spool) for _ in range(5)]
     refused = paths[2].stem
 
@@ -187,6 +190,7 @@ async def test_what_arrives_wakes_the_recorder(
 async def test_what_is_ready_when_it_is_stopped_is_recorded(
     spool: Spool, store: FaultyStore, recorder: Recorder
 ) -> None:
+    """Captures that are ready at the stop are recorded."""
     leave(spool)
     recorder.stop()
     await recorder.run()
@@ -216,6 +220,7 @@ def _recorded(recorder: Recorder, count: int) -> bool:
 async def test_what_has_just_arrived_does_not_wait_for_the_end_of_a_backlog(
     spool: Spool, store: FaultyStore, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """New captures are recorded during a backlog."""
     monkeypatch.setattr(recorder_module, "_LOOK_AFTER", 0.0)
     monkeypatch.setattr(recorder_module, "BATCH_CAPTURES", 2)
     old = [leave(spool) for _ in range(6)]

@@ -50,6 +50,7 @@ def frames(*texts: str) -> bytes:
 
 
 def test_of_a_body_the_rest_stays_as_it_stands() -> None:
+    """Redaction leaves the rest of a body unchanged."""
     sent = b'{ "contents" : [{"parts":[{"text":"use sk-4242-4242 now"}]}]}'
     record = recorded(make_capture(request=[(1, sent)]))
     assert record.request_raw == sent.replace(SECRET.encode(), b"[redacted]")
@@ -71,6 +72,7 @@ def test_of_a_pattern_with_groups_only_these_go() -> None:
 
 
 def test_what_escapes_hide_is_found() -> None:
+    """Matches behind JSON escapes are found."""
     sent = asked("key: @").replace(b"@", "".join(f"\\u{ord(each):04x}" for each in SECRET).encode())
     assert json.loads(sent)["contents"][0]["parts"][0]["text"] == f"key: {SECRET}"
     body: Any = recorded(make_capture(request=[(1, sent)])).document["request"]["body"]
@@ -78,11 +80,13 @@ def test_what_escapes_hide_is_found() -> None:
 
 
 def test_bodies_that_are_no_json_and_no_text_too() -> None:
+    """Binary bodies are redacted."""
     sent = b"\xff\xfe " + SECRET.encode() + b" \x00"
     assert recorded(make_capture(request=[(1, sent)])).request_raw == b"\xff\xfe [redacted] \x00"
 
 
 def test_a_stream_keeps_its_pieces_where_each_match_is_within_one() -> None:
+    """A stream keeps its frames if each match is within one."""
     capture = make_capture(path=STREAM, response=[(1, frames("use ", f"{SECRET} ", "now"))], response_headers=SSE)
     record = recorded(capture)
     assert record.response_raw == frames("use ", "[redacted] ", "now")
@@ -92,6 +96,7 @@ def test_a_stream_keeps_its_pieces_where_each_match_is_within_one() -> None:
 
 @given(cut=st.integers(1, len(SECRET) - 1))
 def test_a_match_that_came_in_pieces_is_found_and_the_pieces_are_withheld(cut: int) -> None:
+    """A match across frames is found, and the frames are withheld."""
     answer = frames("use ", SECRET[:cut], SECRET[cut:], " now")
     record = recorded(make_capture(path=STREAM, response=[(1, answer)], response_headers=SSE))
     response: Any = record.document["response"]
@@ -103,6 +108,7 @@ def test_a_match_that_came_in_pieces_is_found_and_the_pieces_are_withheld(cut: i
 
 
 def test_messages_of_a_session_too() -> None:
+    """Messages of a session are redacted."""
     record = recorded(
         capture_of(
             (Kind.WS_CLIENT, 1_000, json.dumps({"clientContent": {"turns": [{"parts": [{"text": SECRET}]}]}})),
@@ -121,6 +127,7 @@ def test_messages_of_a_session_too() -> None:
 
 
 def test_a_match_in_pieces_of_a_session_takes_its_messages_along() -> None:
+    """A match across messages of a session withholds them."""
     pieces = [
         json.dumps({"serverContent": {"modelTurn": {"parts": [{"text": part}]}}}) for part in ("sk-42", "42-4242")
     ]
@@ -132,6 +139,7 @@ def test_a_match_in_pieces_of_a_session_takes_its_messages_along() -> None:
 
 @given(text=st.text(alphabet="ab-\u00e4\ud800", max_size=30))
 def test_what_does_not_match_stays_to_the_byte(text: str) -> None:
+    """Bodies without a match keep their exact bytes."""
     redactor = Redactor(["c+"])
     raw = text.encode("utf-8", "surrogatepass")
     assert redactor.body(raw)[0] == raw
@@ -142,6 +150,7 @@ def test_what_does_not_match_stays_to_the_byte(text: str) -> None:
     ("expression", "reason"), [("(", "missing )"), ("a*", "the empty text"), (r"(?=a)", "invalid perl operator")]
 )
 def test_what_is_no_expression_is_refused(expression: str, reason: str) -> None:
+    """An invalid expression is rejected."""
     with pytest.raises(ValueError, match=re.escape(reason)):
         Pattern(expression)
 

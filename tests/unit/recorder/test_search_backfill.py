@@ -52,6 +52,7 @@ async def count(store: SqliteStore, query: str) -> int:
 
 
 async def test_step_by_step_all_become_searchable(store: SqliteStore) -> None:
+    """The backfill indexes all due interactions in steps."""
     await store.put([make_record() for _ in range(50)] + [replace(make_record(), text="stored with it")])
     backfill = SearchBackfill(store.search_index, Assembler({}, None).texts)
     steps = [await backfill.step() for _ in range(4)]
@@ -61,6 +62,7 @@ async def test_step_by_step_all_become_searchable(store: SqliteStore) -> None:
 
 
 async def test_it_goes_on_once_the_store_is_back_and_notices_what_comes_later(store: SqliteStore) -> None:
+    """The backfill resumes after an outage, and indexes later changes."""
     index = Away(store.search_index)
     await store.put([make_record() for _ in range(30)])
     async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:

@@ -61,27 +61,32 @@ ADDED = {
 
 
 def test_of_a_later_turn_only_what_it_added() -> None:
+    """The text of a later turn has only its new messages."""
     assert words(GEMINI, GEMINI_ANSWER, thread=thread(1)) == ADDED
     assert words(GEMINI, GEMINI_ANSWER, thread=thread(2)) == ADDED | {"toolresult", "read", "file", "output"}
 
 
 def test_of_the_first_turn_everything_and_the_system_instruction() -> None:
+    """The text of a first turn includes the system instruction."""
     found = words(GEMINI, GEMINI_ANSWER, thread=thread(4, turn=1))
     assert found > ADDED | {"instructed", "firstquestion", "oldcall", "oldpath", "toolresult"}
 
 
 def test_outside_of_threads_what_follows_the_models_last_words() -> None:
+    """Without a thread, the text begins after the model's last message."""
     found = words(GEMINI, GEMINI_ANSWER, thread=None)
     assert found > ADDED | {"instructed", "toolresult"}
     assert not found & {"firstquestion", "oldcall"}
 
 
 def test_code_assist_wraps_both() -> None:
+    """The envelopes of Code Assist are removed."""
     wrapped = words({"request": GEMINI}, {"response": GEMINI_ANSWER}, provider="code_assist", thread=thread(1))
     assert wrapped == ADDED
 
 
 def test_openai() -> None:
+    """Chat completions are searchable."""
     messages = [
         {"role": "system", "content": "instructed"},
         {"role": "user", "content": "firstquestion"},
@@ -107,6 +112,7 @@ def image() -> dict[str, Any]:
 
 
 def test_a_live_session() -> None:
+    """The turns of a session are searchable."""
     turns = [
         {"role": "user", "parts": [{"text": "asked"}]},
         {"role": "model", "outputTranscription": {"text": "spoken"}, "parts": [{"inlineData": {"data": PICTURE}}]},
@@ -122,6 +128,7 @@ def test_a_live_session() -> None:
 
 
 def test_what_is_no_conversation_is_searched_at_its_beginning() -> None:
+    """Other bodies are indexed at their beginning."""
     embedded = {"content": {"parts": [{"text": "embed this"}]}}
     found = words(embedded, {"embedding": {"values": [0.123, -0.456]}}, operation="embedContent", thread=None)
     assert found == {"content", "parts", "text", "embed", "this", "embedding", "values"}
@@ -132,6 +139,7 @@ def test_what_is_no_conversation_is_searched_at_its_beginning() -> None:
 
 
 def test_texts_and_bytes_as_bodies() -> None:
+    """Text bodies are searchable, bytes are not."""
     fields: dict[str, Any] = {"operation": "unknown", "thread": None}
     plain = make_record(request_raw=b"\xff\xfe\x00", response_raw=b"upstream connect error", **fields)
     assert text_of(plain.document).split() == ["upstream", "connect", "error"]
@@ -139,11 +147,13 @@ def test_texts_and_bytes_as_bodies() -> None:
 
 
 def test_counting_tokens_sends_what_another_interaction_has() -> None:
+    """Prompts of token counts are not indexed again."""
     found = words(GEMINI, {"totalTokens": 5}, operation="countTokens", thread=None)
     assert found == set(words_of("Why is the sky blue?"))  # the preview
 
 
 def test_errors_and_notes() -> None:
+    """Errors and notes are searchable."""
     error = {"message": "Quota exceeded", "details": [{"reason": "RATE_LIMIT", "metadata": {"service": "generative"}}]}
     found = words(GEMINI, thread=thread(1), error=error, note="look here")
     assert found == {
@@ -162,6 +172,7 @@ def test_errors_and_notes() -> None:
     ],
 )
 def test_base64_is_no_text_wherever_it_stands(blob: str) -> None:
+    """Base64 is removed everywhere."""
     said = [{"role": "user", "parts": [{"text": f"before {blob} after"}]}]
     result = [{"role": "user", "parts": [{"functionResponse": {"name": "shot", "response": {"output": blob}}}]}]
     found = words({"contents": said + result}, thread=thread(2))
@@ -171,11 +182,13 @@ def test_base64_is_no_text_wherever_it_stands(blob: str) -> None:
 
 
 def test_what_people_write_is_not_taken_for_base64() -> None:
+    """Written text is not mistaken for Base64."""
     kept = "/home/ada/projects/gemtap/src/gemtap/stores/sqlite/migrations/0007_search.sql " + "a" * 64 + " " + "ab" * 80
     assert len(words({"contents": kept}, thread=thread(1))) == len(set(words_of(kept)))
 
 
 def test_a_long_text_is_cut_and_the_answer_goes_first() -> None:
+    """A long text is truncated; the answer comes first."""
     answer = {"candidates": [{"content": {"parts": [{"text": "theanswer"}]}}]}
     contents = [{"role": "user", "parts": [{"text": "early " + "word " * 100_000 + "late"}]}]
     record = make_record(
@@ -191,6 +204,7 @@ def test_a_long_text_is_cut_and_the_answer_goes_first() -> None:
 
 
 def test_a_conversation_that_cannot_be_read_is_recorded_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    """A failing parser does not prevent recording."""
     deep: Any = "bottom"
     for _ in range(5_000):
         deep = [deep]

@@ -82,6 +82,7 @@ CONVERSATION: list[Sent] = [
 
 
 def test_a_session_becomes_a_document() -> None:
+    """A WebSocket session becomes one document."""
     record = assembled(capture_of(*CONVERSATION, closing=normal()))
     got: Any = record.document
     assert got["request"]["body"] == {
@@ -116,6 +117,7 @@ def test_a_session_becomes_a_document() -> None:
 
 
 def test_the_exact_messages_and_their_times_are_kept() -> None:
+    """The exact messages and their times are stored."""
     record = assembled(capture_of(*CONVERSATION, closing=normal()))
     assert unpacked(record.request_raw) == [[1_500, SETUP], [10_500, ASKED]]
     assert unpacked(record.response_raw) == [[at, data] for kind, at, data in CONVERSATION if kind == Kind.WS_SERVER]
@@ -132,6 +134,7 @@ def test_a_session_that_takes_too_much_to_be_read_keeps_its_exact_messages() -> 
 
 
 def test_a_message_that_is_no_json_is_text_or_base64() -> None:
+    """Messages without JSON are stored as text or Base64."""
     sent: list[Sent] = [
         (Kind.WS_CLIENT, 600, "hello"),
         (Kind.WS_CLIENT, 700, b"hi"),
@@ -170,18 +173,21 @@ def test_a_message_of_text_may_be_large() -> None:
     ],
 )
 def test_a_code_of_the_upstream_that_tells_of_a_fault_is_an_error(closing: dict[str, Any], message: str | None) -> None:
+    """An error code of the upstream's closing is the error."""
     got = assembled(capture_of(*CONVERSATION, closing=closing)).document
     assert got["outcome"] == "complete"
     assert got["error"] == (None if message is None else {"message": message, "details": closing})
 
 
 def test_what_the_api_said_before_it_closed_is_nearer() -> None:
+    """An error message takes precedence over the closing code."""
     said: Sent = (Kind.WS_SERVER, 600, '{"error":{"message":"quota"}}')
     got = assembled(capture_of(said, closing=normal(1011, "upstream"))).document
     assert got["error"] == {"message": "quota", "details": {"message": "quota"}}
 
 
 def test_a_session_without_an_end_is_interrupted_and_has_what_had_arrived() -> None:
+    """A session without an end is interrupted, and keeps its messages."""
     got: Any = assembled(capture_of(*CONVERSATION[:4])).document
     assert got["outcome"] == "interrupted"
     assert got["response"]["body"]["turns"][1]["parts"] == [{"text": "Rayleigh."}]
@@ -190,6 +196,7 @@ def test_a_session_without_an_end_is_interrupted_and_has_what_had_arrived() -> N
 
 
 def test_a_handshake_that_was_refused_is_an_ordinary_answer() -> None:
+    """A refused handshake is stored as a plain response."""
     refusal = [(3_000, b'{"error":{"code":401,"message":"no"}}')]
     got: Any = assembled(capture_of(status=401, response=refusal, outcome="complete")).document
     assert got["request"]["body"] is None
@@ -198,6 +205,7 @@ def test_a_handshake_that_was_refused_is_an_ordinary_answer() -> None:
 
 
 def test_what_bson_cannot_hold_is_left_out_and_said() -> None:
+    """Values that BSON cannot hold are omitted, with a reason."""
     deep = '{"a":' + "[" * 99 + "]" * 99 + "}"
     sent: list[Sent] = [(Kind.WS_SERVER, 600, deep), (Kind.WS_SERVER, 700, '{"s":"\\ud800","n":18446744073709551616}')]
     got: Any = assembled(capture_of(*sent, closing=normal())).document
@@ -207,6 +215,7 @@ def test_what_bson_cannot_hold_is_left_out_and_said() -> None:
 
 
 def test_messages_that_did_not_fit_are_told_of() -> None:
+    """Messages over the limit are reported."""
     end = {"bytes": 5_000_000, "sha256": b"\x01" * 32}
     capture = capture_of() + pack(
         Kind.END,
@@ -219,6 +228,7 @@ def test_messages_that_did_not_fit_are_told_of() -> None:
 
 
 def test_a_provider_that_fails_on_a_session_costs_no_message() -> None:
+    """If a provider fails, all messages are still stored."""
     record = assemble(
         capture_of(*CONVERSATION, closing=normal(), provider="none"),
         id=ObjectId(),
@@ -238,6 +248,7 @@ def test_a_provider_that_fails_on_a_session_costs_no_message() -> None:
     )
 )
 def test_whatever_the_messages_are_they_are_recorded(messages: list[Sent]) -> None:
+    """Any messages are recorded."""
     record = assembled(capture_of(*messages, closing=normal()))
     for kind, raw in ((Kind.WS_CLIENT, record.request_raw), (Kind.WS_SERVER, record.response_raw)):
         kept = unpacked(raw)

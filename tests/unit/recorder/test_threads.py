@@ -81,6 +81,7 @@ def result(name: str, value: Any) -> Message:
 
 
 async def test_a_conversation_is_one_thread(recorded: Recorded) -> None:
+    """The turns of a conversation form one thread."""
     said = [user("Fix the import of large files, please.")]
     first, thread = await recorded.ask(said, call("read_file", path="import.py"))
     assert thread == {"id": first, "turn": 1, "parent": None, "new_messages": 1}
@@ -118,6 +119,7 @@ async def test_a_branch_has_its_own_turns(recorded: Recorded) -> None:
 
 
 async def test_a_retry_stands_where_the_first_try_stood(recorded: Recorded) -> None:
+    """A retry has the place of the failed attempt."""
     said = [user("Hello there, who are you?"), model("A model.")]
     first, _ = await recorded.ask(said[:1], said[1])
     _, failed = await recorded.ask([*said, user("Which?")], None, outcome="upstream_timeout")
@@ -126,12 +128,14 @@ async def test_a_retry_stands_where_the_first_try_stood(recorded: Recorded) -> N
 
 
 async def test_a_first_question_that_failed_is_retried_in_its_thread(recorded: Recorded) -> None:
+    """The retry of a failed first prompt joins its thread."""
     first, _ = await recorded.ask([user("Hello?")], None, outcome="upstream_timeout")
     _, again = await recorded.ask([user("Hello?")], model("Hi."))
     assert again == {"id": first, "turn": 1, "parent": None, "new_messages": 1}
 
 
 async def test_the_same_first_question_begins_another_thread(recorded: Recorded) -> None:
+    """A repeated first prompt begins another thread."""
     first, _ = await recorded.ask([user("Hello?")], model("Hi."))
     second, thread = await recorded.ask([user("Hello?")], model("Hi."))
     assert thread["id"] == second != first
@@ -140,12 +144,14 @@ async def test_the_same_first_question_begins_another_thread(recorded: Recorded)
 
 
 async def test_an_answer_that_was_cut_or_edited_is_still_gone_on_from(recorded: Recorded) -> None:
+    """A turn continues a truncated or edited answer."""
     first, _ = await recorded.ask([user("Count to ten for me.")], model("1, 2, 3"), outcome="client_disconnected")
     _, thread = await recorded.ask([user("Count to ten for me."), model("1, 2"), user("Go on.")], model("3"))
     assert (thread["id"], thread["parent"]) == (first, first)
 
 
 async def test_a_question_without_an_answer_is_gone_on_from(recorded: Recorded) -> None:
+    """A turn continues a prompt without an answer."""
     first, _ = await recorded.ask([user("Count.")], None, outcome="client_disconnected")
     _, thread = await recorded.ask([user("Count."), user("To ten, I mean.")], model("1"))
     assert (thread["id"], thread["parent"], thread["new_messages"]) == (first, first, 1)
@@ -180,6 +186,7 @@ async def test_a_client_that_cuts_the_middle_out_goes_on_from_the_last_turn(reco
 
 
 async def test_a_short_exchange_is_known_by_what_stands_before_it(recorded: Recorded) -> None:
+    """A short answer is identified together with earlier messages."""
     asked = [
         user("Rename Customer to Account in every file."),
         model("Done, in 14 files."),
@@ -196,6 +203,7 @@ async def test_a_short_exchange_is_known_by_what_stands_before_it(recorded: Reco
 async def test_a_summary_in_the_place_of_all_goes_on_from_the_turn_that_made_it(
     recorded: Recorded, speaker: str
 ) -> None:
+    """A summary that replaces the history continues its turn."""
     summary = "Customer is now Account in 14 files; the API still says Customer, as it should. " * 4
     first, _ = await recorded.ask([user("Summarise it all.")], model(summary))
     again = {"role": speaker, "parts": [{"text": summary}]}
@@ -208,6 +216,7 @@ async def test_a_summary_in_the_place_of_all_goes_on_from_the_turn_that_made_it(
 
 
 async def test_a_short_exchange_does_not_tie_strangers_together(recorded: Recorded) -> None:
+    """Equal short messages do not join unrelated threads."""
     first, _ = await recorded.ask([user("Task one, a long one."), model("Ok."), user("go on")], model("Ok."))
     _, thread = await recorded.ask([user("Task two."), model("What?"), user("go on"), model("Ok."), user("x")], None)
     assert thread["id"] != first
@@ -261,6 +270,7 @@ async def test_what_names_the_one_that_it_goes_on_from(store: Store) -> None:
 
 
 async def test_what_is_no_conversation_has_no_thread() -> None:
+    """Other operations have no thread."""
     assert stored_fingerprint(make_record(operation="models.list", request_raw=b"").document) is None
     assert stored_fingerprint(make_record(request_raw=b"{}").document) is None
     assert stored_fingerprint(make_record(request_raw=b"no JSON").document) is None

@@ -24,6 +24,7 @@ def parts(*chunks: Any) -> list[Any]:
 
 
 def test_candidates_are_put_together_by_index() -> None:
+    """Chunks are added to the candidate with their index."""
     chunks = [
         {"candidates": [{"index": 1, "content": {"parts": [text("b1")]}}]},
         {"candidates": [{"index": 0, "content": {"parts": [text("a1")]}}, {"index": 1, "finishReason": "STOP"}]},
@@ -39,10 +40,12 @@ def test_candidates_are_put_together_by_index() -> None:
 
 @pytest.mark.parametrize("index", [{}, {"index": 0}, {"index": None}, {"index": False}])
 def test_a_candidate_without_an_index_is_the_first(index: dict[str, Any]) -> None:
+    """A candidate without an index is the first."""
     assert parts(candidate(text("Ray"), index=0), candidate(text("leigh"), **index)) == [text("Rayleigh")]
 
 
 def test_text_goes_on_in_the_part_before_it_only_where_both_are_plain_and_of_the_same_kind() -> None:
+    """Only plain texts of the same kind are joined."""
     got = parts(
         candidate(text("Let me", thought=True)),
         candidate(text(" think.", thought=True), text("It ")),
@@ -80,6 +83,7 @@ def test_calls_data_code_and_its_results_stay_whole_and_in_order() -> None:
 
 
 def test_a_call_in_pieces_is_put_together_by_json_path_until_it_does_not_continue() -> None:
+    """Pieces of a call are merged by JSON path."""
     got = parts(
         candidate(text("One moment.")),
         candidate({"functionCall": {"name": "go", "id": "c1", "willContinue": True}, "thoughtSignature": "s1"}),
@@ -97,6 +101,8 @@ def test_a_call_in_pieces_is_put_together_by_json_path_until_it_does_not_continu
 
 
 def test_parallel_calls_in_pieces_stay_apart() -> None:
+    """Parallel incomplete calls stay separate."""
+
     def piece(city: str) -> dict[str, Any]:
         return {"functionCall": {"partialArgs": [{"jsonPath": "$.to", "stringValue": city}], "willContinue": True}}
 
@@ -122,12 +128,14 @@ def test_parallel_calls_in_pieces_stay_apart() -> None:
     ],
 )
 def test_no_thought_signature_is_lost(signed: list[Any]) -> None:
+    """All thought signatures are kept."""
     sent = {part.get("thoughtSignature") for chunk in signed for part in chunk["candidates"][0]["content"]["parts"]}
     kept = {part.get("thoughtSignature") for part in parts(*signed)}
     assert kept >= sent - {None}
 
 
 def test_a_signature_on_an_empty_text_ends_as_a_part_of_its_own() -> None:
+    """A signature on an empty text is a part of its own."""
     assert parts(candidate(text("Yes.")), candidate(text("", thoughtSignature="s1"))) == [
         text("Yes."),
         text("", thoughtSignature="s1"),
@@ -135,6 +143,7 @@ def test_a_signature_on_an_empty_text_ends_as_a_part_of_its_own() -> None:
 
 
 def test_the_last_value_that_is_not_null_wins() -> None:
+    """The last value that is not null is kept."""
     first = {
         **candidate(
             text("a"),
@@ -200,6 +209,7 @@ def test_searches_and_sources_are_united_and_the_last_of_the_rest_wins() -> None
 
 @pytest.mark.parametrize("name", ["citationSources", "citations"])
 def test_citations_are_united(name: str) -> None:
+    """Citations of all chunks are merged."""
     first, second = {"startIndex": 0, "uri": "https://a.example"}, {"startIndex": 7, "uri": "https://b.example"}
     chunks = [
         candidate(text("x"), citationMetadata={name: [first]}),
@@ -211,6 +221,8 @@ def test_citations_are_united(name: str) -> None:
 
 
 def test_sources_too_deep_to_be_compared_are_all_kept() -> None:
+    """Sources that are nested too deeply to compare are all kept."""
+
     def deep() -> Any:
         source: Any = []
         for _ in range(100_000):
@@ -222,11 +234,13 @@ def test_sources_too_deep_to_be_compared_are_all_kept() -> None:
 
 
 def test_a_truncated_stream_keeps_its_partial_text_and_no_finish_reason() -> None:
+    """An incomplete stream keeps its text, without a finish reason."""
     got = accumulate([candidate(text("It is ")), candidate(text("so bec"))])
     assert got == candidate(text("It is so bec"))
 
 
 def test_a_truncated_call_says_that_it_would_have_continued() -> None:
+    """An incomplete call keeps `willContinue`."""
     piece = {"partialArgs": [{"jsonPath": "$.to", "stringValue": "Bos"}], "willContinue": True}
     assert parts(candidate({"functionCall": {"name": "go", **piece}})) == [
         {"functionCall": {"name": "go", "args": {"to": "Bos"}, "willContinue": True}}
@@ -234,6 +248,7 @@ def test_a_truncated_call_says_that_it_would_have_continued() -> None:
 
 
 def test_an_empty_list_of_parts_stays() -> None:
+    """An empty list of parts is kept."""
     assert accumulate([candidate(finishReason="STOP")]) == candidate(finishReason="STOP")
     assert accumulate([{"candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]}]) == {
         "candidates": [{"content": {"role": "model"}, "finishReason": "STOP"}]
@@ -241,6 +256,7 @@ def test_an_empty_list_of_parts_stays() -> None:
 
 
 def test_what_is_no_chunk_adds_nothing() -> None:
+    """Other values in the stream are ignored."""
     assert accumulate([None, 7, [candidate(text("a"))], "x"]) == {}
     assert accumulate([{"candidates": [None, 7]}, {"candidates": "x"}]) == {}
 
@@ -257,10 +273,12 @@ def test_what_is_no_chunk_adds_nothing() -> None:
     ],
 )
 def test_content_is_what_a_reader_would_see(part: dict[str, Any], expected: bool) -> None:
+    """Text, media and calls count as content."""
     assert has_content(candidate(part)) is expected
 
 
 def test_thoughts_are_told_from_text() -> None:
+    """Thoughts are distinguished from text."""
     assert has_thoughts(candidate(text("a"), text("b", thought=True)))
     assert not has_thoughts(candidate(text("a", thought=False), call("look")))
 
@@ -287,6 +305,7 @@ def outline(found: list[Any]) -> dict[str, Any]:
 
 @given(sent=st.lists(some_parts, min_size=1, max_size=8), cuts=st.sets(st.integers(1, 7)))
 def test_it_does_not_matter_how_parts_are_dealt_out_to_chunks(sent: list[Any], cuts: set[int]) -> None:
+    """The result does not depend on how parts are divided into chunks."""
     bounds = [0, *sorted(cuts), len(sent)]
     dealt = [candidate(*sent[start:end]) for start, end in itertools.pairwise(bounds)]
     assert repr(parts(*dealt)) == repr(parts(candidate(*sent)))
@@ -295,12 +314,14 @@ def test_it_does_not_matter_how_parts_are_dealt_out_to_chunks(sent: list[Any], c
 
 @given(sent=st.lists(some_parts, max_size=8))
 def test_accumulating_what_has_been_accumulated_changes_nothing(sent: list[Any]) -> None:
+    """Accumulating an accumulated response changes nothing."""
     once = accumulate([candidate(part) for part in sent])
     assert repr(accumulate([once])) == repr(once)
 
 
 @given(sent=st.lists(some_parts, min_size=1, max_size=8))
 def test_accumulating_leaves_the_chunks_as_they_are(sent: list[Any]) -> None:
+    """Accumulating does not modify the chunks."""
     chunks = [candidate(part) for part in sent]
     before = copy.deepcopy(chunks)
     accumulate(chunks)
@@ -317,6 +338,7 @@ LONG_STREAM = [
 
 @pytest.mark.parametrize("frame", [events, array])
 def test_a_stream_torn_at_any_byte_amounts_to_the_chunks_that_came_whole(frame: Any) -> None:
+    """A torn stream gives the same as its whole chunks."""
     body = frame(*LONG_STREAM)
     for cut in range(len(body) + 1):
         chunks = read_chunks(body[:cut])

@@ -26,6 +26,7 @@ def said(*parts: Json, role: str = "user") -> Conversation:
 
 
 def test_a_whole_exchange() -> None:
+    """A request and its response become one conversation."""
     request = {
         "systemInstruction": {"parts": [{"text": "Be brief."}, {"text": "Be kind."}]},
         "contents": [
@@ -69,6 +70,7 @@ def test_a_whole_exchange() -> None:
 
 
 def test_names_may_be_written_with_underscores() -> None:
+    """Members may be written in snake case."""
     conversation = gemini.read(
         {
             "system_instruction": {"parts": {"text": "Be brief."}},
@@ -91,24 +93,29 @@ def test_names_may_be_written_with_underscores() -> None:
 
 
 def test_contents_may_be_a_text() -> None:
+    """`contents` may be a string."""
     assert gemini.read({"contents": "Hi"}, None).prompt == (Message("user", (Text("Hi"),)),)
 
 
 def test_code_that_google_runs_stands_as_it_is() -> None:
+    """Code execution is kept as tool use."""
     part = {"executableCode": {"language": "PYTHON", "code": "1"}}
     assert said(part, role="model").prompt == (Message("model", (Other("executableCode", part["executableCode"]),)),)
 
 
 def test_a_part_that_says_nothing_is_none() -> None:
+    """Parts without content are omitted."""
     assert said({"thoughtSignature": "abc"}, {"text": ""}, "nonsense").prompt == ()
 
 
 def test_a_signature_beside_a_call_does_not_hide_it() -> None:
+    """A call with a signature is read."""
     part = {"thoughtSignature": "abc", "functionCall": {"name": "f"}}
     assert said(part, role="model").prompt == (Message("model", (Call("f", {}),)),)
 
 
 def test_a_session_reads_as_what_was_spoken() -> None:
+    """The turns of a session become messages."""
     response = {
         "turns": [
             {
@@ -127,6 +134,7 @@ def test_a_session_reads_as_what_was_spoken() -> None:
 
 @pytest.mark.parametrize("nonsense", [None, 1, "text", [], {}, {"contents": 1}, {"contents": [1, {"parts": 2}]}])
 def test_what_is_no_conversation_is_an_empty_one(nonsense: Json) -> None:
+    """Bodies of other shapes give an empty conversation."""
     conversation = gemini.read(nonsense, nonsense)
     assert conversation.answer is None
     assert conversation.messages == ()

@@ -28,6 +28,7 @@ def put_together(first: dict[str, Any], *others: dict[str, Any]) -> Any:
 
 
 def test_values_of_every_kind_find_their_places() -> None:
+    """Values of every type are set at their JSON path."""
     got = put_together(
         piece(name="plan"),
         piece(("$.title", "stringValue", "Trip"), ("$.days", "numberValue", 3)),
@@ -51,6 +52,7 @@ def test_values_of_every_kind_find_their_places() -> None:
 
 
 def test_strings_of_the_same_path_are_joined_even_where_other_paths_come_between() -> None:
+    """Pieces of a string are joined, also across other paths."""
     got = put_together(
         piece(("$.a", "stringValue", "Ray"), ("$.b", "stringValue", "1"), name="f"),
         piece(("$.a", "stringValue", "leigh")),
@@ -60,6 +62,7 @@ def test_strings_of_the_same_path_are_joined_even_where_other_paths_come_between
 
 
 def test_a_value_of_another_kind_takes_the_place_of_a_string() -> None:
+    """A value of another type replaces a string."""
     got = put_together(
         piece(("$.a", "stringValue", "x"), name="f"),
         piece(("$.a", "numberValue", 1), ("$.b", "stringValue", "y"), go_on=False),
@@ -68,6 +71,7 @@ def test_a_value_of_another_kind_takes_the_place_of_a_string() -> None:
 
 
 def test_whole_arguments_may_come_in_pieces_too() -> None:
+    """Complete arguments in several parts are merged."""
     got = put_together(
         {"functionCall": {"name": "f", "args": {"a": 1}, "willContinue": True}},
         {"functionCall": {"args": {"b": 2}, "willContinue": True}},
@@ -95,6 +99,7 @@ def test_whole_arguments_may_come_in_pieces_too() -> None:
     ],
 )
 def test_a_piece_that_finds_no_place_is_kept_as_it_came(partial: Any) -> None:
+    """A piece with an invalid path is kept unchanged."""
     got = put_together(
         piece(("$.s", "stringValue", "x"), ("$.a[0]", "numberValue", 0), name="f"),
         {"functionCall": {"partialArgs": [partial]}},
@@ -103,6 +108,7 @@ def test_a_piece_that_finds_no_place_is_kept_as_it_came(partial: Any) -> None:
 
 
 def test_a_call_continues_while_it_says_so_and_for_its_own_pieces() -> None:
+    """A call continues while `willContinue` is set."""
     call = OpenCall(piece(name="f", id="1"))
     assert call.continues_with(piece())
     assert call.continues_with(piece(name="f", id="1"))
@@ -126,10 +132,12 @@ def test_a_call_continues_while_it_says_so_and_for_its_own_pieces() -> None:
     ],
 )
 def test_only_what_names_a_piece_begins_a_call_in_pieces(part: Any, expected: bool) -> None:
+    """Only a part with partial arguments begins an incomplete call."""
     assert OpenCall.begins_with(part) is expected
 
 
 def test_the_signature_of_the_first_piece_stays() -> None:
+    """The signature of the first piece is kept."""
     call = OpenCall({**piece(name="f"), "thoughtSignature": "s"})
     call.add({"functionCall": {}})
     call.finish()
@@ -158,6 +166,7 @@ def test_the_signature_of_the_first_piece_stays() -> None:
     ],
 )
 def test_singular_json_paths_become_steps(path: str, steps: list[str | int] | None) -> None:
+    """Singular JSON paths are parsed into steps."""
     assert parse_path(path) == steps
 
 
@@ -170,6 +179,7 @@ def spelled(steps: list[Any]) -> str:
 
 @given(st.lists(st.text(max_size=5) | st.integers(0, 999), max_size=6))
 def test_every_name_can_be_quoted(steps: list[Any]) -> None:
+    """A quoted name may have any characters."""
     assert parse_path(spelled(steps)) == steps
 
 
@@ -230,6 +240,7 @@ any_calls = st.fixed_dictionaries(
 
 @given(calls=st.lists(any_calls, min_size=1, max_size=5))
 def test_pieces_of_any_shape_are_put_together_without_an_error(calls: list[Any]) -> None:
+    """Pieces of any shape are merged without an error."""
     call = OpenCall({"functionCall": calls[0]})
     for each in calls[1:]:
         call.add({"functionCall": each})

@@ -28,6 +28,7 @@ RESULT = {"functionResponse": {"name": "get_weather", "response": {"sky": "blue"
 
 
 def test_the_prompt_is_the_last_that_was_said_to_the_model() -> None:
+    """The preview shows the last message to the model."""
     contents = [user(text("Hello")), MODEL, user(text("Why is"), text("the sky\n  blue?")), MODEL]
     assert prompt({"contents": contents}) == "Why is the sky blue?"
 
@@ -42,10 +43,12 @@ def test_the_prompt_is_the_last_that_was_said_to_the_model() -> None:
     ],
 )
 def test_a_prompt_without_words_is_shown_by_what_it_holds(parts: list[Any], shown: str) -> None:
+    """A prompt without text is described by its content."""
     assert prompt({"contents": [user(text("before")), user(*parts)]}) == shown
 
 
 def test_a_content_that_shows_nothing_is_passed_over() -> None:
+    """Contents without anything to show are skipped."""
     empty = [user(text(" \n")), user({"thoughtSignature": "c2ln"}), user(), None]
     assert prompt({"contents": [user(text("Why?")), *empty]}) == "Why?"
 
@@ -59,25 +62,30 @@ def test_a_content_that_shows_nothing_is_passed_over() -> None:
     ],
 )
 def test_counting_and_embedding_have_prompts_too(request_body: Any) -> None:
+    """Token counts and embeddings have prompts."""
     assert prompt(request_body) == "count me"
 
 
 @pytest.mark.parametrize("request_body", [None, [], {}, {"contents": 7}, {"contents": [MODEL]}])
 def test_no_prompt_is_none(request_body: Any) -> None:
+    """The preview of a missing prompt is None."""
     assert prompt(request_body) is None
 
 
 def test_the_answer_is_its_first_line_without_thoughts() -> None:
+    """The preview of an answer is its first line, without thoughts."""
     parts = [text("Let me think.", thought=True), text("\n\nIt is "), text("so.\nAnd more."), call("look")]
     assert answer(candidate(*parts)) == "It is so."
 
 
 def test_an_answer_without_words_is_its_calls() -> None:
+    """The preview of an answer without text shows its calls."""
     parts = [call("get_weather", city="Boston", days=3, on=None, near=[1], deep={"a": 1}), call("stop")]
     assert answer(candidate(*parts)) == 'get_weather(city="Boston", days=3, on=null, near=[…], deep={…}), stop()'
 
 
 def test_long_arguments_are_cut() -> None:
+    """Long arguments are truncated."""
     shown = answer(candidate(call("write", text='say "' + "a" * 500)))
     assert shown is not None
     assert shown.startswith(r'write(text="say \"aaa')
@@ -90,6 +98,7 @@ def test_long_arguments_are_cut() -> None:
     [None, [], {}, {"candidates": [None]}, candidate(), candidate(text(" "))],
 )
 def test_no_answer_is_none(response: Any) -> None:
+    """The preview of a missing answer is None."""
     assert answer(response) is None
 
 
@@ -105,4 +114,5 @@ def test_no_answer_is_none(response: Any) -> None:
     ],
 )
 def test_a_text_is_cut_to_one_short_line(words: str, shown: str) -> None:
+    """A preview is one short line."""
     assert shorten(words) == shown

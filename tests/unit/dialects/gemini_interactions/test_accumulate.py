@@ -32,6 +32,7 @@ def steps(*events: Any) -> Any:
 
 
 def test_steps_are_put_together_by_index() -> None:
+    """Deltas are added to the step with their index."""
     got = steps(
         start(1, "model_output"),
         delta(1, "text", text="It is "),
@@ -45,6 +46,7 @@ def test_steps_are_put_together_by_index() -> None:
 
 
 def test_the_interaction_is_the_last_that_the_events_say_of_it() -> None:
+    """Later events override fields of the interaction."""
     created = {"event_type": "interaction.created", "interaction": {"id": "i", "status": "in_progress", "model": "m"}}
     update = {"event_type": "interaction.status_update", "interaction_id": "i", "status": "requires_action"}
     completed = {
@@ -62,16 +64,19 @@ def test_the_interaction_is_the_last_that_the_events_say_of_it() -> None:
 
 
 def test_usage_that_came_before_a_break_is_kept() -> None:
+    """Usage before a break of the stream is kept."""
     assert accumulate([start(0, "thought"), stop(0, usage={"total_tokens": 5})])["usage"] == {"total_tokens": 5}
 
 
 def test_steps_that_the_api_sends_whole_at_the_end_are_its_last_word() -> None:
+    """Complete steps at the end replace accumulated ones."""
     whole = [{"type": "model_output", "content": [words("It is so.")]}]
     completed = {"interaction": {"status": "completed", "steps": whole}}
     assert steps(start(0, "model_output"), delta(0, "text", text="It is"), completed) == whole
 
 
 def test_text_goes_on_only_in_plain_text_that_is_last() -> None:
+    """Text is appended only to a plain text at the end."""
     image = {"mime_type": "image/png", "data": "AAAA"}
     got = steps(
         start(0, "model_output", content=[words("See")]),
@@ -86,6 +91,7 @@ def test_text_goes_on_only_in_plain_text_that_is_last() -> None:
 
 
 def test_annotations_belong_to_the_text_before_them() -> None:
+    """Annotations are added to the text before them."""
     first, second = {"type": "url_citation", "url": "https://a"}, {"type": "url_citation", "url": "https://b"}
     got = steps(
         delta(0, "text", text="It is"),
@@ -98,11 +104,13 @@ def test_annotations_belong_to_the_text_before_them() -> None:
 
 @pytest.mark.parametrize("before", [[], [delta(0, "image", data="AAAA")]])
 def test_annotations_without_a_text_are_kept(before: list[Any]) -> None:
+    """Annotations without a text are kept."""
     got = steps(*before, delta(0, "text_annotation_delta", annotations=[{"url": "https://a"}]))
     assert got[0]["content"][-1] == words("", annotations=[{"url": "https://a"}])
 
 
 def test_summaries_of_thoughts_are_joined() -> None:
+    """Summaries of thoughts are joined."""
     got = steps(
         start(0, "thought"),
         delta(0, "thought_summary", content=words("Let me ")),
@@ -113,6 +121,7 @@ def test_summaries_of_thoughts_are_joined() -> None:
 
 
 def test_arguments_of_a_call_are_joined_and_read() -> None:
+    """Pieces of arguments are joined and parsed."""
     got = steps(
         start(0, "function_call", id="c1", name="go", arguments={}),
         delta(0, "arguments_delta", arguments='{"to": "Bos'),
@@ -122,11 +131,13 @@ def test_arguments_of_a_call_are_joined_and_read() -> None:
 
 
 def test_arguments_that_broke_off_stay_text() -> None:
+    """Incomplete arguments stay text."""
     got = steps(start(0, "function_call", name="go"), delta(0, "arguments_delta", arguments='{"to": "Bos'))
     assert got == [{"type": "function_call", "name": "go", "arguments": '{"to": "Bos'}]
 
 
 def test_calls_and_results_of_built_in_tools_are_taken_over_field_by_field() -> None:
+    """Calls and results of built-in tools keep their fields."""
     got = steps(
         start(0, "google_search_call"),
         delta(0, "google_search_call", id="g1", arguments={"queries": ["sky"]}, signature="s1"),
@@ -140,6 +151,7 @@ def test_calls_and_results_of_built_in_tools_are_taken_over_field_by_field() -> 
 
 
 def test_events_of_other_shapes_add_nothing() -> None:
+    """Events of unknown shapes are ignored."""
     assert accumulate([None, 7, [], {}, {"interaction": 1, "step": 2, "delta": 3}]) == {}
     assert steps(start(0, "model_output", content="x"), delta(0, "text", text="It")) == [
         {"type": "model_output", "content": [words("It")]}
@@ -148,6 +160,7 @@ def test_events_of_other_shapes_add_nothing() -> None:
 
 
 def test_accumulating_leaves_the_events_as_they_are() -> None:
+    """Accumulating does not modify the events."""
     events = [
         start(0, "model_output", content=[words("See")]),
         delta(0, "text", text=" it"),

@@ -23,6 +23,7 @@ from gemtap.interaction import Json
 
 
 def test_a_whole_exchange() -> None:
+    """A request and its response become one conversation."""
     request = {
         "model": "gemini-2.5-flash",
         "system_instruction": "Be brief.",
@@ -100,11 +101,13 @@ def test_a_whole_exchange() -> None:
     ],
 )
 def test_forms_of_an_input(asked: Json, prompt: tuple[Message, ...]) -> None:
+    """Every form of `input` becomes messages."""
     assert interactions.read({"input": asked}, None).prompt == prompt
 
 
 @pytest.mark.parametrize("nonsense", [None, 1, [], {"input": 1}, {"input": [1, None]}, {"input": {}, "steps": [1]}])
 def test_what_is_no_conversation_is_an_empty_one(nonsense: Json) -> None:
+    """Bodies of other shapes give an empty conversation."""
     assert interactions.read(nonsense, nonsense).messages == ()
 
 

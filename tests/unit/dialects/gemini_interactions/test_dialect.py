@@ -68,15 +68,18 @@ EXPECTED: dict[str, Any] = {
 
 
 def test_a_whole_answer() -> None:
+    """All fields of a response without streaming are read."""
     assert parse_answer(ANSWER) == Parsed(**EXPECTED)
 
 
 def test_a_stream_is_one_answer() -> None:
+    """All fields of a stream are read as of one response."""
     parsed = parse_events(framed(*EVENTS) + DONE)
     assert parsed == Parsed(**EXPECTED, streaming=True, accumulated=ANSWER, first_token_end=len(framed(*EVENTS[:5])))
 
 
 def test_streamed_thoughts_are_told_and_are_content() -> None:
+    """Streamed thoughts are noted, and count as content."""
     thought = ("step.delta", {"index": 0, "delta": {"type": "thought_summary", "content": {"text": "Hm"}}})
     parsed = parse_events(framed(*EVENTS[:2], thought, *EVENTS[2:]))
     assert parsed.reasoning_streamed
@@ -84,6 +87,7 @@ def test_streamed_thoughts_are_told_and_are_content() -> None:
 
 
 def test_a_stream_that_ends_early_is_truncated_and_keeps_what_came() -> None:
+    """An incomplete stream has an error, and keeps what arrived."""
     parsed = parse_events(framed(*EVENTS[:5]))
     assert parsed.error == {"message": "the stream ended without interaction.completed", "details": None}
     assert parsed.accumulated["steps"][1]["content"] == [{"type": "text", "text": "Light attracts"}]
@@ -91,6 +95,7 @@ def test_a_stream_that_ends_early_is_truncated_and_keeps_what_came() -> None:
 
 
 def test_why_a_stream_broke_off_is_told_by_the_outcome_alone() -> None:
+    """A stream that broke off has no error of the API."""
     body = framed(*EVENTS)
     for cut in range(len(body) + 1):
         parsed = parse_events(body[:cut], whole=False)
@@ -100,17 +105,20 @@ def test_why_a_stream_broke_off_is_told_by_the_outcome_alone() -> None:
 
 
 def test_an_error_event_is_told() -> None:
+    """An error event is the error of the exchange."""
     error = {"code": "internal", "message": "Something broke"}
     parsed = parse_events(framed(*EVENTS[:5], ("error", {"error": error})) + DONE)
     assert parsed.error == {"message": "Something broke", "details": error}
 
 
 def test_an_interaction_that_runs_in_the_background_is_not_finished() -> None:
+    """A background interaction has neither a finish reason nor an error."""
     parsed = parse_answer({"id": "i", "status": "in_progress"}, {"agent": "deep-research", "input": "Dig."})
     assert (parsed.finish_reason, parsed.model, parsed.error, parsed.accumulated) == (None, None, None, None)
 
 
 def test_one_that_is_fetched_later_is_read_the_same_way() -> None:
+    """An interaction that is fetched later has the same fields."""
     parsed = parse(method="GET", path="/v1beta/interactions/abc", response=ANSWER)
     assert (parsed.operation, parsed.finish_reason, parsed.tokens) == ("interactions.get", "completed", TOKENS)
     assert parsed.model is None
@@ -147,6 +155,7 @@ TALK = [
     ],
 )
 def test_the_prompt_is_the_last_that_was_said_to_the_model(asked: Any, shown: str | None) -> None:
+    """The preview shows the last message to the model."""
     assert preview_of(read({"input": asked}, ANSWER))["prompt"] == shown
 
 
@@ -161,4 +170,5 @@ def test_the_prompt_is_the_last_that_was_said_to_the_model(asked: Any, shown: st
     ],
 )
 def test_the_answer_is_its_first_line_or_its_calls(steps: Any, shown: str | None) -> None:
+    """The preview shows the first line of the answer, or its calls."""
     assert preview_of(read(None, {"status": "completed", "steps": steps}))["answer"] == shown

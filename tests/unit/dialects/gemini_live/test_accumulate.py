@@ -40,6 +40,7 @@ DONE = says(turnComplete=True)
 
 
 def test_a_conversation_in_text() -> None:
+    """Text messages become turns of the user and the model."""
     turns = accumulate(
         [
             client({"setup": {"model": "models/m"}}),
@@ -72,6 +73,7 @@ def test_a_history_is_several_turns() -> None:
 
 
 def test_texts_of_a_user_stay_apart_and_thoughts_apart_from_answers() -> None:
+    """Separate texts and thoughts stay separate parts."""
     two = {"role": "user", "parts": [{"text": "a"}, {"text": "b"}]}
     assert accumulate([asks(two)]) == [two]
     (turn,) = accumulate([says({"text": "H", "thought": True}), says({"text": "m", "thought": True}, {"text": "So."})])
@@ -79,6 +81,7 @@ def test_texts_of_a_user_stay_apart_and_thoughts_apart_from_answers() -> None:
 
 
 def test_of_audio_its_type_and_its_whole_size_are_told() -> None:
+    """Audio becomes one part with its type and total size."""
     audio, other = {"inlineData": blob(1000)}, {"inlineData": blob(7, "audio/mp3")}
     (turn,) = accumulate([says(audio), says(audio, other), says({"text": "!"}), says(audio)])
     kind = "audio/pcm;rate=24000"
@@ -91,6 +94,7 @@ def test_of_audio_its_type_and_its_whole_size_are_told() -> None:
 
 
 def test_what_stands_beside_data_stays() -> None:
+    """Other members of media are kept."""
     part = {"inlineData": blob(10), "thoughtSignature": "s"}
     (turn,) = accumulate([says({"inlineData": blob(5)}, part, {"inlineData": blob(5)})])
     assert [each["inlineData"]["bytes"] for each in turn["parts"]] == [5, 10, 5]
@@ -106,6 +110,7 @@ def test_what_stands_beside_data_stays() -> None:
     ],
 )
 def test_speech_is_one_turn_with_its_transcription(sent: Any) -> None:
+    """Speech and its transcription form one turn."""
     turns = accumulate(
         [
             client({"realtimeInput": {"activityStart": {}}}),
@@ -138,6 +143,7 @@ def test_speech_is_one_turn_with_its_transcription(sent: Any) -> None:
 
 
 def test_speech_and_video_are_parts_of_one_turn() -> None:
+    """Speech and video are parts of one turn."""
     (turn,) = accumulate(
         [speaks(audio=blob(10, "audio/pcm")), speaks(video=blob(5, "image/jpeg")), speaks(text="See?")]
     )
@@ -145,12 +151,14 @@ def test_speech_and_video_are_parts_of_one_turn() -> None:
 
 
 def test_a_transcription_alone_is_a_turn_of_the_user() -> None:
+    """A transcription without audio is a turn of the user."""
     assert accumulate([says(inputTranscription={"text": "Why?"})]) == [
         {"role": "user", "parts": [], "inputTranscription": {"text": "Why?"}}
     ]
 
 
 def test_text_while_the_model_speaks_is_a_new_turn() -> None:
+    """Text during the model's speech begins a new turn."""
     turns = accumulate([speaks(text="Why?"), says({"text": "Be"}), speaks(text="Stop!"), says(interrupted=True)])
     assert turns == [
         {"role": "user", "parts": [{"text": "Why?"}]},
@@ -160,12 +168,14 @@ def test_text_while_the_model_speaks_is_a_new_turn() -> None:
 
 
 def test_what_was_interrupted_does_not_go_on() -> None:
+    """An interrupted turn does not continue."""
     turns = accumulate([says({"text": "a"}), says(interrupted=True), says({"text": "b"}), DONE])
     assert [(turn["parts"][0]["text"], turn.get("interrupted")) for turn in turns] == [("a", True), ("b", None)]
 
 
 @pytest.mark.parametrize("names", [("toolResponse", "functionResponses"), ("tool_response", "function_responses")])
 def test_calls_and_their_responses_are_turns(names: tuple[str, str]) -> None:
+    """Calls and their responses are turns."""
     calls = [{"id": "1", "name": "f", "args": {}}, {"id": "2", "name": "g", "args": {}}]
     responses = [{"id": each["id"], "name": each["name"], "response": {}} for each in calls]
     turns = accumulate(
@@ -186,6 +196,7 @@ def test_calls_and_their_responses_are_turns(names: tuple[str, str]) -> None:
 
 
 def test_what_is_said_of_a_turn_stands_beside_it_and_cannot_be_taken_for_it() -> None:
+    """Metadata is stored beside the parts of a turn."""
     said = {"groundingMetadata": {"a": 1}, "role": "x", "parts": "y", "turnCompleteReason": None}
     (turn,) = accumulate([says({"text": "a"}, **said), says(groundingMetadata=None)])
     assert turn == {
@@ -197,6 +208,7 @@ def test_what_is_said_of_a_turn_stands_beside_it_and_cannot_be_taken_for_it() ->
 
 
 def test_what_begins_no_turn_is_none() -> None:
+    """Messages without content begin no turn."""
     marks = [speaks(activityStart={}), speaks(audioStreamEnd=True), speaks(audio=None)]
     assert accumulate([DONE, asks(turnComplete=True), *marks, server({"goAway": {}}), server(None)]) == []
 
@@ -214,4 +226,5 @@ def test_what_begins_no_turn_is_none() -> None:
     ],
 )
 def test_answers_and_calls_are_content(message: Message, content: bool) -> None:
+    """Text, media and calls count as content."""
     assert has_content(message.json) is content

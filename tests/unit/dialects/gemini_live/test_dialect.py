@@ -37,6 +37,7 @@ def answer(**content: Any) -> tuple[str, Any]:
 
 
 def test_a_session() -> None:
+    """All fields of a session are read."""
     usage = {"promptTokenCount": 7, "responseTokenCount": 3, "totalTokenCount": 10}
     parsed = session(
         ("client", SETUP),
@@ -77,6 +78,7 @@ def preview(parsed: Parsed) -> Preview:
 
 
 def test_what_was_spoken_is_previewed_in_words() -> None:
+    """The preview of speech shows its transcription."""
     audio = {"mimeType": "audio/pcm", "data": "AAAA"}
     parsed = session(
         ("client", {"realtimeInput": {"audio": audio}}),
@@ -89,26 +91,31 @@ def test_what_was_spoken_is_previewed_in_words() -> None:
 
 
 def test_vertex_has_the_same_sessions() -> None:
+    """Sessions of Vertex AI are read the same way."""
     model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5"
     parsed = session(("client", {"setup": {"model": model}}), path=VERTEX_LIVE, provider=PROVIDERS["vertex"])
     assert (parsed.operation, parsed.model, parsed.streaming) == ("bidiGenerateContent", "gemini-live-2.5", True)
 
 
 def test_the_constrained_form_has_its_own_name() -> None:
+    """The constrained session has its own operation."""
     assert session(path=f"{LIVE}Constrained").operation == "bidiGenerateContentConstrained"
 
 
 @pytest.mark.parametrize("messages", [(), (("client", None), ("server", None))])
 def test_a_session_without_a_word(messages: Any) -> None:
+    """A session without turns is read without an error."""
     assert session(*messages) == Parsed(operation="bidiGenerateContent", streaming=True, accumulated={"turns": []})
 
 
 def test_an_error_that_was_sent_is_an_error() -> None:
+    """An error message is the error of the exchange."""
     error = {"code": 400, "message": "no such model"}
     assert session(("server", {"error": error})).error == {"message": "no such model", "details": error}
 
 
 def test_a_handshake_that_was_refused_is_no_session() -> None:
+    """A refused handshake is read as a plain response."""
     refused = {"error": {"code": 401, "message": "API key not valid."}}
     parsed = PROVIDERS["gemini"].parse(make_exchange(method="GET", path=LIVE, status=401, response=refused))
     assert (parsed.operation, parsed.streaming, parsed.accumulated) == ("bidiGenerateContent", False, None)

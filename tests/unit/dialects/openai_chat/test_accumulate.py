@@ -24,6 +24,7 @@ def call(arguments: str, index: int | None = 0, **fields: Any) -> dict[str, Any]
 
 
 def test_chunks_amount_to_a_chat_completion() -> None:
+    """Chunks are accumulated into a chat completion."""
     usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
     chunks = [
         chunk({"role": "assistant", "content": ""}),
@@ -57,12 +58,14 @@ def test_the_last_usage_stands_whole() -> None:
 
 
 def test_choices_are_put_together_by_index() -> None:
+    """Deltas are added to the choice with their index."""
     chunks = [chunk({"content": "b"}, index=1), chunk({"content": "a"}), chunk({"content": "B"}, index=1)]
     choices = accumulate(chunks)["choices"]
     assert [(each["index"], each["message"]["content"]) for each in choices] == [(0, "a"), (1, "bB")]
 
 
 def test_the_arguments_of_a_call_come_in_pieces() -> None:
+    """Pieces of arguments are joined."""
     got = message(
         chunk({"role": "assistant", "content": None, **call("", id="a", type="function", name="f")}),
         chunk(call('{"x"')),
@@ -76,6 +79,7 @@ def test_the_arguments_of_a_call_come_in_pieces() -> None:
 
 
 def test_parallel_calls_are_put_together_by_index() -> None:
+    """Parallel calls are accumulated by index."""
     got = message(
         chunk(call("1", 0, id="a", name="f")),
         chunk(call("3", 1, id="b", name="g")),
@@ -147,6 +151,7 @@ def test_a_call_that_repeats_its_id_goes_on() -> None:
 
 
 def test_a_function_call_of_old_comes_in_pieces_too() -> None:
+    """Pieces of the deprecated `function_call` are joined."""
     got = message(
         chunk({"function_call": {"name": "f", "arguments": "{"}}), chunk({"function_call": {"arguments": "}"}})
     )
@@ -154,6 +159,7 @@ def test_a_function_call_of_old_comes_in_pieces_too() -> None:
 
 
 def test_refusals_and_thoughts_are_texts() -> None:
+    """Refusals and reasoning are joined like text."""
     got = message(
         chunk({"reasoning_content": "Hm", "refusal": "I "}), chunk({"reasoning_content": "!", "refusal": "won't"})
     )
@@ -161,6 +167,7 @@ def test_refusals_and_thoughts_are_texts() -> None:
 
 
 def test_the_probabilities_of_all_tokens_are_kept() -> None:
+    """Log probabilities of all tokens are kept."""
     chunks = [
         chunk({"content": "a"}, logprobs={"content": [{"token": "a"}], "refusal": None}),
         chunk({"content": "b"}, logprobs={"content": [{"token": "b"}]}),
@@ -171,11 +178,13 @@ def test_the_probabilities_of_all_tokens_are_kept() -> None:
 
 
 def test_what_is_added_to_a_message_stays() -> None:
+    """Unknown members of a message are kept."""
     assert message(chunk({"content": "a", "annotations": [1]}), chunk({"annotations": [2]}))["annotations"] == [2]
 
 
 @pytest.mark.parametrize("odd", [None, 1, [], {"choices": 1}, {"choices": [1]}, {"choices": [{"delta": 1}]}])
 def test_chunks_of_other_shapes_bring_nothing(odd: Any) -> None:
+    """Chunks of other shapes are ignored."""
     assert not has_content(odd)
     assert not has_thoughts(odd)
     assert message(chunk({"content": "a"}), odd, chunk({"content": "b"}))["content"] == "ab"
@@ -193,11 +202,13 @@ def test_chunks_of_other_shapes_bring_nothing(odd: Any) -> None:
     ],
 )
 def test_text_and_calls_are_content(delta: Any, content: bool, thoughts: bool) -> None:
+    """Text and calls count as content."""
     assert has_content(chunk(delta)) is content
     assert has_thoughts(chunk(delta)) is thoughts
 
 
 def test_an_answer_is_finished_when_every_choice_says_why() -> None:
+    """A response is finished when every choice has a finish reason."""
     assert not all_finished(accumulate([]))
     assert not all_finished(accumulate([chunk({}, finish_reason="stop"), chunk({}, index=1)]))
     assert all_finished(accumulate([chunk({}, finish_reason="stop")]))

@@ -25,6 +25,7 @@ from gemtap.interaction import Json
 
 
 def test_a_whole_exchange() -> None:
+    """A request and its response become one conversation."""
     call = {"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
     request = {
         "messages": [
@@ -60,6 +61,7 @@ def test_a_whole_exchange() -> None:
     ],
 )
 def test_parts_of_a_message(part: Json, read: object) -> None:
+    """Every kind of content part is read."""
     assert openai.read({"messages": [{"role": "user", "content": [part]}]}, None).prompt == (Message("user", (read,)),)  # type: ignore[arg-type]
 
 
@@ -67,12 +69,14 @@ def test_parts_of_a_message(part: Json, read: object) -> None:
     ("arguments", "read"), [('{"a": 1}', {"a": 1}), ("", {}), ("{broken", "{broken"), (None, {}), ({"a": 1}, {"a": 1})]
 )
 def test_arguments_are_what_the_model_wrote(arguments: Json, read: Json) -> None:
+    """Arguments of a call keep the model's text."""
     message = {"content": None, "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": arguments}}]}
     conversation = openai.read({"messages": []}, {"choices": [{"message": message}]})
     assert conversation.answer == Message("model", (Call("f", read, "1"),))
 
 
 def test_the_old_form_of_functions() -> None:
+    """The deprecated `function_call` is read as a call."""
     request = {
         "functions": [{"name": "f", "description": "Does it."}],
         "messages": [
@@ -86,12 +90,14 @@ def test_the_old_form_of_functions() -> None:
 
 
 def test_a_refusal_is_what_was_said() -> None:
+    """A refusal is read as text."""
     conversation = openai.read({}, {"choices": [{"message": {"content": None, "refusal": "No."}}]})
     assert conversation.answer == Message("model", (Text("No."),))
 
 
 @pytest.mark.parametrize("nonsense", [None, 1, "text", [], {"messages": 1}, {"choices": [1], "messages": [1]}])
 def test_what_is_no_conversation_is_an_empty_one(nonsense: Json) -> None:
+    """Bodies of other shapes give an empty conversation."""
     assert openai.read(nonsense, nonsense).messages == ()
 
 

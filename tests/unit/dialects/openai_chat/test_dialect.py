@@ -58,10 +58,12 @@ DONE = b"data: [DONE]\n\n"
 
 
 def test_a_whole_answer() -> None:
+    """All fields of a response without streaming are read."""
     assert parse(path=CHAT, request=ASKED, response=ANSWER) == Parsed(**EXPECTED)
 
 
 def test_a_stream_is_one_answer() -> None:
+    """All fields of a stream are read as of one response."""
     assert parse(path=CHAT, request=ASKED, content_type=SSE, response=framed(*CHUNKS) + DONE) == Parsed(
         **EXPECTED,
         streaming=True,
@@ -71,11 +73,13 @@ def test_a_stream_is_one_answer() -> None:
 
 
 def test_streamed_thoughts_are_told() -> None:
+    """Streamed reasoning is noted."""
     parsed = parse(path=CHAT, content_type=SSE, response=framed(chunk({"reasoning_content": "Hm"}), *CHUNKS) + DONE)
     assert parsed.reasoning_streamed
 
 
 def test_a_stream_that_ends_without_a_reason_is_unfinished_unless_it_broke_off() -> None:
+    """A complete stream without a finish reason is an error."""
     torn = {"path": CHAT, "content_type": SSE, "response": framed(*CHUNKS[:2]) + b'data: {"choi'}
     cut = parse(**torn | {"response": framed(*CHUNKS[:2])})
     assert cut.error == {"message": "the stream ended without a finish_reason", "details": None}
@@ -89,6 +93,7 @@ ERROR = {"error": {"code": 400, "message": "API key not valid.", "status": "INVA
 @pytest.mark.parametrize("response", [ERROR, [ERROR]])
 @pytest.mark.parametrize("path", [CHAT, "/v1beta/openai/embeddings", "/v1beta/openai/models"])
 def test_an_error_may_be_wrapped_in_an_array(path: str, response: Any) -> None:
+    """An error within an array is read."""
     parsed = parse(path=path, request=ASKED, status=400, response=response)
     assert parsed.error == {"message": "API key not valid.", "details": ERROR["error"]}
     assert parsed.tokens == NO_TOKENS
@@ -96,12 +101,14 @@ def test_an_error_may_be_wrapped_in_an_array(path: str, response: Any) -> None:
 
 @pytest.mark.parametrize("response", [framed(*CHUNKS[:2], ERROR), framed(*CHUNKS[:2], [ERROR])])
 def test_an_error_in_the_stream_is_an_error_beside_what_came_before_it(response: bytes) -> None:
+    """An error in a stream keeps the earlier chunks."""
     parsed = parse(path=CHAT, request=ASKED, content_type=SSE, response=response)
     assert parsed.error == {"message": "API key not valid.", "details": ERROR["error"]}
     assert parsed.accumulated["choices"][0]["message"]["content"] == "Rayleigh."
 
 
 def test_embeddings_have_a_prompt_and_tokens() -> None:
+    """Embeddings have a prompt and tokens."""
     parsed = parse(
         path="/v1beta/openai/embeddings",
         request={"model": "models/gemini-embedding-001", "input": ["one", "two"], "dimensions": 8},
@@ -113,6 +120,7 @@ def test_embeddings_have_a_prompt_and_tokens() -> None:
 
 
 def test_models_and_batches_have_no_settings() -> None:
+    """Other operations have no generation settings."""
     assert parse(method="GET", path="/v1beta/openai/models/gemini-2.5-flash").model == "gemini-2.5-flash"
     batch = parse(path="/v1beta/openai/batches", request={"input_file_id": "f", "endpoint": "/v1/chat/completions"})
     assert (batch.operation, batch.generation_settings) == ("openai.batches.create", None)
@@ -154,6 +162,7 @@ def test_models_and_batches_have_no_settings() -> None:
     ],
 )
 def test_usage_becomes_token_counts(usage: Any, tokens: dict[str, int]) -> None:
+    """Usage is converted to token counts."""
     assert read_tokens(usage) == {**NO_TOKENS, **tokens}
 
 
@@ -171,6 +180,7 @@ def test_usage_becomes_token_counts(usage: Any, tokens: dict[str, int]) -> None:
     ],
 )
 def test_the_prompt_is_the_last_message_that_is_not_the_models(messages: Any, prompt: str | None) -> None:
+    """The preview shows the last message that is not the model's."""
     assert preview_of(read({"messages": messages}, None))["prompt"] == prompt
 
 
@@ -189,4 +199,5 @@ def test_the_prompt_is_the_last_message_that_is_not_the_models(messages: Any, pr
     ],
 )
 def test_the_answer_is_its_first_line_else_its_calls(message: Any, answer: str | None) -> None:
+    """The preview shows the first line of the answer, or its calls."""
     assert preview_of(read(None, {"choices": [{"message": message}]}))["answer"] == answer
