@@ -10,7 +10,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from gemtap.capture.spool import Spool, capture_id
 from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assembling import Assembler
+from gemtap.recorder.batches import batches
 from gemtap.recorder.count_once import count_once
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
@@ -35,10 +36,6 @@ from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 from gemtap.workers import Workers, WorkersUnavailable
 
 _log = logging.getLogger(__name__)
-
-BATCH_CAPTURES: Final = 200
-BATCH_BYTES: Final = 32 * 2**20
-"""A batch is one commit. It ends with the capture that brings it past either."""
 
 SCAN_EVERY: Final = 5.0
 """Seconds between two scans of `ready/` without an event of the file system, since events are only hints."""
@@ -139,14 +136,14 @@ class Recorder:
         """
         waiting = self._spool.waiting()
         count, looked_at = 0, time.monotonic()
-        for batch in _batches(waiting):
+        for batch in batches(waiting):
             while batch:
                 handled, recorded = await self._record_some(batch)
                 batch, count = batch[handled:], count + recorded
                 self._works(len(waiting))
                 if time.monotonic() - looked_at > _LOOK_AFTER:
                     fresh = [path for path in self._spool.waiting() if path.name > waiting[-1].name]
-                    for newer in _batches(fresh):
+                    for newer in batches(fresh):
                         count += await self._record_all(newer)
                     looked_at = time.monotonic()
         return count
@@ -283,19 +280,3 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _batches(paths: Iterable[Path]) -> Iterator[list[Path]]:
-    batch: list[Path] = []
-    size = 0
-    for path in paths:
-        batch.append(path)
-        try:
-            size += path.stat().st_size
-        except FileNotFoundError:
-            batch.pop()
-        if len(batch) >= BATCH_CAPTURES or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -44,7 +44,7 @@ def test_a_part_of_another_kind_has_a_title_and_what_it_says(kind: str, value: A
 
 
 def test_tokens_have_their_probabilities_in_both_shapes() -> None:
-    """Of Gemini and of OpenAI; anything else has none."""
+    """Those of Gemini and those of OpenAI; anything else has none."""
     gemini = {"chosenCandidates": [{"token": "So", "logProbability": -0.25}, {"token": 1}]}
     openai = {"content": [{"token": "So", "logprob": -0.25}, {"token": "x", "logprob": None}]}
     for value in (gemini, openai):

@@ -1,9 +1,9 @@
 """Accumulates the messages of a Live session into turns.
 
 A turn is `{"role": "user" | "model", "parts": [...], ...}`, as in `contents`. Beside its parts stands what the API said
-of it: `turnComplete`, `interrupted`, `inputTranscription`, `outputTranscription`, ... Of audio and video, which come in
-many small pieces, a part tells type and size: `{"inlineData": {"mimeType": "audio/pcm;rate=24000", "bytes": 48000}}`;
-the data itself is in the messages.
+of it: `turnComplete`, `interrupted`, `inputTranscription`, `outputTranscription`, ... A part tells the type and the
+size of audio and video, which come in many small pieces; the data itself is in the messages:
+`{"inlineData": {"mimeType": "audio/pcm;rate=24000", "bytes": 48000}}`.
 """
 
 from __future__ import annotations

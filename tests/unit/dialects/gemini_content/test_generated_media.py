@@ -65,7 +65,7 @@ def test_what_was_made_is_the_answer_to_the_prompt(operation: str, response: Any
     ],
 )
 def test_a_film_is_fetched_as_the_result_of_an_operation(operation: str, result: Any, film: Media) -> None:
-    """Of Gemini and of Vertex AI."""
+    """Gemini and Vertex AI have it in different places."""
     assert read(operation, None, {"name": "x", "done": True, "response": result}) == (Message("model", (film,)),)
 
 
