@@ -10,7 +10,6 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
-from urllib.request import getproxies, proxy_bypass
 
 from pydantic import (
     AfterValidator,
@@ -27,7 +26,6 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from yarl import URL
 
 from gemtap import units
-from gemtap.addresses import mask
 from gemtap.providers.registry import FAULTS, PROVIDERS
 from gemtap.providers.wire_check import is_usable_name
 from gemtap.settings_error import SettingsError as SettingsError
@@ -306,38 +304,6 @@ def reachable_host(host: str) -> str:
     if host in ("0.0.0.0", "::", "", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
-
-
-class BadProxy(ValueError):
-    """The environment names no proxy that can be used. One line: which, what is wrong, and what is right."""
-
-
-def environment_proxy(url: str) -> str | None:
-    """The proxy that the environment's `http_proxy`, `https_proxy` and `no_proxy` give for a URL. Raises BadProxy."""
-    parsed = URL(url)
-    if not parsed.host or proxy_bypass(f"{parsed.host}:{parsed.port}"):
-        return None
-    proxy = getproxies().get(parsed.scheme)
-    if proxy is not None and (wrong := _wrong_with_proxy(proxy)) is not None:
-        raise BadProxy(
-            f"the proxy in {parsed.scheme}_proxy, {mask(proxy)}, {wrong}. "
-            "Set it to an address like http://host:port, or add the upstream's host to no_proxy."
-        )
-    return proxy
-
-
-def _wrong_with_proxy(proxy: str) -> str | None:
-    scheme, separator, _ = proxy.partition("://")
-    if not separator:
-        return "has no scheme"
-    if scheme.lower() not in ("http", "https"):
-        return f"has the scheme {scheme}, and only http and https are supported"
-    try:
-        address = URL(proxy)
-        _ = address.port
-    except ValueError:
-        return "is no valid address"
-    return None if address.host else "names no host"
 
 
 def _sources(flags: Mapping[str, Any], config: Path | None) -> Iterator[tuple[Mapping[str, Any], Any]]:

@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gemtap.data_dir_lock import DataDirInUse, data_dir_lock
-from gemtap.settings import BadProxy, Settings, address_of, environment_proxy
+from gemtap.environment_proxy import BadProxy, environment_proxy
+from gemtap.settings import Settings, address_of
 
 _log = logging.getLogger(__name__)
 

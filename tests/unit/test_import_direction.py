@@ -30,7 +30,7 @@ LAYERS: Final = (
     {"dialects"},
     {"conversation"},
     {"body", "json_access", "incident"},
-    {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock"},
+    {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "simulation", "low_priority"},
     {"store_kinds", "settings_error"},
     {"__init__"},

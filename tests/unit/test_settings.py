@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gemtap.settings import BadProxy, Settings, SettingsError, address_of, environment_proxy, load, setting_names
+from gemtap.environment_proxy import BadProxy, environment_proxy
+from gemtap.settings import Settings, SettingsError, address_of, load, setting_names
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,9 @@ from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.health import ask, desk_url, tap_url
 from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of
+from gemtap.environment_proxy import BadProxy, environment_proxy
 from gemtap.providers.registry import FAULTS, PROVIDERS, checked
-from gemtap.settings import BadProxy, Loaded, Settings, address_of, environment_proxy, setting_names
+from gemtap.settings import Loaded, Settings, address_of, setting_names
 from gemtap.store_kinds import file_of
 
 _TIMEOUT: Final = 10.0

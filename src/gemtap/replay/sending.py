@@ -19,12 +19,13 @@ from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.events import RawHeaders
 from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import SUFFIX, Spool, TapFolder
+from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
 from gemtap.providers.declared_secrets import UNKNOWN
 from gemtap.replay.keys import key_header
 from gemtap.replay.request import CannotReplay, ReplayRequest
-from gemtap.settings import Settings, environment_proxy
+from gemtap.settings import Settings
 from gemtap.tap import headers as header_rules
 from gemtap.tap.credentials import Fingerprints, Redacted, load_fingerprint_secret, redact_request
 from gemtap.tap.errors import ExchangeFault

@@ -18,9 +18,10 @@ from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
 from gemtap.capture.syncing import CaptureSync
+from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck
-from gemtap.settings import Settings, environment_proxy, reachable_host
+from gemtap.settings import Settings, reachable_host
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.forward import Forwarder
 from gemtap.tap.lifecycle import TapContext

@@ -13,8 +13,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus, ProxyError
 
 from gemtap.capture.events import Closing, Kind, RawHeaders
+from gemtap.environment_proxy import BadProxy
 from gemtap.interaction import Outcome
-from gemtap.settings import BadProxy
 from gemtap.tap import headers as header_rules
 from gemtap.tap.errors import (
     ExchangeFault,

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from gemtap.capture.events import RawHeaders
-from gemtap.settings import BadProxy
+from gemtap.environment_proxy import BadProxy
 from gemtap.tap.connection import (
     CannotConnect,
     ConnectionBroke,
