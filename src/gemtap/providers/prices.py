@@ -115,4 +115,22 @@ def _counts(tokens: Tokens, priced_apart: Mapping[str, int]) -> dict[str, int]:
         "output_tokens": (tokens["output"] or 0) + (tokens["reasoning"] or 0),
         **priced_apart,
     }
-    return {name: count for name, count in counts.items() if count}
+    counts |= _cached_media(counts)
+    # A 0 of a medium says that none of it was cached.
+    return {name: count for name, count in counts.items() if count or name.startswith("cache_")}
+
+
+def _cached_media(counts: Mapping[str, int]) -> dict[str, int]:
+    """How much of each medium was cached, where the API says only how much of everything.
+
+    Text comes first: no more media than must be are taken to be cached. genai-prices has no price without this.
+    """
+    media = {name: counts.get(f"input_{name}_tokens", 0) for name in ("audio", "image", "video")}
+    known = {name: counts[key] for name in media if (key := f"cache_{name}_read_tokens") in counts}
+    rest = counts["cache_read_tokens"] - sum(known.values()) - (counts["input_tokens"] - sum(media.values()))
+    found = {}
+    for name, number in media.items():
+        if number and name not in known:
+            found[f"cache_{name}_read_tokens"] = cached = min(max(rest, 0), number)
+            rest -= cached
+    return found

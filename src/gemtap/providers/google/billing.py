@@ -129,11 +129,11 @@ def _tier(value: Json) -> str | None:
 def grounding(bill: Bill, names: list[str]) -> tuple[int, int, int]:
     """What is billed for grounding: searches with Google, with Google Maps, and in data of one's own."""
     counted = {"google_search": 0, "google_maps": 0, "retrieval": 0}
-    for each in as_list(as_dict(bill.usage).get("grounding_tool_count")):
-        kind = as_text(as_dict(each).get("type"))
-        if kind in counted:
-            counted[kind] += count(as_dict(each).get("count")) or 0
     by_prompt = bool(names) and _BY_PROMPT.match(names[0]) is not None
+    for each in as_list(as_dict(bill.usage).get("grounding_tool_count")):
+        kind, number = as_text(as_dict(each).get("type")), count(as_dict(each).get("count")) or 0
+        if kind in counted:
+            counted[kind] += min(number, 1) if by_prompt else number
     for prompt in _grounding_metadata(bill.response):
         lists = [as_list(each.get(name)) for each in prompt for name in ("webSearchQueries", "imageSearchQueries")]
         chunks = [as_dict(chunk) for each in prompt for chunk in as_list(each.get("groundingChunks"))]

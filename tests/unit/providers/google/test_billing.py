@@ -198,3 +198,22 @@ def test_contradictory_counts_are_no_price() -> None:
     cost = document_of(FLASH, generated(usage))["cost"]
     assert cost is not None
     assert (cost["usd"], cost["missing"]) == (None, "the token counts of gemini-3-flash-preview contradict each other")
+
+
+@pytest.mark.parametrize(
+    ("details", "held"),
+    [({}, 100), ({"cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 500}]}, 100)],
+    ids=["not by modality", "text alone"],
+)
+def test_cached_media_are_priced_where_their_number_is_not_told(details: dict[str, Any], held: int) -> None:
+    """Of 1,000 tokens 600 are audio and 500 are cached: at least 100 of those are audio."""
+    usage = {
+        "promptTokenCount": 1_000,
+        "cachedContentTokenCount": 500,
+        "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 600}, {"modality": "TEXT", "tokenCount": 400}],
+        "totalTokenCount": 1_000,
+        **details,
+    }
+    document = document_of(f"{GEMINI}/models/gemini-2.5-flash:generateContent", generated(usage))
+    price = (600 - held) * 1.00 + held * 0.10 + (500 - held) * 0.03
+    assert usd(document) == pytest.approx(price / 1e6)
