@@ -11,7 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
@@ -73,8 +73,13 @@ async def opened(path: Path) -> AsyncIterator[Flows]:
         flows = Flows(output)
         try:
             yield flows
+        except BaseException:
+            # A thread may be waiting for what it writes.
+            with suppress(ProcessLookupError):
+                process.kill()
+            raise
         finally:
-            output.close()  # mitmdump ends when nobody reads any more
+            output.close()
             await process.wait()
         if flows.is_empty:
             said = (await asyncio.to_thread(messages.read_text, "utf-8", "replace")).strip().rpartition("\n")[2]
