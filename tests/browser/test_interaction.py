@@ -60,7 +60,7 @@ def test_a_long_text_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: Ru
     id_ = recorded(gemtap, text)
     page = visitor.open(f"/interactions/{id_}")
     assert page.locator(".message", has_text="THE END").count() == 0
-    page.get_by_role("link", name="All of it").click()
+    page.get_by_role("link", name="more characters").click()
     expect(page.locator(".message", has_text="THE END")).to_be_visible()
 
 

@@ -42,7 +42,7 @@ def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemt
     turns = page.locator(".turn")
     expect(turns).to_have_count(4)
     expect(page.locator(".turn.way")).to_have_count(3)
-    expect(page.locator(f"#turn-{retry}.retry")).to_contain_text("failed attempt")
+    expect(page.locator(f"#turn-{retry}.retry")).to_contain_text("repeated attempt")
     assert (
         page.get_by_text("The thread of three turns.", exact=True).count() == 2
     )  # in the title, and in the conversation
@@ -77,7 +77,7 @@ def test_long_turns_load_when_they_are_seen(visitor: Visitor, gemtap: RunningGem
     last.scroll_into_view_if_needed()
     expect(last.locator(".message.model")).not_to_be_empty()
     assert len([url for url in visitor.fetched if "/added" in url]) >= max(before, 1)
-    last.get_by_role("link", name="All of it").click()
+    last.get_by_role("link", name="more characters").click()
     page.wait_for_function("id => document.getElementById(id).innerText.length > 150000", arg=f"turn-{ids[-1]}")
 
 
@@ -140,5 +140,5 @@ def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: Run
     expect(mark).to_be_visible()
     page.get_by_text("Message 7, user").click()
     expect(page.get_by_text("Go on.", exact=False)).to_be_visible()
-    page.get_by_role("link", name="the whole thread").click()
+    page.get_by_role("link", name="Show the thread").click()
     page.wait_for_url(f"**#turn-{second}")
