@@ -29,6 +29,7 @@ TOO_DEEP = "nested deeper than 100 levels"
     ],
 )
 def test_json_is_its_value(raw: bytes, value: Any) -> None:
+    """A JSON body is parsed."""
     assert parse_body(raw) == ParsedBody(value, is_json=True)
 
 
@@ -36,14 +37,17 @@ def test_json_is_its_value(raw: bytes, value: Any) -> None:
     "raw", [b"plain", b"{", b'{"a": NaN}', b"[Infinity]", b"-Infinity", b"data: {}\n\n", b"{} {}", "\ufeff".encode()]
 )
 def test_what_is_no_json_is_text(raw: bytes) -> None:
+    """A body that is no JSON is text."""
     assert parse_body(raw) == ParsedBody(raw.decode())
 
 
 def test_what_is_no_text_is_bytes() -> None:
+    """A body that is no text is bytes."""
     assert parse_body(b"\xff\xd8") == ParsedBody(b"\xff\xd8")
 
 
 def test_nothing_is_none() -> None:
+    """An empty body is None."""
     assert parse_body(b"") == ParsedBody(None)
 
 
@@ -71,6 +75,7 @@ def test_nothing_is_none() -> None:
     ],
 )
 def test_what_bson_cannot_hold_is_left_out_with_the_reason(raw: bytes, kept: Any, reason: str) -> None:
+    """Values that BSON cannot hold are omitted with a reason."""
     assert parse_body(raw) == ParsedBody(kept, is_json=True, incomplete=reason)
 
 
@@ -87,11 +92,13 @@ def depth(value: Any) -> int:
 
 
 def test_nesting_is_kept_as_deep_as_bson_goes() -> None:
+    """Nesting is stored up to the limit of BSON."""
     raw = json.dumps(nested(MAX_NESTING)).encode()
     assert parse_body(raw) == ParsedBody(nested(MAX_NESTING), is_json=True)
 
 
 def test_what_is_nested_deeper_is_left_out() -> None:
+    """Deeper nesting is omitted."""
     parsed = parse_body(json.dumps([1, nested(MAX_NESTING + 50)]).encode())
     assert (parsed.is_json, parsed.incomplete) == (True, TOO_DEEP)
     assert depth(parsed.value) == MAX_NESTING
@@ -103,10 +110,12 @@ def test_what_is_nested_deeper_is_left_out() -> None:
     "raw", [b"[" * 600 + b"]" * 600, b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 600 + b"1" + b"}" * 600]
 )
 def test_json_that_is_nested_without_measure_stays_text(raw: bytes) -> None:
+    """JSON that is nested too deeply stays text."""
     assert parse_body(raw) == ParsedBody(raw.decode(), incomplete=TOO_DEEP)
 
 
 def test_an_integer_too_long_to_be_read_leaves_the_body_text() -> None:
+    """A body with an oversized integer stays text."""
     raw = b'{"a": ' + b"1" * 5_000 + b"}"
     assert parse_body(raw) == ParsedBody(raw.decode(), incomplete="integers over 64 bits")
 
@@ -137,6 +146,7 @@ def test_a_large_body_of_few_values_is_json() -> None:
 
 
 def test_what_is_no_json_value_cannot_be_stored() -> None:
+    """Values that are no JSON are not storable."""
     with pytest.raises(TypeError, match="not a JSON value: set"):
         storable([{1}])
 
@@ -152,6 +162,7 @@ def test_what_is_no_json_value_cannot_be_stored() -> None:
     ],
 )
 def test_a_value_has_its_bytes(value: Any, raw: bytes) -> None:
+    """Serialising a value gives its bytes."""
     assert serialise(value) == raw
     assert gives_back(value, raw)
 
@@ -160,16 +171,19 @@ def test_a_value_has_its_bytes(value: Any, raw: bytes) -> None:
     "raw", [b'{"a": 1}', b"1E2", b'"\\u003c"', b"null", b'{"a":1,"a":1}', b'"text"', "\ufeff{}".encode()]
 )
 def test_json_that_serialising_does_not_give_back_to_the_letter_needs_its_exact_bytes(raw: bytes) -> None:
+    """JSON in another notation needs its exact bytes."""
     assert not gives_back(parse_body(raw).value, raw)
 
 
 @given(raw=st.binary() | st.text().map(str.encode))
 def test_what_is_no_json_is_given_back_to_the_letter(raw: bytes) -> None:
+    """Other text comes back unchanged."""
     parsed = parse_body(raw)
     assert parsed.is_json or gives_back(parsed.value, raw)
 
 
 def test_a_value_that_cannot_be_serialised_gives_nothing_back() -> None:
+    """An unserialisable value gives None."""
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]
@@ -191,6 +205,7 @@ json_values = st.recursive(
 
 @given(value=json_values)
 def test_bson_holds_whatever_is_storable_and_gives_it_back(value: Any) -> None:
+    """BSON holds every storable value unchanged."""
     kept, reasons = storable(value)
     assert bson.decode(bson.encode({"body": kept}))["body"] == kept
     assert reasons or exactly(kept, ordered=True) == exactly(value, ordered=True)
@@ -199,6 +214,7 @@ def test_bson_holds_whatever_is_storable_and_gives_it_back(value: Any) -> None:
 
 @given(raw=st.binary() | json_values.map(lambda value: json.dumps(value).encode()))
 def test_the_same_bytes_always_give_the_same_value(raw: bytes) -> None:
+    """Parsing is deterministic."""
     once, again = parse_body(raw), parse_body(raw)
     assert exactly(once.value, ordered=True) == exactly(again.value, ordered=True)
     assert (once.is_json, once.incomplete) == (again.is_json, again.incomplete)

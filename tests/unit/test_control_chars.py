@@ -25,11 +25,13 @@ from gemtap.control_chars import show_control_chars
     ],
 )
 def test_what_does_something_unseen_is_seen(text: str, shown: str) -> None:
+    """Control characters are made visible."""
     assert show_control_chars(text) == shown
 
 
 @given(st.text())
 def test_nothing_is_left_that_a_terminal_would_obey(text: str) -> None:
+    """No control sequence remains in any text."""
     left = show_control_chars(text).replace("\r\n", "\n")
     assert not {char for char in left if unicodedata.category(char) in ("Cc", "Cs")} - {"\n", "\t"}
     left.encode("utf-8")

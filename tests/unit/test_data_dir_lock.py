@@ -85,6 +85,7 @@ def test_a_holder_without_a_note_is_refused_all_the_same(tmp_path: Path) -> None
 
 
 def test_a_directory_that_nobody_has_served_has_no_holder(tmp_path: Path) -> None:
+    """An unused data directory has no holder."""
     assert holder_of(tmp_path) is None
 
 

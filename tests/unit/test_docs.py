@@ -25,16 +25,19 @@ PROJECT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("name", PAGES)
 def test_generated_pages_are_up_to_date(name: str) -> None:
+    """Generated pages equal the output of `make docs`."""
     assert (PROJECT / "docs" / name).read_text("utf-8") == PAGES[name](), "run `make docs`"
 
 
 def test_links_between_documents_lead_somewhere() -> None:
+    """Links between documents are valid."""
     for page in (PROJECT / "README.md", *PROJECT.glob("*.md"), *(PROJECT / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name} names {target}"
 
 
 def test_the_schema_names_every_field() -> None:
+    """docs/schema.md describes every field."""
     text = (PROJECT / "docs" / "schema.md").read_text("utf-8")
     for field in Interaction.__annotations__:
         assert f"`{field}" in text, field
@@ -67,6 +70,7 @@ async def test_the_questions_have_the_same_answers_from_both_stores(mongod_url: 
 
 
 def test_the_question_for_mongodb_alone_runs(mongod_url: str) -> None:
+    """The example query of MongoDB runs."""
     text = (PROJECT / "docs" / "schema.md").read_text("utf-8")
     alone = re.findall(r"```js\n(db\.gemini_interactions\.aggregate[^`]*)```\n(?!```sql)", text)
     assert len(alone) == 1

@@ -43,6 +43,7 @@ TEXT = b"".join(b"data: line %d of a stream\n\n" % n for n in range(200))
 @pytest.mark.parametrize("name", ENCODERS)
 @given(body=st.binary(max_size=400) | st.just(TEXT), cuts=st.lists(st.integers(0, 4000), max_size=6))
 def test_a_body_comes_back_however_it_was_split(name: str, body: bytes, cuts: list[int]) -> None:
+    """Decoding does not depend on the division into chunks."""
     encoding, encode = ENCODERS[name]
     encoded = encode(body)
     places = sorted({0, len(encoded), *(cut for cut in cuts if cut < len(encoded))})
@@ -67,6 +68,7 @@ def test_a_torn_stream_gives_what_had_arrived(name: str) -> None:
 @pytest.mark.parametrize(("encoding", "magic"), [("gzip", b"\x1f"), ("zstd", b"\x28")])
 @given(noise=st.binary(min_size=8, max_size=200))
 def test_bytes_that_are_no_such_encoding_stay_as_they_came(encoding: str, magic: bytes, noise: bytes) -> None:
+    """Bytes in another encoding stay unchanged."""
     assume(not noise.startswith(magic))
     decoded = decode([(0, noise)], encoding)
     assert decoded.body == noise
@@ -82,6 +84,7 @@ def test_whatever_the_bytes_are_decoding_ends(name: str, noise: bytes) -> None:
 
 
 def test_a_broken_stream_gives_what_came_before_the_break() -> None:
+    """A broken stream is decoded up to the break."""
     encoded = bytearray(gzip.compress(TEXT * 50, 1))
     encoded[len(encoded) // 2] ^= 0xFF
     decoded = decode([(0, bytes(encoded))], "gzip")
@@ -91,6 +94,7 @@ def test_a_broken_stream_gives_what_came_before_the_break() -> None:
 
 
 def test_an_encoding_that_is_not_known_is_left_alone() -> None:
+    """Bodies with unknown encodings stay unchanged."""
     decoded = decode([(0, b"xyz")], "gzip, compress")
     assert decoded.body == b"xyz"
     assert decoded.fault == "content-encoding compress is not known"

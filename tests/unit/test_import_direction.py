@@ -104,11 +104,13 @@ def test_names_are_found_wherever_they_are_imported() -> None:
 
 
 def test_every_part_has_its_place() -> None:
+    """Every module belongs to a layer."""
     parts = {path.relative_to(SOURCE).parts[0].removesuffix(".py") for path in SOURCE.rglob("*.py")}
     assert parts <= set().union(*LAYERS), "which layer does it belong to?"
 
 
 def test_a_layer_imports_only_what_stands_to_its_right() -> None:
+    """A layer imports only layers to its right."""
     wrong = [
         f"{each.file} imports {each.name}"
         for each in imports()
@@ -120,6 +122,7 @@ def test_a_layer_imports_only_what_stands_to_its_right() -> None:
 
 
 def test_every_exception_is_needed() -> None:
+    """Every exception is used."""
     assert {(each.part, each.name) for each in imports()} >= EXCEPTIONS
 
 
@@ -187,6 +190,7 @@ def test_the_stores_import_no_provider() -> None:
 
 
 def test_the_tap_names_nothing_of_what_must_not_touch_the_traffic() -> None:
+    """The tap imports no parser, store or dashboard."""
     wrong = [each for each in imports() if each.part == "tap" and each.imported_part in KEPT_FROM_THE_TAP]
     assert wrong == []
 

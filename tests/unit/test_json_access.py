@@ -10,6 +10,7 @@ from gemtap.json_access import as_dict, as_list, as_text, count, overlay, read_j
 
 
 def test_values_of_the_right_shape_are_themselves() -> None:
+    """Values of the expected type are returned."""
     assert as_dict({"a": 1}) == {"a": 1}
     assert as_list([1]) == [1]
     assert as_text("a") == "a"
@@ -18,6 +19,7 @@ def test_values_of_the_right_shape_are_themselves() -> None:
 
 @pytest.mark.parametrize("value", [None, True, 1.0, -1, 2**63, "", b"x"])
 def test_values_of_other_shapes_are_empty(value: Any) -> None:
+    """Values of other types become empty."""
     assert as_dict(value) == {}
     assert as_list(value) == []
     assert as_text(value) is None
@@ -25,6 +27,7 @@ def test_values_of_other_shapes_are_empty(value: Any) -> None:
 
 
 def test_the_last_value_wins_but_null_says_nothing() -> None:
+    """The last value that is not null is returned."""
     target = {"a": 1, "b": 2, "c": None}
     overlay(target, {"a": 3, "b": None, "c": None, "d": None})
     assert target == {"a": 3, "b": 2, "c": None, "d": None}
@@ -42,4 +45,5 @@ def test_the_last_value_wins_but_null_says_nothing() -> None:
     ],
 )
 def test_json_is_read_where_it_can_be(raw: bytes, value: Any) -> None:
+    """Valid JSON is parsed, other text is None."""
     assert read_json(raw) == value

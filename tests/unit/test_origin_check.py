@@ -26,6 +26,7 @@ from gemtap.origin_check import OriginCheck, is_same_origin
     ],
 )
 def test_names_of_this_machine(host: str) -> None:
+    """Names of this machine are allowed as hosts."""
     assert OriginCheck(["tap.example:8080"]).knows_host(host)
 
 
@@ -37,6 +38,7 @@ def test_names_of_this_machine(host: str) -> None:
     ],
 )
 def test_names_of_strangers(host: str) -> None:
+    """Other names are refused as hosts."""
     assert not OriginCheck(["tap.example"]).knows_host(host)
 
 
@@ -54,6 +56,7 @@ def test_names_of_strangers(host: str) -> None:
     ],
 )
 def test_pages_of_this_machine_and_its_editor(origin: str) -> None:
+    """Pages of this machine and of editors are allowed as origins."""
     assert OriginCheck(origins=["https://app.example/"]).welcomes_origin(origin)
 
 
@@ -65,10 +68,12 @@ def test_pages_of_this_machine_and_its_editor(origin: str) -> None:
     ],
 )
 def test_pages_of_strangers(origin: str) -> None:
+    """Other pages are refused as origins."""
     assert not OriginCheck(origins=["https://app.example"]).welcomes_origin(origin)
 
 
 def test_a_page_is_of_the_same_origin_if_its_name_and_port_are_those_that_it_calls() -> None:
+    """The same origin has the same name and port."""
     assert is_same_origin("http://192.168.1.7:4360", "192.168.1.7:4360")
     assert not is_same_origin("http://192.168.1.7:4361", "192.168.1.7:4360")
     assert not is_same_origin("null", "localhost")

@@ -33,6 +33,7 @@ def complaint(flags: Mapping[str, Any] | None = None, config: Path | None = None
 
 
 def test_without_any_source_the_defaults_are_in_force(folder: Path) -> None:
+    """Without any source, the defaults apply."""
     loaded = load()
     assert loaded.settings == Settings.model_validate({})
     assert loaded.origins == {}
@@ -60,6 +61,8 @@ def test_a_flag_wins_over_a_variable_and_a_variable_over_the_file(
 
 
 def test_an_upstream_has_the_same_three_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upstream is set by file, variable or flag."""
+
     def upstream(flags: Mapping[str, Any] | None = None) -> tuple[str, str]:
         loaded = load(flags)
         return loaded.settings.providers.gemini.upstream, loaded.origins["providers.gemini.upstream"]
@@ -73,11 +76,13 @@ def test_an_upstream_has_the_same_three_places(folder: Path, monkeypatch: pytest
 
 
 def test_no_upstream_on_the_command_line_leaves_the_others_in_force(folder: Path) -> None:
+    """Without the flag, other sources of upstreams apply."""
     (folder / "gemtap.toml").write_text('providers.gemini.upstream = "https://file.example"\n')
     assert load({"providers": {}}).settings.providers.gemini.upstream == "https://file.example"
 
 
 def test_the_file_that_is_named_is_read_and_not_the_usual_one(folder: Path) -> None:
+    """A named settings file replaces the default one."""
     (folder / "gemtap.toml").write_text("port = 1001\n")
     other = folder / "other.toml"
     other.write_text("workers = 3\n")
@@ -88,11 +93,13 @@ def test_the_file_that_is_named_is_read_and_not_the_usual_one(folder: Path) -> N
 
 @pytest.mark.parametrize("variable", ["GEMTAP_ALLOWED_HOSTS", "gemtap_allowed_hosts"])
 def test_a_variable_takes_a_list_with_commas(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Lists in variables are separated by commas."""
     monkeypatch.setenv(variable, "gemtap.lan, box.example,")
     assert load().settings.allowed_hosts == ("gemtap.lan", "box.example")
 
 
 def test_the_file_takes_a_list_as_toml_writes_it(folder: Path) -> None:
+    """Lists in the file are TOML arrays."""
     (folder / "gemtap.toml").write_text('allowed_hosts = ["gemtap.lan", "box.example"]\ntls_names = "one.example"\n')
     settings = load().settings
     assert settings.allowed_hosts == ("gemtap.lan", "box.example")
@@ -102,6 +109,7 @@ def test_the_file_takes_a_list_as_toml_writes_it(folder: Path) -> None:
 def test_an_empty_variable_is_an_empty_list_and_the_default_store(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Empty variables mean an empty list and the default store."""
     (folder / "gemtap.toml").write_text('store = "sqlite:///other.db"\ntrusted_fronts = ["10.0.0.1"]\n')
     monkeypatch.setenv("GEMTAP_STORE", "")
     monkeypatch.setenv("GEMTAP_TRUSTED_FRONTS", "")
@@ -118,6 +126,7 @@ def test_a_path_may_begin_in_the_home_directory(folder: Path, monkeypatch: pytes
 
 
 def test_the_tests_own_variables_and_the_name_of_the_file_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables of tests and of the settings file are no settings."""
     monkeypatch.setenv("GEMTAP_TEST_RECORDINGS", "anywhere")
     monkeypatch.setenv("GEMTAP_CONFIG", "is read by --config")
     assert load().origins == {}
@@ -154,6 +163,7 @@ def test_the_tests_own_variables_and_the_name_of_the_file_are_no_settings(monkey
     ],
 )
 def test_a_bad_setting_in_the_file_is_named_with_the_file(folder: Path, toml: str, name: str, says: str) -> None:
+    """The error of a setting in the file names the file."""
     (folder / "gemtap.toml").write_text(toml)
     message = complaint()
     assert message.startswith(f"Bad setting {name} in gemtap.toml: ")
@@ -173,6 +183,7 @@ def test_a_bad_setting_in_the_file_is_named_with_the_file(folder: Path, toml: st
     ],
 )
 def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
+    """The error of a variable names it."""
     monkeypatch.setenv(variable, value)
     assert complaint().startswith(f"Bad setting {variable}: ")
 
@@ -191,10 +202,12 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, variable: str,
     ],
 )
 def test_a_bad_flag_is_named(flags: Mapping[str, Any], flag: str) -> None:
+    """The error of a flag names it."""
     assert complaint(flags).startswith(f"Bad setting flag {flag}: ")
 
 
 def test_of_two_sources_the_one_that_is_in_force_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the source that takes precedence."""
     (folder / "gemtap.toml").write_text("port = 4000\n")
     monkeypatch.setenv("GEMTAP_PORT", "0")
     assert complaint().startswith("Bad setting GEMTAP_PORT: ")
@@ -211,6 +224,7 @@ def test_of_two_sources_the_one_that_is_in_force_is_named(folder: Path, monkeypa
     ],
 )
 def test_an_unknown_key_of_the_file_is_an_error(folder: Path, toml: str, name: str, known: str) -> None:
+    """An unknown key of the file is an error."""
     (folder / "gemtap.toml").write_text(toml)
     message = complaint()
     assert message.startswith(f"Unknown setting {name} in gemtap.toml. Known are: ")
@@ -219,6 +233,7 @@ def test_an_unknown_key_of_the_file_is_an_error(folder: Path, toml: str, name: s
 
 @pytest.mark.parametrize("variable", ["GEMTAP_PROT", "GEMTAP_CONFIGURATION", "gemtap_prot", "GEMTAP_PROVIDERS"])
 def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """An unknown variable is an error."""
     monkeypatch.setenv(variable, "1")
     message = complaint()
     assert message.startswith(f"Unknown setting {variable}. ")
@@ -226,30 +241,36 @@ def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, variab
 
 
 def test_an_upstream_of_an_unknown_provider_is_an_error() -> None:
+    """An upstream of an unknown provider is an error."""
     message = complaint({"providers": {"mistral": {"upstream": "https://x.example"}}})
     assert message.startswith("Unknown setting flag --upstream mistral=. Known are: providers.gemini.upstream")
 
 
 def test_a_file_that_is_not_there_is_named(folder: Path) -> None:
+    """A missing settings file is named."""
     assert "absent.toml: No such file or directory" in complaint(config=folder / "absent.toml")
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"port = 1\nport = 2", b"\xff", b"port: 4360"])
 def test_a_file_that_is_no_toml_is_named(folder: Path, content: bytes) -> None:
+    """An invalid settings file is named."""
     (folder / "gemtap.toml").write_bytes(content)
     assert complaint().startswith("The settings file gemtap.toml is not valid TOML: ")
 
 
 def test_a_password_in_a_bad_store_is_not_repeated() -> None:
+    """The error of a store URL hides its password."""
     assert "secret-word" not in complaint({"store": "mongo://me:secret-word@host/db"})
 
 
 def test_what_a_child_process_is_sent_gives_the_same_settings() -> None:
+    """Child processes get the same settings."""
     settings = load({"allowed_hosts": "a.example,b.example", "tls_cert": Path("c"), "tls_key": Path("k")}).settings
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
 
 
 def test_every_setting_has_a_name_and_they_are_all_different() -> None:
+    """Names of settings are unique."""
     names = list(setting_names())
     assert len(names) == len(set(names))
     assert "providers.gemini.upstream" in names
@@ -268,6 +289,7 @@ def test_every_setting_has_a_name_and_they_are_all_different() -> None:
     ],
 )
 def test_the_address_is_one_that_clients_here_can_use(flags: Mapping[str, Any], address: str) -> None:
+    """The displayed address works for local clients."""
     assert address_of(load(flags).settings) == address
 
 

@@ -40,15 +40,18 @@ def handshake(made: Certificate, host: str) -> None:
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "tap.example"])
 def test_a_client_that_trusts_the_authority_connects(tmp_path: Path, host: str) -> None:
+    """A client that trusts the authority connects."""
     handshake(local_certificate(tmp_path / "tls", ["tap.example"]), host)
 
 
 def test_it_is_good_for_its_names_only(tmp_path: Path) -> None:
+    """The certificate is valid for its names only."""
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(local_certificate(tmp_path / "tls", []), "tap.example")
 
 
 def test_the_second_call_gives_the_same(tmp_path: Path) -> None:
+    """A second call returns the same certificate."""
     first = local_certificate(tmp_path, []).certificate.read_bytes()
     assert local_certificate(tmp_path, []).certificate.read_bytes() == first
 
@@ -57,6 +60,7 @@ def test_the_second_call_gives_the_same(tmp_path: Path) -> None:
 def test_another_one_is_made_under_the_same_authority(
     tmp_path: Path, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A new certificate has the same authority."""
     if reason == "near its end":
         monkeypatch.setattr("gemtap.tls._DAYS", 20)
     before = local_certificate(tmp_path, [])
@@ -75,6 +79,7 @@ def test_another_one_is_made_under_the_same_authority(
 
 
 def test_it_lasts_as_long_as_clients_accept(tmp_path: Path) -> None:
+    """The validity is one that clients accept."""
     certificate = x509.load_pem_x509_certificate(local_certificate(tmp_path, []).certificate.read_bytes())
     lasts = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     assert lasts <= timedelta(days=398)
@@ -82,6 +87,7 @@ def test_it_lasts_as_long_as_clients_accept(tmp_path: Path) -> None:
 
 
 def test_the_keys_are_for_nobody_else(tmp_path: Path) -> None:
+    """Only the owner may read the keys."""
     mask = os.umask(0)
     try:
         local_certificate(tmp_path / "tls", [])

@@ -45,6 +45,7 @@ async def session(upstream: SimulatedUpstream) -> AsyncIterator[aiohttp.ClientSe
 
 
 async def test_gzip_is_flushed_with_every_chunk(session: aiohttp.ClientSession) -> None:
+    """Each chunk of a compressed stream can be decoded at once."""
     headers = {**KEY, "accept-encoding": "gzip"}
     async with session.post(STREAM, json={"contents": CONTENTS}, headers=headers) as answer:
         assert answer.headers["content-encoding"] == "gzip"
@@ -55,6 +56,7 @@ async def test_gzip_is_flushed_with_every_chunk(session: aiohttp.ClientSession) 
 
 
 async def test_who_does_not_accept_gzip_gets_none(session: aiohttp.ClientSession) -> None:
+    """Without `Accept-Encoding: gzip`, responses are not compressed."""
     for accepted in ("identity", "gzip;q=0, br"):
         headers = {**KEY, "accept-encoding": accepted}
         async with session.post(STREAM, json={"contents": CONTENTS}, headers=headers) as answer:
@@ -63,6 +65,7 @@ async def test_who_does_not_accept_gzip_gets_none(session: aiohttp.ClientSession
 
 
 async def test_what_was_received_is_remembered(upstream: SimulatedUpstream, session: aiohttp.ClientSession) -> None:
+    """The simulated API keeps the requests it received."""
     async with session.post("/v1beta//x%2Fy?a=%20", data=b"body", headers=KEY) as answer:
         assert answer.status == 404
     received = upstream.requests[-1]
@@ -72,6 +75,7 @@ async def test_what_was_received_is_remembered(upstream: SimulatedUpstream, sess
 
 
 async def test_a_client_that_leaves_is_noticed(upstream: SimulatedUpstream, session: aiohttp.ClientSession) -> None:
+    """The simulated API notices that a client has left."""
     target = "/v1beta/models/fault-stall:streamGenerateContent?alt=sse"
     async with session.post(target, json={"contents": CONTENTS}, headers=KEY) as answer:
         await answer.content.readany()
@@ -83,6 +87,7 @@ async def test_a_client_that_leaves_is_noticed(upstream: SimulatedUpstream, sess
 
 @pytest.mark.parametrize("model", ["fault-disconnect", "fault-disconnect-early", "fault-truncated-length"])
 async def test_a_dropped_connection_is_an_error_for_the_client(session: aiohttp.ClientSession, model: str) -> None:
+    """A dropped connection is an error for the client."""
     target = f"/v1beta/models/{model}:streamGenerateContent?alt=sse"
     with pytest.raises(aiohttp.ClientError):
         async with session.post(target, json={"contents": CONTENTS}, headers=KEY) as answer:
@@ -90,6 +95,7 @@ async def test_a_dropped_connection_is_an_error_for_the_client(session: aiohttp.
 
 
 async def test_a_live_session(session: aiohttp.ClientSession) -> None:
+    """A live session answers in turns."""
     async with session.ws_connect(f"{LIVE}?key=any") as socket:
         await socket.send_json(SETUP)
         assert json.loads(await socket.receive_bytes()) == {"setupComplete": {}}
@@ -101,6 +107,7 @@ async def test_a_live_session(session: aiohttp.ClientSession) -> None:
 
 @pytest.mark.parametrize(("model", "code"), [("gpt-4o", 1008), ("fault-disconnect", 1006)])
 async def test_a_live_session_that_ends_badly(session: aiohttp.ClientSession, model: str, code: int) -> None:
+    """A live session may end with an error code."""
     async with session.ws_connect(f"{LIVE}?access_token=any") as socket:
         await socket.send_json({"setup": {**SETUP["setup"], "model": f"models/{model}"}})
         await socket.send_json({"clientContent": {"turns": CONTENTS, "turnComplete": True}})
@@ -110,6 +117,7 @@ async def test_a_live_session_that_ends_badly(session: aiohttp.ClientSession, mo
 
 
 async def test_a_live_session_needs_a_key(session: aiohttp.ClientSession) -> None:
+    """A live session without a key is refused."""
     with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
         await session.ws_connect(LIVE)
     async with session.ws_connect(f"{LIVE}?key=invalid") as socket:
@@ -129,6 +137,7 @@ async def begin_upload(session: aiohttp.ClientSession, size: int) -> str:
 
 
 async def test_memory_does_not_grow_with_an_upload(upstream: SimulatedUpstream, session: aiohttp.ClientSession) -> None:
+    """Memory does not grow with the size of an upload."""
     pieces, digest = 256, hashlib.sha256()
 
     async def content() -> AsyncIterator[bytes]:
@@ -151,6 +160,7 @@ async def test_memory_does_not_grow_with_an_upload(upstream: SimulatedUpstream, 
 async def test_an_upload_goes_on_where_it_broke_off(
     upstream: SimulatedUpstream, session: aiohttp.ClientSession
 ) -> None:
+    """An interrupted upload continues at its offset."""
     size = 3 * MIB
     url = await begin_upload(session, size)
 
@@ -173,6 +183,7 @@ async def test_an_upload_goes_on_where_it_broke_off(
 
 
 def test_it_serves_as_a_process_until_it_is_told_to_end() -> None:
+    """The simulated API runs as a process until a signal."""
     command = [sys.executable, "-m", "gemtap.demo.upstream", "--pace", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -29,6 +29,7 @@ _NAMES = ["headers", "url", "status", "content", "method", "text", "encoding", "
 
 
 async def test_an_entry_is_read_as_if_it_had_been_recorded(store: Store, tmp_path: Path) -> None:
+    """An entry gives the same document as recording."""
     done = await imported(store, tmp_path / "a.har", archive(entry()))
     assert (done.read, done.stored, done.faulty) == (1, 1, 0)
     (document,) = await documents(store)
@@ -58,6 +59,7 @@ async def test_an_entry_is_read_as_if_it_had_been_recorded(store: Store, tmp_pat
 
 
 async def test_credentials_never_reach_the_store(store: Store, tmp_path: Path) -> None:
+    """Credentials in archives are replaced before storing."""
     refused = entry(
         GEMINI + "?alt=json&key=AIzaSecretOfTheQuery",
         headers={
@@ -81,6 +83,7 @@ async def test_credentials_never_reach_the_store(store: Store, tmp_path: Path) -
 
 
 async def test_importing_twice_is_importing_once(store: Store, tmp_path: Path) -> None:
+    """A second import adds nothing."""
     content = archive(entry(), entry(request="other"), entry())
     first = await imported(store, tmp_path / "a.har", content)
     assert (first.stored, first.present) == (2, 1)
@@ -90,6 +93,7 @@ async def test_importing_twice_is_importing_once(store: Store, tmp_path: Path) -
 
 
 async def test_what_is_no_api_is_left_out_unless_asked_for(store: Store, tmp_path: Path) -> None:
+    """Requests to other hosts are omitted by default."""
     pages = [entry("https://news.example/a.js"), entry("https://eu-aiplatform.googleapis.com.evil.example/v1/x")]
     claude = entry("https://api.anthropic.com/v1/messages?beta=true")
     own = entry("http://localhost:4360/gemini/v1beta/models/gemini-2.5-pro:generateContent", request="x")
@@ -102,6 +106,7 @@ async def test_what_is_no_api_is_left_out_unless_asked_for(store: Store, tmp_pat
 
 
 async def test_a_stream_is_accumulated(store: Store, tmp_path: Path) -> None:
+    """The accumulated body of an imported stream is stored."""
     frames: list[Any] = [
         {"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}}]} for text in ("So", " it is.")
     ]
@@ -117,6 +122,7 @@ async def test_a_stream_is_accumulated(store: Store, tmp_path: Path) -> None:
 
 
 async def test_no_answer_and_one_that_was_given_up(store: Store, tmp_path: Path) -> None:
+    """Entries without a response and aborted ones have their outcomes."""
     none = entry(status=0, _error="net::ERR_CONNECTION_REFUSED", request="a")
     left = entry(status=0, _error="net::ERR_ABORTED", request="b")
     await imported(store, tmp_path / "a.har", archive(none, left))
@@ -127,6 +133,7 @@ async def test_no_answer_and_one_that_was_given_up(store: Store, tmp_path: Path)
 
 
 async def test_a_session_and_bytes(store: Store, tmp_path: Path) -> None:
+    """WebSocket sessions and binary bodies are imported."""
     started = datetime(2026, 3, 14, 12, 0, 0, 250_000, tzinfo=UTC).timestamp()
     session = entry(
         "wss://generativelanguage.googleapis.com/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent",
@@ -145,6 +152,7 @@ async def test_a_session_and_bytes(store: Store, tmp_path: Path) -> None:
 
 
 async def test_our_own_archives_keep_their_ids_and_fingerprints(store: Store, tmp_path: Path) -> None:
+    """Archives of Gemtap keep ids and fingerprints."""
     records = [
         make_record(request_raw=b"\xff\x00", response_raw=b"plain"),
         make_record(outcome="client_disconnected", error={"message": "x", "details": None}),
@@ -170,6 +178,7 @@ async def test_our_own_archives_keep_their_ids_and_fingerprints(store: Store, tm
 
 
 async def test_what_is_wrong_is_named_and_the_rest_is_stored(store: Store, tmp_path: Path) -> None:
+    """A faulty entry is named, and the others are stored."""
     torn = entry(request="b")
     del torn["request"]["url"]
     content = archive(entry(request="a"), torn, {"nothing": 1}, entry(request="c"))
@@ -336,6 +345,7 @@ async def test_damaged_zip_files(store: Store, tmp_path: Path) -> None:
     ),
 )
 def test_whatever_an_entry_is_it_is_a_fault_or_an_exchange(name: str, value: object) -> None:
+    """Any entry is an exchange or a fault."""
     content = json.dumps({"log": {"entries": [{**entry(), name: value}, entry()]}}).encode()
     found = list(har.read(io.BytesIO(content), lambda _: None))
     assert isinstance(found[0].content, BadEntry | ReadExchange)

@@ -54,6 +54,7 @@ def as_lines(*records: Any) -> bytes:
 
 
 async def test_a_trace_of_an_api_that_gemtap_does_not_know_is_stored_well(store: Store, tmp_path: Path) -> None:
+    """Traces of unknown APIs are stored."""
     done = await imported(store, tmp_path / "trace.jsonl", as_lines(trace()))
     assert (done.stored, done.faulty, done.left_out) == (1, 0, {})
     (document,) = await documents(store)
@@ -71,6 +72,7 @@ async def test_a_trace_of_an_api_that_gemtap_does_not_know_is_stored_well(store:
 
 
 async def test_events_make_the_stream_again(store: Store, tmp_path: Path) -> None:
+    """A stream is rebuilt from its events."""
     chunks = [
         {"candidates": [{"content": {"role": "model", "parts": [{"text": "Hel"}]}}]},
         {
@@ -101,6 +103,7 @@ async def test_events_make_the_stream_again(store: Store, tmp_path: Path) -> Non
 
 
 async def test_a_session_of_a_trace(store: Store, tmp_path: Path) -> None:
+    """A WebSocket session of a trace is imported."""
     line = trace(transport="websocket", upstream_base_url="https://api.openai.com/v1")
     line["request"] |= {"method": "WEBSOCKET", "path": "/v1/responses", "ws_events": [{"type": "response.create"}]}
     line["response"] = {
@@ -121,6 +124,7 @@ async def test_a_session_of_a_trace(store: Store, tmp_path: Path) -> None:
 
 
 async def test_bad_lines_are_named_and_the_others_stored(store: Store, tmp_path: Path) -> None:
+    """Faulty lines are named, and the others are stored."""
     good = [make_record(), make_record()]
     newer = json.loads(jsonl.to_line(make_record())) | {"schema_version": 99}
     wrong = json.loads(jsonl.to_line(make_record())) | {"tokens": "many"}
@@ -147,6 +151,7 @@ async def test_bad_lines_are_named_and_the_others_stored(store: Store, tmp_path:
 
 
 async def test_credentials_that_somebody_put_into_an_export_are_replaced(store: Store, tmp_path: Path) -> None:
+    """Credentials in an export are replaced."""
     clean = make_record()
     line = json.loads(jsonl.to_line(make_record(request={"headers": {"x-goog-api-key": "AIzaSecretSecret"}})))
     line["request"]["query"] = "key=AIzaOtherSecret"
@@ -157,6 +162,7 @@ async def test_credentials_that_somebody_put_into_an_export_are_replaced(store: 
 
 
 async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: Path) -> None:
+    """Later turns join imported threads."""
     record = make_record(
         request_raw=b'{"contents":[{"role":"user","parts":[{"text":"Why is the sky blue, and not green or red?"}]}]}'
     )
@@ -169,11 +175,13 @@ async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"[1, 2]", b"\x00\x01", b"<html>"])
 async def test_what_is_no_such_file(store: Store, tmp_path: Path, content: bytes) -> None:
+    """Other files are rejected with a reason."""
     with pytest.raises(ImportFailed, match="nothing that can be imported"):
         await imported(store, tmp_path / "x", content)
 
 
 async def test_flows_without_mitmproxy(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without mitmproxy, importing flows explains what to install."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ImportFailed, match="pipx install mitmproxy"):
         await imported(store, tmp_path / "flows", b"1234:8:response,")
