@@ -83,6 +83,7 @@ async def some(site: Site) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("by", ["model", "client", "outcome"])
 async def test_behind_every_mark_is_the_list_that_it_counts(site: Site, by: str) -> None:
+    """Every mark links to the interactions that it counts."""
     await some(site)
     charts = Charts(await site.page(f"/analytics?last=7d&by={by}")).charts
     found = 0
@@ -101,6 +102,7 @@ async def test_behind_every_mark_is_the_list_that_it_counts(site: Site, by: str)
 
 @pytest.mark.anyio
 async def test_the_numbers_of_the_charts(site: Site) -> None:
+    """Charts show the numbers of the statistics."""
     tokens = {"input": 100, "cached": 60, "output": 7, "reasoning": 3, "tool_use": 1, "total": 111}
     context = {"system": 10, "tools": 20, "media": 0, "results": 30, "history": 35, "new": 5}
     for took in (1000.0, 2000.0, 4000.0):
@@ -131,6 +133,7 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
 
 @pytest.mark.anyio
 async def test_the_address_holds_the_range_the_grouping_and_the_query(site: Site) -> None:
+    """The URL has the range, the grouping and the query."""
     await some(site)
     page = Elements(await site.page("/analytics?last=30d&by=client&bucket=week&q=-model:*"))
     assert page.links["key"] == "/analytics?last=30d&bucket=week&by=key&q=-model%3A%2A"
@@ -142,6 +145,7 @@ async def test_the_address_holds_the_range_the_grouping_and_the_query(site: Site
 
 @pytest.mark.anyio
 async def test_the_most_expensive_threads_lead_to_their_pages(site: Site) -> None:
+    """The most expensive threads link to their pages."""
     await keep(site, 1, cost={"usd": 2.5, "source": "x"}, preview={"prompt": "The dear one", "answer": ""})
     await keep(site, 2, cost={"usd": 0.5, "source": "x"})
     page = Elements(await site.page("/analytics"))
@@ -152,6 +156,7 @@ async def test_the_most_expensive_threads_lead_to_their_pages(site: Site) -> Non
 
 @pytest.mark.anyio
 async def test_without_anything_it_says_where_to_begin(site: Site) -> None:
+    """Without interactions, the page explains how to begin."""
     page = Elements(await site.page("/analytics"))
     assert page.links["Set up a client"] == "/setup"
     await keep(site, 24 * 20)
@@ -162,6 +167,7 @@ async def test_without_anything_it_says_where_to_begin(site: Site) -> None:
 
 @pytest.mark.anyio
 async def test_of_very_many_bars_the_last_are_shown_and_it_says_so(site: Site) -> None:
+    """Only the last bars are shown, with a note."""
     records = [make_record(timestamp=NOW - timedelta(hours=hours)) for hours in range(230)]
     await site.store.put(records)
     html = await site.page("/analytics?last=30d&bucket=hour")
@@ -175,6 +181,7 @@ async def test_of_very_many_bars_the_last_are_shown_and_it_says_so(site: Site) -
 
 @pytest.mark.anyio
 async def test_only_here_may_a_script_write_styles(site: Site) -> None:
+    """Only this page allows inline styles."""
     await keep(site, 1, model=HOSTILE)
     answer = await site.get("/analytics")
     policy = answer.headers["content-security-policy"]
@@ -192,16 +199,19 @@ async def test_only_here_may_a_script_write_styles(site: Site) -> None:
 
 @pytest.mark.anyio
 async def test_a_query_that_is_wrong_is_told(site: Site) -> None:
+    """An invalid query is explained."""
     assert "colour" in await site.page("/analytics?q=colour:red", status=422)
 
 
 @pytest.mark.parametrize("value", ['a "quoted" \\ one, two*', "*", "-x", "1..2", "a b", ">=1", "\u00fc", "a:b"])
 def test_a_condition_is_read_back_as_it_was_meant(value: str) -> None:
+    """A condition in a link is parsed to the same value."""
     (term,) = parse(condition("model", value), NOW).terms
     assert term.tests[0].value == value  # type: ignore[union-attr]
 
 
 def test_buckets_follow_each_other() -> None:
+    """Buckets are consecutive."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     for bucket, number in (("hour", 24 * 365), ("day", 365), ("month", 12)):
         at = start
@@ -211,6 +221,7 @@ def test_buckets_follow_each_other() -> None:
 
 
 def test_a_list_of_a_bucket_keeps_to_it() -> None:
+    """The list of a bucket has only its interactions."""
     asked = Asked("client:cline", NOW - timedelta(days=7), NOW, "day", "model")
     link = asked.in_bucket(datetime(2026, 3, 14, tzinfo=UTC), condition("model", None))
     assert (

@@ -17,6 +17,7 @@ async def patch(site: Site, id_: str, value: Any, **headers: str) -> tuple[int, 
 
 
 async def test_tags_rating_and_note_are_changed_one_by_one(site: Site) -> None:
+    """Tags, rating and note are changed separately."""
     id_ = await site.keep()
     headers = await site.changing()
     assert await patch(site, id_, {"rating": "good"}, **headers) == (
@@ -39,6 +40,7 @@ async def test_tags_rating_and_note_are_changed_one_by_one(site: Site) -> None:
     [({"rating": "superb"}, "good or bad"), ({"tags": ["a,b"]}, "commas"), ({"colour": 1}, "colour"), ([], "body")],
 )
 async def test_what_cannot_be_kept_changes_nothing_and_says_why(site: Site, value: Any, says: str) -> None:
+    """An invalid annotation changes nothing, and the error says why."""
     id_ = await site.keep()
     before = await site.api(f"interactions/{id_}")
     status, body = await patch(site, id_, value, **await site.changing())
@@ -48,6 +50,7 @@ async def test_what_cannot_be_kept_changes_nothing_and_says_why(site: Site, valu
 
 
 async def test_an_interaction_that_is_none_is_not_found(site: Site) -> None:
+    """An unknown id is not found."""
     assert (await patch(site, "0" * 24, {"note": "x"}, **await site.changing()))[0] == 404
 
 
@@ -60,6 +63,7 @@ async def test_an_interaction_that_is_none_is_not_found(site: Site) -> None:
     ],
 )
 async def test_without_the_token_nothing_is_changed(site: Site, headers: dict[str, str]) -> None:
+    """Requests without the token are refused."""
     id_ = await site.keep()
     status, body = await patch(site, id_, {"note": "x"}, **headers)
     assert status == 403
@@ -69,6 +73,7 @@ async def test_without_the_token_nothing_is_changed(site: Site, headers: dict[st
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://localhost:3000", "null", "https://app.example"])
 async def test_not_even_with_the_token_may_another_page(site: Site, origin: str) -> None:
+    """Other origins are refused even with the token."""
     id_ = await site.keep()
     status, _ = await patch(site, id_, {"note": "x"}, **await site.changing() | {"origin": origin})
     assert status == 403
@@ -78,4 +83,5 @@ async def test_not_even_with_the_token_may_another_page(site: Site, origin: str)
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "BREW"])
 @pytest.mark.parametrize("path", ["/", "/api/interactions", "/api/live", "/nowhere", "/static/gemtap.css"])
 async def test_every_method_that_may_change_something_needs_it(site: Site, method: str, path: str) -> None:
+    """Every method that changes data needs the token."""
     assert (await site.browser.request(method, path)).status_code == 403

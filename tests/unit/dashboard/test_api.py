@@ -21,10 +21,12 @@ NOBODY = "0123456789abcdef01234567"
 
 
 async def test_a_list_is_empty_at_first(site: Site) -> None:
+    """A new store has an empty list."""
     assert await site.api("interactions") == {"items": [], "next": None}
 
 
 async def test_a_list_shows_the_newest_first_without_bodies(site: Site) -> None:
+    """The list is newest first, without bodies."""
     old = await site.keep(timestamp=NOON)
     new = await site.keep(timestamp=NOON + timedelta(seconds=1))
     listed = await site.api("interactions")
@@ -81,12 +83,14 @@ async def test_pages_lead_to_the_end_without_repeats(site: Site, limit: int) -> 
     ],
 )
 async def test_a_filter_leaves_what_fits(site: Site, query: str, fields: dict[str, Any]) -> None:
+    """Filters limit the list."""
     await site.keep()
     fitting = await site.keep(**fields)
     assert [item["id"] for item in (await site.api(f"interactions?{query}"))["items"]] == [fitting]
 
 
 async def test_a_filter_holds_on_every_page(site: Site) -> None:
+    """Filters apply to every page."""
     for _ in range(3):
         await site.keep(model="other")
         await site.keep()
@@ -118,12 +122,14 @@ async def test_a_filter_holds_on_every_page(site: Site) -> None:
     ],
 )
 async def test_a_bad_parameter_is_refused_by_name(site: Site, query: str, status: int, names: str) -> None:
+    """The error of an invalid parameter names it."""
     answered, message = await site.refusal(f"/api/interactions?{query}")
     assert answered == status
     assert names in message
 
 
 async def test_a_document_is_whole(site: Site) -> None:
+    """The API returns the whole document."""
     record = make_record(rating="good", chunks={"at_ms": [1.0, 2.5], "bytes": [3, 4]})
     await site.store.put([record])
     document = await site.api(f"interactions/{id_of(record)}")
@@ -136,6 +142,7 @@ async def test_a_document_is_whole(site: Site) -> None:
 
 
 async def test_a_list_item_is_the_document_without_bodies(site: Site) -> None:
+    """A list item is the document without bodies."""
     id_ = await site.keep()
     document = await site.api(f"interactions/{id_}")
     del document["request"]["body"], document["response"]["body"]
@@ -144,6 +151,7 @@ async def test_a_list_item_is_the_document_without_bodies(site: Site) -> None:
 
 @pytest.mark.parametrize("raw", [REQUEST_RAW, b"", b"\x00\xff\r\n\x1b[31m", b'{"a": 1E2}\n', bytes(range(256)) * 500])
 async def test_the_exact_bytes_come_back_as_a_file_that_no_browser_opens(site: Site, raw: bytes) -> None:
+    """Exact bytes are served as a download."""
     id_ = await site.keep(request_raw=raw, response_raw=raw[::-1])
     for side, expected in (("request", raw), ("response", raw[::-1])):
         answer = await site.get(f"/api/interactions/{id_}/{side}")
@@ -156,6 +164,7 @@ async def test_the_exact_bytes_come_back_as_a_file_that_no_browser_opens(site: S
 
 
 async def test_the_response_to_nobody_has_no_bytes(site: Site) -> None:
+    """A missing response has no bytes."""
     id_ = await site.keep(answered=False, outcome="upstream_unreachable")
     assert (await site.get(f"/api/interactions/{id_}/response")).content == b""
     assert (await site.api(f"interactions/{id_}"))["response"] is None
@@ -164,12 +173,14 @@ async def test_the_response_to_nobody_has_no_bytes(site: Site) -> None:
 @pytest.mark.parametrize("suffix", ["", "/request", "/response"])
 @pytest.mark.parametrize("id_", [NOBODY, "zzz", "0123456789ab", "%00", "..%2f..%2fetc%2fpasswd", "x" * 5000])
 async def test_what_is_not_there_is_not_found(site: Site, id_: str, suffix: str) -> None:
+    """Unknown ids are not found."""
     status, message = await site.refusal(f"/api/interactions/{id_}{suffix}")
     assert status == 404
     assert len(message) < 200
 
 
 async def test_a_path_that_is_none_and_a_method_that_is_none_are_refused_in_json(site: Site) -> None:
+    """Unknown paths and methods have JSON errors."""
     assert (await site.refusal("/api/nothing"))[0] == 404
     assert (await site.refusal(f"/api/interactions/{NOBODY}/elsewhere"))[0] == 404
     answer = await site.browser.delete(f"/api/interactions/{NOBODY}", headers=await site.changing())
@@ -179,6 +190,7 @@ async def test_a_path_that_is_none_and_a_method_that_is_none_are_refused_in_json
 
 @pytest.mark.parametrize("path", ["interactions", f"interactions/{NOBODY}", f"interactions/{NOBODY}/request"])
 async def test_a_store_that_is_away_says_so_and_what_to_do(lost_site: Site, path: str) -> None:
+    """An unreachable store is an error with advice."""
     status, message = await lost_site.refusal(f"/api/{path}")
     assert status == 503
     assert "127.0.0.1:1/gemtap" in message
@@ -200,6 +212,7 @@ async def test_a_mistake_of_ours_is_told_without_its_details(site: Site, tmp_pat
 
 
 async def test_the_description_of_the_api_names_every_path_and_no_page(site: Site) -> None:
+    """The OpenAPI description has all API paths and no pages."""
     paths = (await site.get("/openapi.json")).json()["paths"]
     assert set(paths) == {
         "/healthz",

@@ -16,6 +16,7 @@ PLACE = {"id": ObjectId("66f1c0ffee0123456789abcd"), "turn": 1, "parent": None, 
 
 
 async def test_statistics_are_rows_by_bucket_and_key(site: Site) -> None:
+    """Statistics are rows by bucket and key."""
     await site.keep()
     await site.keep(timestamp=NOON + timedelta(hours=1), cost=None, error={"message": "broken", "details": None})
     await site.keep(timestamp=NOON + timedelta(days=1), model="other")
@@ -39,6 +40,7 @@ async def test_statistics_are_rows_by_bucket_and_key(site: Site) -> None:
 
 
 async def test_statistics_take_the_conditions_of_lists(site: Site) -> None:
+    """Statistics accept the filters of lists."""
     await site.keep(model="a")
     await site.keep(model="b")
     await site.keep(model="b", timestamp=NOON + timedelta(days=1))
@@ -52,12 +54,14 @@ async def test_statistics_take_the_conditions_of_lists(site: Site) -> None:
     [("bucket=year", "bucket"), ("by=colour", "by"), ("limit=3", "limit"), ("q=colour:red", "q"), ("since=x", "since")],
 )
 async def test_what_statistics_do_not_know_is_refused(site: Site, query: str, named: str) -> None:
+    """Unknown buckets and fields are rejected."""
     status, message = await site.refusal(f"/api/stats?{query}")
     assert status == 422
     assert named in message
 
 
 async def test_threads_are_listed_page_by_page(site: Site) -> None:
+    """Threads are listed in pages."""
     for number in range(3):
         place = {**PLACE, "id": ObjectId(f"{number:024x}")}
         await site.keep(thread=place, timestamp=NOON + timedelta(minutes=number))
@@ -80,6 +84,7 @@ async def test_threads_are_listed_page_by_page(site: Site) -> None:
 
 
 async def test_a_thread_is_its_turns(site: Site) -> None:
+    """A thread has its turns."""
     old = await site.keep(thread=PLACE)
     new = await site.keep(thread=PLACE, timestamp=NOON + timedelta(minutes=1))
     shown = await site.api(f"threads/{PLACE['id']}")
@@ -93,5 +98,6 @@ async def test_a_thread_is_its_turns(site: Site) -> None:
 
 @pytest.mark.parametrize("id_", ["0123456789abcdef01234567", "none"])
 async def test_a_thread_that_is_none_is_not_found(site: Site, id_: str) -> None:
+    """An unknown thread is not found."""
     await site.store.put([make_record(thread=None)])
     assert await site.refusal(f"/api/threads/{id_}") == (404, f"There is no thread {id_}.")

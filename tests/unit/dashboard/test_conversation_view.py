@@ -32,16 +32,19 @@ def conversation(*prompt: Message, answer: Message | None = ANSWER) -> Conversat
 
 
 def test_results_go_with_their_calls_in_order() -> None:
+    """Results are matched to calls by order."""
     assert paired([USER, CALLS, RESULTS]) == {(2, 0): (1, 0), (2, 1): (1, 1)}
 
 
 def test_results_go_with_their_calls_by_id() -> None:
+    """Results are matched to calls by id."""
     calls = Message("model", (Call("read", {}, "1"), Call("read", {}, "2")))
     results = Message("tool", (Result("B", None, "2"), Result("A", None, "1"), Result("C", "read", "3")))
     assert paired([calls, results]) == {(1, 0): (0, 1), (1, 1): (0, 0)}
 
 
 def test_a_result_stands_with_its_call_where_both_are_old() -> None:
+    """An earlier result is shown with its call."""
     shown = shown_messages(conversation(USER, CALLS, RESULTS, USER), 0, 5, fresh_from=3)
     assert [message.number for message in shown] == [0, 1, 3, 4]
     result = shown[1].parts[1].result
@@ -51,6 +54,7 @@ def test_a_result_stands_with_its_call_where_both_are_old() -> None:
 
 
 def test_a_result_that_is_new_stands_by_itself_and_says_of_which_call() -> None:
+    """A new result is separate, and names its call."""
     shown = shown_messages(conversation(USER, CALLS, RESULTS), 0, 4, fresh_from=2)
     assert [message.number for message in shown] == [0, 1, 2, 3]
     assert shown[1].parts[0].result is None
@@ -58,6 +62,7 @@ def test_a_result_that_is_new_stands_by_itself_and_says_of_which_call() -> None:
 
 
 def test_an_answer_that_is_sent_again_in_pieces_is_one() -> None:
+    """A resent answer in several parts is one message."""
     pieces = [{"text": "Hm", "thought": True}, {"text": ".", "thought": True}, {"text": "Here\n"}, {"text": "it is."}]
     contents = [{"role": "user", "parts": [{"text": "A"}, {"text": "B"}]}, {"role": "model", "parts": pieces}]
     record = make_record(request_raw=json.dumps({"contents": contents}).encode(), answered=False)
@@ -70,6 +75,7 @@ def test_an_answer_that_is_sent_again_in_pieces_is_one() -> None:
 
 
 def test_of_a_long_text_the_beginning_is_shown() -> None:
+    """Only the beginning of a long text is shown."""
     (message,) = shown_messages(conversation(Message("user", (Text("x" * (SHOWN + 7)),)), answer=None), 0, 1, 0)
     (part,) = message.parts
     assert part.cut == 7
@@ -97,15 +103,18 @@ def thread(new_messages: int, *, begins: bool = False) -> Thread:
 def test_what_this_turn_added_is_told_by_the_thread_else_by_the_last_words_of_the_model(
     prompt: list[Message], of: Thread | None, first: int
 ) -> None:
+    """New messages are known from the thread, else from the model's last message."""
     assert first_new_for_reader(conversation(*prompt), of) == first
 
 
 @pytest.mark.parametrize("number", ["0", "0-9", "9-0", "-1-0", "a-b", "", "0--1", "0-0-0"])
 def test_a_part_that_is_none(number: str) -> None:
+    """A part of an unknown kind is shown as data."""
     assert part_of(conversation(USER), number) is None
 
 
 def test_texts_of_several_lines_are_taken_out_of_json() -> None:
+    """Multi-line texts are shown outside of JSON."""
     fields = fields_of({"path": "src/app.py", "content": "def f():\n    pass\n", "overwrite": True})
     assert [(field.name, field.text, field.language) for field in fields] == [
         ("path", False, ""),
@@ -130,4 +139,5 @@ def test_texts_of_several_lines_are_taken_out_of_json() -> None:
     ],
 )
 def test_only_what_can_run_nothing_is_shown_inline(mime_type: str, data: str | None, kind: str) -> None:
+    """Only passive media are shown inline."""
     assert media_kind(Media(mime_type, base64=data)) == kind

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_the_list_finds_in_every_format(site: Site) -> None:
+    """The list can be exported in every format."""
     good, bad = turn(*TOOL_USE, rating="good", model="gemini-x"), turn(*TOOL_USE, rating="bad")
     await site.store.put([good, bad])
     for chosen in FORMATS.values():
@@ -46,6 +47,7 @@ async def test_what_the_list_finds_in_every_format(site: Site) -> None:
 
 
 async def test_the_list_offers_the_same_filters(site: Site) -> None:
+    """Export links keep the filters of the list."""
     await site.keep(rating="good")
     page = await site.page("/?q=rating:good&provider=gemini&limit=5")
     links = [unescape(link) for link in re.findall(r'href="(/api/export/[^"]+)"', page)]
@@ -70,6 +72,7 @@ async def test_the_list_offers_the_same_filters(site: Site) -> None:
     ],
 )
 async def test_what_cannot_be_exported(site: Site, path: str, status: int, says: str) -> None:
+    """Invalid exports are errors."""
     await site.keep()
     answered, message = await site.refusal(f"/api/export/{path}")
     assert answered == status
@@ -77,12 +80,14 @@ async def test_what_cannot_be_exported(site: Site, path: str, status: int, says:
 
 
 async def test_scrubbed(site: Site) -> None:
+    """An export can be scrubbed."""
     await site.store.put([turn(*TOOL_USE)])
     answer = await site.get("/api/export/openai-chat?scrub=true&every_turn=true")
     assert json.loads(answer.content)["messages"]
 
 
 async def test_it_ends_where_the_client_goes_away(site: Site) -> None:
+    """An export stops when the client leaves."""
     records = [make_record(timestamp=NOON + timedelta(seconds=n), response_raw=b"x" * 10_000) for n in range(1_500)]
     await site.store.put(records)
     whole = len((await site.get("/api/export/jsonl")).content)

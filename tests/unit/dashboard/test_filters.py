@@ -13,6 +13,7 @@ from gemtap.dashboard.filters import count, duration, pretty
 
 @pytest.mark.parametrize(("number", "shown"), [(None, ""), (0, "0"), (999, "999"), (1234567, "1\u202f234\u202f567")])
 def test_counts_have_groups_of_three(number: int | None, shown: str) -> None:
+    """Counts have thousands separators."""
     assert count(number) == shown
 
 
@@ -40,6 +41,7 @@ def test_durations_have_the_unit_that_fits(milliseconds: float | None, shown: st
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda each: st.lists(each), max_leaves=20))
 def test_a_short_value_is_shown_whole(value: object) -> None:
+    """A short value is shown whole."""
     shown = pretty(value)
     assert not shown.cut
     assert shown.text == value if isinstance(value, str) else json.loads(shown.text) == value
@@ -47,10 +49,12 @@ def test_a_short_value_is_shown_whole(value: object) -> None:
 
 @pytest.mark.parametrize("value", ["a" * 101, ["a"] * 100, {"text": "a" * 1000}])
 def test_a_long_value_is_cut(value: object) -> None:
+    """A long value is truncated."""
     shown = pretty(value, longest=100)
     assert shown.cut
     assert len(shown.text) == 100
 
 
 def test_a_value_of_exactly_the_length_is_not_cut() -> None:
+    """A value of the maximum length is not truncated."""
     assert pretty("a" * 100, longest=100) == ("a" * 100, False)

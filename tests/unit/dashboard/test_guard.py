@@ -29,6 +29,7 @@ pytestmark = pytest.mark.anyio
     ],
 )
 async def test_a_name_of_this_machine_is_answered(site: Site, host: str) -> None:
+    """Requests to names of this machine are served."""
     assert (await site.get("/healthz", host=host)).status_code == 200
 
 
@@ -53,6 +54,7 @@ async def test_a_name_of_this_machine_is_answered(site: Site, host: str) -> None
 )
 @pytest.mark.parametrize("path", ["/", "/api/interactions", "/readyz", "/static/gemtap.css", "/nowhere"])
 async def test_a_foreign_name_is_refused_everywhere(site: Site, host: str, path: str) -> None:
+    """Requests to other names are refused on every path."""
     answer = await site.get(path, host=host)
     assert answer.status_code == 421
     assert "allowed_hosts" in answer.json()["error"]["message"]
@@ -60,6 +62,7 @@ async def test_a_foreign_name_is_refused_everywhere(site: Site, host: str, path:
 
 
 async def test_a_request_without_a_host_is_refused(site: Site) -> None:
+    """A request without a host is refused."""
     request = site.browser.build_request("GET", "/healthz")
     del request.headers["host"]
     answer = await site.browser.send(request)
@@ -68,6 +71,7 @@ async def test_a_request_without_a_host_is_refused(site: Site) -> None:
 
 
 async def test_names_can_be_added_with_a_port_or_without(tmp_path: Path) -> None:
+    """Settings allow additional names, with or without a port."""
     store = open_store(f"sqlite:///{tmp_path / 'gemtap.db'}")
     async with site_over(store, tmp_path, allowed_hosts=("Gemtap.lan", "box.example:8080")) as site:
         for host in ("gemtap.lan", "gemtap.lan:4361", "BOX.example:1"):
@@ -77,12 +81,14 @@ async def test_names_can_be_added_with_a_port_or_without(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:3000", "http://testserver.evil"])
 async def test_another_page_is_refused(site: Site, origin: str) -> None:
+    """Requests from other origins are refused."""
     answer = await site.get("/api/interactions", host="localhost:4361", origin=origin)
     assert answer.status_code == 403
     assert "allowed_origins" in answer.json()["error"]["message"]
 
 
 async def test_its_own_pages_and_those_that_are_allowed_may_call(tmp_path: Path) -> None:
+    """Own and allowed origins may call."""
     store = open_store(f"sqlite:///{tmp_path / 'gemtap.db'}")
     async with site_over(store, tmp_path, allowed_origins=("https://app.example",)) as site:
         for origin in ("http://localhost:4361", "https://app.example"):
@@ -120,12 +126,14 @@ def assert_safe(answer: httpx.Response) -> None:
     ],
 )
 async def test_every_answer_has_the_headers_that_keep_it_harmless(site: Site, path: str, status: int) -> None:
+    """Every response has the security headers."""
     answer = await site.get(path)
     assert answer.status_code == status
     assert_safe(answer)
 
 
 async def test_a_refusal_and_a_mistake_have_them_too(site: Site, lost_site: Site) -> None:
+    """Error responses have the security headers."""
     assert_safe(await site.get("/", host="evil.example"))
     assert_safe(await lost_site.get("/"))
     assert_safe(await lost_site.get("/api/interactions"))

@@ -24,12 +24,14 @@ def capture_in(folder: Path, id_: ObjectId | None = None) -> Path:
 
 
 async def test_the_process_answers_whatever_becomes_of_the_store(site: Site, lost_site: Site) -> None:
+    """`/healthz` does not depend on the store."""
     for each in (site, lost_site):
         answer = await each.get("/healthz")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
 
 
 async def test_all_is_well(site: Site, tmp_path: Path) -> None:
+    """`/readyz` is 200 if everything works."""
     answer = await site.get("/readyz")
     assert answer.status_code == 200
     told = answer.json()
@@ -39,6 +41,7 @@ async def test_all_is_well(site: Site, tmp_path: Path) -> None:
 
 
 async def test_captures_that_wait_are_counted(site: Site) -> None:
+    """Waiting captures are counted."""
     id_ = ObjectId()
     capture_in(site.spool.ready, id_)
     capture_in(site.spool.ready)
@@ -48,6 +51,7 @@ async def test_captures_that_wait_are_counted(site: Site) -> None:
 
 
 async def test_captures_that_failed_are_counted_and_told_of_on_each_page(site: Site) -> None:
+    """Failed captures are counted, and reported on every page."""
     for _ in range(2):
         site.spool.fail(capture_in(site.spool.ready), "it is no capture")
     answer = await site.get("/readyz")
@@ -59,6 +63,7 @@ async def test_captures_that_failed_are_counted_and_told_of_on_each_page(site: S
 
 
 async def test_a_store_that_is_away_is_degraded(lost_site: Site) -> None:
+    """An unreachable store makes the state degraded."""
     capture_in(lost_site.spool.ready)
     answer = await lost_site.get("/readyz")
     assert answer.status_code == 503
@@ -70,6 +75,7 @@ async def test_a_store_that_is_away_is_degraded(lost_site: Site) -> None:
 
 
 async def test_a_recorder_that_cannot_is_degraded_though_the_store_can_be_read(site: Site) -> None:
+    """A failing recorder makes the state degraded."""
     site.progress.last_error = "The disk is full."
     answer = await site.get("/readyz")
     assert (answer.status_code, answer.json()["error"]) == (503, "The disk is full.")
@@ -79,6 +85,7 @@ async def test_a_recorder_that_cannot_is_degraded_though_the_store_can_be_read(s
 
 
 async def test_the_page_tells_how_large_the_store_is_and_how_it_grows(site: Site) -> None:
+    """The page shows the size of the store and its growth."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=1, microsecond=0)
     for days, requests in ((0, 5), (1, 2), (3, 4)):
         for _ in range(requests):
@@ -96,6 +103,7 @@ async def test_the_page_tells_how_large_the_store_is_and_how_it_grows(site: Site
 
 
 async def test_the_page_is_there_while_the_store_is_away(lost_site: Site) -> None:
+    """The page works while the store is unreachable."""
     page = await lost_site.page("/health")
     assert page.count("The store is not available now.") == 2
     assert "On the disk" not in page

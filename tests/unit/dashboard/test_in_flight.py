@@ -72,6 +72,7 @@ def begin(tap: TapFolder, id_: ObjectId) -> Capture:
 
 
 async def test_an_exchange_is_seen_from_its_request_to_its_end(flights: InFlight, tap: TapFolder) -> None:
+    """An exchange is in flight from its request to its end."""
     id_ = ObjectId()
     assert await flights.look() == []
     capture = begin(tap, id_)
@@ -100,6 +101,7 @@ async def test_an_exchange_is_seen_from_its_request_to_its_end(flights: InFlight
 async def test_events_that_are_torn_are_taken_in_once_they_are_whole(
     flights: InFlight, tap: TapFolder, spool: Spool
 ) -> None:
+    """Torn events are read once they are complete."""
     whole = ObjectId()
     begin(tap, whole)
     content = (tap.path / f"{whole}.capture").read_bytes()
@@ -112,6 +114,7 @@ async def test_events_that_are_torn_are_taken_in_once_they_are_whole(
 
 
 async def test_what_is_no_capture_is_passed_over(flights: InFlight, tap: TapFolder) -> None:
+    """Other files are ignored."""
     (tap.path / f"{ObjectId()}.capture").write_bytes(b"no capture")
     (tap.path / "notes.txt").write_text("hello")
     begin(tap, ObjectId())
@@ -119,6 +122,7 @@ async def test_what_is_no_capture_is_passed_over(flights: InFlight, tap: TapFold
 
 
 async def test_of_very_many_the_newest_are_followed(flights: InFlight, tap: TapFolder) -> None:
+    """Only the newest exchanges are followed."""
     ids = [ObjectId() for _ in range(40)]
     captures = [begin(tap, id_) for id_ in ids]
     assert [each["id"] for each in await flights.look()] == [str(id_) for id_ in ids[:-31:-1]]

@@ -20,6 +20,7 @@ from gemtap.dashboard.markup import code, language_of, markdown
     ],
 )
 def test_markdown_is_rendered_and_html_in_it_is_text(text: str, html: str) -> None:
+    """Markdown is rendered, and HTML in it is escaped."""
     assert html in markdown(text)
 
 
@@ -39,6 +40,7 @@ def test_markdown_is_rendered_and_html_in_it_is_text(text: str, html: str) -> No
     ],
 )
 def test_nothing_in_it_runs_is_fetched_or_styled(text: str) -> None:
+    """Rendered Markdown runs and loads nothing."""
     html = markdown(text)
     assert "<script" not in html
     assert "<img" not in html
@@ -49,6 +51,7 @@ def test_nothing_in_it_runs_is_fetched_or_styled(text: str) -> None:
 
 
 def test_a_picture_is_a_link_to_it() -> None:
+    """An image becomes a link."""
     html = markdown("![a cat](https://example.com/cat.png)")
     assert 'href="https://example.com/cat.png"' in html
     assert "[image: a cat]" in html
@@ -56,11 +59,13 @@ def test_a_picture_is_a_link_to_it() -> None:
 
 
 def test_what_is_unseen_is_seen() -> None:
+    """Control characters are visible."""
     assert "⟨U+202E⟩" in markdown("left\u202eright")
     assert "␛[31m" in code("\x1b[31m", "text")
 
 
 def test_code_is_highlighted_where_its_language_is_known() -> None:
+    """Code in known languages is highlighted."""
     assert '<span class="k">def</span>' in code("def f(): pass", "python")
     assert code("<b>", "no such language") == '<pre tabindex="0"><code>&lt;b&gt;</code></pre>'
     assert '<span class="k">' in markdown("```python\ndef f(): pass\n```")
@@ -76,6 +81,7 @@ def test_very_long_text_is_shown_plainly() -> None:
     ("path", "language"), [("src/app.py", "python"), ("a.unknown-kind", ""), (None, ""), ("x" * 1000 + ".py", "")]
 )
 def test_a_path_tells_the_language(path: object, language: str) -> None:
+    """The language is known from a file name."""
     assert language_of(path) == language
 
 

@@ -61,6 +61,7 @@ class Elements(HTMLParser):
 
 
 async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
+    """An empty list explains how to set up a client."""
     page = Elements(await site.page("/"))
     assert "Nothing has been recorded yet" in page.text
     assert "http://localhost:4360" in page.text
@@ -69,6 +70,7 @@ async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
 
 
 async def test_a_row_shows_what_was_asked_and_answered(site: Site) -> None:
+    """A row shows the prompt and the answer."""
     id_ = await site.keep(tokens={**make_record().document["tokens"], "input": 12345})
     html = await site.page("/")
     page = Elements(html)
@@ -93,6 +95,7 @@ async def test_a_row_leads_to_others_of_its_client_model_and_outcome(site: Site)
 
 
 async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Site) -> None:
+    """Each filter above the list can be removed."""
     await site.keep()
     await site.keep(model="other")
     page = Elements(await site.page("/?model=gemini-2.5-pro&status=200&limit=10"))
@@ -109,6 +112,7 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
 
 
 async def test_a_filter_that_nothing_fits_says_so(site: Site) -> None:
+    """A filter without matches says so."""
     await site.keep()
     page = Elements(await site.page("/?model=absent"))
     assert "No interaction matches." in page.text
@@ -116,6 +120,7 @@ async def test_a_filter_that_nothing_fits_says_so(site: Site) -> None:
 
 
 async def test_older_leads_through_all_pages_with_the_filter_kept(site: Site) -> None:
+    """The link to older interactions keeps the filter."""
     ids = [await site.keep(timestamp=NOON + timedelta(seconds=number)) for number in range(5)]
     await site.keep(model="other")
     seen: list[str] = []
@@ -128,6 +133,7 @@ async def test_older_leads_through_all_pages_with_the_filter_kept(site: Site) ->
 
 
 async def test_one_interaction_shows_all_there_is(site: Site) -> None:
+    """The page of an interaction shows all fields."""
     id_ = await site.keep()
     page = Elements(await site.page(f"/interactions/{id_}"))
     for shown in (
@@ -170,6 +176,7 @@ BLANK: dict[str, Any] = {
 
 @pytest.mark.parametrize("error", [None, {"message": "No route to host.", "details": None}])
 async def test_an_interaction_without_anything_optional_is_readable(site: Site, error: Any) -> None:
+    """An interaction without optional fields is shown."""
     id_ = await site.keep(**BLANK, error=error)
     listed, single = await site.page("/"), await site.page(f"/interactions/{id_}")
     for page in (listed, single):
@@ -208,6 +215,7 @@ def hostile_fields() -> dict[str, Any]:
 
 @pytest.mark.parametrize("error", [None, {"message": HOSTILE, "details": {HOSTILE: HOSTILE}}])
 async def test_hostile_content_is_text_on_every_page(site: Site, error: Any) -> None:
+    """Hostile content is escaped on every page."""
     id_ = await site.keep(**hostile_fields(), error=error)
     for path in ("/", f"/interactions/{id_}"):
         html = await site.page(path)
@@ -223,6 +231,7 @@ async def test_hostile_content_is_text_on_every_page(site: Site, error: Any) -> 
 
 
 async def test_a_hostile_address_is_text_too(site: Site) -> None:
+    """A hostile URL is escaped."""
     for path in (
         "/?model=<script>alert(1)</script>",
         "/?<script>=1",
@@ -235,6 +244,7 @@ async def test_a_hostile_address_is_text_too(site: Site) -> None:
 
 
 async def test_a_huge_body_is_cut(site: Site) -> None:
+    """A large body is truncated."""
     raw = b'{"contents": ["' + b"x" * 3_000_000 + b'"]}'
     id_ = await site.keep(operation="models.list", request_raw=raw, response_raw=b"y" * 3_000_000)
     html = await site.page(f"/interactions/{id_}")
@@ -245,6 +255,7 @@ async def test_a_huge_body_is_cut(site: Site) -> None:
 
 
 async def test_a_binary_body_is_said_to_be_one(site: Site) -> None:
+    """A binary body is named as such."""
     id_ = await site.keep(response_raw=b"\x89PNG\r\n\xff\x00" * 100)
     page = Elements(await site.page(f"/interactions/{id_}"))
     assert page.text.count("The body is binary.") == 1
@@ -252,6 +263,7 @@ async def test_a_binary_body_is_said_to_be_one(site: Site) -> None:
 
 
 async def test_a_truncated_body_says_what_is_missing(site: Site) -> None:
+    """A truncated body says what is missing."""
     id_ = await site.keep(request={"body_truncated": True, "body_sha256": "ab" * 32, "body_bytes": 10**9})
     page = Elements(await site.page(f"/interactions/{id_}"))
     assert "Only the beginning was kept." in page.text
@@ -260,6 +272,7 @@ async def test_a_truncated_body_says_what_is_missing(site: Site) -> None:
 
 
 async def test_the_page_of_clients_has_the_lines_of_each(site: Site) -> None:
+    """The setup page has the lines of every client."""
     page = Elements(await site.page("/setup"))
     for client in clients().values():
         assert client.title in page.text
@@ -268,6 +281,7 @@ async def test_the_page_of_clients_has_the_lines_of_each(site: Site) -> None:
 
 
 async def test_who_has_sent_requests_has_a_green_light(site: Site) -> None:
+    """Clients that have sent requests are marked."""
     client = {**make_record().document["client"], "name": "gemini-cli"}
     last = await site.keep(client=client, provider="vertex")
     await site.keep(client=client, provider="vertex", timestamp=NOON - timedelta(days=1))
@@ -279,6 +293,7 @@ async def test_who_has_sent_requests_has_a_green_light(site: Site) -> None:
 
 
 async def test_the_search_holds_what_was_asked_and_keeps_the_filters(site: Site) -> None:
+    """The search field keeps the query and the filters."""
     await site.keep()
     await site.keep(error={"message": "No.", "details": None})
     page = await site.page("/?q=error%3Ayes&model=gemini-2.5-pro")
@@ -290,12 +305,14 @@ async def test_the_search_holds_what_was_asked_and_keeps_the_filters(site: Site)
 
 
 async def test_a_query_that_is_wrong_can_be_mended_where_it_is_told(site: Site) -> None:
+    """The error page of a query has the query to correct."""
     page = await site.page("/?q=colour%3Ared", status=422)
     assert "colour" in Elements(page).text
     assert 'name="q" value="colour:red"' in page
 
 
 async def test_every_field_can_be_tried(site: Site) -> None:
+    """The page of the search syntax has a link for every field."""
     await site.keep()
     page = Elements(await site.page("/queries"))
     tried = [link for link in page.links.values() if link.startswith("/?q=")]
@@ -327,6 +344,7 @@ async def test_an_error_is_a_page_for_a_person(site: Site, path: str, status: in
 
 @pytest.mark.parametrize("path", ["/", "/interactions/0123456789abcdef01234567"])
 async def test_a_store_that_is_away_is_a_page_that_says_what_to_do(lost_site: Site, path: str) -> None:
+    """An unreachable store gives a page with advice."""
     text = Elements(await lost_site.page(path, 503)).text
     assert "Start MongoDB" in text
     assert "waits in the spool" in text
@@ -334,12 +352,14 @@ async def test_a_store_that_is_away_is_a_page_that_says_what_to_do(lost_site: Si
 
 
 async def test_clients_can_be_set_up_while_the_store_is_away(lost_site: Site) -> None:
+    """The setup page works while the store is unreachable."""
     text = Elements(await lost_site.page("/setup")).text
     assert "Not recording." in text
     assert "curl" in text
 
 
 async def test_nothing_that_was_recorded_is_kept_in_a_cache(site: Site) -> None:
+    """Pages with recorded content are not cached."""
     record = make_record()
     await site.store.put([record])
     for path in ("/", f"/interactions/{id_of(record)}", "/interactions/zzz"):
@@ -347,6 +367,7 @@ async def test_nothing_that_was_recorded_is_kept_in_a_cache(site: Site) -> None:
 
 
 async def test_a_search_lists_what_has_the_words(site: Site) -> None:
+    """A search lists interactions with the words."""
     wanted, other = (replace(make_record(), text=text) for text in ("connection refused", "connection reset"))
     await site.store.put([wanted, other])
     page = await site.page("/?q=connection+%22connection+refused%22")

@@ -41,6 +41,7 @@ async def a_thread(site: Site) -> tuple[str, str]:
 
 
 async def test_a_thread_shows_each_message_once(site: Site) -> None:
+    """A thread shows each message once."""
     first, second = await a_thread(site)
     page = Elements(await site.page(f"/threads/{THREAD}"))
     assert page.text.count("Second question?") == 1
@@ -53,6 +54,7 @@ async def test_a_thread_shows_each_message_once(site: Site) -> None:
 
 
 async def test_what_is_long_loads_when_it_is_seen_and_can_be_read_without(site: Site) -> None:
+    """Long content loads on demand, and has a link without scripts."""
     first = await keep_turn(site, 1, None, [said("user", "First " + "word " * 90_000)])
     page = Elements(await site.page(f"/threads/{THREAD}"))
     target = page.links["Show turn 1"]
@@ -64,6 +66,7 @@ async def test_what_is_long_loads_when_it_is_seen_and_can_be_read_without(site: 
 
 
 async def test_a_long_history_that_came_with_the_first_turn_is_a_link_away(site: Site) -> None:
+    """A long initial history is behind a link."""
     history = [said(role, f"{role} {number}") for number in range(40) for role in ("user", "model")]
     first = await keep_turn(site, 1, None, [*history, said("user", "And now?")])
     page = Elements(await site.page(f"/threads/{THREAD}"))
@@ -73,11 +76,13 @@ async def test_a_long_history_that_came_with_the_first_turn_is_a_link_away(site:
 
 
 async def test_a_thread_that_there_is_not(site: Site) -> None:
+    """An unknown thread is not found."""
     assert "There is no thread" in await site.page("/threads/nothing", status=404)
     assert "There is no thread" in await site.page(f"/threads/{ObjectId()}", status=404)
 
 
 async def test_what_changed_since_the_turn_before(site: Site) -> None:
+    """Changes since the previous turn are shown."""
     first, second = await a_thread(site)
     page = Elements(await site.page(f"/interactions/{second}/changes"))
     assert "only added messages" in page.text
@@ -94,12 +99,14 @@ async def test_what_changed_since_the_turn_before(site: Site) -> None:
 
 
 async def test_there_is_nothing_to_compare_a_first_turn_with(site: Site) -> None:
+    """A first turn has nothing to compare with."""
     first, _ = await a_thread(site)
     assert "continues no other" in await site.page(f"/interactions/{first}/changes", status=404)
     assert "There is no interaction" in await site.page(f"/interactions/{first}/changes?since={ObjectId()}", status=404)
 
 
 async def test_hostile_turns_do_nothing(site: Site) -> None:
+    """Hostile turns are escaped."""
     first = await keep_turn(site, 1, None, [said("user", HOSTILE)], preview={"prompt": HOSTILE, "answer": HOSTILE})
     instruction = {"systemInstruction": {"parts": [{"text": HOSTILE}]}}
     changed = [said("user", HOSTILE * 2), said("model", HOSTILE), said("user", HOSTILE)]

@@ -40,6 +40,7 @@ class Making:
 
 
 def test_the_way_is_what_led_to_the_end() -> None:
+    """The path has the turns that led to the last one."""
     made = Making()
     first = made.turn(None, "one")
     failed = made.turn(first, "two", outcome="upstream_timeout")
@@ -57,6 +58,7 @@ def test_the_way_is_what_led_to_the_end() -> None:
 
 
 def test_a_last_turn_that_failed_gives_way_to_the_one_that_was_answered() -> None:
+    """A failed last turn is not the end of the path."""
     made = Making()
     first = made.turn(None, "one")
     made.turn(first, "two")
@@ -65,6 +67,7 @@ def test_a_last_turn_that_failed_gives_way_to_the_one_that_was_answered() -> Non
 
 
 def test_a_thread_whose_beginning_was_deleted_is_one_still() -> None:
+    """A thread without its beginning is shown."""
     made = Making()
     second = made.turn(str(ObjectId()), "two")
     made.turn(second, "three")
@@ -73,6 +76,7 @@ def test_a_thread_whose_beginning_was_deleted_is_one_still() -> None:
 
 
 def test_a_context_that_shrank_and_a_cache_that_was_lost_are_told() -> None:
+    """A smaller context and a lost cache are noted."""
     made = Making()
     first = made.turn(None, "one", tokens={"input": 1000, "cached": 0})
     second = made.turn(first, "two", tokens={"input": 2000, "cached": 900})
@@ -87,6 +91,7 @@ def test_a_context_that_shrank_and_a_cache_that_was_lost_are_told() -> None:
 
 
 def test_sums_leave_out_what_is_not_known() -> None:
+    """Sums omit unknown values."""
     made = Making()
     first = made.turn(None, "one", tokens={"input": 100, "output": 5})
     made.turn(first, "two", tokens={"input": 300, "output": 7}, cost=None, request_duration_ms=None)
@@ -96,6 +101,7 @@ def test_sums_leave_out_what_is_not_known() -> None:
 
 
 def test_columns_are_as_tall_as_their_numbers() -> None:
+    """The heights of columns are proportional."""
     made = Making()
     first = made.turn(None, "one", tokens={"input": 100, "cached": 0}, cost=None)
     made.turn(first, "two", tokens={"input": 400, "cached": 300}, cost=None, request_duration_ms=1000)
@@ -110,6 +116,7 @@ def test_columns_are_as_tall_as_their_numbers() -> None:
 
 
 def test_many_turns_share_the_width() -> None:
+    """Many turns share the width of the chart."""
     made = Making()
     parent = None
     for number in range(200):

@@ -300,19 +300,23 @@ BEARER = {"authorization": "Bearer [redacted:8f2a11c0beef]"}
     ],
 )
 def test_clients_are_known_by_what_they_send(headers: dict[str, str], name: str, version: str | None) -> None:
+    """Clients are recognized by their headers."""
     assert identify(headers) == (name, version)
 
 
 @pytest.mark.parametrize("headers", [{}, {"user-agent": ""}, {"user-agent": " (comment) "}, {"x-title": " "}])
 def test_who_says_nothing_is_nobody(headers: dict[str, str]) -> None:
+    """Without headers, the client is unknown."""
     assert identify(headers) == (None, None)
 
 
 def test_a_title_of_its_own_is_a_name() -> None:
+    """A title header is a name."""
     assert identify({"x-title": "Raider of lost text", "user-agent": PYTHON_SDK}) == ("Raider of lost text", None)
 
 
 def test_names_are_not_longer_than_lists_can_show() -> None:
+    """Long names are truncated."""
     name, version = identify({"user-agent": "a" * 500 + "/1" + "0" * 500})
     assert name is not None
     assert version is not None
@@ -327,6 +331,7 @@ pieces = st.sampled_from(["geminicli", "google-genai-sdk", "/", "/1.0", " ", "("
 
 @given(st.dictionaries(header_names, st.lists(pieces, max_size=6).map("".join)))
 def test_any_headers_name_someone_or_nobody(headers: dict[str, str]) -> None:
+    """Any headers are read without an error."""
     name, version = identify(headers)
     assert name != ""
     assert version != ""

@@ -15,6 +15,7 @@ OPENAI = json.dumps({"messages": [{"role": "user", "content": "Hi"}]}).encode()
 
 @pytest.mark.parametrize("operation", ["generateContent", "streamGenerateContent"])
 def test_gemini_generates_content(operation: str) -> None:
+    """A Gemini document has its conversation."""
     conversation = conversation_of(make_record(operation=operation).document)
     assert conversation is not None
     assert conversation.prompt == (Message("user", (Text("Why is the sky blue?"),)),)
@@ -22,12 +23,14 @@ def test_gemini_generates_content(operation: str) -> None:
 
 
 def test_openai_completes_chats() -> None:
+    """A chat completion has its conversation."""
     conversation = conversation_of(make_record(operation="openai.chat.completions", request_raw=OPENAI).document)
     assert conversation is not None
     assert conversation.prompt == (Message("user", (Text("Hi"),)),)
 
 
 def test_a_live_session_has_turns() -> None:
+    """A live session has its turns."""
     record = make_record(
         operation="live",
         request_raw=b'{"messages":[{"at_ms":1,"data":{"setup":{"systemInstruction":"Be brief."}}}]}',
@@ -41,6 +44,7 @@ def test_a_live_session_has_turns() -> None:
 
 
 def test_without_an_answer_the_prompt_is_there() -> None:
+    """Without a response, the conversation has the prompt."""
     conversation = conversation_of(make_record(answered=False).document)
     assert conversation is not None
     assert conversation.answer is None
@@ -48,4 +52,5 @@ def test_without_an_answer_the_prompt_is_there() -> None:
 
 
 def test_a_list_of_models_is_none() -> None:
+    """A list of models has no conversation."""
     assert conversation_of(make_record(operation="models.list").document) is None

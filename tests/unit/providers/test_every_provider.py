@@ -46,6 +46,7 @@ many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 @many
 def test_any_json_is_parsed_without_an_error(provider: ExchangeParser, data: st.DataObject) -> None:
+    """Every provider parses any JSON without an error."""
     chunks = data.draw(st.lists(likely_json, max_size=3))
     exchange = make_exchange(
         path=data.draw(st.sampled_from(PATHS[provider.name])),
@@ -62,6 +63,7 @@ def test_any_json_is_parsed_without_an_error(provider: ExchangeParser, data: st.
 @given(sent=st.lists(st.tuples(st.sampled_from(["client", "server"]), likely_json), max_size=6))
 @many
 def test_any_session_is_parsed_without_an_error(provider: ExchangeParser, sent: list[Any]) -> None:
+    """Every provider parses any session without an error."""
     messages = [Message(side, number, "", value) for number, (side, value) in enumerate(sent)]
     exchange = make_exchange(method="GET", path="/ws/a.b.BidiGenerateContent", status=101, content_type=None)
     assert provider.parse(replace(exchange, messages=messages)).operation != ""

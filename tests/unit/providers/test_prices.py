@@ -29,14 +29,17 @@ def usd(model: str | None = "gemini-2.5-pro", usage: Any = None, **fields: Any) 
 
 
 def test_input_and_output_have_their_prices() -> None:
+    """Input and output have their prices."""
     assert usd(input=100_000, output=1_000) == pytest.approx(0.1 * 1.25 + 0.001 * 10)
 
 
 def test_a_long_context_has_prices_of_its_own() -> None:
+    """A long context has other prices."""
     assert usd(input=300_000, output=1_000) == pytest.approx(0.3 * 2.50 + 0.001 * 15)
 
 
 def test_cached_input_is_cheaper() -> None:
+    """Cached input is cheaper."""
     whole, cached = usd(input=100_000), usd(input=100_000, cached=90_000)
     assert whole is not None
     assert cached is not None
@@ -44,21 +47,25 @@ def test_cached_input_is_cheaper() -> None:
 
 
 def test_reasoning_is_paid_as_output_and_results_of_tools_as_input() -> None:
+    """Reasoning is priced as output, and tool results as input."""
     assert usd(input=10, output=1_000, reasoning=500, tool_use=90) == usd(input=100, output=1_500)
 
 
 def test_audio_has_a_price_of_its_own() -> None:
+    """Audio has its own price."""
     usage = {"promptTokensDetails": [{"modality": "TEXT", "tokenCount": 10}, {"modality": "AUDIO", "tokenCount": 990}]}
     assert usd("gemini-2.5-flash", usage, input=1_000) == pytest.approx(10 / 1e6 * 0.30 + 990 / 1e6 * 1.00)
 
 
 def test_the_model_that_answered_counts() -> None:
+    """The price is that of the served model."""
     both = usd(models=("gemini-2.5-flash", "gemini-2.5-pro"), input=1_000)
     assert both == usd("gemini-2.5-flash", input=1_000)
     assert usd(models=("tunedModels/mine", "models/gemini-2.5-pro"), input=1_000) == usd(input=1_000)
 
 
 def test_other_makers_on_vertex_have_their_own_prices() -> None:
+    """Models of other makers have their own prices."""
     assert usd("anthropic/claude-sonnet-4", provider="vertex", input=1_000_00) == pytest.approx(0.3)
 
 
@@ -76,6 +83,7 @@ def test_other_makers_on_vertex_have_their_own_prices() -> None:
     ids=["no model", "unknown model", "unknown input", "free", "subscription", "nothing", "nonsense"],
 )
 def test_what_cannot_be_known_is_none_and_not_nothing(fields: dict[str, Any]) -> None:
+    """An unknown cost is None, not 0."""
     assert usd(**fields) is None
 
 
@@ -84,10 +92,13 @@ def test_what_cannot_be_known_is_none_and_not_nothing(fields: dict[str, Any]) ->
     [[], "x", {"promptTokensDetails": {}}, {"promptTokensDetails": [1, {"modality": "AUDIO", "tokenCount": "9"}]}],
 )
 def test_usage_of_any_shape_is_no_fault(usage: Any) -> None:
+    """Usage of any shape causes no error."""
     assert usd(input=1_000, usage=usage) == usd(input=1_000)
 
 
 def test_no_price_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No prices are fetched over the network."""
+
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("nothing is to be fetched")
 

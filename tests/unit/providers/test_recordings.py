@@ -73,6 +73,7 @@ def generating() -> Iterator[Any]:
 
 @pytest.mark.parametrize("recorded", list(generating()))
 def test_a_recorded_exchange_is_read_as_it_was(recorded: Any) -> None:
+    """Recorded exchanges of the real API are read."""
     body = recorded["response_body"]
     route = match(recorded["path"].encode())
     assert route is not None
@@ -118,6 +119,7 @@ def interactions() -> Iterator[Any]:
 
 @pytest.mark.parametrize("recorded", list(interactions()))
 def test_a_recorded_interaction_is_read_as_it_was(recorded: Any) -> None:
+    """Recorded interactions of the real API are read."""
     body = recorded["response_body"]
     (content_type,) = recorded["response_headers"]["content-type"]
     request = json.loads(recorded["request_body"])
@@ -151,6 +153,7 @@ def others() -> Iterator[Any]:
 
 @pytest.mark.parametrize("recorded", list(others()))
 def test_a_recorded_answer_of_another_kind_is_read_as_it_was(recorded: Any) -> None:
+    """Recorded responses of other operations are read."""
     body = recorded["response_body"]
     parsed = parse(
         method=recorded["method"],

@@ -37,6 +37,7 @@ MODEL = b"publishers/google/models/gemini-2.5-pro:generateContent"
     ],
 )
 def test_geminis_paths_go_on_as_they_are_at_the_root_and_under_its_name(path: bytes) -> None:
+    """Gemini's paths work at the root and under its name."""
     assert match(path) == Route("gemini", path)
     assert match(b"/gemini" + path) == Route("gemini", path, prefix=b"/gemini")
     assert match(b"//gemini" + path) == Route("gemini", path, prefix=b"/gemini")
@@ -69,11 +70,13 @@ def test_a_path_without_a_version_gets_one(path: bytes) -> None:
     ],
 )
 def test_vertex_is_known_by_its_paths_at_the_root_and_under_its_name(path: bytes, location: str | None) -> None:
+    """Vertex AI's paths work at the root and under its name."""
     assert match(path) == Route("vertex", path, location=location)
     assert match(b"/vertex" + path) == Route("vertex", path, prefix=b"/vertex", location=location)
 
 
 def test_under_its_name_a_provider_has_paths_that_others_have_at_the_root() -> None:
+    """Under its name, a provider has all of its paths."""
     assert match(b"/vertex/v1/models/m") == Route("vertex", b"/v1/models/m", prefix=b"/vertex")
     assert match(b"/gemini/v1/projects/p") == Route("gemini", b"/v1/projects/p", prefix=b"/gemini")
 
@@ -82,6 +85,7 @@ def test_under_its_name_a_provider_has_paths_that_others_have_at_the_root() -> N
     "path", [b"/v1internal:loadCodeAssist", b"//v1internal:streamGenerateContent", b"/v1internal/operations/abc"]
 )
 def test_code_assist_is_known_by_its_version_at_the_root_and_under_its_name(path: bytes) -> None:
+    """Code Assist's paths work at the root and under its name."""
     assert match(path) == Route("code_assist", path)
     assert match(b"/code-assist" + path) == Route("code_assist", path, prefix=b"/code-assist")
 
@@ -115,6 +119,7 @@ def test_code_assist_is_known_by_its_version_at_the_root_and_under_its_name(path
     ],
 )
 def test_other_paths_have_no_route(path: bytes) -> None:
+    """Other paths have no route."""
     assert match(path) is None
     assert origin_of(match(path), ORIGINS) is None
 
@@ -130,10 +135,12 @@ def test_other_paths_have_no_route(path: bytes) -> None:
     ],
 )
 def test_vertex_is_reached_at_the_host_of_the_location(location: str | None, origin: str) -> None:
+    """Vertex AI is reached at the host of the location."""
     assert origin_of(Route("vertex", b"/", location=location), ORIGINS) == origin
 
 
 def test_an_upstream_that_is_set_is_used_for_every_location() -> None:
+    """A configured upstream applies to every location."""
     for location in (None, "global", "us", "europe-west4"):
         route = Route("vertex", b"/", location=location)
         assert origin_of(route, {"vertex": "http://localhost:1/x"}) == "http://localhost:1/x"
@@ -181,6 +188,7 @@ PIECES = [b"/", b"//", b"v1", b"v1beta1", b"v1internal", b"projects", b"location
 )
 @example(b"/v1/projects/p/locations/us-east1")
 def test_every_route_leads_to_a_host_of_google_by_a_provider_that_there_is(path: bytes) -> None:
+    """Every route has a known provider and a host of Google."""
     route = match(path)
     origin = origin_of(route, ORIGINS)
     if route is not None:
@@ -193,6 +201,7 @@ def test_every_route_leads_to_a_host_of_google_by_a_provider_that_there_is(path:
 
 
 def test_every_path_that_people_are_told_of_is_known() -> None:
+    """Every documented path has a route."""
     told = re.findall(r"(/\S+)\.\.\.", KNOWN)
     assert len(told) == 12
     ends = {"/v1internal": b":x", "/antigravity/": b"v1internal:x"}

@@ -16,6 +16,7 @@ def call(api: Api, method: str, body: Any) -> Any:
 
 
 def test_what_comes_before_the_first_prompt(api: Api) -> None:
+    """The simulated API answers the calls before the first prompt."""
     loaded = call(api, "loadCodeAssist", {"metadata": {"pluginType": "GEMINI"}}).json
     assert loaded["currentTier"]["id"] == "standard-tier"
     assert loaded["cloudaicompanionProject"]
@@ -27,17 +28,20 @@ def test_what_comes_before_the_first_prompt(api: Api) -> None:
 
 
 def test_an_answer_is_geminis_in_an_envelope(api: Api) -> None:
+    """A response is Gemini's in an envelope."""
     answer = call(api, "generateContent", REQUEST).json
     assert answer["response"] == api.generate()
     assert answer["traceId"] == answer["response"]["responseId"]
 
 
 def test_a_stream_is_geminis_in_envelopes(api: Api) -> None:
+    """Each chunk of a stream has an envelope."""
     events = call(api, "streamGenerateContent?alt=sse", REQUEST).events
     assert [event["response"] for event in events] == api.stream().events
 
 
 def test_tokens_are_counted(api: Api) -> None:
+    """Tokens are counted."""
     counted = call(api, "countTokens", {"request": {"model": f"models/{MODEL}", "contents": CONTENTS}}).json
     assert counted == {"totalTokens": api.generate()["usageMetadata"]["promptTokenCount"]}
 
@@ -52,10 +56,12 @@ def test_tokens_are_counted(api: Api) -> None:
     ],
 )
 def test_errors(api: Api, method: str, body: Any, status: int) -> None:
+    """Errors have Google's format."""
     reply = call(api, method, body)
     assert reply.status == reply.error["code"] == status
 
 
 def test_faults_go_wrong_in_the_envelope_too(api: Api) -> None:
+    """Simulated faults work within envelopes."""
     events = call(api, "streamGenerateContent?alt=sse", {**REQUEST, "model": "fault-max-tokens"}).events
     assert events[-1]["response"]["candidates"][0]["finishReason"] == "MAX_TOKENS"

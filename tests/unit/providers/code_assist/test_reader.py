@@ -69,16 +69,19 @@ def parse(**fields: Any) -> Parsed:
     ],
 )
 def test_the_operations(method: str, path: str, operation: str) -> None:
+    """Paths have their operations."""
     assert read_operation(method, path) == operation
 
 
 @pytest.mark.parametrize("path", ["", "/", "/v1internal", "/v1internal:", "/v1internal:<b>", "/v2internal:x", "/a/b"])
 def test_what_is_not_of_the_surface_is_unknown(path: str) -> None:
+    """Other paths have an unknown operation."""
     assert read_operation("POST", path) == "unknown"
     assert read_operation("BREW", "/v1internal/operations/abc") == "unknown"
 
 
 def test_a_whole_answer_is_unwrapped() -> None:
+    """A response is read from its envelope."""
     parsed = parse(path="/v1internal:generateContent", request=ASKED, response={"response": RESPONSE, "traceId": "t1"})
     assert parsed == Parsed(operation="generateContent", **EXPECTED)
 
@@ -93,6 +96,7 @@ def test_a_whole_answer_is_unwrapped() -> None:
 def test_a_stream_is_unwrapped_and_put_together_in_its_wrapping(
     content_type: str, body: bytes, first_token_end: int
 ) -> None:
+    """A stream is accumulated in one envelope."""
     parsed = parse(path=STREAM, request=ASKED, content_type=content_type, response=body)
     assert parsed == Parsed(
         operation="streamGenerateContent",
@@ -117,6 +121,7 @@ def test_tokens_are_counted_for_the_model_that_the_inner_request_names() -> None
 
 
 def test_what_is_not_wrapped_is_read_as_it_is() -> None:
+    """Bodies without an envelope are read."""
     assert (
         parse(path="/v1internal:loadCodeAssist", request={"metadata": {}}, response={"currentTier": {}}).error is None
     )
@@ -126,6 +131,7 @@ def test_what_is_not_wrapped_is_read_as_it_is() -> None:
 
 @pytest.mark.parametrize("wrap", [lambda error: error, lambda error: [error]])
 def test_an_error_is_an_error(wrap: Any) -> None:
+    """An error response is read."""
     error = {"error": {"code": 429, "message": "Quota exceeded.", "status": "RESOURCE_EXHAUSTED"}}
     parsed = parse(path=STREAM, request=ASKED, status=429, response=wrap(error))
     assert parsed.error == {"message": "Quota exceeded.", "details": error["error"]}
@@ -133,6 +139,7 @@ def test_an_error_is_an_error(wrap: Any) -> None:
 
 
 def test_an_error_in_the_stream_is_an_error_beside_what_came_before_it() -> None:
+    """An error in a stream keeps the earlier chunks."""
     error = {"error": {"code": 500, "message": "Internal error."}}
     parsed = parse(path=STREAM, content_type=SSE, response=events(CHUNKS[0], error))
     assert parsed.error == {"message": "Internal error.", "details": error["error"]}
@@ -140,6 +147,7 @@ def test_an_error_in_the_stream_is_an_error_beside_what_came_before_it() -> None
 
 
 def test_a_blocked_prompt_is_an_error() -> None:
+    """A blocked prompt is an error."""
     blocked = {"response": {"promptFeedback": {"blockReason": "SAFETY"}}}
     assert parse(path="/v1internal:generateContent", response=blocked).error == {
         "message": "prompt blocked: SAFETY",
@@ -153,6 +161,7 @@ def test_a_blocked_prompt_is_an_error() -> None:
     content_type=st.sampled_from([SSE, JSON]),
 )
 def test_any_json_is_parsed_without_an_error(request: Any, chunks: list[Any], content_type: str) -> None:
+    """Any JSON is parsed without an error."""
     for response in (events(*chunks), array(*chunks), *chunks[:1]):
         assert parse(path=STREAM, request=request, content_type=content_type, response=response).operation
 

@@ -27,6 +27,7 @@ LIVE = "google.ai.generativelanguage.v1beta.GenerativeService"
     ],
 )
 def test_the_verbs_of_a_model_stand_alone(version: str, verb: str) -> None:
+    """Verbs of models are operations without a prefix."""
     assert read_path("POST", f"/{version}/models/gemini-2.5-pro:{verb}") == (verb, "gemini-2.5-pro")
 
 
@@ -85,6 +86,7 @@ def test_the_verbs_of_a_model_stand_alone(version: str, verb: str) -> None:
     ],
 )
 def test_the_surface(method: str, path: str, operation: str, model: str | None) -> None:
+    """Every method of the API has its operation and model."""
     assert read_path(method, path) == (operation, model)
 
 
@@ -98,6 +100,7 @@ def test_the_surface(method: str, path: str, operation: str, model: str | None) 
     ],
 )
 def test_escapes_doubled_slashes_and_a_missing_version_change_nothing(path: str) -> None:
+    """Variants of a path have the same operation."""
     assert read_path("POST", path) == ("generateContent", "gemini-2.5-pro")
 
 
@@ -126,6 +129,7 @@ def test_escapes_doubled_slashes_and_a_missing_version_change_nothing(path: str)
     ],
 )
 def test_what_is_not_of_the_surface_is_unknown(method: str, path: str) -> None:
+    """Other paths have an unknown operation."""
     assert read_path(method, path) == ("unknown", None)
 
 
@@ -140,6 +144,7 @@ def test_what_is_not_of_the_surface_is_unknown(method: str, path: str) -> None:
     ),
 )
 def test_any_path_has_an_operation_of_harmless_words(method: str, segments: list[str]) -> None:
+    """The operation of any path consists of plain words."""
     operation, model = read_path(method, "/" + "/".join(segments))
     assert all(word.isidentifier() for word in operation.split("."))
     assert model is None or model

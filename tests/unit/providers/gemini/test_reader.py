@@ -36,6 +36,7 @@ UNAVAILABLE = {"error": {"code": 503, "message": "The model is overloaded.", "st
 
 
 def test_a_whole_answer() -> None:
+    """All fields of a response are read."""
     response = candidate(text("Rayleigh."), finishReason="STOP") | {
         "usageMetadata": USAGE,
         "modelVersion": "gemini-2.5-pro-002",
@@ -67,6 +68,7 @@ CHUNKS = [
     ],
 )
 def test_a_stream_is_one_answer_in_either_framing(content_type: str | None, body: bytes, first_token_end: int) -> None:
+    """Both framings of a stream give the same fields."""
     parsed = parse(path=STREAM, request=ASKED, content_type=content_type, response=body)
     assert parsed == Parsed(
         operation="streamGenerateContent",
@@ -99,11 +101,13 @@ def test_enums_as_integers_get_their_names() -> None:
 
 
 def test_streamed_thoughts_are_told() -> None:
+    """Streamed thoughts are noted."""
     assert parse_stream(candidate(text("Hm", thought=True), text("a"), finishReason="STOP")).reasoning_streamed
     assert not parse_stream(candidate(text("a"), finishReason="STOP")).reasoning_streamed
 
 
 def test_several_candidates_are_all_kept() -> None:
+    """All candidates are kept."""
     parsed = parse_stream(
         {"candidates": [{"index": 1, "content": {"parts": [text("second")]}, "finishReason": "SAFETY"}]},
         {"candidates": [{"index": 0, "content": {"parts": [text("first")]}, "finishReason": "STOP"}]},
@@ -113,6 +117,7 @@ def test_several_candidates_are_all_kept() -> None:
 
 
 def test_a_stream_without_a_finish_reason_is_truncated_and_keeps_its_partial_text() -> None:
+    """A stream without a finish reason is an error, and keeps its text."""
     parsed = parse_stream(candidate(text("It is so bec")))
     assert parsed.accumulated == candidate(text("It is so bec"))
     assert parsed.finish_reason is None
@@ -120,6 +125,7 @@ def test_a_stream_without_a_finish_reason_is_truncated_and_keeps_its_partial_tex
 
 
 def test_one_candidate_that_is_not_finished_makes_a_stream_truncated() -> None:
+    """One unfinished candidate makes a stream incomplete."""
     parsed = parse_stream(
         {"candidates": [{"index": 0, "finishReason": "STOP"}, {"index": 1, "content": {"parts": [text("so bec")]}}]}
     )
@@ -128,12 +134,14 @@ def test_one_candidate_that_is_not_finished_makes_a_stream_truncated() -> None:
 
 @pytest.mark.parametrize("body", [events(*CHUNKS)[:-40], array(*CHUNKS)[:-40], b""])
 def test_why_a_stream_broke_off_is_told_by_the_outcome_alone(body: bytes) -> None:
+    """A stream that broke off has no error of the API."""
     parsed = parse(path=STREAM, content_type=SSE if body[:1] == b"d" else JSON, response=body, whole=False)
     assert (parsed.streaming, parsed.error) == (True, None)
 
 
 @pytest.mark.parametrize("body", [b"", b"data: [DONE]\n\n", b"<html>"])
 def test_a_stream_that_brought_nothing_has_no_accumulated_answer(body: bytes) -> None:
+    """An empty stream has no accumulated response."""
     parsed = parse(path=STREAM, content_type=SSE, response=body)
     assert (parsed.streaming, parsed.accumulated) == (True, None)
     assert parsed.error == {"message": "the stream ended without a finishReason", "details": None}
@@ -148,6 +156,7 @@ def test_a_stream_that_brought_nothing_has_no_accumulated_answer(body: bytes) ->
     ],
 )
 def test_an_error_mid_stream_is_told_and_the_text_before_it_kept(content_type: str, body: bytes) -> None:
+    """An error in a stream keeps the earlier text."""
     parsed = parse(path=STREAM, content_type=content_type, response=body)
     assert parsed.error == {"message": "The model is overloaded.", "details": UNAVAILABLE["error"]}
     assert parsed.accumulated["candidates"] == candidate(text("It is "))["candidates"]
@@ -160,6 +169,7 @@ def test_an_error_mid_stream_is_told_and_the_text_before_it_kept(content_type: s
 )
 @pytest.mark.parametrize("status", [200, 503])
 def test_an_error_is_read_in_every_wrapping(path: str, content_type: str, body: Any, status: int) -> None:
+    """An error is read in each of its forms."""
     parsed = parse(path=path, status=status, content_type=content_type, response=body)
     assert parsed.error == {"message": "The model is overloaded.", "details": UNAVAILABLE["error"]}
 
@@ -173,6 +183,7 @@ BLOCKED = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetada
     ids=["whole", "events", "array"],
 )
 def test_a_blocked_prompt_is_an_error_and_its_usage_counts(parsed: Parsed) -> None:
+    """A blocked prompt is an error with usage."""
     assert parsed.error == {"message": "prompt blocked: PROHIBITED_CONTENT", "details": BLOCKED["promptFeedback"]}
     assert parsed.tokens["input"] == 7
 
@@ -185,6 +196,7 @@ def test_counting_tokens_counts_none() -> None:
 
 
 def test_a_cache_is_made_for_the_model_in_the_body() -> None:
+    """The model of a new cache is in the body."""
     usage = {"totalTokenCount": 5_000}
     parsed = parse(
         path="/v1beta/cachedContents",
@@ -196,6 +208,7 @@ def test_a_cache_is_made_for_the_model_in_the_body() -> None:
 
 
 def test_streams_of_other_shapes_are_streams_and_left_as_they_are() -> None:
+    """Streams of other formats are not accumulated."""
     body = b'data: {"type": "response.created"}\n\ndata: [DONE]\n\n'
     parsed = parse(
         path="/v1beta/openai/responses",
@@ -208,6 +221,7 @@ def test_streams_of_other_shapes_are_streams_and_left_as_they_are() -> None:
 
 
 def test_a_stream_that_was_asked_for_but_answered_in_other_ways_is_none() -> None:
+    """A plain response to a streaming request is no stream."""
     assert not parse(path=STREAM, status=None, content_type=None).streaming
     assert not parse(path=STREAM, content_type="text/html", response=b"<html>").streaming
     assert not parse(path=STREAM, response=UNAVAILABLE).streaming
@@ -307,6 +321,7 @@ many = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(exchange=any_exchange, response=any_json)
 @many
 def test_any_json_is_parsed_without_an_error(exchange: dict[str, Any], response: Any) -> None:
+    """Any JSON is parsed without an error."""
     assert parse(**exchange, response=response).operation
 
 
@@ -320,6 +335,7 @@ def test_any_json_is_parsed_without_an_error(exchange: dict[str, Any], response:
 def test_any_stream_torn_anywhere_is_parsed_without_an_error(
     exchange: dict[str, Any], chunks: list[Any], frame: Any, at: float
 ) -> None:
+    """Any torn stream is parsed without an error."""
     body = frame(*chunks)
     parsed = parse(**exchange, response=body[: round(at * len(body))])
     assert parsed.first_token_end is None or 0 < parsed.first_token_end <= len(body)
@@ -328,10 +344,12 @@ def test_any_stream_torn_anywhere_is_parsed_without_an_error(
 @given(exchange=any_exchange, response=st.binary())
 @many
 def test_any_bytes_are_parsed_without_an_error(exchange: dict[str, Any], response: bytes) -> None:
+    """Any bytes are parsed without an error."""
     assert parse(**exchange, response=response).operation
 
 
 def test_a_stream_torn_at_any_byte_gives_the_beginning_of_its_text() -> None:
+    """A torn stream gives the beginning of its text."""
     chunks = [
         candidate(text(word), **({"finishReason": "STOP"} if word == "!" else {})) for word in ["Grüße", " 😀", "!"]
     ]

@@ -53,6 +53,7 @@ def parse(**fields: Any) -> Parsed:
     ],
 )
 def test_the_surface(method: str, path: str, operation: str, model: str | None) -> None:
+    """Every method of the API has its operation and model."""
     assert read_path(method, path) == (operation, model)
 
 
@@ -61,6 +62,7 @@ def test_the_surface(method: str, path: str, operation: str, model: str | None) 
     ["", "/", "/v1", "/v1beta/models/m:predict", "/upload/x", "/ws/", f"{PLACE}/models/m:<b>", f"{PLACE}/<b>/x"],
 )
 def test_what_is_not_of_the_surface_is_unknown(path: str) -> None:
+    """Other paths have an unknown operation."""
     assert read_path("POST", path) == ("unknown", None)
     assert read_path("BREW", f"{PLACE}/cachedContents") == ("unknown", None)
 
@@ -74,12 +76,14 @@ def test_what_is_not_of_the_surface_is_unknown(path: str) -> None:
     ),
 )
 def test_any_path_has_an_operation_of_harmless_words(method: str, segments: list[str]) -> None:
+    """The operation of any path consists of plain words."""
     operation, model = read_path(method, "/" + "/".join(segments))
     assert all(word.isidentifier() for word in operation.split("."))
     assert model is None or model
 
 
 def test_a_stream_is_one_answer() -> None:
+    """A stream is read as one response."""
     chunks = [
         candidate(text("Ray")) | {"modelVersion": "gemini-2.5-pro"},
         candidate(text("leigh."), finishReason="STOP") | {"usageMetadata": USAGE},
@@ -99,11 +103,13 @@ def test_a_stream_is_one_answer() -> None:
 
 
 def test_a_cache_names_its_model_by_its_whole_path() -> None:
+    """The model of a cache may be a full resource name."""
     model = "projects/p/locations/l/publishers/google/models/gemini-2.5-flash"
     assert parse(path=f"{PLACE}/cachedContents", request={"model": model}).model == "gemini-2.5-flash"
 
 
 def test_the_openai_path_has_openais_shapes() -> None:
+    """The OpenAI path uses the OpenAI dialect."""
     answer = {"choices": [{"message": {"content": "So."}, "finish_reason": "stop"}], "model": "google/gemini-2.5-pro"}
     parsed = parse(
         path=f"{PLACE}/endpoints/openapi/chat/completions",
@@ -114,6 +120,7 @@ def test_the_openai_path_has_openais_shapes() -> None:
 
 
 def test_a_stream_of_another_makers_model_is_left_as_it_is() -> None:
+    """Streams of other makers' models are not accumulated."""
     parsed = parse(
         path=f"{PLACE}/publishers/anthropic/models/claude-4:streamRawPredict",
         content_type=SSE,
@@ -124,6 +131,7 @@ def test_a_stream_of_another_makers_model_is_left_as_it_is() -> None:
 
 
 def test_an_image_is_asked_for_with_a_prompt_and_parameters() -> None:
+    """Image requests have a prompt and parameters."""
     parsed = parse(
         path=f"{PLACE}/publishers/google/models/imagen-4:predict",
         request={"instances": [{"prompt": "A fox."}], "parameters": {"sampleCount": 2}},

@@ -16,6 +16,7 @@ SHOW_THOUGHTS = {"thinkingConfig": {"includeThoughts": True}}
 
 @pytest.mark.parametrize("version", ["v1", "v1beta", "v1alpha"])
 def test_every_version_generates(api: Api, version: str) -> None:
+    """Every version of the API generates content."""
     reply = api.post(f"/{version}/models/{MODEL}:generateContent", {"contents": CONTENTS})
     assert reply.status == 200
     assert reply.json["modelVersion"] == MODEL
@@ -23,12 +24,14 @@ def test_every_version_generates(api: Api, version: str) -> None:
 
 
 def test_the_same_request_gets_the_same_answer_and_another_gets_another(api: Api) -> None:
+    """Answers are deterministic."""
     assert api.generate() == api.generate()
     other = [{"role": "user", "parts": [{"text": "Why is grass green?"}]}]
     assert api.generate()["responseId"] != api.generate(contents=other)["responseId"]
 
 
 def test_sse_frames_end_as_googles_do(api: Api) -> None:
+    """Frames end with CRLF like Google's."""
     reply = api.stream()
     assert reply.begin.content_type == "text/event-stream"
     assert reply.begin.length is None
@@ -38,6 +41,7 @@ def test_sse_frames_end_as_googles_do(api: Api) -> None:
 
 @pytest.mark.parametrize("query", ["", "?alt=json", "?%24alt=json%3Benum-encoding%3Dint"])
 def test_without_alt_sse_a_stream_is_one_json_array(api: Api, query: str) -> None:
+    """Without `alt=sse`, a stream is one JSON array."""
     reply = api.stream(query=query)
     assert reply.begin.content_type.startswith("application/json")
     assert reply.body.startswith(b"[{")
@@ -47,6 +51,7 @@ def test_without_alt_sse_a_stream_is_one_json_array(api: Api, query: str) -> Non
 
 
 def test_enums_are_numbers_where_the_query_asks_for_it(api: Api) -> None:
+    """The query can request integer enums."""
     query = "?%24alt=json%3Benum-encoding%3Dint"
     last = api.stream(query=query).json[-1]
     assert last["candidates"][0]["finishReason"] == 1
@@ -60,11 +65,13 @@ def test_enums_are_numbers_where_the_query_asks_for_it(api: Api) -> None:
 
 
 def test_only_the_last_chunk_of_a_stream_is_finished(api: Api) -> None:
+    """Only the last chunk has a finish reason."""
     reasons = [event["candidates"][0].get("finishReason") for event in api.stream().events]
     assert reasons == [None] * (len(reasons) - 1) + ["STOP"]
 
 
 def test_chunks_come_at_the_pace() -> None:
+    """Chunks come at the configured rate."""
     reply = Api(pace=0.5).stream()
     assert reply.pauses == [0.5] * (len(reply.pieces) - 1)
 
@@ -72,6 +79,7 @@ def test_chunks_come_at_the_pace() -> None:
 @pytest.mark.parametrize("model", [MODEL, "gemini-2.5-pro"])
 @pytest.mark.parametrize("tools", [[], TOOLS])
 def test_usage_adds_up(api: Api, model: str, tools: list[Any]) -> None:
+    """The counts of the usage add up."""
     events = api.stream(model, tools=tools, generationConfig=SHOW_THOUGHTS).events
     for event in events:
         usage = event["usageMetadata"]
@@ -83,6 +91,7 @@ def test_usage_adds_up(api: Api, model: str, tools: list[Any]) -> None:
 
 
 def test_thoughts_come_before_the_answer_and_are_signed_after_it(api: Api) -> None:
+    """Thoughts come first, and the signature last."""
     parts = parts_of(api.stream("gemini-2.5-pro", generationConfig=SHOW_THOUGHTS).events)
     thoughts = [bool(part.get("thought")) for part in parts]
     assert thoughts == sorted(thoughts, reverse=True)
@@ -92,6 +101,7 @@ def test_thoughts_come_before_the_answer_and_are_signed_after_it(api: Api) -> No
 
 
 def test_thoughts_can_be_hidden_and_are_counted_all_the_same(api: Api) -> None:
+    """Hidden thoughts are counted."""
     hidden = api.generate("gemini-2.5-pro", generationConfig={"thinkingConfig": {"includeThoughts": False}})
     assert not any(part.get("thought") for part in parts_of([hidden]))
     assert hidden["usageMetadata"]["thoughtsTokenCount"] > 0
@@ -100,12 +110,14 @@ def test_thoughts_can_be_hidden_and_are_counted_all_the_same(api: Api) -> None:
 
 
 def test_a_declared_function_is_called_with_arguments_that_fit(api: Api) -> None:
+    """A declared function is called with valid arguments."""
     (part,) = parts_of([api.generate(tools=TOOLS)])
     assert part["functionCall"]["name"] == "weather"
     assert isinstance(part["functionCall"]["args"]["city"], str)
 
 
 def test_calls_of_gemini_3_have_ids_and_of_parallel_calls_only_the_first_is_signed(api: Api) -> None:
+    """Calls of Gemini 3 have ids, and the first has a signature."""
     contents = [{"role": "user", "parts": [{"text": "Do both"}]}]
     *_, first, second = parts_of([api.generate("gemini-3-pro-preview", contents=contents, tools=TOOLS)])
     assert first["functionCall"]["id"] != second["functionCall"]["id"]
@@ -114,6 +126,7 @@ def test_calls_of_gemini_3_have_ids_and_of_parallel_calls_only_the_first_is_sign
 
 
 def test_the_result_of_a_call_is_spoken_about(api: Api) -> None:
+    """The answer refers to the result of a call."""
     response = {"name": "weather", "response": {"result": "sunny"}}
     contents = [
         *CONTENTS,
@@ -124,11 +137,13 @@ def test_the_result_of_a_call_is_spoken_about(api: Api) -> None:
 
 
 def test_no_function_is_called_where_that_is_forbidden(api: Api) -> None:
+    """The mode NONE prevents calls."""
     answer = api.generate(tools=TOOLS, toolConfig={"functionCallingConfig": {"mode": "NONE"}})
     assert text_of([answer])
 
 
 def test_json_is_made_to_the_schema(api: Api) -> None:
+    """JSON answers follow the schema."""
     schema = {"type": "OBJECT", "properties": {"count": {"type": "INTEGER"}, "unit": {"enum": ["m", "ft"]}}}
     config = {"responseMimeType": "application/json", "responseSchema": schema}
     value = json.loads(text_of([api.generate(generationConfig=config)]))
@@ -137,12 +152,14 @@ def test_json_is_made_to_the_schema(api: Api) -> None:
 
 
 def test_a_blocked_prompt_has_no_candidates(api: Api) -> None:
+    """A blocked prompt has no candidates."""
     blocked = api.generate(contents=[{"role": "user", "parts": [{"text": "BLOCKME"}]}])
     assert blocked["promptFeedback"] == {"blockReason": "SAFETY"}
     assert "candidates" not in blocked
 
 
 def test_a_long_earlier_part_of_a_conversation_is_cached(api: Api) -> None:
+    """A long history counts as cached."""
     long = {"role": "user", "parts": [{"text": "word " * 2_000}]}
     contents = [long, {"role": "model", "parts": [{"text": "Yes."}]}, *CONTENTS]
     usage = api.stream(contents=contents).events[-1]["usageMetadata"]
@@ -150,6 +167,7 @@ def test_a_long_earlier_part_of_a_conversation_is_cached(api: Api) -> None:
 
 
 def test_counting_tokens_agrees_with_what_a_prompt_costs(api: Api) -> None:
+    """`countTokens` agrees with the usage."""
     image = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
     contents = [{"role": "user", "parts": [{"text": "What is this?"}, image]}]
     target = f"/v1beta/models/{MODEL}:countTokens"
@@ -160,6 +178,7 @@ def test_counting_tokens_agrees_with_what_a_prompt_costs(api: Api) -> None:
 
 
 def test_embeddings_have_length_one_and_depend_on_the_text(api: Api) -> None:
+    """Embeddings are normalized and depend on the text."""
     target = "/v1beta/models/gemini-embedding-001"
     content = {"content": {"parts": [{"text": "one"}]}}
     values = api.post(f"{target}:embedContent", content).json["embedding"]["values"]
@@ -173,6 +192,7 @@ def test_embeddings_have_length_one_and_depend_on_the_text(api: Api) -> None:
 
 
 def test_models_come_in_pages(api: Api) -> None:
+    """Models are listed in pages."""
     everything = api.get("/v1beta/models").json
     assert "nextPageToken" not in everything
     names, token = [], ""
@@ -186,10 +206,12 @@ def test_models_come_in_pages(api: Api) -> None:
 
 @pytest.mark.parametrize("query", ["pageSize=many", "pageSize=-1", "pageToken=nowhere"])
 def test_a_page_that_is_none_is_refused(api: Api, query: str) -> None:
+    """An invalid page token is rejected."""
     assert api.get(f"/v1beta/models?{query}").error["status"] == "INVALID_ARGUMENT"
 
 
 def test_a_model_can_be_looked_up(api: Api) -> None:
+    """A model can be retrieved."""
     assert api.get(f"/v1beta/models/{MODEL}").json["name"] == f"models/{MODEL}"
     assert "predict" in api.get("/v1beta/models/imagen-4.0-generate-001").json["supportedGenerationMethods"]
 
@@ -203,5 +225,6 @@ def test_a_model_can_be_looked_up(api: Api) -> None:
     ],
 )
 def test_vertex_paths_give_the_same_stream(api: Api, target: str) -> None:
+    """Paths of Vertex AI give the same stream."""
     reply = api.post(target, {"contents": CONTENTS}, key=None, headers={"authorization": "Bearer token"})
     assert reply.body == api.stream().body

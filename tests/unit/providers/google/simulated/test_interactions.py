@@ -27,6 +27,7 @@ def texts(document: Any) -> list[str]:
 
 
 def test_an_interaction(api: Api) -> None:
+    """An interaction has its steps and usage."""
     document = create(api).json
     assert (document["status"], document["model"], len(texts(document))) == ("completed", MODEL, 1)
     usage = document["usage"]
@@ -41,6 +42,7 @@ def test_an_interaction(api: Api) -> None:
 @pytest.mark.parametrize("model", [MODEL, "gemini-2.5-pro"])
 @pytest.mark.parametrize("tools", [[], TOOLS])
 def test_the_steps_of_a_stream_begin_go_on_and_stop_in_order(api: Api, model: str, tools: list[Any]) -> None:
+    """Events of a step come in order."""
     reply = create(api, model=model, stream=True, tools=tools)
     events = reply.events
     assert reply.body.startswith(b"event: interaction.created\ndata: {")
@@ -60,6 +62,7 @@ def test_the_steps_of_a_stream_begin_go_on_and_stop_in_order(api: Api, model: st
 
 
 def test_an_interaction_goes_on_from_an_earlier_one(api: Api) -> None:
+    """An interaction continues a stored one."""
     first = create(api, tools=TOOLS).json
     call = next(step for step in first["steps"] if step["type"] == "function_call")
     result = {"type": "function_result", "call_id": call["id"], "name": "weather", "result": "hail"}
@@ -72,16 +75,19 @@ def test_an_interaction_goes_on_from_an_earlier_one(api: Api) -> None:
 
 
 def test_an_interaction_that_is_not_to_be_stored_is_not(api: Api) -> None:
+    """With `store: false`, an interaction is not stored."""
     assert api.get(f"{BASE}/{create(api, store=False).json['id']}").status == 404
 
 
 def test_contents_and_a_system_instruction_are_counted(api: Api) -> None:
+    """All contents count as input."""
     said = [{"type": "text", "text": "Why is the sky blue?"}, {"type": "image", "mime_type": "image/png", "data": "AA"}]
     more = create(api, input=said, system_instruction="Be kind.").json["usage"]["total_input_tokens"]
     assert more == create(api).json["usage"]["total_input_tokens"] + 258 + 2
 
 
 def test_errors_and_faults(api: Api) -> None:
+    """Errors and simulated faults work."""
     assert create(api, model="error-503").error["status"] == "UNAVAILABLE"
     assert create(api, input=[]).status == 400
     unfinished = create(api, model="fault-no-finish", stream=True).events

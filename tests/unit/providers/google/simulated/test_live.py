@@ -40,6 +40,7 @@ def text_of(messages: list[Any]) -> str:
 
 
 def test_a_turn_is_answered_and_ends_with_its_usage() -> None:
+    """A turn ends with its usage."""
     messages = said(tell(begun(), clientContent=turn("Why is the sky blue?")))
     assert text_of(messages)
     assert messages[-2] == {"serverContent": {"generationComplete": True}}
@@ -50,6 +51,7 @@ def test_a_turn_is_answered_and_ends_with_its_usage() -> None:
 
 
 def test_a_turn_is_answered_when_it_is_complete() -> None:
+    """Only a complete turn is answered."""
     session = begun()
     assert tell(session, clientContent=turn("Why", complete=False)) == []
     both = said(tell(session, clientContent=turn("is the sky blue?")))
@@ -58,11 +60,13 @@ def test_a_turn_is_answered_when_it_is_complete() -> None:
 
 
 def test_names_may_be_in_snake_case() -> None:
+    """Members may be in snake case."""
     message = {"turns": turn("Hello")["turns"], "turn_complete": True}
     assert text_of(said(tell(begun(), client_content=message)))
 
 
 def test_a_declared_tool_is_called_and_its_result_spoken_about() -> None:
+    """A declared tool is called, and its result is used."""
     session = begun(tools=[{"functionDeclarations": [WEATHER]}])
     (message,) = said(tell(session, clientContent=turn("Weather?")))
     (call,) = message["toolCall"]["functionCalls"]
@@ -76,6 +80,7 @@ def test_a_declared_tool_is_called_and_its_result_spoken_about() -> None:
 
 
 def test_sound_with_its_transcription() -> None:
+    """Audio answers have a transcription."""
     session = begun(generationConfig={"responseModalities": ["AUDIO"]}, outputAudioTranscription={})
     messages = said(tell(session, clientContent=turn("Hello")))
     data = messages[0]["serverContent"]["modelTurn"]["parts"][0]["inlineData"]
@@ -86,6 +91,7 @@ def test_sound_with_its_transcription() -> None:
 
 
 def test_sound_and_text_as_they_happen() -> None:
+    """Realtime audio and text are answered."""
     session = begun()
     assert tell(session, realtimeInput={"audio": {"mimeType": "audio/pcm", "data": "AAAA"}}) == []
     assert text_of(said(tell(session, realtimeInput={"audioStreamEnd": True})))
@@ -93,6 +99,7 @@ def test_sound_and_text_as_they_happen() -> None:
 
 
 def test_messages_come_at_the_pace() -> None:
+    """Messages come at the configured rate."""
     script = tell(begun(pace=0.5), clientContent=turn("Hello"))
     assert [step.seconds for step in script if isinstance(step, Pause)] == [0.5] * len(said(script))
 
@@ -106,6 +113,7 @@ def test_messages_come_at_the_pace() -> None:
     ],
 )
 def test_a_setup_that_is_refused_closes_the_session(setup: Any, code: int, reason: str) -> None:
+    """A refused setup closes the session."""
     (close,) = tell(LiveSession("key", "v1beta", 0.0), setup=setup)
     assert isinstance(close, Close)
     assert close.code == code
@@ -115,18 +123,21 @@ def test_a_setup_that_is_refused_closes_the_session(setup: Any, code: int, reaso
 
 @pytest.mark.parametrize("message", [b"no json", b'{"clientContent": {}}', b"[]"])
 def test_a_session_begins_with_its_setup(message: bytes) -> None:
+    """A session begins with a setup."""
     (close,) = LiveSession("key", "v1beta", 0.0).receive(message)
     assert isinstance(close, Close)
     assert close.code == 1007
 
 
 def test_an_unknown_message_closes_the_session() -> None:
+    """An unknown message closes the session."""
     (close,) = tell(begun(), dance={})
     assert close == Close(1007, "Unknown message: dance.")
 
 
 @pytest.mark.parametrize(("model", "ending"), [("fault-disconnect", Disconnect()), ("fault-stall", Stall())])
 def test_faults_in_the_middle_of_a_turn(model: str, ending: object) -> None:
+    """Faults may happen within a turn."""
     script = tell(begun(model=f"models/{model}"), clientContent=turn("Hello"))
     assert len(said(script)) == 2
     assert script[-1] == ending

@@ -14,6 +14,7 @@ LONG = [{"role": "user", "parts": [{"text": "Once upon a time. " * 100}]}]
 
 
 def test_a_cache_is_made_read_changed_and_deleted(api: Api) -> None:
+    """A cache is created, read, updated and deleted."""
     cache = api.post("/v1beta/cachedContents", {"model": f"models/{MODEL}", "contents": LONG, "ttl": "60s"}).json
     assert cache["model"] == f"models/{MODEL}"
     assert "contents" not in cache
@@ -29,6 +30,7 @@ def test_a_cache_is_made_read_changed_and_deleted(api: Api) -> None:
 
 
 def test_an_answer_that_uses_a_cache_says_how_much_of_the_prompt_that_was(api: Api) -> None:
+    """The usage counts cached tokens."""
     cache = api.post("/v1beta/cachedContents", {"model": f"models/{MODEL}", "contents": LONG}).json
     usage = api.generate(cachedContent=cache["name"])["usageMetadata"]
     assert usage["cachedContentTokenCount"] == cache["usageMetadata"]["totalTokenCount"]
@@ -37,22 +39,26 @@ def test_an_answer_that_uses_a_cache_says_how_much_of_the_prompt_that_was(api: A
 
 
 def test_a_duration_that_is_none_is_refused(api: Api) -> None:
+    """An invalid duration is rejected."""
     assert api.post("/v1beta/cachedContents", {"ttl": "soon"}).error["status"] == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize("query", ["pageSize=x", "pageSize=-1", "pageToken=x"])
 def test_a_page_that_is_none_is_refused(api: Api, query: str) -> None:
+    """An invalid page token is rejected."""
     assert api.get(f"/v1beta/cachedContents?{query}").status == 400
 
 
 @pytest.mark.parametrize("collection", ["fileSearchStores", "tunedModels", "auth_tokens"])
 def test_other_resources_keep_what_was_sent(api: Api, collection: str) -> None:
+    """Other resources store their fields."""
     made = api.post(f"/v1beta/{collection}", {"displayName": "mine"}).json
     assert made["name"].startswith(f"{collection}/")
     assert api.get(f"/v1beta/{made['name']}").json["displayName"] == "mine"
 
 
 def test_a_batch_in_the_request(api: Api) -> None:
+    """A batch may be inline."""
     requests = [{"request": {"contents": CONTENTS}, "metadata": {"key": "a"}}]
     body = {"batch": {"displayName": "night", "inputConfig": {"requests": {"requests": requests}}}}
     batch = api.post(f"/v1beta/models/{MODEL}:batchGenerateContent", body).json
@@ -67,6 +73,7 @@ def test_a_batch_in_the_request(api: Api) -> None:
 
 
 def test_a_batch_in_a_file_leaves_its_results_in_a_file(api: Api) -> None:
+    """A batch in a file has its results in a file."""
     lines = json.dumps({"key": "a", "request": {"contents": CONTENTS}}) + "\n\n"
     file = upload(api, lines.encode())
     target = f"/v1beta/models/{MODEL}:batchGenerateContent"
@@ -77,6 +84,7 @@ def test_a_batch_in_a_file_leaves_its_results_in_a_file(api: Api) -> None:
 
 
 def test_pictures(api: Api) -> None:
+    """Images are generated."""
     body = {"instances": [{"prompt": "a cat"}], "parameters": {"sampleCount": 2}}
     pictures = api.post("/v1beta/models/imagen-4.0-generate-001:predict", body).json["predictions"]
     first, second = (base64.b64decode(each["bytesBase64Encoded"]) for each in pictures)
@@ -86,6 +94,7 @@ def test_pictures(api: Api) -> None:
 
 
 def test_a_film_takes_time(api: Api) -> None:
+    """A video is a long-running operation."""
     started = api.post("/v1beta/models/veo-3.0-generate-001:predictLongRunning", {"instances": [{"prompt": "a cat"}]})
     target = f"/v1beta/{started.json['name']}"
     assert "done" not in api.get(target).json

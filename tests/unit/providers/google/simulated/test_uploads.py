@@ -46,11 +46,13 @@ def upload(api: Api, content: bytes = CONTENT, **file: Any) -> Any:
 
 @pytest.mark.parametrize("version", ["v1", "v1beta"])
 def test_the_url_of_an_upload_names_the_host_that_was_asked(api: Api, version: str) -> None:
+    """The upload URL has the requested host."""
     url = begin(api, 1, f"/upload/{version}/files")
     assert url.startswith(f"/upload/{version}/files?upload_id=")
 
 
 def test_a_file_in_one_piece(api: Api) -> None:
+    """A file may be uploaded at once."""
     file = upload(api, displayName="all bytes")
     assert (file["sizeBytes"], file["mimeType"]) == (str(len(CONTENT)), "text/plain")
     assert (file["displayName"], file["state"], file["source"]) == ("all bytes", "ACTIVE", "UPLOADED")
@@ -59,6 +61,7 @@ def test_a_file_in_one_piece(api: Api) -> None:
 
 
 def test_a_file_in_chunks(api: Api) -> None:
+    """A file may be uploaded in chunks."""
     url = begin(api, len(CONTENT))
     first, rest = CONTENT[: 2 * GRANULARITY], CONTENT[2 * GRANULARITY :]
     assert send(api, url, "upload", first).header("X-Goog-Upload-Status") == "active"
@@ -70,16 +73,19 @@ def test_a_file_in_chunks(api: Api) -> None:
 
 
 def test_an_upload_can_be_ended_by_a_request_of_its_own(api: Api) -> None:
+    """An upload may be finalized separately."""
     url = begin(api, GRANULARITY)
     send(api, url, "upload", bytes(GRANULARITY))
     assert send(api, url, "finalize").json["file"]["sizeBytes"] == str(GRANULARITY)
 
 
 def test_an_empty_file(api: Api) -> None:
+    """An empty file is stored."""
     assert upload(api, b"")["sizeBytes"] == "0"
 
 
 def test_a_chunk_at_the_wrong_place_changes_nothing(api: Api) -> None:
+    """A chunk with a wrong offset is rejected."""
     url = begin(api, 3 * GRANULARITY)
     chunk = bytes(GRANULARITY)
     send(api, url, "upload", chunk)
@@ -92,6 +98,7 @@ def test_a_chunk_at_the_wrong_place_changes_nothing(api: Api) -> None:
 
 
 def test_a_chunk_that_is_not_the_last_has_a_multiple_of_the_granularity(api: Api) -> None:
+    """Chunks must be multiples of the granularity."""
     url = begin(api, 2_000)
     refused = send(api, url, "upload", bytes(1_000))
     assert "no multiple" in refused.error["message"]
@@ -99,12 +106,14 @@ def test_a_chunk_that_is_not_the_last_has_a_multiple_of_the_granularity(api: Api
 
 
 def test_a_file_of_another_size_than_announced_is_refused(api: Api) -> None:
+    """A file with a wrong size is rejected."""
     url = begin(api, 10)
     assert "11 came" in send(api, url, "upload, finalize", bytes(11)).error["message"]
     assert api.get("/v1beta/files").json == {}
 
 
 def test_an_upload_that_is_cancelled_or_over_takes_nothing_more(api: Api) -> None:
+    """A finished or cancelled upload accepts no more data."""
     url = begin(api, 4)
     assert send(api, url, "cancel").header("X-Goog-Upload-Status") == "cancelled"
     assert "terminated" in send(api, url, "upload, finalize", b"more").error["message"]
@@ -114,6 +123,7 @@ def test_an_upload_that_is_cancelled_or_over_takes_nothing_more(api: Api) -> Non
 
 
 def test_an_upload_that_never_began(api: Api) -> None:
+    """An unknown upload is an error."""
     assert send(api, f"{START}?upload_id=none", "upload, finalize", b"x").status == 404
     assert "Unknown upload command" in send(api, begin(api, 1), "dance").error["message"]
     assert api.post(START, {}, key=None).status == 403
@@ -121,6 +131,7 @@ def test_an_upload_that_never_began(api: Api) -> None:
 
 
 def test_a_multipart_upload(api: Api) -> None:
+    """A multipart upload is stored."""
     content = b"line\r\n\r\nanother\r\n"
     body = (
         b'--BOUND\r\nContent-Type: application/json\r\n\r\n{"file": {"display_name": "two parts"}}\r\n'
@@ -135,6 +146,7 @@ def test_a_multipart_upload(api: Api) -> None:
 
 
 def test_files_are_got_listed_downloaded_and_deleted(api: Api) -> None:
+    """Files are retrieved, listed, downloaded and deleted."""
     files = [upload(api, b"%d" % number) for number in range(3)]
     assert api.get("/v1beta/files").json == {"files": files}
     page = api.get("/v1beta/files?pageSize=2").json
@@ -151,10 +163,12 @@ def test_files_are_got_listed_downloaded_and_deleted(api: Api) -> None:
 
 
 def test_a_file_can_be_named_by_the_client(api: Api) -> None:
+    """The client may choose the name."""
     assert upload(api, name="files/mine")["name"] == "files/mine"
 
 
 def test_of_a_large_file_not_all_is_kept_and_its_digest_is_right(api: Api) -> None:
+    """A large file is stored in part, with the right digest."""
     large = bytes(KEPT_CONTENT + 1)
     file = upload(api, large)
     assert base64.b64decode(file["sha256Hash"]).decode() == hashlib.sha256(large).hexdigest()
@@ -162,5 +176,6 @@ def test_of_a_large_file_not_all_is_kept_and_its_digest_is_right(api: Api) -> No
 
 
 def test_the_oldest_files_go_first(api: Api) -> None:
+    """The oldest files are deleted first."""
     files = [upload(api, b"x") for _ in range(40)]
     assert api.get("/v1beta/files").json["files"] == files[8:]
