@@ -56,6 +56,6 @@ async def test_none_is_nothing(store: Store) -> None:
 
 
 def test_an_incident_survives_its_file() -> None:
-    """An incident file is stored and then deleted."""
+    """An incident is read back unchanged from the line of its file."""
     for each in (incident(), incident(until=None, details={})):
         assert from_line(each["_id"], to_line(each)) == each

@@ -183,7 +183,7 @@ def test_what_is_no_json_is_given_back_to_the_letter(raw: bytes) -> None:
 
 
 def test_a_value_that_cannot_be_serialised_gives_nothing_back() -> None:
-    """An unserialisable value gives None."""
+    """A value that cannot be serialised does not reproduce its bytes."""
     deep: Any = []
     for _ in range(100_000):
         deep = [deep]

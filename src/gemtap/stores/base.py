@@ -74,7 +74,7 @@ class Record:
     """The sides known to have a body that equals `parse_body` of its bytes."""
 
 
-class IncidentLog(Protocol):
+class StoredIncidents(Protocol):
     """The incidents of recording, which MongoDB has in the collection `gemtap_events`."""
 
     async def put(self, incidents: Sequence[Incident]) -> None:
@@ -111,7 +111,7 @@ class Store(Protocol):
         ...
 
     @property
-    def incidents(self) -> IncidentLog:
+    def incidents(self) -> StoredIncidents:
         """What happened to recording."""
         ...
 

@@ -109,7 +109,7 @@ def test_what_this_turn_added_is_told_by_the_thread_else_by_the_last_words_of_th
 
 @pytest.mark.parametrize("number", ["0", "0-9", "9-0", "-1-0", "a-b", "", "0--1", "0-0-0"])
 def test_a_part_that_is_none(number: str) -> None:
-    """A part of an unknown kind is shown as data."""
+    """A number that is no part of the conversation has no part."""
     assert part_of(conversation(USER), number) is None
 
 

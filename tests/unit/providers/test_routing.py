@@ -76,7 +76,7 @@ def test_vertex_is_known_by_its_paths_at_the_root_and_under_its_name(path: bytes
 
 
 def test_under_its_name_a_provider_has_paths_that_others_have_at_the_root() -> None:
-    """Under its name, a provider has all of its paths."""
+    """Under its name, a provider takes paths that are those of another one at the root."""
     assert match(b"/vertex/v1/models/m") == Route("vertex", b"/v1/models/m", prefix=b"/vertex")
     assert match(b"/gemini/v1/projects/p") == Route("gemini", b"/v1/projects/p", prefix=b"/gemini")
 

@@ -12,7 +12,7 @@ from gemtap.stores.mongo.errors import translated
 
 
 class MongoIncidents:
-    """See `gemtap.stores.base.IncidentLog`."""
+    """See `gemtap.stores.base.StoredIncidents`."""
 
     def __init__(self, collections: Collections, description: str) -> None:
         self._collections = collections

@@ -15,7 +15,7 @@ from gemtap.stores.sqlite.connections import Run, transaction
 
 
 class SqliteIncidents:
-    """See `gemtap.stores.base.IncidentLog`."""
+    """See `gemtap.stores.base.StoredIncidents`."""
 
     def __init__(self, read: Run, write: Run) -> None:
         self._read = read

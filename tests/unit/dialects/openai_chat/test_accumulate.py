@@ -178,7 +178,7 @@ def test_the_probabilities_of_all_tokens_are_kept() -> None:
 
 
 def test_what_is_added_to_a_message_stays() -> None:
-    """Unknown members of a message are kept."""
+    """Other members of a message are kept, each with its last value."""
     assert message(chunk({"content": "a", "annotations": [1]}), chunk({"annotations": [2]}))["annotations"] == [2]
 
 
