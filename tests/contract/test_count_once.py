@@ -106,3 +106,15 @@ async def test_two_runs_are_two(store: Store) -> None:
     await put(store, looked_up(INTERACTION, 1))
     await put(store, record("/interactions/v1_other", {**INTERACTION, "id": "v1_other"}, 2))
     assert await total(store) == 240
+
+
+async def test_the_hops_of_a_continued_interaction_are_turns_of_its_thread(store: Store) -> None:
+    """A hop has no input of its own and names the interaction that handed over; each is billed."""
+    first = {**INTERACTION, "status": "requires_continuation", "continuation_token": "t"}
+    await put(store, record("/interactions", first, 0, "POST", {"model": "gemini-3.6-flash", "input": "Write a book."}))
+    hop = {"model": "gemini-3.6-flash", "previous_interaction_id": "v1_abc", "continuation_token": "t"}
+    await put(store, record("/interactions", {**INTERACTION, "id": "v1_two"}, 1, "POST", hop))
+    again = {"model": "gemini-3.6-flash", "input": "Shorter.", "previous_interaction_id": "v1_two"}
+    await put(store, record("/interactions", {**INTERACTION, "id": "v1_three"}, 2, "POST", again))
+    page = await store.threads(Filter(), limit=10)
+    assert [(thread["turns"], thread["tokens"]) for thread in page.items] == [(3, 360)]

@@ -61,12 +61,12 @@ class Fingerprint:
 
 
 def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
-    """The fingerprint of a conversation; None if it has no prompt."""
-    if conversation is None or not conversation.prompt:
+    """The fingerprint of a conversation; None if it has no prompt, and names nothing that it goes on from."""
+    if conversation is None:
         return None
     prompt = list(pieces(conversation.prompt))
     if not prompt:
-        return None
+        return _continuation(conversation) if conversation.previous is not None else None
     # Where the API holds what was said before, the same words are another question in each conversation.
     hashes = chain(prompt, named_link(conversation.previous) if conversation.previous is not None else b"")
     prompt_hash = _link(b"chain", hashes[-1])
@@ -82,6 +82,14 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
     if conversation.previous is not None:
         return Fingerprint(tuple(links), prompt_hash, (((named_link(conversation.previous),), messages),), messages)
     return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, hashes, messages)), messages)
+
+
+def _continuation(conversation: Conversation) -> Fingerprint:
+    """That of a request without a prompt: the model goes on with an answer that was not finished."""
+    previous = named_link(conversation.previous or "")
+    prompt_hash = _link(b"chain", previous)
+    links = (prompt_hash,) if conversation.id is None else (prompt_hash, named_link(conversation.id))
+    return Fingerprint(links, prompt_hash, (((previous,), 0),), 0)
 
 
 def readable_fingerprint(conversation: Conversation | None, id_: ObjectId) -> Fingerprint | None:
