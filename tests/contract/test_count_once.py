@@ -12,7 +12,7 @@ from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
-from gemtap.recorder.count_once import count_once
+from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import fingerprint_of
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Filter, Record, Store
@@ -45,7 +45,9 @@ async def put(store: Store, *records: Record) -> list[Interaction]:
     """Store these as the recorder does."""
     counted = await count_once(store, records)
     threads = Threads(store)
-    placed = await threads.place([(each, fingerprint_of(conversation_of(each.document))) for each in counted])
+    placed = await threads.place(
+        [(each, fingerprint_of(conversation_of(each.document)) if has_place(each) else None) for each in counted]
+    )
     present = await store.put([each.record for each in placed])
     await threads.join(placed, present)
     return [each.record.document for each in placed]
@@ -118,3 +120,11 @@ async def test_the_hops_of_a_continued_interaction_are_turns_of_its_thread(store
     await put(store, record("/interactions", {**INTERACTION, "id": "v1_three"}, 2, "POST", again))
     page = await store.threads(Filter(), limit=10)
     assert [(thread["turns"], thread["tokens"]) for thread in page.items] == [(3, 360)]
+
+
+async def test_the_look_up_that_counts_is_a_turn_of_the_thread(store: Store) -> None:
+    """The thread has what was asked, what was answered in the background, and what that took."""
+    await put(store, created())
+    await put(store, looked_up(RUNNING, 1), looked_up(INTERACTION, 2), looked_up(INTERACTION, 3))
+    (thread,) = (await store.threads(Filter(), limit=10)).items
+    assert (thread["turns"], thread["tokens"], thread["preview"]["answer"]) == (2, 120, "Hi")

@@ -24,6 +24,7 @@ from gemtap.interaction import Interaction, to_json
 from gemtap.providers.documents import conversation_of
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble
+from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import Fingerprint, stored_fingerprint
 from gemtap.recorder.searchable import text_of
 from gemtap.recorder.threads import Threads
@@ -58,7 +59,8 @@ async def pins_of(samples: Iterable[Sample], folder: Path) -> Pins:
 
 async def _pinned(sample: Sample, threads: Threads, store: Store) -> Any:
     record = assemble(sample.capture, id=sample.id, recorded_at=RECORDED_AT, providers=PROVIDERS)
-    fingerprint = stored_fingerprint(record.document)
+    (record,) = await count_once(store, [record])
+    fingerprint = stored_fingerprint(record.document) if has_place(record) else None
     (placed,) = await threads.place([(record, fingerprint)])
     record = placed.record
     text = text_of(record.document)

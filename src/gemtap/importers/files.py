@@ -18,7 +18,7 @@ from gemtap.importers.exchanges import Importing, provider_of, record_of, redact
 from gemtap.json_access import fault_of
 from gemtap.providers.documents import conversation_of
 from gemtap.recorder.captured import CaptureUnreadable
-from gemtap.recorder.count_once import count_once
+from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import readable_fingerprint
 from gemtap.recorder.searchable import with_text
 from gemtap.recorder.threads import Placed, Threads, in_its_thread
@@ -179,10 +179,17 @@ class _Work:
             for place, each in records.items()
         }
         others = [place for place in records if place not in own]
-        placed = {place: in_its_thread(each, prints[place]) for place, each in records.items() if place in own}
+        placed = {
+            place: in_its_thread(each, prints[place] if has_place(each) else None)
+            for place, each in records.items()
+            if place in own
+        }
         counted = await count_once(self._store, [records[place] for place in others])
         fresh = await self._threads.place(
-            [(record, prints[place]) for place, record in zip(others, counted, strict=True)]
+            [
+                (record, prints[place] if has_place(record) else None)
+                for place, record in zip(others, counted, strict=True)
+            ]
         )
         placed |= dict(zip(others, fresh, strict=True))
         return {place: await asyncio.to_thread(with_text, placed[place], said[place]) for place in records}

@@ -46,6 +46,11 @@ async def count_once(store: Store, records: Sequence[Record]) -> list[Record]:
     return [_without_tokens(each) if each.document["_id"] in uncounted else each for each in records]
 
 
+def has_place(record: Record) -> bool:
+    """Whether it is a turn of its conversation. Of look-ups only the one that counts is: others say the same again."""
+    return not tells_later(record.document) or _reports(record.document)
+
+
 def run_of(document: Interaction) -> str | None:
     """The API's own id of the run that an exchange began, or looked up."""
     response = document["response"]

@@ -25,7 +25,7 @@ from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.batches import batches
-from gemtap.recorder.count_once import count_once
+from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.read import UNPARSED
@@ -183,7 +183,10 @@ class Recorder:
                 records.append((path, each.record, each.fingerprint))
         counted = await count_once(self._store, [record for _, record, _ in records])
         placed = await self._threads.place(
-            [(record, fingerprint) for record, (*_, fingerprint) in zip(counted, records, strict=True)]
+            [
+                (record, fingerprint if has_place(record) else None)
+                for record, (*_, fingerprint) in zip(counted, records, strict=True)
+            ]
         )
         # The added messages of a turn are known once its place is.
         texts = await self._assembler.texts([each.record.document for each in placed])

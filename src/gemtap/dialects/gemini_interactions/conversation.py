@@ -7,6 +7,7 @@ that it goes on from, and then has nothing of it in its own request.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from gemtap.conversation.model import (
@@ -47,6 +48,12 @@ def read(request: Json, response: Json) -> Conversation:
         previous=as_text(fields.get("previous_interaction_id")),
         cache=as_text(fields.get("cached_content")),
     )
+
+
+def read_outcome(response: Json) -> Conversation | None:
+    """What an interaction that is looked up has answered; None if it has not yet. Its prompt is in its creation."""
+    found = read({}, response)
+    return replace(found, id=None, previous=found.id) if found.answer is not None and found.id is not None else None
 
 
 def _messages(asked: Json) -> Iterator[Message]:

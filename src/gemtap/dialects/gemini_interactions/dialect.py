@@ -28,6 +28,8 @@ INTERACTIONS: Final = frozenset(
 )
 """The operations whose answers are interactions or like them; not `interactions.auth_tokens.create`."""
 
+_LOOK_UPS: Final = frozenset({"interactions.get", "interactions.cancel"})
+
 _UNDER_WAY: Final = frozenset({"queued", "in_progress", "idle"})
 
 _LAST_EVENTS: Final = frozenset({"interaction.completed", "interaction.cancelled"})
@@ -101,8 +103,10 @@ class GeminiInteractions:
         return _read(exchange, operation)
 
     def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
-        """What was said, where an interaction is created."""
-        return conversation.read(request, response) if operation == _CREATE else None
+        """What was said, where an interaction is created or its end is looked up."""
+        if operation == _CREATE:
+            return conversation.read(request, response)
+        return conversation.read_outcome(response) if operation in _LOOK_UPS else None
 
     def media_tokens(self, usage: Json) -> int | None:
         """By `input_tokens_by_modality`."""
