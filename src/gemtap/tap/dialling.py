@@ -13,12 +13,17 @@ from urllib.parse import unquote, urlsplit
 
 import aiohappyeyeballs
 
-from gemtap.tap.connection import CannotConnect, ConnectionBroke, UpstreamConnection, UpstreamSilent
+from gemtap.tap.connection import UpstreamConnection
+from gemtap.tap.response import ConnectionBroke, UpstreamSilent
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _NEXT_ADDRESS_AFTER: Final = 0.25
 """Seconds until the next address of a name is tried beside the first: RFC 8305's recommendation."""
+
+
+class CannotConnect(Exception):
+    """No connection came about. The text says why, and quotes nothing that was received."""
 
 
 @dataclass(frozen=True, slots=True)

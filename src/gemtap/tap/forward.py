@@ -10,10 +10,10 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
-from gemtap.tap.connection import UpstreamResponse
 from gemtap.tap.errors import ExchangeFault, answer
 from gemtap.tap.lifecycle import ClientLeft, OpenExchange, TapContext
 from gemtap.tap.protocol import CONNECTION, CYCLE, TapProtocol
+from gemtap.tap.response import UpstreamResponse
 from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams
 from gemtap.tap.url_rewriting import UrlRewriter, client_origin
 

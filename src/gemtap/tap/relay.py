@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -21,12 +20,12 @@ from gemtap.tap.errors import (
     answer,
     bad_proxy,
     upstream_disconnected,
-    upstream_timeout,
     upstream_unreachable,
 )
 from gemtap.tap.lifecycle import ABNORMAL, Destination, OpenExchange, TapContext
 from gemtap.tap.pings import relay_pings
 from gemtap.tap.protocol import CONNECTION
+from gemtap.tap.silence import Silence
 
 MAX_MESSAGE: Final = 256 * 2**20
 """Bytes of one message."""
@@ -94,7 +93,7 @@ class Relay:
             return
         try:
             await session.accept(server)
-            silence = _Silence(destination.upstream, self._silence_timeout)
+            silence = Silence(destination.upstream, self._silence_timeout)
             relay_pings(scope["extensions"][CONNECTION], server, silence.heard)
             closing = exchange.closing = await session.run(server, silence)
             if closing["by"] == "client" and closing["code"] != ABNORMAL:
@@ -159,33 +158,6 @@ def _sendable(code: int) -> int:
     return _NORMAL if code == _NO_STATUS else code
 
 
-class _Silence:
-    """How long an upstream has owed the client anything at all."""
-
-    def __init__(self, upstream: str, limit: float) -> None:
-        self._upstream = upstream
-        self._limit = limit
-        self._since: float | None = None
-        """When the client sent the first message after the upstream's last frame."""
-
-    def asked(self) -> None:
-        """The client has sent a message."""
-        if self._since is None:
-            self._since = time.monotonic()
-
-    def heard(self) -> None:
-        """The upstream has sent data or a pong."""
-        self._since = None
-
-    async def watch(self) -> None:
-        """Raise ExchangeFault when the upstream has been silent for too long."""
-        while True:
-            waited = time.monotonic() - self._since if self._since is not None else 0.0
-            if waited >= self._limit:
-                raise upstream_timeout(self._upstream, self._limit)
-            await asyncio.sleep(self._limit - waited)
-
-
 class _Session:
     """The client's side, and the copying between both: whatever passes is captured first."""
 
@@ -215,7 +187,7 @@ class _Session:
             }
         )
 
-    async def run(self, server: ClientConnection, silence: _Silence) -> Closing:
+    async def run(self, server: ClientConnection, silence: Silence) -> Closing:
         """Copy messages both ways until one side closes; the client has then been told, if it was the upstream.
 
         Raises ExchangeFault if the upstream stays silent.
@@ -240,7 +212,7 @@ class _Session:
         # If the upstream broke off, the client gets no close frame: returning without one breaks its connection, too.
         return closing
 
-    async def _to_upstream(self, server: ClientConnection, silence: _Silence) -> None:
+    async def _to_upstream(self, server: ClientConnection, silence: Silence) -> None:
         while True:
             event = await self._receive()
             match event["type"]:

@@ -13,15 +13,10 @@ from urllib.parse import urlsplit
 
 from gemtap.capture.events import RawHeaders
 from gemtap.environment_proxy import BadProxy
-from gemtap.tap.connection import (
-    CannotConnect,
-    ConnectionBroke,
-    UpstreamConnection,
-    UpstreamResponse,
-    UpstreamSilent,
-)
-from gemtap.tap.dialling import Endpoint, dial
+from gemtap.tap.connection import UpstreamConnection
+from gemtap.tap.dialling import CannotConnect, Endpoint, dial
 from gemtap.tap.errors import ExchangeFault, bad_proxy, upstream_disconnected, upstream_timeout, upstream_unreachable
+from gemtap.tap.response import ConnectionBroke, UpstreamResponse, UpstreamSilent
 
 KEEP_IDLE: Final = 60.0
 """Seconds for which a connection without a request is kept."""

@@ -1,0 +1,208 @@
+"""The answer of an upstream while it arrives.
+
+The parser is llhttp's, through httptools. What is parsed is only what forwarding needs: the head, and where the body
+ends. Bytes beyond the end of an answer belong to no request: they end the connection, never the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+import httptools
+
+from gemtap.capture.events import RawHeaders
+
+MAX_HEAD: Final = 2**20
+"""Bytes of an answer's head: signed URLs, security policies and cookies make long ones."""
+
+_HIGH_WATER: Final = 256 * 1024
+"""Bytes of an answer that wait for a slow client before reading from the upstream stops."""
+
+
+class CannotConnect(Exception):
+    """Connecting failed. The message says why, and does not quote received bytes."""
+
+
+class ConnectionBroke(Exception):
+    """The connection ended, or made no sense, before the answer was whole. The text quotes nothing received."""
+
+    def __init__(self, reason: str, *, answered: bool) -> None:
+        super().__init__(reason)
+        self.answered = answered
+        """Whether anything of the answer had arrived."""
+
+
+class UpstreamSilent(Exception):
+    """The upstream neither sent nor took a byte for the longest time allowed."""
+
+
+class Carrier(Protocol):
+    """The connection that an answer comes over."""
+
+    def resume_reading(self) -> None:
+        """The client has taken what was waiting."""
+
+    def let_go(self, response: UpstreamResponse) -> None:
+        """The exchange is over for the client."""
+
+
+class UpstreamResponse:
+    """An answer under way. It is complete when `read` returns nothing."""
+
+    def __init__(self, connection: Carrier, method: bytes) -> None:
+        self.status = 0
+        self.headers: RawHeaders = []
+        """Names as they were sent."""
+        self.complete = False
+        self._connection = connection
+        self._bodiless = method in (b"HEAD", b"CONNECT")
+        self.opens_tunnel = method == b"CONNECT"
+        """What follows on the connection is another protocol's."""
+        self._parser = httptools.HttpResponseParser(self)
+        # Real servers are careless here, and nothing is at stake: what they send is passed on, never interpreted.
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self._head_bytes = 0
+        self._has_head = False
+        self._until_close = False
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def head(self) -> None:
+        """Wait for status and headers. Raises ConnectionBroke, UpstreamSilent, or what reading the body raised."""
+        while not self._has_head:
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+
+    def take(self) -> bytes:
+        """What of the body has arrived and was not taken yet."""
+        if not self._pieces:
+            return b""
+        pieces, self._pieces = self._pieces, []
+        if self.is_paused and not self.complete:
+            self._connection.resume_reading()
+        self._waiting = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def read(self) -> bytes:
+        """The next of the body, all that has arrived of it; nothing at its end. Raises as `head` does."""
+        while not (piece := self.take()):
+            if self.complete:
+                return b""
+            if self._error is not None:
+                raise self._error
+            await self._wait()
+        return piece
+
+    def close(self) -> None:
+        """Release the response. If it was not read to its end, the connection is closed, so that the upstream stops."""
+        self._connection.let_go(self)
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    # Called by the connection ------------------------------------------------
+
+    @property
+    def keeps_connection(self) -> bool:
+        """Whether the connection may be reused, according to the response's head."""
+        if self._until_close:
+            return False
+        tokens = self._values_of(b"connection")
+        return b"keep-alive" in tokens if self._parser.get_http_version() == "1.0" else b"close" not in tokens
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the client has to take something before more is read."""
+        return self._waiting > _HIGH_WATER
+
+    def feed(self, data: bytes) -> bool:
+        """Parse what was received. Returns whether all of it belongs to this answer."""
+        if not self._has_head:
+            self._head_bytes += len(data)
+        whole = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
+            whole = not self.complete
+            self.fail(ConnectionBroke(f"the answer is not valid HTTP ({_what_is_wrong(exc)})", answered=True))
+        if not self._has_head and self._head_bytes > MAX_HEAD:
+            self.fail(ConnectionBroke("the head of the answer is larger than 1 MB", answered=True))
+        self._wake()
+        return whole
+
+    def end(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        if self._until_close and exc is None:
+            self.complete = True
+        elif self._has_head:
+            self.fail(ConnectionBroke("the body is not complete", answered=True))
+        else:
+            reason = getattr(exc, "strerror", None) or "the connection was closed"
+            self.fail(ConnectionBroke(reason, answered=self._head_bytes > 0))
+        self._wake()
+
+    def fail(self, exc: Exception) -> None:
+        """Nothing more will come. What has arrived can still be read."""
+        if not self.complete and self._error is None:
+            self._error = exc
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _values_of(self, wanted: bytes) -> bytes:
+        return b",".join(value.strip() for name, value in self.headers if name.lower() == wanted).lower()
+
+    # Called by the parser ----------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        """The head begins. After the end of a response, this is a response without a request."""
+        if self.complete:
+            raise httptools.HttpParserError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or after the body a trailer, which is for this hop only."""
+        if not self._has_head:
+            self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            return
+        self._has_head = True
+        if self._bodiless:
+            self.complete = True
+        elif self.status not in (204, 304):
+            coding = self._values_of(b"transfer-encoding")
+            self._until_close = not (coding.endswith(b"chunked") if coding else self._values_of(b"content-length"))
+
+    def on_body(self, piece: bytes) -> None:
+        """Some of the body."""
+        if self.complete:
+            raise httptools.HttpParserError
+        self._pieces.append(piece)
+        self._waiting += len(piece)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, or it was an interim one, and another follows."""
+        if self.status < 200:
+            self.headers = []
+        else:
+            self.complete = True
+
+
+def _what_is_wrong(exc: Exception) -> str:
+    # The text of an upgrade's error is an offset; the others are llhttp's own words.
+    return "it switches protocols" if isinstance(exc, httptools.HttpParserUpgrade) else str(exc)
