@@ -1,6 +1,7 @@
 """What Google bills beside tokens, read from bodies of all of its APIs, and what its price lists say of that.
 
-The tables hold what genai-prices has no price of. Each names the page that it was read from, and when.
+The tables hold what genai-prices has no price of. Each price names the page that publishes it, and the month for
+which it holds.
 """
 
 from __future__ import annotations
