@@ -2,8 +2,10 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python3 -m venv /opt/gemtap
-COPY requirements/run.txt requirements/
-RUN /opt/gemtap/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/run.txt
+# `demo` adds what `gemtap demo` needs.
+ARG REQUIREMENTS=run
+COPY requirements/${REQUIREMENTS}.txt requirements/
+RUN /opt/gemtap/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/${REQUIREMENTS}.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN /opt/gemtap/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .

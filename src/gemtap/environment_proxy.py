@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from yarl import URL
-
 from gemtap.addresses import mask
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class BadProxy(ValueError):
@@ -15,8 +17,8 @@ class BadProxy(ValueError):
 
 def environment_proxy(url: str) -> str | None:
     """The proxy that the environment's `http_proxy`, `https_proxy` and `no_proxy` give for a URL. Raises BadProxy."""
-    parsed = URL(url)
-    if not parsed.host or proxy_bypass(f"{parsed.host}:{parsed.port}"):
+    parsed = urlsplit(url)
+    if not parsed.hostname or proxy_bypass(f"{parsed.hostname}:{parsed.port or _DEFAULT_PORTS.get(parsed.scheme)}"):
         return None
     proxy = getproxies().get(parsed.scheme)
     if proxy is not None and (wrong := _wrong_with_proxy(proxy)) is not None:
@@ -34,8 +36,8 @@ def _wrong_with_proxy(proxy: str) -> str | None:
     if scheme.lower() not in ("http", "https"):
         return f"has the scheme {scheme}, and only http and https are supported"
     try:
-        address = URL(proxy)
+        address = urlsplit(proxy)
         _ = address.port
     except ValueError:
         return "is no valid address"
-    return None if address.host else "names no host"
+    return None if address.hostname else "names no host"

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +24,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-from yarl import URL
 
 from gemtap import units
 from gemtap.providers.registry import FAULTS, PROVIDERS
@@ -39,8 +39,9 @@ _TEST_PREFIX: Final = "GEMTAP_TEST_"
 
 
 def _origin(url: str) -> str:
-    parsed = URL(url)
-    if parsed.scheme not in ("http", "https") or not parsed.host or parsed.query_string or parsed.fragment:
+    parsed = urlsplit(url)
+    _ = parsed.port  # raises ValueError where it is none
+    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
         raise ValueError("must be like https://host or http://host:port/prefix")
     return url.rstrip("/")
 
