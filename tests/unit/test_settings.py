@@ -300,7 +300,7 @@ def test_the_address_is_one_that_clients_here_can_use(flags: Mapping[str, Any], 
         ("socks5://127.0.0.1:3128", "scheme socks5"),
         ("user:swordfish@127.0.0.1:3128", "no scheme"),
         ("127.0.0.1:3128", "no scheme"),
-        ("http://:3128", "no valid address"),
+        ("http://:3128", "names no host"),
         ("http://host:port", "no valid address"),
     ],
 )
