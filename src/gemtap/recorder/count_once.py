@@ -47,7 +47,7 @@ async def count_once(store: Store, records: Sequence[Record]) -> list[Record]:
 
 
 def has_place(record: Record) -> bool:
-    """Whether it is a turn of its conversation. Of look-ups only the one that counts is: others say the same again."""
+    """Whether it is a turn of its conversation. A look-up is one only if it counts: the others say the same again."""
     return not tells_later(record.document) or _reports(record.document)
 
 
