@@ -95,6 +95,19 @@ async def test_those_after_a_place_are_found_once_each_and_oldest_first(store: S
     assert await store.links.after([]) == []
 
 
+async def test_only_the_first_one_after_a_place_can_be_asked_for(store: Store) -> None:
+    """With `first_only`, the first holder that has a thread is returned for each wanted link."""
+    bare = linked_record(b"a", minute=1, thread=None)
+    records = [linked_record(b"a", b"b", minute=minute) for minute in (3, 2, 0)]
+    await store.put([*records, bare])
+    last, second, first = records
+    wanted = [After(b"a", place_of(first), first_only=True), After(b"b", place_of(second), first_only=True)]
+    assert await store.links.after(wanted[:1]) == [as_linked(second)]
+    assert await store.links.after(wanted) == [as_linked(second), as_linked(last)]
+    until: datetime = first.document["timestamp"]
+    assert await store.links.after([After(b"a", place_of(first), until, first_only=True)]) == []
+
+
 async def test_children_are_found(store: Store) -> None:
     """`links.children` returns the interactions with this parent, oldest first."""
     parent = linked_record(thread=None)

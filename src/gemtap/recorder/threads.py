@@ -264,10 +264,13 @@ def _parent(child: Linked) -> ObjectId:
 
 
 def _repeating(turn: Turn) -> After:
-    """The link of turns that repeat the same prompt soon afterwards."""
+    """The turn that repeats the same prompt next, soon afterwards.
+
+    Those after it look no further back than to it: thousands of equal requests must not cost the square of that.
+    """
     # The end is exclusive, and times are in milliseconds.
     until = turn.at.timestamp + _RETRY_WITHIN - timedelta(milliseconds=1)
-    return After(turn.fingerprint.prompt_hash, turn.at, until)
+    return After(turn.fingerprint.prompt_hash, turn.at, until, first_only=True)
 
 
 def _by_link(turns: Iterable[Turn]) -> dict[bytes, list[Linked]]:

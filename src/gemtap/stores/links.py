@@ -30,6 +30,8 @@ class After(NamedTuple):
     place: Place
     until: datetime | None = None
     """The latest time, inclusive. None if there is no limit."""
+    first_only: bool = False
+    """Whether only the first one with a thread is looked for."""
 
 
 class Linked(NamedTuple):

@@ -161,10 +161,17 @@ async def _read_after(interactions: AsyncCollection[Any], wanted: Sequence[After
         places: dict[bytes, list[After]] = {}
         for each in some:
             places.setdefault(each.link, []).append(each)
+        firsts: dict[After, Linked] = {}
         for document in await find(primary, query, {**_LINKED, "links": 1}, index=BY_LINK):
             linked = _linked(document)
-            if any(_is_after(linked, each) for link in document["links"] for each in places.get(bytes(link), ())):
-                found[linked.id] = linked
+            for each in (each for link in document["links"] for each in places.get(bytes(link), ())):
+                if not _is_after(linked, each):
+                    continue
+                if not each.first_only:
+                    found[linked.id] = linked
+                elif each not in firsts or linked.place < firsts[each].place:
+                    firsts[each] = linked
+        found |= {each.id: each for each in firsts.values()}
     return _oldest_first(found.values())
 
 

@@ -84,13 +84,15 @@ def _read_after(connection: sqlite3.Connection, wanted: Sequence[After]) -> list
     """The interactions that have one of the links after its place."""
     known: dict[bytes, Linked | None] = {}
     with transaction(connection, "DEFERRED"):
-        for link, place, until in wanted:
+        for link, place, until, first_only in wanted:
             rows = connection.execute(
-                "SELECT id FROM links WHERE link = ? AND (timestamp, id) > (?, ?) AND timestamp <= ?",
+                "SELECT id FROM links WHERE link = ? AND (timestamp, id) > (?, ?) AND timestamp <= ?"
+                " ORDER BY timestamp, id",
                 (link, *_key(place), _LATEST if until is None else milliseconds(until)),
             )
             for (id_,) in rows:
-                _linked(connection, id_, known)
+                if _linked(connection, id_, known) is not None and first_only:
+                    break
     return _oldest_first(known)
 
 
