@@ -1,11 +1,14 @@
-"""Addresses as they may be shown: with `***` for the passwords in them."""
+"""Addresses: what they name, and how they may be shown, with `***` for the passwords in them."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from gemtap.store_kinds import file_of
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _USER_INFO: Final = re.compile(
     r"(?P<scheme>(?:[a-z][a-z0-9+.-]*:)?//)?(?P<user>[^:/?#@]*):.*@", re.IGNORECASE | re.DOTALL
@@ -38,3 +41,13 @@ def mask_in(text: str) -> str:
 def has_password(address: str) -> bool:
     """Whether an address has a password in it."""
     return mask(address) != address
+
+
+def host_of(url: str) -> str:
+    """Host and port of a URL as they stand in it, without the user."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def is_link(uri: str) -> bool:
+    """Whether a page or a file that is shared may link to it: nothing but http and https."""
+    return uri.startswith(("https://", "http://"))

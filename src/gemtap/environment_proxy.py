@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from gemtap.addresses import mask
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+from gemtap.addresses import DEFAULT_PORTS, mask
 
 
 class BadProxy(ValueError):
@@ -18,7 +15,7 @@ class BadProxy(ValueError):
 def environment_proxy(url: str) -> str | None:
     """The proxy that the environment's `http_proxy`, `https_proxy` and `no_proxy` give for a URL. Raises BadProxy."""
     parsed = urlsplit(url)
-    if not parsed.hostname or proxy_bypass(f"{parsed.hostname}:{parsed.port or _DEFAULT_PORTS.get(parsed.scheme)}"):
+    if not parsed.hostname or proxy_bypass(f"{parsed.hostname}:{parsed.port or DEFAULT_PORTS.get(parsed.scheme)}"):
         return None
     proxy = getproxies().get(parsed.scheme)
     if proxy is not None and (wrong := _wrong_with_proxy(proxy)) is not None:

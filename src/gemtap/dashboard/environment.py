@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from gemtap import __version__
+from gemtap.addresses import is_link
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.preview import call_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
@@ -76,7 +77,7 @@ def _environment(site: Site) -> Environment:
         "fields": conversation_view.fields_of,
         "call_form": lambda call: call_form(call.name, call.arguments),
         "media_kind": conversation_view.media_kind,
-        "is_link": filters.is_link,
+        "is_link": is_link,
         "shown_as": shown_as,
         "token_probabilities": token_probabilities,
     }

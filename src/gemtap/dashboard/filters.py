@@ -78,8 +78,3 @@ def pretty(value: Json, longest: int = _SHOWN) -> Shown:
         if length > longest:
             break
     return Shown("".join(pieces)[:longest], length > longest)
-
-
-def is_link(uri: str) -> bool:
-    """Whether a page may link to it: nothing but http and https."""
-    return uri.startswith(("https://", "http://"))

@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from gemtap.addresses import is_link
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Aside, Call, Grounding, Media, Result, Text, Thought
 from gemtap.conversation.server_tools import shown_as, token_probabilities
@@ -84,11 +85,6 @@ def markdown(text: str) -> Markup:
             return Markup(nh3.clean(_PARSER.render(text), url_schemes={"http", "https", "mailto"}))  # noqa: S704
     except OverLimit:
         return Markup("<pre>{}</pre><p>Shown without formatting, which takes too long for this text.</p>").format(text)
-
-
-def is_link(uri: str) -> bool:
-    """Whether a file that is shared may link to it."""
-    return uri.startswith(("https://", "http://"))
 
 
 def _sound(media: Media) -> str | None:

@@ -14,8 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Final
-from urllib.parse import urlsplit
 
+from gemtap.addresses import host_of
 from gemtap.body import serialise
 from gemtap.importers import json_parts
 from gemtap.importers.base import BadEntry, Entry, ReadExchange, SentMessage
@@ -167,7 +167,7 @@ def _exchange(record: dict[str, Any]) -> ReadExchange:
     return ReadExchange(
         received=ended - timedelta(milliseconds=duration),
         method="GET" if is_session else str(request["method"]),
-        host=urlsplit(record.get("upstream_base_url") or "").netloc.rpartition("@")[2],
+        host=host_of(record.get("upstream_base_url") or ""),
         target=str(request["path"]),
         request_headers=_pairs(request["headers"]),
         request=b"" if is_session else sent.content,

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
+from gemtap.addresses import DEFAULT_PORTS
 from gemtap.encodings import decode
 from gemtap.importers.base import BadEntry, Entry, ImportFailed, LeftOut, ReadExchange, SentMessage
 from gemtap.importers.texts import Encoded
@@ -26,8 +27,6 @@ BEGINNING: Final = re.compile(rb"\d{1,12}:")
 """A netstring's length."""
 
 _SCRIPT: Final = Path(__file__).with_name("mitmproxy_script.py")
-
-_DEFAULT_PORTS: Final = {("https", 443), ("http", 80)}
 
 _NOT_KEPT: Final = "is missing: mitmproxy passed it on as a stream and has not kept it"
 
@@ -170,7 +169,7 @@ def _host(flow: dict[str, Any]) -> str:
         pass
     if ":" in host:
         host = f"[{host}]"
-    return host if (flow["scheme"], flow["port"]) in _DEFAULT_PORTS else f"{host}:{flow['port']}"
+    return host if DEFAULT_PORTS.get(flow["scheme"]) == flow["port"] else f"{host}:{flow['port']}"
 
 
 def _body(message: dict[str, Any]) -> Encoded:

@@ -14,7 +14,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap import __version__
-from gemtap.addresses import mask
+from gemtap.addresses import host_of, mask
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.events import RawHeaders
 from gemtap.capture.loss_counter import LossCounter
@@ -125,9 +125,7 @@ class Replay:
                 request.upstream,
                 request.method,
                 target.decode("latin-1"),
-                header_rules.to_upstream(
-                    self._headers, request.upstream.partition("://")[2].partition("/")[0].rpartition("@")[2]
-                ),
+                header_rules.to_upstream(self._headers, host_of(request.upstream)),
                 request.body or None,
             )
             try:

@@ -13,10 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 import aiohappyeyeballs
 
+from gemtap.addresses import DEFAULT_PORTS
 from gemtap.tap.connection import UpstreamConnection
 from gemtap.tap.response import ConnectionBroke, UpstreamSilent
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _NEXT_ADDRESS_AFTER: Final = 0.25
 """Seconds until the next address of a name is tried beside the first: RFC 8305's recommendation."""
@@ -46,7 +45,7 @@ class Endpoint:
         return cls(
             parts.scheme.lower(),
             parts.hostname,
-            parts.port or _DEFAULT_PORTS[parts.scheme.lower()],
+            parts.port or DEFAULT_PORTS[parts.scheme.lower()],
             unquote(user_info).encode("utf-8") if user_info else None,
         )
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from gemtap.addresses import host_of
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
 from gemtap.tap.errors import ExchangeFault, answer
@@ -63,7 +64,7 @@ class Forwarder:
             upstream,
             scope["method"],
             destination.target,
-            header_rules.to_upstream(headers, _host(upstream)),
+            header_rules.to_upstream(headers, host_of(upstream)),
             # Without a Content-Length, the body is forwarded chunked, as it came.
             whole if whole is not None and length is not None else body,
         )
@@ -89,10 +90,6 @@ class Forwarder:
         except BROKEN as exc:
             raise self._upstreams.fault(upstream, exc) from exc
         await client.finish()
-
-
-def _host(upstream: str) -> str:
-    return upstream.partition("://")[2].partition("/")[0].rpartition("@")[2]
 
 
 async def _read_to_end(body: RequestBody | None) -> None:

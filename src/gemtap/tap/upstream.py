@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from gemtap.addresses import host_of
 from gemtap.capture.events import RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.tap.connection import UpstreamConnection
@@ -145,12 +146,11 @@ class Upstreams:
         proxy_url = self._proxy_of(upstream)
         endpoint = Endpoint.of(upstream)
         proxy = Endpoint.of(proxy_url) if proxy_url is not None else None
-        url = urlsplit(upstream)
-        before, lines = url.path.encode("latin-1"), b""
+        before, lines = urlsplit(upstream).path.encode("latin-1"), b""
         if endpoint.authorization is not None:
             lines += b"authorization: %s\r\n" % endpoint.authorization
         if proxy is not None and endpoint.scheme == "http":
-            before = b"http://" + url.netloc.rpartition("@")[2].encode("idna") + before
+            before = b"http://" + host_of(upstream).encode("idna") + before
             if proxy.authorization is not None:
                 lines += b"proxy-authorization: %s\r\n" % proxy.authorization
         return _Way(endpoint, proxy, before, lines)

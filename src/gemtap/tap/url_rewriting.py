@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from gemtap.addresses import DEFAULT_PORTS
 from gemtap.capture.events import RawHeaders
 from gemtap.tap.headers import value_of
 
 _REDIRECTS: Final = {b"location", b"content-location"}
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,10 @@ class UrlRewriter:
             return value
         upstream, url = urlsplit(self.upstream), urlsplit(value.decode("latin-1"))
         try:
-            same = (url.scheme, url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)) == (
+            same = (url.scheme, url.hostname, url.port or DEFAULT_PORTS.get(url.scheme)) == (
                 upstream.scheme,
                 upstream.hostname,
-                upstream.port or _DEFAULT_PORTS.get(upstream.scheme),
+                upstream.port or DEFAULT_PORTS.get(upstream.scheme),
             )
         except ValueError:
             return value  # its port is none
