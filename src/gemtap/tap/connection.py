@@ -36,6 +36,8 @@ class UpstreamConnection(asyncio.Protocol):
         `way` identifies the destination for the owner.
         """
         self.way = way
+        self.transport: asyncio.Transport
+        """What it writes to; another one from where TLS begins inside the tunnel of a proxy."""
         self.idle_since = 0.0
         """When the last exchange ended, on the loop's clock."""
         self._silence = silence
@@ -54,7 +56,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def is_usable(self) -> bool:
         """Whether it seems open: the peer's FIN may have arrived without having been read yet."""
-        return not self._lost and not self._transport.is_closing() and not self._poll.poll(0)
+        return not self._lost and not self.transport.is_closing() and not self._poll.poll(0)
 
     def send(self, head: bytes, body: bytes | Body | None, *, method: bytes, chunked: bool) -> UpstreamResponse:
         """Write a request. A body that is still arriving is written as it arrives."""
@@ -63,31 +65,22 @@ class UpstreamConnection(asyncio.Protocol):
         if self._timer is None:
             self._timer = self._loop.call_later(self._silence, self._check_silence)
         if isinstance(body, bytes):
-            self._transport.writelines((head, body))
+            self.transport.writelines((head, body))
         else:
-            self._transport.write(head)
+            self.transport.write(head)
         if body is not None and not isinstance(body, bytes):
             self._writer = self._loop.create_task(self._write(body, chunked, response))
         return response
 
-    @property
-    def transport(self) -> asyncio.Transport:
-        """What it writes to."""
-        return self._transport
-
-    def replace_transport(self, transport: asyncio.Transport) -> None:
-        """From now on through this transport: TLS inside the tunnel of a proxy."""
-        self._transport = transport
-
     def close(self) -> None:
         """Close it, as the end of what was to be said."""
         if not self._lost:
-            self._transport.close()
+            self.transport.close()
 
     def abort(self) -> None:
         """Close it at once, whatever is still to be written."""
         if not self._lost:
-            self._transport.abort()
+            self.transport.abort()
 
     # Called by a response ----------------------------------------------------
 
@@ -95,7 +88,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The client has taken what was waiting."""
         self._heard = self._loop.time()
         if not self._lost:
-            self._transport.resume_reading()
+            self.transport.resume_reading()
 
     def let_go(self, response: UpstreamResponse) -> None:
         """The exchange is over for the client."""
@@ -108,7 +101,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvloop's is no subclass
         """The connection is there."""
-        self._transport = transport
+        self.transport = transport
         self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
@@ -122,7 +115,7 @@ class UpstreamConnection(asyncio.Protocol):
         if response.complete:
             self._finish(response, reusable=all_of_it)
         elif response.is_paused:
-            self._transport.pause_reading()
+            self.transport.pause_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -152,14 +145,14 @@ class UpstreamConnection(asyncio.Protocol):
                 if self._lost:
                     return
                 if chunked:
-                    self._transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
+                    self.transport.writelines((b"%x\r\n" % len(piece), piece, b"\r\n"))
                 else:
-                    self._transport.write(piece)
+                    self.transport.write(piece)
                 if self._resumed is not None:
                     await self._resumed
                 self._heard = self._loop.time()
             if chunked and not self._lost:
-                self._transport.write(b"0\r\n\r\n")
+                self.transport.write(b"0\r\n\r\n")
         except Exception as exc:
             # The client's side failed: pass the error to the reader of the response.
             response.fail(exc)
@@ -173,7 +166,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._response = None
         if response.opens_tunnel:
             return
-        if reusable and written and response.keeps_connection and not self._transport.is_closing():
+        if reusable and written and response.keeps_connection and not self.transport.is_closing():
             self.idle_since = self._loop.time()
             self._owner.put_back(self)
         elif written:

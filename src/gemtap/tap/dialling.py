@@ -81,7 +81,7 @@ async def dial(
     except BaseException:
         connection.abort()
         raise
-    connection.replace_transport(transport)
+    connection.transport = transport
     return connection
 
 

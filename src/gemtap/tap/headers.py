@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Set
 from typing import Final
 
 from gemtap.capture.events import RawHeaders
@@ -38,11 +38,10 @@ def to_upstream(headers: RawHeaders, host: str) -> RawHeaders:
     return kept
 
 
-def to_client(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:
-    """The upstream's headers as they go to the client."""
-    lower = [(name.lower(), value) for name, value in headers]
-    dropped = _for_this_hop(lower)
-    return [(name, value) for name, value in lower if name not in dropped]
+def to_client(headers: RawHeaders) -> RawHeaders:
+    """The upstream's headers as they go to the client. Names are in lower case."""
+    dropped = _for_this_hop(headers)
+    return [(name, value) for name, value in headers if name not in dropped]
 
 
 def to_websocket(headers: RawHeaders) -> list[tuple[str, str]]:
@@ -52,7 +51,7 @@ def to_websocket(headers: RawHeaders) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in kept[1:]]
 
 
-def to_client_websocket(headers: tuple[tuple[bytes, bytes], ...]) -> RawHeaders:
+def to_client_websocket(headers: RawHeaders) -> RawHeaders:
     """The headers of the upstream's answer to a handshake as they go to the client, whose handshake is another."""
     return [(name, value) for name, value in to_client(headers) if not name.startswith(_WEBSOCKET)]
 

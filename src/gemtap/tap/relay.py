@@ -9,6 +9,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus, ProxyError
 
 from gemtap.capture.events import Closing, Kind, RawHeaders
@@ -126,10 +127,8 @@ class Relay:
             )
         except InvalidStatus as exc:
             response = exc.response
-            raw = tuple(
-                (name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.raw_items()
-            )
-            raise Refused(response.status_code, header_rules.to_client(raw), bytes(response.body or b"")) from exc
+            headers = header_rules.to_client(_raw(response.headers))
+            raise Refused(response.status_code, headers, bytes(response.body or b"")) from exc
         except (TimeoutError, OSError) as exc:
             cause = "the connection did not come about in time" if isinstance(exc, TimeoutError) else _words(exc)
             raise upstream_unreachable(upstream, cause) from exc
@@ -147,6 +146,11 @@ class _Connect(connect):
     def process_redirect(self, exc: Exception) -> Exception | str:
         """Leave redirects to the client."""
         return exc
+
+
+def _raw(headers: Headers) -> RawHeaders:
+    """Headers as websockets has them, as bytes, names in lower case."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.raw_items()]
 
 
 def _words(exc: OSError) -> str:
@@ -172,10 +176,7 @@ class _Session:
     async def accept(self, server: ClientConnection) -> None:
         """Answer the client's handshake as the upstream has answered ours."""
         assert server.response is not None
-        raw = tuple(
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in server.response.headers.raw_items()
-        )
-        headers = header_rules.to_client_websocket(raw)
+        headers = header_rules.to_client_websocket(_raw(server.response.headers))
         self._response(101, headers, made_here=False)
         await self._exchange.durable()
         self._accepted = True

@@ -53,7 +53,7 @@ class UpstreamResponse:
     def __init__(self, connection: Carrier, method: bytes) -> None:
         self.status = 0
         self.headers: RawHeaders = []
-        """Names as they were sent."""
+        """Names in lower case."""
         self.complete = False
         self._connection = connection
         self._bodiless = method in (b"HEAD", b"CONNECT")
@@ -162,7 +162,7 @@ class UpstreamResponse:
             self._waiter.set_result(None)
 
     def _values_of(self, wanted: bytes) -> bytes:
-        return b",".join(value.strip() for name, value in self.headers if name.lower() == wanted).lower()
+        return b",".join(value.strip() for name, value in self.headers if name == wanted).lower()
 
     # Called by the parser ----------------------------------------------------
 
@@ -174,7 +174,7 @@ class UpstreamResponse:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or after the body a trailer, which is for this hop only."""
         if not self._has_head:
-            self.headers.append((name, value))
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
