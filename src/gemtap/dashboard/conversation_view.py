@@ -189,11 +189,10 @@ def session_media(conversation: Conversation, number: str) -> int:
 
 def media_kind(media: Media, *, in_session: bool = False) -> str:
     """How a medium is shown: `image`, `audio`, `video`, `pdf`, or `file` if it is only mentioned."""
-    kind = media.mime_type.lower().partition(";")[0].strip()
     if is_raw_sound(media.mime_type) and (media.base64 is not None or (in_session and is_elsewhere(media))):
         return "audio"
     if media.base64 is None:
         return "file"
-    if kind in INLINE_TYPES:
-        return "pdf" if kind == "application/pdf" else kind.partition("/")[0]
+    if media.kind in INLINE_TYPES:
+        return "pdf" if media.kind == "application/pdf" else media.kind.partition("/")[0]
     return "file"

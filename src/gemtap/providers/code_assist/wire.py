@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gemtap.providers.google.wire import CODE_ASSIST_PATHS, GoogleWire
+from gemtap.providers.google.wire import CodeAssistApiWire
 from gemtap.providers.wire import Route
 
 
-class CodeAssistWire(GoogleWire):
+class CodeAssistWire(CodeAssistApiWire):
     """Code Assist, which no other API shares a path with."""
 
     name = "code_assist"
@@ -19,10 +19,6 @@ class CodeAssistWire(GoogleWire):
     hosts = (re.compile(r"(?!daily-)(.+-)?cloudcode-pa(\.sandbox)?\.googleapis\.com"),)
     root_order = 20
     root_paths = "/v1internal..."
-
-    def route(self, path: bytes) -> Route | None:
-        """Its paths go on as they are."""
-        return Route(self.name, path) if CODE_ASSIST_PATHS.match(path) else None
 
     def route_at_root(self, path: bytes) -> Route | None:
         """The same paths."""

@@ -7,10 +7,9 @@ import re
 from typing import Final
 
 from gemtap.providers.google.secrets import GOOGLE
-from gemtap.providers.wire import RawHeaders, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire
 
-CODE_ASSIST_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
-"""The paths of Code Assist's API, which Antigravity has on a host of its own."""
+_CODE_ASSIST_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
 
 _CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
 
@@ -27,3 +26,11 @@ class GoogleWire(Wire):
         error = {"error": {"code": status, "message": message, "status": code}}
         body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
         return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+
+
+class CodeAssistApiWire(GoogleWire):
+    """Code Assist's API, `/v1internal:METHOD`, which Antigravity has on a host of its own."""
+
+    def route(self, path: bytes) -> Route | None:
+        """Its paths go on as they are."""
+        return Route(self.name, path) if _CODE_ASSIST_PATHS.match(path) else None
