@@ -33,7 +33,7 @@ class Untranslatable(Exception):
     """Google's dialect cannot express the schema. The message says why, and quotes nothing of the schema."""
 
 
-def to_google(schema: Json) -> Json:
+def to_google(schema: Json) -> dict[str, Any]:
     """A schema in Google's dialect: upper-case types, references inlined, and only the keywords that it supports.
 
     Constraints without an equivalent are left out, as long as all valid arguments stay valid. Raises Untranslatable
@@ -58,7 +58,7 @@ class _Translation:
     def __init__(self) -> None:
         self._left = _MAX_SCHEMAS
 
-    def of(self, schema: Json, depth: int = 0) -> Json:
+    def of(self, schema: Json, depth: int = 0) -> dict[str, Any]:
         self._left -= 1
         if depth > _MAX_DEPTH or self._left < 0:
             raise Untranslatable("it contains itself, or is too large")
@@ -89,8 +89,7 @@ class _Translation:
                 case "allOf" if isinstance(value, list):
                     if len(value) != 1:
                         raise Untranslatable("it combines several schemas")
-                    only = self.of(value[0], depth + 1)
-                    kept = {**only, **kept} if isinstance(only, dict) else kept
+                    kept = {**self.of(value[0], depth + 1), **kept}
                 case "const":
                     kept["enum"] = [str(value)]
                 case "enum" if isinstance(value, list):
@@ -106,7 +105,7 @@ class _Translation:
         others = [each for each in choices if not (isinstance(each, dict) and each.get("type") in ("null", "NULL"))]
         kept: dict[str, Any] = {"nullable": True} if len(others) < len(choices) else {}
         translated = [self.of(each, depth + 1) for each in others]
-        if len(translated) == 1 and isinstance(translated[0], dict):
+        if len(translated) == 1:
             return {**translated[0], **kept}
         return {**kept, "anyOf": translated}
 

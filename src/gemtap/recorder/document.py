@@ -14,7 +14,6 @@ from gemtap.interaction import (
     Body,
     Client,
     Context,
-    Cost,
     Interaction,
     Request,
     Response,
@@ -68,7 +67,7 @@ def document_of(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at
     }
     if "replay_of" in head:
         document["replay_of"] = ObjectId(head["replay_of"])
-    document["cost"] = _cost(document)
+    document["cost"] = cost_of(document)
     return document
 
 
@@ -144,13 +143,4 @@ def _context(reading: Reading, id_: ObjectId) -> Context | None:
         return context_of(reading.conversation, reading.parsed.tokens, media_tokens)
     except Exception:
         _log.exception("The context of %s cannot be told", id_)
-        return None
-
-
-def _cost(document: Interaction) -> Cost | None:
-    """The cost; None if it is unknown or the provider fails, which must not prevent recording."""
-    try:
-        return cost_of(document)
-    except Exception:
-        _log.exception("The %s provider cannot price %s", document["provider"], document["_id"])
         return None
