@@ -19,19 +19,22 @@ class Caller(NamedTuple):
     version: str | None
 
 
-_TITLES: Final = {
-    "kilocode": "Kilo Code",
-    "kilo code": "Kilo Code",
-    "kilo.ai": "Kilo Code",
-    "roo-cline": "Roo Code",
-    "roo code": "Roo Code",
-    "roocode": "Roo Code",
-    "cline": "Cline",
-    "opencode": "opencode",
-    "continue.dev": "Continue",
-    "aider": "aider",
-    "litellm": "LiteLLM",
-}
+_TITLES: Final = [
+    (re.compile(rf"\b{re.escape(hint)}\b"), name)
+    for hint, name in {
+        "kilocode": "Kilo Code",
+        "kilo code": "Kilo Code",
+        "kilo.ai": "Kilo Code",
+        "roo-cline": "Roo Code",
+        "roo code": "Roo Code",
+        "roocode": "Roo Code",
+        "cline": "Cline",
+        "opencode": "opencode",
+        "continue.dev": "Continue",
+        "aider": "aider",
+        "litellm": "LiteLLM",
+    }.items()
+]
 """What is found in `x-title` or `http-referer`, the first that fits; forks come before what they come from."""
 
 _VERSION_HEADERS: Final = {"Kilo Code": "x-kilocode-version", "Cline": "x-client-version"}
@@ -149,7 +152,7 @@ def identify(headers: Mapping[str, str]) -> Caller:
 def _titled(headers: Mapping[str, str]) -> str | None:
     title = headers.get("x-title", "").strip()
     hints = f"{title} {headers.get('http-referer', '')}".lower()
-    named = (name for hint, name in _TITLES.items() if re.search(rf"\b{re.escape(hint)}\b", hints))
+    named = (name for hint, name in _TITLES if hint.search(hints))
     return next(named, None) or title or None
 
 

@@ -50,12 +50,13 @@ def list_price(
     import genai_prices
 
     source = f"genai-prices {genai_prices.__version__}"
+    counts = _counts(tokens, priced_apart)
     names: list[str] = []
     wrong: str | None = None
     for maker, name in models:
         names.append(name)
         try:
-            standard = _calculate(maker, name, at, _counts(tokens, priced_apart))
+            standard = _calculate(maker, name, at, counts)
         except LookupError:
             continue
         except ValueError:
@@ -63,7 +64,7 @@ def list_price(
             continue
         total, told = standard.total_price, source
         if tier is not None:
-            changed = _calculate(maker, name, at, _counts(tokens, priced_apart), tier.context)
+            changed = _calculate(maker, name, at, counts, tier.context)
             if changed.model_price == standard.model_price:
                 total, told = total * tier.factor, f"{source}; {tier.source}"
             else:
