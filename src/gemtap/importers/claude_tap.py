@@ -42,7 +42,7 @@ _OLDER_LISTS: Final = (("request", "body", "input"), ("request", "body", "messag
 
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
-"""Of an event stream. U+2028 and others that `str.splitlines` knows are text."""
+"""Line ends of an event stream. U+2028 and others that `str.splitlines` knows are text."""
 
 
 class _NotKnown(Exception):

@@ -20,7 +20,7 @@ from mitmproxy.io import FlowReader
 FRAME = re.compile(rb"(\d{1,12}):(?=\d{1,3}:[a-z_]{1,30}[;,])")
 """The beginning of a dictionary whose first key is text: a netstring that is closed by a brace."""
 FLOW_KEYS = (re.compile(rb"7:version[;,]"), re.compile(rb"4:type[;,]"))
-"""Of the dictionaries in the file, flows have these."""
+"""Keys that tell flows from the other dictionaries in the file."""
 
 
 class WriteFlows:

@@ -31,7 +31,7 @@ class Example:
     response: Json | bytes = None
     """The body: bytes as they are, such as a stream of server-sent events; anything else as JSON."""
     content_type: str = "application/json"
-    """Of the response."""
+    """Content type of the response."""
     status: int = 200
     tokens: Mapping[str, int] = field(default_factory=dict)
     """Expected counts, such as `{"input": 12, "output": 3}`. Other counts are not tested."""
