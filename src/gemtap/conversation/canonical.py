@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
-from gemtap.conversation.model import Aside, Call, Grounding, Media, Message, Other, Part, Result, Role, Text, Thought
+from gemtap.conversation.model import (
+    Aside,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Role,
+    Text,
+    Thought,
+)
 from gemtap.interaction import Json
 
 _CHAIN_BYTES: Final = 16
@@ -29,6 +42,23 @@ def joined(parts: Iterable[Part]) -> Iterator[Part]:
             yield kind("".join(part.text for part in run))  # type: ignore[union-attr]  # groupby keeps no types
         else:
             yield from run
+
+
+def merged(conversation: Conversation) -> Conversation:
+    """The conversation with consecutive texts and thoughts of the model joined, for people to read.
+
+    Clients that resend a streamed answer often resend it in the chunks in which it came.
+    """
+    answer = conversation.answer
+    return replace(
+        conversation,
+        prompt=tuple(map(_merged, conversation.prompt)),
+        answer=None if answer is None else _merged(answer),
+    )
+
+
+def _merged(message: Message) -> Message:
+    return replace(message, parts=tuple(joined(message.parts))) if message.role == "model" else message
 
 
 def sent_again(parts: Iterable[Part]) -> Iterator[Part]:

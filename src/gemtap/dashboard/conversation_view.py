@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from gemtap.conversation.canonical import Place, joined, paired
-from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Text, Thought
+from gemtap.conversation import canonical
+from gemtap.conversation.canonical import Place, paired
+from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
 from gemtap.conversation.sound import is_raw_sound
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
@@ -48,25 +49,9 @@ class ShownMessage:
 
 
 def merged(document: Interaction) -> Conversation | None:
-    """The conversation with consecutive texts and thoughts of the model joined, however the stream was cut.
-
-    Clients that send an answer again often send it in the pieces in which it came.
-    """
+    """The conversation of an interaction, with the pieces of the model's texts joined; None if it is none."""
     conversation = conversation_of(document)
-    if conversation is None:
-        return None
-    answer = conversation.answer
-    return replace(
-        conversation,
-        prompt=tuple(map(_joined, conversation.prompt)),
-        answer=None if answer is None else _joined(answer),
-    )
-
-
-def _joined(message: Message) -> Message:
-    if message.role != "model":
-        return message
-    return replace(message, parts=tuple(joined(message.parts)))
+    return None if conversation is None else canonical.merged(conversation)
 
 
 def shown_messages(

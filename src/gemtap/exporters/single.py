@@ -8,6 +8,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap.conversation import Conversation
+from gemtap.conversation.canonical import merged
 from gemtap.conversation.model import Text
 from gemtap.exporters.base import ExportError, ExportOptions, Report
 from gemtap.exporters.stitching import BeginningMissing, whole_conversation
@@ -42,9 +43,8 @@ async def shown_of(store: Store, wanted: ExportOptions, report: Report) -> Shown
     shown = await _found(store, wanted.one)
     report.read += 1
     report.written["train"] += 1
-    if wanted.scrub is None:
-        return shown
-    return Shown(shown.document, wanted.scrub(shown.conversation, report))
+    conversation = merged(shown.conversation)
+    return Shown(shown.document, conversation if wanted.scrub is None else wanted.scrub(conversation, report))
 
 
 async def _found(store: Store, id_: ObjectId) -> Shown:

@@ -53,6 +53,17 @@ async def test_markdown_of_a_conversation(store: Store) -> None:
     assert report.written["train"] == 1
 
 
+@pytest.mark.parametrize("name", ["markdown", "html"])
+async def test_a_streamed_answer_is_one_text_however_it_was_cut(store: Store, name: str) -> None:
+    """Chunks of a streamed answer are joined, in the answer and where the client resent it."""
+    said = [{"text": "**Ray"}, {"text": "leigh** scat"}, {"text": "tering."}]
+    record = turn(user("Why?"), {"role": "model", "parts": said}, user("Sure?"), {"role": "model", "parts": said})
+    await store.put([record])
+    content, _ = await export(name, store, one=record.document["_id"])
+    whole = {"markdown": "**Rayleigh** scattering.", "html": "<strong>Rayleigh</strong> scattering."}
+    assert content.decode().count(whole[name]) == 2
+
+
 async def test_html_of_a_conversation_needs_nothing_from_elsewhere(store: Store) -> None:
     """The HTML file loads nothing."""
     record = turn(*TOOL_USE)
