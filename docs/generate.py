@@ -173,8 +173,11 @@ line or a setting is invalid. `gemtap doctor`, `gemtap check` and `gemtap health
 and `gemtap replay` if the response is an error.
 
 With `--json`, commands print JSON, and nothing else, to standard output. Output is coloured only on terminals, and not
-if `NO_COLOR` is set. On a terminal, `ls`, `threads` and `show` use the pager in `PAGER`, or `less`; `PAGER=cat`
-disables it.
+if `NO_COLOR` is set. On a terminal, `ls`, `threads`, `stats` and `show` use the pager in `PAGER`, or `less`;
+`PAGER=cat` disables it. Tables fit the terminal: narrow ones get fewer columns, numbers are never cut. `--wide` shows
+all columns with whole texts, and the arrow keys of `less` scroll sideways.
+
+Where a command takes the ID of an interaction, its first or last digits do too, if they fit one, or `last`.
 
 `gemtap --install-completion` sets up completion of commands, options, formats and client names in your shell (bash,
 zsh, fish, PowerShell). `--show-completion` prints the code that it would add to the shell's configuration.

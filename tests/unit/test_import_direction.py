@@ -29,7 +29,7 @@ LAYERS: Final = (
     {"providers"},
     {"dialects"},
     {"conversation"},
-    {"body", "json_access", "incident"},
+    {"body", "endings", "json_access", "incident"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "simulation", "low_priority"},
     {"store_kinds", "settings_error"},

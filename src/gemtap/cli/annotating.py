@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import console, harmless, print_json
-from gemtap.cli.reading import InteractionId, known_id, open_for_reading, unknown
+from gemtap.cli.reading import open_for_reading
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -89,9 +90,8 @@ def _annotate(settings: Settings, id_: str, change: Callable[[Interaction], dict
     """Store the changes that `change` returns for the document, and print the new annotations."""
     from gemtap.stores.annotations import BadAnnotation
 
-    known = known_id(id_)
-
     async def work(store: Store) -> Interaction | None:
+        known = await resolve(store, id_)
         document = await store.get(known)
         if document is not None:
             await store.annotate(known, **change(document))
@@ -104,7 +104,14 @@ def _annotate(settings: Settings, id_: str, change: Callable[[Interaction], dict
     if document is None:
         raise unknown(id_)
     if as_json:
-        print_json({"id": id_, "tags": document["tags"], "rating": document["rating"], "note": document["note"]})
+        print_json(
+            {
+                "id": str(document["_id"]),
+                "tags": document["tags"],
+                "rating": document["rating"],
+                "note": document["note"],
+            }
+        )
     else:
         out = console()
         for name, text in (

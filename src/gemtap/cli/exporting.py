@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.ids import resolve
 from gemtap.cli.printing import console, harmless, print_bytes, print_json
-from gemtap.cli.reading import filter_of, known_id, open_for_reading
+from gemtap.cli.reading import filter_of, open_for_reading
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def export(
     report = Report()
 
     async def work(opened: Store) -> None:
-        await _write(opened, chosen, _scrubbed(wanted) if scrub else wanted, report, output)
+        options = wanted if id_ is None else replace(wanted, one=await resolve(opened, id_))
+        await _write(opened, chosen, _scrubbed(options) if scrub else options, report, output)
 
     try:
         open_for_reading(settings_of({"data_dir": data_dir, "store": store}, config).settings, work)
@@ -130,7 +132,7 @@ def _narrowed(wanted: ExportOptions, chosen: Format, id_: str | None, where: str
     if id_ is not None:
         if where is not None:
             raise SettingsError(f"--where has no meaning for {chosen.name}.")
-        return replace(wanted, one=known_id(id_))
+        return wanted
     return wanted if where is None else replace(wanted, where=filter_of(where))
 
 

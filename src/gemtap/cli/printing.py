@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any, Final, NoReturn
 
 import typer
@@ -20,28 +21,33 @@ from gemtap.control_chars import CONTROL_CHARS, show_control_chars
 _WIDE: Final = 240
 """Width in columns if the output is not a terminal."""
 
+_UNLIMITED: Final = 10_000
+
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         _end_quietly()
 
 
-def console() -> Console:
-    """Standard output, coloured if it is a terminal, and wide if it is not."""
+def console(*, wide: bool = False) -> Console:
+    """Standard output, coloured if it is a terminal, and wide if it is not. `wide`: for tables of any width."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # not every locale can encode the text of models
-    return _Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+    return _Console(highlight=False, width=_UNLIMITED if wide else None if sys.stdout.isatty() else _WIDE)
 
 
 @contextmanager
-def paged() -> Iterator[Console]:
-    """Standard output through a pager if it is a terminal: `PAGER`, or `less`. `PAGER=cat` disables it."""
-    out = console()
+def paged(*, wide: bool = False) -> Iterator[Console]:
+    """Standard output through a pager if it is a terminal: `PAGER`, or `less`. `PAGER=cat` disables it.
+
+    `wide`: tables may be wider than the terminal, and the pager's arrow keys scroll sideways.
+    """
+    out = console(wide=wide)
     if not sys.stdout.isatty():
         yield out
         return
-    # Keep colours, do not clear the screen, and exit if the output fits. Users can override this.
-    os.environ.setdefault("LESS", "-FRX")
+    # Keep colours, do not clear the screen, exit if the output fits, and scroll sideways. Users can override this.
+    os.environ.setdefault("LESS", "-FRSX" if wide else "-FRX")
     with out.pager(styles=True):
         yield out
 
@@ -55,6 +61,25 @@ def one_line(text: str | None, longest: int = 60) -> Text:
     """The beginning of the text, in one line."""
     words = " ".join((text or "").split())
     return harmless(words if len(words) <= longest else words[: longest - 1] + "…")
+
+
+def local_time(moment: str, *, narrow: bool = False) -> str:
+    """A time of the API in the local time zone; if `narrow`, only its time of day if it is today's."""
+    local = datetime.fromisoformat(moment).astimezone()
+    if narrow:
+        is_today = local.date() == datetime.now().astimezone().date()
+        return f"{local:%H:%M:%S}" if is_today else f"{local:%m-%d %H:%M}"
+    return f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def time_zone() -> str:
+    """The name of the local time zone now: `CET`."""
+    return datetime.now().astimezone().tzname() or "local"
+
+
+def dollars(usd: float) -> str:
+    """An amount of money: `$12.34`, `$0.0012`."""
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.6f}" if usd < 0.01 else f"${usd:.4f}"
 
 
 def in_short(count: float) -> str:

@@ -1,30 +1,28 @@
-"""`gemtap ls` and `gemtap show`. They read the store directly, whether or not Gemtap is running."""
+"""`gemtap ls`, and reading the store, whether or not Gemtap is running."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.printing import as_json as json_text
-from gemtap.cli.printing import console, harmless, one_line, paged, print_bytes, print_json
+from gemtap.cli.ids import SHORT
+from gemtap.cli.printing import console, dollars, harmless, local_time, one_line, paged, print_json, time_zone
+from gemtap.cli.tables import Column, Wide, room_in, table_of
 from gemtap.settings import Settings, SettingsError
 from gemtap.store_kinds import file_of
 
 if TYPE_CHECKING:
-    from bson import ObjectId
-
     from gemtap.stores.base import Filter, Store
 
-Side = Literal["request", "response"]
-
-InteractionId = Annotated[str, typer.Argument(metavar="ID", help="The interaction's id: see `gemtap ls`.")]
+_NARROW: Final = 140
+"""Columns of a terminal below which a table has short ids and times."""
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Maximum number of results.")]
 PageCursor = Annotated[str | None, typer.Option(help="`next` of the previous page.")]
@@ -52,6 +50,7 @@ def list_interactions(
     thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from this time on (ISO 8601, UTC).")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this time (ISO 8601, UTC).")] = None,
+    wide: Wide = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
@@ -91,119 +90,62 @@ def list_interactions(
     elif not listed["items"]:
         console().print("Nothing is recorded that fits.")
     else:
-        with paged() as out:
-            out.print(table_of(listed["items"]))
+        with paged(wide=wide) as out:
+            out.print(_table(listed["items"], *room_in(out, wide=wide)))
             if listed["next"]:
-                out.print(f"Older ones: --cursor {listed['next']}", style="dim")
+                out.print(f"Older ones: --cursor {listed['next']}", style="dim", soft_wrap=True)
 
 
-def table_of(items: list[dict[str, Any]]) -> Table:
-    """A table of list items."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, width in (("id", 24), ("time (UTC)", 19)):
-        table.add_column(name, no_wrap=True, min_width=width)
-    for name in ("client", "model", "asked", "answered"):
-        table.add_column(name, no_wrap=True)
-    for name in ("in", "out", "s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("outcome", no_wrap=True)
-    for item in items:
-        table.add_row(*row_of(item))
-    return table
+_COLUMNS: Final = (
+    Column("id", 1),
+    Column("time", 0),
+    Column("client", 9),
+    Column("model", 6, "text"),
+    Column("prompt", 3, "text"),
+    Column("response", 8, "text"),
+    Column("status", 2),
+    Column("input", 4, "number"),
+    Column("output", 4, "number"),
+    Column("cost", 5, "number"),
+    Column("duration", 5, "number"),
+)
 
 
-def row_of(item: dict[str, Any]) -> tuple[Text, ...]:
-    """The cells of one list item."""
-    tokens, duration = item["tokens"], item["request_duration_ms"]
+def _table(items: list[dict[str, Any]], width: int | None, longest: int) -> Table:
+    """A table of list items for a terminal of this width. Narrow ones get the last digits of ids and times of day."""
+    narrow = width is not None and width < _NARROW
+    columns = [replace(each, title=f"time ({time_zone()})") if each.title == "time" else each for each in _COLUMNS]
+    return table_of(columns, [_row(item, narrow=narrow, longest=longest) for item in items], width)
+
+
+def _row(item: dict[str, Any], *, narrow: bool, longest: int) -> tuple[Text, ...]:
+    tokens, duration, cost = item["tokens"], item["request_duration_ms"], item["cost"]
     answer = item["error"]["message"] if item["error"] else item["preview"]["answer"]
     return (
-        harmless(item["id"]),
-        harmless(item["timestamp"][:19].replace("T", " ")),
+        harmless(item["id"][-SHORT:] if narrow else item["id"], "dim"),
+        harmless(local_time(item["timestamp"], narrow=narrow)),
         one_line(item["client"]["name"], 20),
-        one_line(item["model"] or item["operation"], 30),
-        one_line(item["preview"]["prompt"], 40),
-        one_line(answer, 40),
-        harmless("" if tokens["input"] is None else str(tokens["input"])),
-        harmless("" if tokens["output"] is None else str(tokens["output"])),
-        harmless("" if duration is None else f"{duration / 1000:.2f}"),
-        outcome_of(item),
+        one_line(item["model"] or item["operation"], 40),
+        one_line(item["preview"]["prompt"], longest),
+        one_line(answer, longest),
+        ending_text(item),
+        harmless(_count(tokens["input"])),
+        harmless(_count(tokens["output"])),
+        harmless("" if cost is None or cost["usd"] is None else dollars(cost["usd"])),
+        harmless("" if duration is None else f"{duration / 1000:.2f} s"),
     )
 
 
-def outcome_of(item: dict[str, Any]) -> Text:
-    """The status, and the outcome if it is not `complete`."""
-    status = str(item["response"]["status"]) if item["response"] else "–"
-    ending = "" if item["outcome"] == "complete" else " " + item["outcome"].replace("_", " ")
-    failed = item["error"] is not None or ending
-    return harmless(status + ending, "red" if failed else "green")
+def ending_text(item: dict[str, Any]) -> Text:
+    """The status, and what it does not say of the ending."""
+    from gemtap.endings import ending_of
+
+    ending = ending_of(item)
+    return harmless(str(ending), {"good": "green", "mild": "yellow", "bad": "red"}[ending.grade])
 
 
-@app.command()
-def show(
-    id_: InteractionId,
-    as_json: AsJson = False,
-    raw: Annotated[Side | None, typer.Option("--raw", help="Print one body byte for byte.")] = None,
-    config: Config = None,
-    data_dir: DataDir = None,
-    store: StoreUrl = None,
-) -> None:
-    """Show one interaction.
-
-    Example: gemtap show 66f1c0ffee0123456789abcd --raw response
-    """
-    if raw is not None and as_json:
-        raise SettingsError("Give either --json or --raw.")
-    known = known_id(id_)
-    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    if raw is not None:
-        _print_bytes(settings, known, raw)
-        return
-    document = open_for_reading(settings, lambda opened: opened.get(known))
-    if document is None:
-        raise unknown(id_)
-
-    from gemtap.interaction import to_json
-
-    shown = to_json(document)
-    if as_json:
-        print_json(shown)
-    else:
-        with paged() as out:
-            _print_document(out, shown)
-
-
-def known_id(word: str) -> ObjectId:
-    """Parse an id from the command line. Raises Failed if it is invalid."""
-    from bson import ObjectId
-
-    if not ObjectId.is_valid(word):
-        raise Failed(f"{word} is no id of an interaction: those are 24 hexadecimal digits. `gemtap ls` lists them.")
-    return ObjectId(word)
-
-
-def unknown(id_: object) -> Failed:
-    """The error for an unknown interaction."""
-    return Failed(f"There is no interaction {id_}. `gemtap ls` lists them.")
-
-
-def _print_bytes(settings: Settings, id_: ObjectId, side: Side) -> None:
-    raw = open_for_reading(settings, lambda opened: opened.raw(id_, side))
-    if raw is None:
-        raise unknown(id_)
-    print_bytes(raw)
-
-
-def _print_document(out: Console, document: dict[str, Any]) -> None:
-    title = harmless(document["model"] or document["operation"], "bold")
-    out.print(Text.assemble(title, "  ", outcome_of(document)))
-    bodies = {side: document[side] for side in ("request", "response")}
-    head = {name: value for name, value in document.items() if name not in bodies}
-    out.print(Text(json_text(head, indent=2)), soft_wrap=True)
-    for side, part in bodies.items():
-        out.print(Text(f"\n{side}", "bold"))
-        if part is not None:
-            shown = {name: value for name, value in part.items() if name != "chunks"}
-            out.print(Text(json_text(shown, indent=2)), soft_wrap=True)
+def _count(tokens: int | None) -> str:
+    return "" if tokens is None else f"{tokens:,}"
 
 
 def checked(model: Callable[..., T], values: dict[str, Any]) -> T:

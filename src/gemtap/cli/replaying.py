@@ -14,8 +14,9 @@ from rich.console import Console
 from gemtap.addresses import mask
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.comparing import answer_text, figures_of, print_side_by_side
+from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import console, harmless, print_json
-from gemtap.cli.reading import InteractionId, known_id, open_for_writing, unknown
+from gemtap.cli.reading import open_for_writing
 from gemtap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def replay(
     from gemtap.replay.request import CannotReplay
 
     changes = _changes(model, upstream, set_ or [])
-    known = known_id(id_)
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
 
     async def work(opened: Store) -> tuple[Interaction, Interaction]:
+        known = await resolve(opened, id_)
         document, raw = await opened.get(known), await opened.raw(known, "request")
         if document is None or raw is None:
             raise unknown(id_)

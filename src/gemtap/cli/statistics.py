@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.bar import Bar
-from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.printing import console, in_short, one_line, print_json
+from gemtap.cli.printing import console, dollars, in_short, one_line, paged, print_json
 from gemtap.cli.reading import checked, open_for_reading
+from gemtap.cli.tables import Cell, Column, Wide, room_in, table_of
 
 if TYPE_CHECKING:
     from gemtap.stores.base import Store
@@ -46,6 +46,7 @@ def stats(
     by: Annotated[_By | None, typer.Option(help="One row for each value of this field. Default: model.")] = None,
     bucket: Annotated[_Bucket | None, typer.Option(help="One row for each hour, day, week or month (UTC).")] = None,
     chart: Annotated[_Chart, typer.Option(help="The value that charts show.")] = "requests",
+    wide: Wide = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
@@ -81,23 +82,29 @@ def stats(
     elif not rows:
         console().print("Nothing is recorded that fits.")
     elif by is not None and bucket is not None:
-        console().print(_lines(rows, whole, by, bucket, chart))
+        with paged(wide=wide) as out:
+            out.print(_lines(rows, whole, by, bucket, chart, room_in(out, wide=wide)[0]))
     else:
-        console().print(_bars(rows, by or bucket or "", bucket, chart))
+        with paged(wide=wide) as out:
+            out.print(_bars(rows, by or bucket or "", bucket, chart, room_in(out, wide=wide)[0]))
 
 
-def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart) -> Table:
+def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart, width: int | None) -> Table:
     """One row per group, with a bar relative to the greatest."""
-    table = _table(name, chart)
     greatest = max(_charted(row, chart) for row in rows)
-    for row in rows:
-        label = _key(row) if bucket is None else Text(_moment(row["bucket"], bucket))
-        bar = Bar(greatest or 1, 0, _charted(row, chart), width=_BAR, color="cyan")
-        table.add_row(label, *_cells(row), bar)
-    return table
+    labels = [_key(row) if bucket is None else Text(_moment(row["bucket"], bucket)) for row in rows]
+    bars = [Bar(greatest or 1, 0, _charted(row, chart), width=_BAR, color="cyan") for row in rows]
+    return _table(name, chart, rows, labels, bars, width)
 
 
-def _lines(rows: Sequence[StatRow], whole: Sequence[StatRow], by: str, bucket: Bucket, chart: _Chart) -> Table:
+def _lines(
+    rows: Sequence[StatRow],
+    whole: Sequence[StatRow],
+    by: str,
+    bucket: Bucket,
+    chart: _Chart,
+    width: int | None,
+) -> Table:
     """One row per value of the field, with a sparkline over the buckets."""
     from gemtap.stores.statistics.aggregate import buckets_between
 
@@ -107,33 +114,48 @@ def _lines(rows: Sequence[StatRow], whole: Sequence[StatRow], by: str, bucket: B
     values = {row["key"]: [found.get((moment, row["key"]), 0) for moment in shown] for row in whole}
     greatest = max(max(each) for each in values.values())
     span = f"{_moment(shown[0], bucket)} to {_moment(shown[-1], bucket)}"
-    table = _table(by, f"{chart} by {bucket}, {span}")
-    for row in whole:
-        table.add_row(_key(row), *_cells(row), Text(_line(values[row["key"]], greatest), "cyan"))
-    return table
+    lines = [Text(_line(values[row["key"]], greatest), "cyan") for row in whole]
+    return _table(by, f"{chart} by {bucket}, {span}", whole, [_key(row) for row in whole], lines, width)
 
 
-def _table(name: str, chart: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(name, no_wrap=True)
-    for title in ("requests", "errors", "in", "cached", "out", "cost", "s p50", "s p95", "first byte p50"):
-        table.add_column(title, justify="right", no_wrap=True)
-    table.add_column(chart, no_wrap=True)
-    return table
+def _table(
+    name: str, chart: str, rows: Sequence[StatRow], labels: Sequence[Text], charts: Sequence[Cell], width: int | None
+) -> Table:
+    columns = (
+        Column(name, 0, "text"),
+        *(Column(title, rank, "number") for title, rank in _FIGURES),
+        Column(chart, 8),
+    )
+    cells = [[label, *_cells(row), chart] for row, label, chart in zip(rows, labels, charts, strict=True)]
+    return table_of(columns, cells, width)
 
 
-def _cells(row: StatRow) -> list[RenderableType]:
+_FIGURES: Final = (
+    ("requests", 1),
+    ("errors", 3),
+    ("input", 4),
+    ("cached", 6),
+    ("output", 4),
+    ("cost", 2),
+    ("median s", 5),
+    ("p95 s", 7),
+    ("first byte s", 9),
+)
+"""The titles of the figures, and the order in which narrow terminals show them."""
+
+
+def _cells(row: StatRow) -> list[Text]:
     tokens, errors = row["tokens"], row["errors"]
     return [
-        f"{row['requests']:,}",
+        Text(f"{row['requests']:,}"),
         Text(f"{errors:,}", "red" if errors else "dim"),
-        in_short(tokens["input"]),
-        in_short(tokens["cached"]),
-        in_short(tokens["output"] + tokens["reasoning"]),
+        Text(in_short(tokens["input"])),
+        Text(in_short(tokens["cached"])),
+        Text(in_short(tokens["output"] + tokens["reasoning"])),
         _dollars(row),
-        _seconds(row["duration_ms"]["p50"]),
-        _seconds(row["duration_ms"]["p95"]),
-        _seconds(row["first_byte_ms"]["p50"]),
+        Text(_seconds(row["duration_ms"]["p50"])),
+        Text(_seconds(row["duration_ms"]["p95"])),
+        Text(_seconds(row["first_byte_ms"]["p50"])),
     ]
 
 
@@ -150,7 +172,7 @@ def _dollars(row: StatRow) -> Text:
     """The cost. A plus means that more requests lack a cost than failed."""
     if row["cost"] is None:
         return Text("? ", "dim")
-    return Text(f"${row['cost']:,.2f}" + ("+" if row["priced"] < row["requests"] - row["errors"] else " "))
+    return Text(dollars(row["cost"]) + ("+" if row["priced"] < row["requests"] - row["errors"] else " "))
 
 
 def _seconds(milliseconds: float | None) -> str:

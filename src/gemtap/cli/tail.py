@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.printing import console, harmless, one_line
-from gemtap.cli.reading import open_for_reading, outcome_of
+from gemtap.cli.printing import console, harmless, local_time, one_line
+from gemtap.cli.reading import ending_text, open_for_reading
 
 if TYPE_CHECKING:
     from gemtap.stores.base import Store
@@ -79,9 +79,9 @@ def _print_line(out: Console, item: dict[str, Any]) -> None:
     answer = item["error"]["message"] if item["error"] else item["preview"]["answer"]
     out.print(
         Text.assemble(
-            (item["timestamp"][11:19], "dim"),
+            (local_time(item["timestamp"])[11:], "dim"),
             " ",
-            outcome_of(item),
+            ending_text(item),
             " ",
             one_line(item["model"] or item["operation"], 28),
             (f"  {_known(tokens['input'])} → {_known(tokens['output'])}", "cyan"),

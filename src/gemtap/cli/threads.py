@@ -9,8 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.printing import console, harmless, in_short, one_line, paged, print_json
+from gemtap.cli.printing import console, dollars, harmless, in_short, one_line, paged, print_json, time_zone
 from gemtap.cli.reading import Limit, PageCursor, checked, open_for_reading
+from gemtap.cli.tables import Column, Wide, room_in, table_of
 
 if TYPE_CHECKING:
     from gemtap.stores.thread_list import ThreadItem
@@ -29,6 +30,7 @@ def threads(
     sort: Annotated[_Sort, typer.Option(help="Sort order, greatest first.")] = "latest",
     limit: Limit = 20,
     cursor: PageCursor = None,
+    wide: Wide = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
@@ -55,34 +57,36 @@ def threads(
     elif not page.items:
         console().print("No conversation is recorded that fits.")
     else:
-        with paged() as out:
-            out.print(_table(page.items))
+        with paged(wide=wide) as out:
+            out.print(_table(page.items, *room_in(out, wide=wide)))
             if page.next:
-                out.print(f"More of them: --cursor {page.next}", style="dim")
+                out.print(f"More of them: --cursor {page.next}", style="dim", soft_wrap=True)
 
 
-def _table(items: list[ThreadItem]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name, width in (("thread", 24), ("last (UTC)", 19)):
-        table.add_column(name, no_wrap=True, min_width=width)
-    for name in ("turns", "tokens", "cost"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for name in ("client", "model", "asked first", "last answer"):
-        table.add_column(name, no_wrap=True)
-    for item in items:
-        table.add_row(*_row(item))
-    return table
+def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:
+    columns = (
+        Column("thread", 4),
+        Column(f"last ({time_zone()})", 2),
+        Column("turns", 1, "number"),
+        Column("tokens", 3, "number"),
+        Column("cost", 1, "number"),
+        Column("client", 7),
+        Column("model", 6, "text"),
+        Column("first prompt", 0, "text"),
+        Column("last response", 8, "text"),
+    )
+    return table_of(columns, [_row(item, longest) for item in items], width)
 
 
-def _row(item: ThreadItem) -> tuple[Text, ...]:
+def _row(item: ThreadItem, longest: int) -> tuple[Text, ...]:
     return (
-        harmless(str(item["id"])),
-        harmless(f"{item['last_at']:%Y-%m-%d %H:%M:%S}"),
+        harmless(str(item["id"]), "dim"),
+        harmless(f"{item['last_at'].astimezone():%Y-%m-%d %H:%M:%S}"),
         harmless(f"{item['turns']:,}"),
         harmless("–" if item["tokens"] is None else in_short(item["tokens"])),
-        Text("?", "dim") if item["cost"] is None else harmless(f"${item['cost']:,.2f}"),
+        Text("?", "dim") if item["cost"] is None else harmless(dollars(item["cost"])),
         one_line(item["client"], 20),
-        one_line(item["model"], 30),
-        one_line(item["preview"]["prompt"], 40),
-        one_line(item["preview"]["answer"], 40),
+        one_line(item["model"], 40),
+        one_line(item["preview"]["prompt"], longest),
+        one_line(item["preview"]["answer"], longest),
     )

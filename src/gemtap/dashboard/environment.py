@@ -17,6 +17,7 @@ from gemtap.conversation.preview import call_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.dashboard import conversation_view, filters, markup
 from gemtap.dashboard.provider_colours import colours
+from gemtap.endings import ending_of
 from gemtap.interaction import iso
 
 PAGES: Final = (
@@ -65,6 +66,7 @@ def _environment(site: Site) -> Environment:
         lstrip_blocks=True,
     )
     own: dict[str, Callable[..., Any]] = {
+        "ending": ending_of,
         "moment": iso,
         "count": filters.count,
         "duration": filters.duration,

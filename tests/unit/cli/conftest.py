@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ register()
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory without gemtap.toml, and an environment without our variables."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     for variable in [name for name in os.environ if name.upper().startswith("GEMTAP_")]:
         monkeypatch.delenv(variable)
     return tmp_path

@@ -18,6 +18,7 @@ from tests.unit.cli.conftest import PATIENCE, command, keep, run
 
 NOBODY = "0123456789abcdef01234567"
 BINARY = bytes(range(256)) * 1000
+SKY = "Warum ist der Himmel blau? 日本"
 
 
 def free_port() -> int:
@@ -146,7 +147,7 @@ def test_a_reader_that_has_left_before_is_no_error_either() -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_locale_that_cannot_write_everything_writes_what_it_can(encoding: str) -> None:
     """JSON is UTF-8 all the same."""
-    (id_,) = keep(make_record(preview={"prompt": "Warum ist der Himmel blau? 日本", "answer": None}))
+    (id_,) = keep(make_record(preview={"prompt": SKY, "answer": None}, note=SKY))
     for arguments in (["ls"], ["show", id_]):
         done = run(*arguments, PYTHONIOENCODING=encoding)
         assert done.returncode == 0, done.stderr

@@ -112,16 +112,46 @@ def test_one_interaction_is_shown_whole() -> None:
     """`show` prints the whole interaction."""
     (id_,) = keep(make_record(chunks={"at_ms": [1.5], "bytes": [3]}))
     text = shown("show", id_)
-    for part in (id_, '"text": "Why is the sky blue?"', '"text": "Rayleigh."', '"finish_reason": "STOP"', "Cline/3.1"):
+    said = ("Why is the sky blue?", "Rayleigh.", "7 input, 2 output", "STOP", "cline 3.1", "1.23 s")
+    for part in (id_, *said):
         assert part in text
-    assert "at_ms" not in text
+    assert text.index("Why is") < text.index("Rayleigh.")
 
 
 def test_an_interaction_without_an_answer_is_shown() -> None:
     """`show` prints an interaction without a response."""
     (id_,) = keep(make_record(answered=False, outcome="refused", model=None, request_duration_ms=None))
-    assert "– refused" in shown("show", id_)
-    assert "– refused" in shown("ls")
+    assert "– · refused" in shown("show", id_)
+    assert "– · refused" in shown("ls")
+
+
+def test_a_late_turn_is_shown_without_what_the_client_resent() -> None:
+    """`show` leaves out resent messages and the ends of long results; `--all` shows them."""
+    output = "\n".join(f"line {number}" for number in range(40))
+    contents = [
+        {"role": "user", "parts": [{"text": "What is in a.py?"}]},
+        {"role": "model", "parts": [{"functionCall": {"name": "read_file", "args": {"path": "a.py"}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "read_file", "response": {"output": output}}}]},
+    ]
+    place = {"id": ObjectId(), "turn": 2, "parent": ObjectId(), "new_messages": 1}
+    (id_,) = keep(make_record(request_raw=json.dumps({"contents": contents}).encode(), thread=place))
+    text = shown("show", id_)
+    assert "2 earlier messages, resent." in text
+    assert "What is in a.py?" not in text
+    assert "← read_file" in text
+    assert "line 11\n… 28 more lines." in text
+    whole = shown("show", id_, "--all")
+    assert "What is in a.py?" in whole
+    assert 'read_file({"path": "a.py"})' in whole
+    assert "line 39" in whole
+
+
+def test_what_is_no_conversation_is_shown_by_its_bodies() -> None:
+    """`show` prints the bodies of an interaction that is no conversation."""
+    (id_,) = keep(make_record(operation="models.list", request_raw=b"", response_raw=b'{"models": []}'))
+    text = shown("show", id_)
+    assert "No body." in text
+    assert '"models": []' in text
 
 
 def test_long_lines_are_not_broken_so_that_they_can_be_copied() -> None:

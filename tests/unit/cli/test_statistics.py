@@ -37,7 +37,7 @@ def test_without_a_field_models_are_told_apart() -> None:
     keep(record(0), record(1, error=BROKEN, cost=None), record(1, "other", cost=None))
     head, first, second = lines()
     assert head[:3] == ["model", "requests", "errors"]
-    assert first == ["gemini-2.5-pro", "2", "1", "14", "0", "4", "$0.00", "1.23", "1.23", "0.80", "█" * 24]
+    assert first == ["gemini-2.5-pro", "2", "1", "14", "0", "4", "$0.000125", "1.23", "1.23", "0.80", "█" * 24]
     assert second == ["other", "1", "0", "7", "0", "2", "?", "1.23", "1.23", "0.80", "█" * 12]
 
 

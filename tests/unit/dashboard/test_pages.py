@@ -91,7 +91,7 @@ async def test_a_row_leads_to_others_of_its_client_model_and_outcome(site: Site)
     filtered = Elements(await site.page(page.links[name]))
     assert f"/interactions/{mine}" in filtered.links.values()
     assert filtered.tags.count("tr") == 2
-    assert Elements(await site.page(page.links["200 interrupted"])).tags.count("tr") == 2
+    assert Elements(await site.page(page.links["200 · interrupted"])).tags.count("tr") == 2
 
 
 async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Site) -> None:

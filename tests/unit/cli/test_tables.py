@@ -1,0 +1,79 @@
+"""Tables in terminals of several widths."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from bson import ObjectId
+
+from tests.records import NOON, make_record
+from tests.unit.cli.conftest import PATIENCE, command, keep
+
+LONG = "Find out why the date picker shows yesterday for users west of Greenwich, and fix it everywhere. " * 2
+TOKENS = {"input": 123_456, "cached": None, "output": 7_890, "reasoning": 0, "tool_use": None, "total": 131_346}
+
+
+def on_terminal(width: int, *arguments: str) -> list[str]:
+    """The lines that a command prints in a terminal of this many columns."""
+    leader, follower = pty.openpty()
+    environment = os.environ | {"PAGER": "cat", "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": str(width)}
+    process = subprocess.Popen(command(arguments), stdin=follower, stdout=follower, stderr=follower, env=environment)
+    os.close(follower)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(leader, 65536)
+        except OSError:  # the other end is closed
+            break
+        shown += piece
+    os.close(leader)
+    assert process.wait(PATIENCE) == 0, shown
+    return [line.replace("\x1b[2m", "").replace("\x1b[0m", "").rstrip() for line in shown.decode().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (80, ["id", "time", "prompt", "status", "input", "output", "cost", "duration"]),
+        (100, ["id", "time", "model", "prompt", "status", "input", "output", "cost", "duration"]),
+        (120, ["id", "time", "client", "model", "prompt", "response", "status", "input", "output", "cost", "duration"]),
+        (200, ["id", "time", "client", "model", "prompt", "response", "status", "input", "output", "cost", "duration"]),
+    ],
+)
+def test_a_list_fits_its_terminal(folder: Path, width: int, titles: list[str]) -> None:
+    """Narrow terminals get fewer columns, and whole numbers: only texts are shortened."""
+    preview = {"prompt": LONG[:200], "answer": LONG[:200]}
+    keep(make_record(preview=preview, tokens=TOKENS, cost={"usd": 0.012345, "source": "test"}, streaming=True))
+    head, row = on_terminal(width, "ls")[:2]
+    assert head.replace("(UTC)", "").split() == titles
+    assert max(len(head), len(row)) <= width
+    for number in ("200", "123,456", "7,890", "$0.0123", "1.23 s"):
+        assert number in row
+    assert "…" in row
+
+
+def test_wide_shows_everything(folder: Path) -> None:
+    """`--wide` shortens nothing, whatever the width of the terminal."""
+    (id_,) = keep(make_record(preview={"prompt": LONG[:150], "answer": LONG[:140]}))
+    row = on_terminal(80, "ls", "--wide")[1]
+    assert row.startswith(id_)
+    assert " ".join(LONG[:150].split()) in row
+    assert "1.23 s" in row
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+@pytest.mark.parametrize("name", ["threads", "stats"])
+def test_other_tables_fit_too(folder: Path, name: str, width: int) -> None:
+    """Threads and statistics fit their terminal with their counts and costs."""
+    thread = {"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}
+    priced = {"usd": 1234.5, "source": "test"}
+    keep(*(make_record(thread=thread, timestamp=NOON + timedelta(seconds=n), cost=priced) for n in range(3)))
+    head, row = on_terminal(width, name)[:2]
+    assert max(len(head), len(row)) <= width
+    assert "$3,703.50" in row
+    assert " 3 " in row
