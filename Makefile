@@ -14,9 +14,12 @@ help: ## this list
 install: $(VENV)/.run ## gemtap in .venv/bin/gemtap
 
 $(VENV)/.run: requirements/run.txt pyproject.toml src/gemtap/__init__.py
+	@echo "Installing Gemtap into $(VENV). This happens once, and takes a minute or two."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PINNED) -r requirements/run.txt
+	@# pip says what it downloads: a minute of silence looks like a hang.
+	$(PIP) install --no-deps --require-hashes -r requirements/run.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@echo "Installed."
 	touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.run

@@ -14,9 +14,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -36,6 +36,9 @@ _HELD: Final = {errno.EAGAIN, errno.EACCES}
 """SMB shares answer EACCES."""
 
 
+_UNKNOWN: Final = "a process that has not said which it is"
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The process that serves a data directory, as it describes itself."""
@@ -47,6 +50,8 @@ class Holder:
     """UTC, for people to read."""
     address: str
     """The proxy's."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Those by which others find it, such as its ports; without passwords."""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}, since {self.since}, proxy at {self.address}"
@@ -63,8 +68,8 @@ class DataDirInUse(Exception):
 
 
 @contextmanager
-def data_dir_lock(data_dir: Path, address: str) -> Iterator[bool]:
-    """Hold the lock of a data directory that exists; `address` is the proxy's, for the others to read.
+def data_dir_lock(data_dir: Path, address: str, settings: Mapping[str, str] | None = None) -> Iterator[bool]:
+    """Hold the lock of a data directory that exists; `address` and `settings` are for the others to read.
 
     Gives whether the process that had it before was killed: its children may be there for a moment yet.
     Raises DataDirInUse, and OSError where the file cannot be made.
@@ -73,7 +78,7 @@ def data_dir_lock(data_dir: Path, address: str) -> Iterator[bool]:
     try:
         was_killed = bool(os.pread(file, 1, 0))
         since = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        _write(file, Holder(os.getpid(), socket.gethostname(), since, address))
+        _write(file, Holder(os.getpid(), socket.gethostname(), since, address, settings or {}))
         yield was_killed
         os.truncate(file, 0)
     finally:
@@ -82,17 +87,32 @@ def data_dir_lock(data_dir: Path, address: str) -> Iterator[bool]:
 
 def holder_of(data_dir: Path) -> str | None:
     """Who serves the data directory now; None where nobody does. Raises OSError where that cannot be told."""
+    held, holder = _look(data_dir)
+    return (_UNKNOWN if holder is None else str(holder)) if held else None
+
+
+def served_settings(data_dir: Path) -> Mapping[str, str]:
+    """The settings of the process that serves the data directory; empty if there is none, or it has not said."""
+    try:
+        _, holder = _look(data_dir)
+    except OSError:
+        return {}
+    return {} if holder is None else holder.settings
+
+
+def _look(data_dir: Path) -> tuple[bool, Holder | None]:
+    """Whether the lock is held, and by whom if the holder has said so. Raises OSError."""
     try:
         file = os.open(data_dir / LOCK_NAME, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return None
+        return False, None
     try:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return None
+        return False, None
     except OSError as exc:
         if exc.errno not in _HELD:
             raise
-        return _note_in(file)
+        return True, _note_in(file)
     finally:
         os.close(file)
 
@@ -115,7 +135,7 @@ def _acquire(data_dir: Path) -> int:
             if time.monotonic() > deadline:
                 holder = _note_in(file)
                 os.close(file)
-                raise DataDirInUse(data_dir, holder) from None
+                raise DataDirInUse(data_dir, _UNKNOWN if holder is None else str(holder)) from None
         else:
             # Somebody may have deleted the file, and somebody else made and locked a new one.
             if _is_at(path, file):
@@ -140,9 +160,9 @@ def _write(file: int, holder: Holder) -> None:
         _log.warning("The lock of the data directory cannot say who holds it (%s).", exc.strerror)
 
 
-def _note_in(file: int) -> str:
+def _note_in(file: int) -> Holder | None:
+    """What the holder says of itself; None while it is being written, or if the file system hides locked files."""
     try:
-        return str(Holder(**json.loads(os.pread(file, _LONGEST_NOTE, 0))))
+        return Holder(**json.loads(os.pread(file, _LONGEST_NOTE, 0)))
     except (OSError, ValueError, TypeError):
-        # It is written at this moment, or the file system lets nobody read what is locked.
-        return "a process that has not said which it is"
+        return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gemtap import units
+from gemtap.addresses import mask
 from gemtap.providers.registry import FAULTS, PROVIDERS
 from gemtap.providers.wire_check import is_usable_name
 from gemtap.settings_error import SettingsError as SettingsError
@@ -298,6 +299,24 @@ def load(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) 
 def address_of(settings: Settings) -> str:
     """The proxy's address as clients on this machine are to be told."""
     return f"{settings.scheme}://{reachable_host(settings.host)}:{settings.port}"
+
+
+SERVED_SETTINGS: Final = ("host", "port", "dashboard_port", "tls", "store")
+"""Settings of a running `gemtap serve` that other commands need to reach it."""
+
+
+def shown_settings(settings: Settings, names: Iterable[str] = SERVED_SETTINGS) -> dict[str, str]:
+    """Settings as text by dotted name, with passwords masked."""
+    return {name: _as_text(settings, name) for name in names}
+
+
+def _as_text(settings: Settings, name: str) -> str:
+    if name == "store":
+        return mask(settings.store_url)
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part, None)  # a provider that cannot be used may have no value
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def reachable_host(host: str) -> str:

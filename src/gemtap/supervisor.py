@@ -24,7 +24,7 @@ from typing import Final
 
 from gemtap.data_dir_lock import DataDirInUse, data_dir_lock
 from gemtap.environment_proxy import BadProxy, environment_proxy
-from gemtap.settings import Settings, address_of
+from gemtap.settings import Settings, address_of, shown_settings
 
 _log = logging.getLogger(__name__)
 
@@ -232,7 +232,9 @@ def _locked(settings: Settings) -> Iterator[bool]:
     """Lock the data directory. Yields whether the previous `gemtap serve` was killed. Raises CannotServe."""
     with ExitStack() as stack:
         try:
-            was_killed = stack.enter_context(data_dir_lock(settings.data_dir, address_of(settings)))
+            was_killed = stack.enter_context(
+                data_dir_lock(settings.data_dir, address_of(settings), shown_settings(settings))
+            )
         except DataDirInUse as exc:
             raise CannotServe(str(exc)) from exc
         except OSError as exc:

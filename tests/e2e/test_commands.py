@@ -93,6 +93,11 @@ def test_doctor_and_health_are_content(gemtap: RunningGemtap, tmp_path: Path) ->
     for name in ("data directory", "disk", "upstream gemini", "store", "proxy", "recording", "spool"):
         assert name in told
     assert "GEMTAP_PORT" in told
+    assert told.index("recording") < told.index("GEMTAP_PORT")
+    others = {"GEMTAP_PORT": str(free_port()), "GEMTAP_DASHBOARD_PORT": str(free_port())}
+    told = run(tmp_path, "doctor", **settings | others).stdout
+    assert f"runs with other settings: port {settings['GEMTAP_PORT']} (here {others['GEMTAP_PORT']})" in told
+    assert "since its start" in told
     found = json.loads(run(tmp_path, "doctor", "--json", **settings).stdout)
     assert {each["verdict"] for each in found["findings"]} <= {"ok", "note"}
 
@@ -124,7 +129,7 @@ def test_demo_needs_no_key(tmp_path: Path) -> None:
     """The demo records interactions, and leaves nothing behind after its end."""
     kept = tmp_path / "kept"
     ports = ("--port", str(free_port()), "--dashboard-port", str(free_port()))
-    done = run(tmp_path, "demo", *ports, "--sessions", "2", "--exit", "--data-dir", str(kept))
+    done = run(tmp_path, "demo", *ports, "--sessions", "2", "--exit", GEMTAP_DATA_DIR=str(kept))
     assert done.returncode == 0, done.stderr
     assert "gemtap setup" in done.stdout
     listed = json.loads(run(tmp_path, "ls", "--json", "-n", "100", "--data-dir", str(kept)).stdout)["items"]

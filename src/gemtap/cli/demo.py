@@ -31,7 +31,10 @@ _PAUSE: Final = 0.8
 def demo(
     port: Annotated[int | None, typer.Option(help="Port of the proxy. Default: 4360.")] = None,
     dashboard_port: Annotated[int | None, typer.Option(help="Port of the dashboard. Default: 4361.")] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="Keep the data here. Default: deleted at the end.")] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(envvar="GEMTAP_DATA_DIR", help="Keep the data here. Default: deleted at the end."),
+    ] = None,
     api: Annotated[
         str | None,
         typer.Option(metavar="PROVIDER", help="The API that the agents use. Default: the Gemini API."),

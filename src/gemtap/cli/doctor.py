@@ -1,4 +1,4 @@
-"""`gemtap doctor`: everything that must be right, looked at, and what to do where it is not."""
+"""`gemtap doctor`: checks the installation, and says how to fix problems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import typer
 from rich.table import Table
@@ -20,12 +20,12 @@ from rich.text import Text
 
 from gemtap.addresses import mask, mask_in
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.health import ask, desk_url, tap_url
+from gemtap.cli.health import ask, desk_url, running, tap_url
 from gemtap.cli.printing import console, harmless
-from gemtap.data_dir_lock import holder_of
+from gemtap.data_dir_lock import holder_of, served_settings
 from gemtap.environment_proxy import BadProxy, environment_proxy
 from gemtap.providers.registry import FAULTS, PROVIDERS, checked
-from gemtap.settings import Loaded, Settings, address_of, setting_names
+from gemtap.settings import Loaded, Settings, address_of, setting_names, shown_settings
 from gemtap.store_kinds import file_of
 
 _TIMEOUT: Final = 10.0
@@ -41,7 +41,7 @@ Verdict = Literal["ok", "note", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     verdict: Verdict
@@ -49,7 +49,13 @@ class Finding:
 
 
 @app.command()
-def doctor(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+def doctor(
+    every: Annotated[bool, typer.Option("--settings", help="List all settings, not only changed ones.")] = False,
+    as_json: AsJson = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
     """Check the installation; exit 1 on any problem.
 
     Example: gemtap doctor
@@ -59,7 +65,7 @@ def doctor(as_json: AsJson = False, config: Config = None, data_dir: DataDir = N
     if as_json:
         print(json.dumps({"settings": _settings(loaded), "findings": [asdict(each) for each in findings]}))
     else:
-        _print(loaded, findings)
+        _print(loaded, findings, every=every)
     if any(each.verdict == "fault" for each in findings):
         raise typer.Exit(1)
 
@@ -81,7 +87,8 @@ def _examine(loaded: Loaded) -> Iterator[Finding]:
         yield finding
     yield from _plugins()
     yield _store(settings)
-    yield from _serving(settings)
+    yield from _differing(settings)
+    yield from _serving(running(settings))
     yield _spool(settings)
 
 
@@ -172,6 +179,16 @@ def _store(settings: Settings) -> Finding:
         return Finding("store", "fault", str(exc))
 
 
+def _differing(settings: Settings) -> Iterator[Finding]:
+    """Settings of the running process that are not those of this command."""
+    here = shown_settings(settings)
+    served = served_settings(settings.data_dir)
+    others = [f"{name} {value} (here {here[name]})" for name, value in served.items() if here.get(name) != value]
+    if others:
+        text = f"`gemtap serve` runs with other settings: {', '.join(others)}. The checks below use its addresses."
+        yield Finding("settings", "note", text)
+
+
 def _serving(settings: Settings) -> Iterator[Finding]:
     tap = ask(tap_url(settings, "/_gemtap/health"))
     if tap.get("status") != "ok":
@@ -218,37 +235,28 @@ def _spool(settings: Settings) -> Finding:
 
 def _settings(loaded: Loaded) -> list[dict[str, str]]:
     return [
-        {"name": name, "value": _shown(loaded.settings, name), "from": loaded.origins.get(name, "default")}
-        for name in setting_names()
+        {"name": name, "value": value, "from": loaded.origins.get(name, "default")}
+        for name, value in shown_settings(loaded.settings, setting_names()).items()
     ]
-
-
-def _shown(settings: Settings, name: str) -> str:
-
-    if name == "store":
-        return mask(settings.store_url)
-    value: object = settings
-    for part in name.split("."):
-        value = getattr(value, part, None)  # a provider that cannot be used may have no value
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 _MARKS: Final[dict[Verdict, tuple[str, str]]] = {"ok": ("✓", "green"), "note": ("·", "yellow"), "fault": ("✗", "red")}
 
 
-def _print(loaded: Loaded, findings: list[Finding]) -> None:
+def _print(loaded: Loaded, findings: list[Finding], *, every: bool) -> None:
     out = console()
-    settings = Table(box=None, pad_edge=False, show_header=False)
-    for each in _settings(loaded):
-        style = "dim" if each["from"] == "default" else ""
-        settings.add_row(each["name"], harmless(each["value"], style), Text(each["from"], "dim"))
     found = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
         mark, colour = _MARKS[finding.verdict]
         found.add_row(Text(mark, colour), finding.name, harmless(finding.text))
-    out.print(Text("Settings in force, and where they come from", "bold"))
-    out.print(settings)
-    out.print(Text("\nWhat was looked at", "bold"))
+    out.print(Text("Checks", "bold"))
     out.print(found)
-    tap = address_of(loaded.settings)
-    out.print(Text(f"\nIn your client, set the base URL {tap}. `gemtap setup` has the exact lines.", "dim"))
+    settings = Table(box=None, pad_edge=False, show_header=False)
+    shown = [each for each in _settings(loaded) if every or each["from"] != "default"]
+    for each in shown:
+        style = "dim" if each["from"] == "default" else ""
+        settings.add_row(each["name"], harmless(each["value"], style), Text(each["from"], "dim"))
+    out.print(Text("\nSettings" if every else "\nSettings that were changed", "bold"))
+    out.print(settings if shown else Text("None: all have their defaults. --settings lists them.", "dim"))
+    tap = address_of(running(loaded.settings))
+    out.print(Text(f"\nSet the base URL of your client to {tap}. `gemtap setup` shows how.", "dim"))

@@ -9,6 +9,7 @@ import urllib.request
 from typing import Any, Final
 
 from gemtap.cli.app import Config, DataDir, Failed, app, settings_of
+from gemtap.data_dir_lock import served_settings
 from gemtap.settings import Settings
 
 _TIMEOUT: Final = 5.0
@@ -28,6 +29,13 @@ def health(config: Config = None, data_dir: DataDir = None) -> None:
         if answer.get("status") != "ok":
             raise Failed(f"The {name} does not answer at {url}: {answer.get('error', 'it is not Gemtap')}.")
     print("ok")
+
+
+def running(settings: Settings) -> Settings:
+    """The settings, with the addresses of the `gemtap serve` that runs on this data directory, if one does."""
+    served = served_settings(settings.data_dir)
+    ports = {name: int(served[name]) for name in ("port", "dashboard_port") if served.get(name, "").isdecimal()}
+    return settings.model_copy(update=ports | {name: served[name] for name in ("host", "tls") if name in served})
 
 
 def tap_url(settings: Settings, path: str) -> str:

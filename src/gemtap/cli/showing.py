@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.health import ask, desk_url
+from gemtap.cli.health import ask, desk_url, running
 from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import harmless, paged, print_bytes, print_json
 from gemtap.cli.reading import open_for_reading
@@ -71,13 +71,14 @@ def open_page(
     Example: gemtap open last
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    health = desk_url(settings, "/healthz")
+    running_at = running(settings)
+    health = desk_url(running_at, "/healthz")
     if ask(health).get("status") != "ok":
         raise Failed(f"The dashboard does not answer at {health}. Start it with `gemtap serve`.")
     path = "/"
     if id_ is not None:
         path = f"/interactions/{open_for_reading(settings, lambda opened: resolve(opened, id_))}"
-    page = desk_url(settings, path)
+    page = desk_url(running_at, path)
     print(page)
     webbrowser.open(page)
 
