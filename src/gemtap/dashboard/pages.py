@@ -80,6 +80,7 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
         context = {
             "clients": {name: each.for_tap(address_of(settings)) for name, each in clients().items()},
             "seen": {} if health.store_error else await _seen(store),
+            "latest": None if health.store_error else await _latest(store),
             "health": health,
         }
         return await render(request, "setup.html", context)
@@ -121,6 +122,16 @@ def _kept(params: QueryParams) -> dict[str, str]:
 
 def _without(params: QueryParams, *names: str) -> dict[str, str]:
     return {name: value for name, value in params.items() if name not in names}
+
+
+async def _latest(store: Store) -> dict[str, Any] | None:
+    """The newest interaction, if the store gives it in time."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            items = await store.list(Filter(), limit=1)
+    except (StoreError, TimeoutError):
+        return None
+    return to_json(items[0]) if items else None
 
 
 async def _seen(store: Store) -> dict[str, dict[str, Any]]:

@@ -280,6 +280,31 @@ async def test_the_page_of_clients_has_the_lines_of_each(site: Site) -> None:
             assert line in page.text
 
 
+async def test_setup_does_not_wait_for_a_request_that_came_long_ago(site: Site) -> None:
+    """With recorded interactions, the setup page names the last request."""
+    assert "Waiting for the first request" in await site.page("/setup")
+    id_ = await site.keep()
+    page = await site.page("/setup")
+    assert "Waiting for the first request" not in page
+    assert Elements(page).links["Requests arrive"] == f"/interactions/{id_}"
+
+
+async def test_an_unknown_operation_is_headed_by_its_request(site: Site) -> None:
+    """A refused request without a model and an operation has its method and path as heading."""
+    id_ = await site.keep(model=None, operation="unknown", outcome="refused", answered=False)
+    page = await site.page(f"/interactions/{id_}")
+    assert "unknown</h1>" not in page
+    assert "POST /v1beta/models/gemini-2.5-pro:generateContent</h1>" in page
+
+
+async def test_each_page_lists_only_keys_that_do_something_there(site: Site) -> None:
+    """Lists have keys to move; a page without turns before or after it has none for them."""
+    id_ = await site.keep(thread=None)
+    assert "<kbd>j</kbd>" in await site.page("/")
+    for path in (f"/interactions/{id_}", "/health", "/setup"):
+        assert "<kbd>" not in await site.page(path)
+
+
 async def test_who_has_sent_requests_has_a_green_light(site: Site) -> None:
     """Clients that have sent requests are marked."""
     client = {**make_record().document["client"], "name": "gemini-cli"}

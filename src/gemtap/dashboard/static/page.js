@@ -1,6 +1,9 @@
 // What every page does beyond what the server has written: local times, live health, keys, links that open in place.
 
-/** Times as the clock on the wall says them; the title keeps UTC. */
+/** The name of the reader's time zone, such as CET or GMT+1. */
+const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
+
+/** Times in the reader's time zone; the title keeps UTC. */
 export function localise(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
@@ -10,9 +13,9 @@ export function localise(root) {
     clock.textContent = [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map(two).join(":");
     const day = time.querySelector("[data-date]");
     if (day) day.textContent = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
-    time.title = `${time.dateTime} (UTC)`;
+    time.title = `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
   }
-  for (const each of root.querySelectorAll("[data-local]")) each.textContent = each.dataset.local;
+  for (const each of root.querySelectorAll("[data-zone]")) each.textContent = ZONE;
 }
 
 /** What turns the direction of text around, or moves a cursor, is shown and not obeyed. */
