@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from bson import ObjectId
 
 from gemtap.body import parse_body
-from gemtap.interaction import SCHEMA_VERSION, Body, ChunkTimes, Interaction, Json, Outcome
+from gemtap.interaction import NO_TOKENS, SCHEMA_VERSION, Body, ChunkTimes, Interaction, Json, Outcome
 from gemtap.stores.base import Record
 from gemtap.stores.links import Before
 from gemtap.stores.place import Place
@@ -69,7 +69,7 @@ def make_record(
             "longest_gap_ms": None,
             "output_tokens_per_s": 12.5,
         },
-        "tokens": {"input": 7, "cached": None, "output": 2, "reasoning": 0, "tool_use": None, "total": 9},
+        "tokens": {**NO_TOKENS, "input": 7, "output": 2, "reasoning": 0, "total": 9},
         "context": {"system": 0, "tools": 0, "media": 0, "results": 0, "history": 0, "new": 7},
         "cost": {"usd": 0.000125, "source": "built-in 2026-03"},
         "finish_reason": "STOP",

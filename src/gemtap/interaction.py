@@ -124,11 +124,15 @@ class Timing(TypedDict):
 class Tokens(TypedDict):
     """Token counts in the same form for every provider, or None if the API reported none.
 
-    `input` includes `cached`; `output` excludes `reasoning`; `total` = input + output + reasoning + tool_use.
+    `input` includes `cached` and `cache_write`; `output` excludes `reasoning`; `total` = input + output + reasoning +
+    tool_use. An operation that only creates a cache has `cache_write` and `total`, and no `input`.
     """
 
     input: int | None
     cached: int | None
+    """Read from a cache."""
+    cache_write: NotRequired[int | None]
+    """Written to a cache. Documents of earlier versions lack it."""
     output: int | None
     reasoning: int | None
     tool_use: int | None
@@ -160,6 +164,9 @@ class Cost(TypedDict):
     source: str | None
     missing: NotRequired[str]
     """What is billed and not in `usd`, and why."""
+    cache_saved: NotRequired[float]
+    """How much more the same tokens would have cost without caches, in US dollars. Negative where writing to a cache
+    cost more than reading from it saved. Only if tokens were read from a cache or written to one."""
 
 
 class Client(TypedDict):
@@ -238,6 +245,7 @@ NO_PREVIEW: Final[Preview] = {"prompt": None, "answer": None}
 NO_TOKENS: Final[Tokens] = {
     "input": None,
     "cached": None,
+    "cache_write": None,
     "output": None,
     "reasoning": None,
     "tool_use": None,

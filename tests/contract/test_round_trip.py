@@ -9,7 +9,7 @@ import msgpack
 import pytest
 from bson import ObjectId
 
-from gemtap.interaction import Outcome, summary
+from gemtap.interaction import NO_TOKENS, Outcome, summary
 from gemtap.stores.base import Filter, Record, Store
 from tests.exactness import exactly
 from tests.records import make_record
@@ -84,7 +84,7 @@ async def test_an_exchange_without_an_answer_comes_back(store: Store) -> None:
         cost=None,
         finish_reason=None,
         thread=None,
-        tokens=dict.fromkeys(("input", "cached", "output", "reasoning", "tool_use", "total")),
+        tokens=NO_TOKENS,
         client=dict.fromkeys(("name", "version", "user_agent", "address", "key", "user")),
         preview={"prompt": None, "answer": None},
         tags=[],

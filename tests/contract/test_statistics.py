@@ -49,7 +49,7 @@ def varied(number: int, *, seed: int = 1, days: float = 40) -> list[Record]:
             thread=maybe({"id": chance.choice(threads), "turn": 1, "parent": None, "new_messages": 1}),
             tokens={name: maybe(chance.randrange(2**20)) for name in TOKENS},
             context=maybe({name: chance.randrange(2**20) for name in CONTEXT}),
-            cost=maybe({"usd": chance.random(), "source": "test"}),
+            cost=maybe({"usd": chance.random(), "source": "test", **some({}, {"cache_saved": chance.random() - 0.5})}),
             request_duration_ms=maybe(chance.lognormvariate(8, 2)),
             timing={**make_record().document["timing"], "first_byte_ms": maybe(chance.lognormvariate(6, 1))},
             tags=some(["x"], ["x", "to read"], []),
@@ -105,6 +105,7 @@ def row_of(start: datetime | None, key: str | None, documents: list[Interaction]
         "tokens": {name: sum(each["tokens"][name] or 0 for each in documents) for name in TOKENS},  # type: ignore[literal-required,misc]
         "cost": pytest.approx(sum(costs)) if costs else None,
         "priced": len(costs),
+        "cache_saved": pytest.approx(sum(each["cost"].get("cache_saved", 0) for each in documents if each["cost"])),
         "duration_ms": ranked([each["request_duration_ms"] for each in documents]),
         "first_byte_ms": ranked([each["timing"]["first_byte_ms"] for each in documents]),
         "context": {name: sum(dict(each["context"] or {}).get(name, 0) for each in documents) for name in CONTEXT},

@@ -14,9 +14,17 @@ from tests.e2e.running_gemtap import RunningGemtap
 from tests.wire.peers import Peer, ScriptedUpstream, chunk, request, response
 
 USAGE = {"promptTokenCount": 7, "candidatesTokenCount": 3, "thoughtsTokenCount": 2, "totalTokenCount": 12}
-TOKENS = {"input": 7, "cached": None, "output": 3, "reasoning": 2, "tool_use": None, "total": 12}
+TOKENS = {"input": 7, "cached": None, "cache_write": None, "output": 3, "reasoning": 2, "tool_use": None, "total": 12}
 OPENAI_USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
-OPENAI_TOKENS = {"input": 7, "cached": None, "output": 3, "reasoning": None, "tool_use": None, "total": 10}
+OPENAI_TOKENS = {
+    "input": 7,
+    "cached": None,
+    "cache_write": None,
+    "output": 3,
+    "reasoning": None,
+    "tool_use": None,
+    "total": 10,
+}
 
 ASKED = {"contents": [{"role": "user", "parts": [{"text": "Hi."}]}], "generationConfig": {"temperature": 0.5}}
 PROJECT = "projects/p/locations/us-central1"

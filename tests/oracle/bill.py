@@ -64,7 +64,7 @@ class Bill:
 
 
 NOTHING: Final[dict[str, int | None]] = dict.fromkeys(
-    ("input", "cached", "output", "reasoning", "tool_use", "total"), None
+    ("input", "cached", "cache_write", "output", "reasoning", "tool_use", "total"), None
 )
 
 
@@ -134,6 +134,7 @@ def of_usage(usage: dict[str, Any], model: str, asked: dict[str, Any], queries: 
     tokens = {
         "input": prompt,
         "cached": usage.get("cachedContentTokenCount"),
+        "cache_write": None,
         "output": output,
         "reasoning": thoughts,
         "tool_use": tools,

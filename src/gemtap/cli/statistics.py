@@ -124,7 +124,7 @@ def _table(
     columns = (
         Column(name, 0, "text"),
         *(Column(title, rank, "number") for title, rank in _FIGURES),
-        Column(chart, 8),
+        Column(chart, 9),
     )
     cells = [[label, *_cells(row), chart] for row, label, chart in zip(rows, labels, charts, strict=True)]
     return table_of(columns, cells, width)
@@ -135,11 +135,12 @@ _FIGURES: Final = (
     ("errors", 3),
     ("input", 4),
     ("cached", 6),
+    ("written", 8),
     ("output", 4),
     ("cost", 2),
     ("median s", 5),
     ("p95 s", 7),
-    ("first byte s", 9),
+    ("first byte s", 10),
 )
 """The titles of the figures, and the order in which narrow terminals show them."""
 
@@ -151,6 +152,7 @@ def _cells(row: StatRow) -> list[Text]:
         Text(f"{errors:,}", "red" if errors else "dim"),
         Text(in_short(tokens["input"])),
         Text(in_short(tokens["cached"])),
+        Text(in_short(tokens["cache_write"])),
         Text(in_short(tokens["output"] + tokens["reasoning"])),
         _dollars(row),
         Text(_seconds(row["duration_ms"]["p50"])),

@@ -92,10 +92,11 @@ class Chart:
     series: tuple[Series, ...]
 
 
-TokenKind = Literal["cached", "new", "tool_use", "reasoning", "output"]
+TokenKind = Literal["cached", "cache_write", "new", "tool_use", "reasoning", "output"]
 
 TOKEN_SERIES: Final[tuple[tuple[TokenKind, str, str], ...]] = (
     ("cached", "cached input", "t-cached"),
+    ("cache_write", "written to the cache", "t-cache-write"),
     ("new", "new input", "t-input"),
     ("tool_use", "tool use", "t-tool"),
     ("reasoning", "thinking", "t-reasoning"),
@@ -178,7 +179,7 @@ def _tokens(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
     def number(row: StatRow, kind: TokenKind) -> float:
         tokens = row["tokens"]
         if kind == "new":
-            return max(tokens["input"] - tokens["cached"], 0)
+            return max(tokens["input"] - tokens["cached"] - tokens["cache_write"], 0)
         return tokens[kind]
 
     return tuple(

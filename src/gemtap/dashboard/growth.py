@@ -48,10 +48,13 @@ class Chart:
     """Labels of the segments' kinds."""
 
 
+_CONTEXT_KINDS: Final = (("cached", "cached"), ("cache-write", "written to the cache"), ("input", "new input"))
+
+
 def charts_of(turns: Sequence[Turn]) -> list[Chart]:
     """The charts that have data."""
     charts = [
-        _chart("Context", "tokens", turns, _context, (("cached", "cached"), ("input", "new input"))),
+        _chart("Context", "tokens", turns, _context, _CONTEXT_KINDS),
         _chart("Cost", "dollars", turns, _cost, (("cost", "cost"),)),
         _chart("Time", "milliseconds", turns, _time, (("wait", "to the first byte"), ("output", "answer"))),
     ]
@@ -62,8 +65,10 @@ Parts = list[tuple[str, float]]
 
 
 def _context(item: dict[str, Any]) -> Parts:
-    sent, cached = item["tokens"]["input"] or 0, item["tokens"]["cached"] or 0
-    return [("cached", min(cached, sent)), ("input", max(sent - cached, 0))]
+    sent = item["tokens"]["input"] or 0
+    cached = min(item["tokens"]["cached"] or 0, sent)
+    written = min(item["tokens"].get("cache_write") or 0, sent - cached)
+    return [("cached", cached), ("cache-write", written), ("input", sent - cached - written)]
 
 
 def _cost(item: dict[str, Any]) -> Parts:

@@ -25,11 +25,16 @@ class Band:
 
 
 def token_bands(tokens: Tokens) -> list[Band]:
-    """Cached input, new input, tool use, reasoning and output tokens as one bar."""
-    given, cached = tokens["input"] or 0, tokens["cached"] or 0
+    """Input from and to a cache, new input, tool use, reasoning and output tokens as one bar."""
+    given, cached, written = tokens["input"] or 0, tokens["cached"] or 0, tokens.get("cache_write") or 0
+    if tokens["input"] is None:
+        given = written  # The operation only creates a cache.
+    cached = min(cached, given)
+    written = min(written, given - cached)
     parts = [
-        ("t-cached", "cached", min(cached, given)),
-        ("t-input", "new input", max(given - cached, 0)),
+        ("t-cached", "cached", cached),
+        ("t-cache-write", "written to the cache", written),
+        ("t-input", "new input", given - cached - written),
         ("t-tool", "tool use", tokens["tool_use"] or 0),
         ("t-reasoning", "thinking", tokens["reasoning"] or 0),
         ("t-output", "output", tokens["output"] or 0),

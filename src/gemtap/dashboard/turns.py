@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from gemtap.interaction import Outcome
+from gemtap.interaction import NO_TOKENS, Outcome
 
 _SHRANK: Final = 0.9
 """Share of the previous turn's input tokens below which the client has shortened the conversation."""
@@ -87,8 +87,7 @@ def _compared(before: dict[str, Any] | None, item: dict[str, Any]) -> tuple[int,
 
 def sums_of(turns: Sequence[Turn]) -> Sums:
     """The totals of the turns."""
-    kinds = ("input", "cached", "output", "reasoning", "tool_use", "total")
-    told = {kind: [n for turn in turns if (n := turn.item["tokens"][kind]) is not None] for kind in kinds}
+    told = {kind: [n for turn in turns if (n := turn.item["tokens"].get(kind)) is not None] for kind in NO_TOKENS}
     costs = [usd for turn in turns if turn.item["cost"] and (usd := turn.item["cost"]["usd"]) is not None]
     return Sums(
         tokens={kind: sum(numbers) if numbers else None for kind, numbers in told.items()},

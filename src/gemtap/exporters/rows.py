@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any, Final
 
-from gemtap.interaction import Interaction
+from gemtap.interaction import NO_TOKENS, Interaction
 
 COLUMNS: Final[dict[str, type]] = {
     "id": str,
@@ -28,11 +28,13 @@ COLUMNS: Final[dict[str, type]] = {
     "output_tokens_per_s": float,
     "input_tokens": int,
     "cached_tokens": int,
+    "cache_write_tokens": int,
     "output_tokens": int,
     "reasoning_tokens": int,
     "tool_use_tokens": int,
     "total_tokens": int,
     "cost_usd": float,
+    "cache_saved_usd": float,
     "request_bytes": int,
     "response_bytes": int,
     "client": str,
@@ -78,8 +80,9 @@ def row_of(document: Interaction, *, bodies: bool) -> dict[str, Any]:
         "first_byte_ms": timing["first_byte_ms"],
         "first_token_ms": timing["first_token_ms"],
         "output_tokens_per_s": timing["output_tokens_per_s"],
-        **{f"{name}_tokens": count for name, count in document["tokens"].items()},
+        **{f"{name}_tokens": document["tokens"].get(name) for name in NO_TOKENS},
         "cost_usd": cost["usd"] if cost else None,
+        "cache_saved_usd": cost.get("cache_saved") if cost else None,
         "request_bytes": request["body_bytes"],
         "response_bytes": response["body_bytes"] if response else None,
         "client": client["name"],

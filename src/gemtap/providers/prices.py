@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 STANDARD: Final = "standard"
 
 
+_OF_CACHES: Final = ("cache_read_tokens", "cache_write_tokens")
+
+
 @dataclass(frozen=True, slots=True)
 class Tier:
     """A way of serving requests that has prices of its own."""
@@ -43,7 +46,8 @@ def list_price(
     """The cost in US dollars of the first model that has a price; `usd` is None where none has one, never 0 for that.
 
     Each model is its maker, which may be empty, and its name. The price knows tiers by the length of the context,
-    cached input, reasoning as output, and `priced_apart`: tokens of audio, images and video, by genai-prices' names.
+    cached input, cache writes, reasoning as output, and `priced_apart`: tokens of audio, images and video and of other
+    cache writes, by genai-prices' names.
     `units` are counts of other things that genai-prices has prices for, such as `web_searches`; no tier changes those.
     """
     # Imported here: it takes a sixth of a second, which a start should not wait for.
@@ -62,13 +66,18 @@ def list_price(
         except ValueError:
             wrong = f"the token counts of {name} contradict each other"
             continue
-        total, told = standard.total_price, source
+        total, told, factor = standard.total_price, source, Decimal(1)
+        context = None
         if tier is not None:
             changed = _calculate(maker, name, at, counts, tier.context)
             if changed.model_price == standard.model_price:
-                total, told = total * tier.factor, f"{source}; {tier.source}"
+                total, told, factor = total * tier.factor, f"{source}; {tier.source}", tier.factor
             else:
-                total = changed.total_price
+                total, context = changed.total_price, tier.context
+        saved = None
+        if any(counts.get(unit) for unit in _OF_CACHES):
+            plain = {unit: number for unit, number in counts.items() if not unit.startswith("cache_")}
+            saved = float(_calculate(maker, name, at, plain, context).total_price * factor - total)
         missing = []
         for unit, number in (units or {}).items():
             price = getattr(standard.model_price, f"{unit}_kcount", None)
@@ -80,7 +89,10 @@ def list_price(
                 missing.append(f"no price of {unit.replace('_', ' ')} is known for {name}")
         usd = float(total)
         if math.isfinite(usd) and usd > 0:
-            return priced(usd, told, missing)
+            cost = priced(usd, told, missing)
+            if saved is not None:
+                cost["cache_saved"] = saved
+            return cost
     nothing = not any(number for number in tokens.values())
     why = wrong or ("no tokens are reported" if nothing else f"no price is known for {names[0]}" if names else None)
     return unpriced(why or "the model is not known")
@@ -113,12 +125,13 @@ def _counts(tokens: Tokens, priced_apart: Mapping[str, int]) -> dict[str, int]:
     counts = {
         "input_tokens": (tokens["input"] or 0) + (tokens["tool_use"] or 0),
         "cache_read_tokens": tokens["cached"] or 0,
+        "cache_write_tokens": tokens.get("cache_write") or 0,
         "output_tokens": (tokens["output"] or 0) + (tokens["reasoning"] or 0),
         **priced_apart,
     }
     counts |= _cached_media(counts)
     # A 0 of a medium says that none of it was cached.
-    return {name: count for name, count in counts.items() if count or name.startswith("cache_")}
+    return {name: count for name, count in counts.items() if count or name.endswith("_read_tokens")}
 
 
 def _cached_media(counts: Mapping[str, int]) -> dict[str, int]:

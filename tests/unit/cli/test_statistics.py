@@ -37,14 +37,14 @@ def test_without_a_field_models_are_told_apart() -> None:
     keep(record(0), record(1, error=BROKEN, cost=None), record(1, "other", cost=None))
     head, first, second = lines()
     assert head[:3] == ["model", "requests", "errors"]
-    assert first == ["gemini-2.5-pro", "2", "1", "14", "0", "4", "$0.000125", "1.23", "1.23", "0.80", "█" * 24]
-    assert second == ["other", "1", "0", "7", "0", "2", "?", "1.23", "1.23", "0.80", "█" * 12]
+    assert first == ["gemini-2.5-pro", "2", "1", "14", "0", "0", "4", "$0.000125", "1.23", "1.23", "0.80", "█" * 24]
+    assert second == ["other", "1", "0", "7", "0", "0", "2", "?", "1.23", "1.23", "0.80", "█" * 12]
 
 
 def test_a_plus_says_that_not_every_cost_is_known() -> None:
     """A plus marks sums with unknown costs."""
     keep(record(0, cost={"usd": 1234.5, "source": "test"}), record(0, cost=None))
-    assert lines()[1][6] == "$1,234.50+"
+    assert lines()[1][7] == "$1,234.50+"
 
 
 def test_buckets_are_rows_with_bars() -> None:
@@ -79,7 +79,7 @@ def test_of_what_there_is_none_there_is_none() -> None:
     """Empty statistics say so."""
     keep(record(0, None, request_duration_ms=None, error=BROKEN))
     row = lines("--chart", "tokens")[1]
-    assert (row[0], row[7]) == ("none", "–")
+    assert (row[0], row[8]) == ("none", "–")
     assert lines("--bucket", "week", "--by", "user", "--chart", "errors")[1][-1] == "█"
 
 

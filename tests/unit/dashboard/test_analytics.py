@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
@@ -103,7 +104,7 @@ async def test_behind_every_mark_is_the_list_that_it_counts(site: Site, by: str)
 @pytest.mark.anyio
 async def test_the_numbers_of_the_charts(site: Site) -> None:
     """Charts show the numbers of the statistics."""
-    tokens = {"input": 100, "cached": 60, "output": 7, "reasoning": 3, "tool_use": 1, "total": 111}
+    tokens = {"input": 100, "cached": 60, "cache_write": 10, "output": 7, "reasoning": 3, "tool_use": 1, "total": 111}
     context = {"system": 10, "tools": 20, "media": 0, "results": 30, "history": 35, "new": 5}
     for took in (1000.0, 2000.0, 4000.0):
         timing = {**BASE["timing"], "first_byte_ms": took / 2}
@@ -114,12 +115,16 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
             context=context,
             request_duration_ms=took,
             timing=timing,
-            cost={"usd": 0.25, "source": "x"},
+            cost={"usd": 0.25, "source": "x", "cache_saved": 0.5},
         )
-    page = Charts(await site.page("/analytics?last=24h"))
+    shown = await site.page("/analytics?last=24h")
+    assert re.search(r"Saved by caches</dt><dd>\$1\.50</dd><dd[^>]*>180 tokens read, 30 written", shown)
+    page = Charts(shown)
     figures = {title: [cell.value for cell in rows[0]] for title, rows in page.charts.items()}
-    assert page.columns["Tokens by kind"] == ["cached input", "new input", "tool use", "thinking", "output"]
-    assert figures["Tokens by kind"] == [180, 120, 3, 9, 21]
+    assert page.columns["Tokens by kind"] == [
+        *("cached input", "written to the cache", "new input", "tool use", "thinking", "output")
+    ]
+    assert figures["Tokens by kind"] == [180, 30, 90, 3, 9, 21]
     assert figures["Where the input comes from (estimated)"] == [30, 60, 0, 90, 105, 15]
     assert figures["Cost"] == [0.75]
     assert figures["Requests"] == [3]

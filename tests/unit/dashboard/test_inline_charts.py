@@ -65,3 +65,16 @@ def test_the_input_is_a_bar_of_where_it_comes_from() -> None:
         ("new messages", 90, 10),
     ]
     assert context_bands(None) == []
+
+
+def test_cache_writes_are_a_segment_of_their_own() -> None:
+    """Tokens written to a cache are neither cached nor new input; creating a cache has nothing else."""
+    bands = token_bands({**NO_TOKENS, "input": 100, "cached": 60, "cache_write": 30, "output": 5})
+    assert [(band.label, band.tokens) for band in bands] == [
+        ("cached", 60),
+        ("written to the cache", 30),
+        ("new input", 10),
+        ("output", 5),
+    ]
+    created = token_bands({**NO_TOKENS, "cache_write": 4096, "total": 4096})
+    assert [(band.label, band.tokens) for band in created] == [("written to the cache", 4096)]

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from gemtap.interaction import NO_TOKENS
+from gemtap.interaction import NO_TOKENS, Tokens
 from gemtap.providers.documents import cost_of
+from gemtap.providers.google.billing import TIERS
+from gemtap.providers.prices import list_price
 from tests.records import make_record
 
 AT = datetime(2026, 3, 14, tzinfo=UTC)
@@ -105,3 +107,23 @@ def test_no_price_is_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     assert usd(input=1_000)
+
+
+def test_caches_save_what_the_same_tokens_would_have_cost_more() -> None:
+    """Reads save nine tenths of the input's price; writes cost a quarter more, or twice with a lifetime of an hour."""
+    tokens: Tokens = {**NO_TOKENS, "input": 100_000, "cached": 60_000, "cache_write": 30_000, "output": 1_000}
+    models = [("anthropic", "claude-sonnet-4-5")]
+    cost = list_price(models, tokens, {}, AT)
+    assert cost["usd"] == pytest.approx((10_000 * 3 + 60_000 * 0.3 + 30_000 * 3.75 + 1_000 * 15) / 1e6)
+    assert cost["cache_saved"] == pytest.approx((60_000 * 2.7 - 30_000 * 0.75) / 1e6)
+    longer = list_price(models, tokens, {"cache_write_1h_tokens": 30_000}, AT)
+    assert longer["usd"] == pytest.approx((10_000 * 3 + 60_000 * 0.3 + 30_000 * 6 + 1_000 * 15) / 1e6)
+    assert "cache_saved" not in list_price(models, {**NO_TOKENS, "input": 10}, {}, AT)
+
+
+def test_a_tier_changes_what_caches_save() -> None:
+    """At half the price, caches save half as much."""
+    tokens: Tokens = {**NO_TOKENS, "input": 100_000, "cached": 60_000}
+    models = [("google", "gemini-2.5-pro")]
+    full, half = list_price(models, tokens, {}, AT), list_price(models, tokens, {}, AT, TIERS["batch"])
+    assert half["cache_saved"] == pytest.approx(full["cache_saved"] / 2)

@@ -16,6 +16,7 @@ from bson import ObjectId
 from typer.testing import CliRunner
 
 from gemtap.cli.app import app, register
+from gemtap.interaction import NO_TOKENS
 from gemtap.stores.base import Filter, Record, StoreError
 from gemtap.stores.opening import open_store
 from gemtap.stores.query.parsing import parse
@@ -32,6 +33,7 @@ OLD = Path(__file__).with_name("prerelease-10.db.zst")
 
 def stored() -> list[Record]:
     """The records of the old database: a conversation of six turns, and a stream with annotations."""
+    tokens = {name: count for name, count in make_record().document["tokens"].items() if name != "cache_write"}
     text, messages, records = "It was said before. " * 100, list[object](), []
     for turn in range(6):
         messages.append({"role": "user", "parts": [{"text": f"{turn} {text}"}]})
@@ -41,6 +43,7 @@ def stored() -> list[Record]:
                 timestamp=NOON + timedelta(minutes=turn),
                 recorded_at=NOON + timedelta(minutes=turn, seconds=2),
                 request_raw=json.dumps({"contents": messages}).encode(),
+                tokens=tokens,
                 thread={
                     "id": ObjectId(b"thread-00001"),
                     "turn": turn + 1,
@@ -55,6 +58,7 @@ def stored() -> list[Record]:
         timestamp=NOON + timedelta(hours=1),
         accumulated={"candidates": [{"content": {"parts": [{"text": text}]}}]},
         response_raw=b"data: {}\r\n\r\n",
+        tokens=tokens,
         thread={"id": ObjectId(b"stream-00001"), "turn": 1, "parent": None, "new_messages": 1},
         tags=["kept"],
         note="kept",
@@ -103,6 +107,42 @@ async def test_a_prerelease_database_is_copied_whole(old: Path, tmp_path: Path) 
     finally:
         await store.close()
     assert version_of(new) == VERSION
+
+
+async def test_a_database_without_cache_writes_is_upgraded(tmp_path: Path) -> None:
+    """Version 11 gets the new columns; its documents stay, and cached days of either become invalid as before."""
+    path = tmp_path / "gemtap.db"
+    old = make_record()
+    tokens = {name: number for name, number in old.document["tokens"].items() if name != "cache_write"}
+    old.document["tokens"] = tokens  # type: ignore[typeddict-item]  # as version 11 stored it
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    await store.put([old])
+    await store.close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER day_parts_after_update")
+        connection.execute("ALTER TABLE interactions DROP COLUMN cache_write_tokens")
+        connection.execute("ALTER TABLE interactions DROP COLUMN cache_saved_usd")
+        connection.execute(
+            "CREATE TRIGGER day_parts_after_update AFTER UPDATE OF timestamp ON interactions BEGIN SELECT 1; END"
+        )
+        connection.execute("PRAGMA user_version = 11")
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    try:
+        new = make_record(
+            tokens={**NO_TOKENS, "input": 9, "cache_write": 5}, cost={"usd": 1.0, "source": "test", "cache_saved": -0.5}
+        )
+        await store.put([new])
+        assert await store.get(old.document["_id"]) == old.document
+        assert await store.get(new.document["_id"]) == new.document
+        (row,) = await store.statistics(Filter())
+        assert (row["tokens"]["input"], row["tokens"]["cache_write"], row["cache_saved"]) == (16, 5, -0.5)
+        listed = await store.list(parse("cache_write:5", NOON), limit=9)
+        assert [item["_id"] for item in listed] == [new.document["_id"]]
+    finally:
+        await store.close()
+    assert version_of(path) == VERSION
 
 
 async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:

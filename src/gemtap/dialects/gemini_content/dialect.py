@@ -14,6 +14,7 @@ from gemtap.dialects.gemini_content.conversation import read as read_conversatio
 from gemtap.dialects.gemini_content.fields import (
     all_finished,
     read_blocked_prompt,
+    read_created_cache_tokens,
     read_finish_reason,
     read_generation_settings,
     read_predicted_tokens,
@@ -23,7 +24,7 @@ from gemtap.dialects.gemini_content.generated_media import makes_media, read_gen
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_content.preview import read_preview
 from gemtap.dialects.stream_chunks import Chunk, find_error, is_event_stream, read_chunks
-from gemtap.interaction import NO_PREVIEW, Error, Json
+from gemtap.interaction import NO_PREVIEW, Error, Json, Tokens
 from gemtap.json_access import as_dict, as_text
 
 _GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
@@ -71,7 +72,7 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
         streaming=answer.streamed,
         generation_settings=read_generation_settings(request),
         usage_metadata=usage,
-        tokens=read_predicted_tokens(response) if operation == "predict" and usage is None else read_tokens(usage),
+        tokens=_read_tokens(operation, response, usage),
         finish_reason=read_finish_reason(response),
         error=answer.error,
         accumulated=answer.accumulated,
@@ -79,6 +80,12 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
         preview=NO_PREVIEW.copy() if operation in _GENERATES else read_preview(request, response),
         reasoning_streamed=answer.has_thoughts,
     )
+
+
+def _read_tokens(operation: str, response: Json, usage: Json) -> Tokens:
+    if operation == "predict" and usage is None:
+        return read_predicted_tokens(response)
+    return read_created_cache_tokens(usage) if operation == "cachedContents.create" else read_tokens(usage)
 
 
 def _read_answer(exchange: RawExchange, operation: str, envelope: Envelope) -> _Answer:

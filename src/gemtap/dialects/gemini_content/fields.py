@@ -71,11 +71,18 @@ def read_tokens(usage: Json) -> Tokens:
     return {
         "input": prompt,
         "cached": count(fields.get("cachedContentTokenCount")),
+        "cache_write": None,
         "output": output,
         "reasoning": reasoning,
         "tool_use": tool_use,
         "total": total,
     }
+
+
+def read_created_cache_tokens(usage: Json) -> Tokens:
+    """Tokens of `cachedContents.create`: all of them are written to the cache, and none are input of a model."""
+    total = count(as_dict(usage).get("totalTokenCount"))
+    return {**NO_TOKENS, "cache_write": total, "total": total}
 
 
 def read_predicted_tokens(response: Json) -> Tokens:

@@ -85,6 +85,7 @@ def read_tokens(usage: Json) -> Tokens:
     return {
         "input": count(fields.get("total_input_tokens")),
         "cached": count(fields.get("total_cached_tokens")),
+        "cache_write": None,
         "output": count(fields.get("total_output_tokens")),
         "reasoning": count(fields.get("total_thought_tokens")),
         "tool_use": count(fields.get("total_tool_use_tokens")),

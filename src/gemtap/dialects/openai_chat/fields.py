@@ -37,11 +37,13 @@ def read_tokens(usage: Json) -> Tokens:
             reasoning = total - prompt - completion
         elif reasoning is not None and total < prompt + completion + reasoning:
             output = max(completion - reasoning, 0)  # as OpenAI counts: among the completion's tokens
-    cached = count(as_dict(fields.get("prompt_tokens_details")).get("cached_tokens"))
+    prompt_details = as_dict(fields.get("prompt_tokens_details"))
     return {
         **NO_TOKENS,
         "input": prompt,
-        "cached": cached,
+        "cached": count(prompt_details.get("cached_tokens")),
+        # OpenRouter's name, for models whose caches are written at a price of their own.
+        "cache_write": count(prompt_details.get("cache_write_tokens")),
         "output": output,
         "reasoning": reasoning,
         "total": total,

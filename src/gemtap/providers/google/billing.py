@@ -101,7 +101,10 @@ def _with_others(found: Cost, names: list[str], maps: int, retrievals: int) -> C
             usd, source = float(Decimal(str(usd)) + rate * maps / 1000), f"{source}; Google Maps: {_PAGE}"
     if retrievals:
         missing.append("grounding with data of one's own is priced by contract")
-    return priced(usd, source, missing)
+    cost = priced(usd, source, missing)
+    if "cache_saved" in found:
+        cost["cache_saved"] = found["cache_saved"]
+    return cost
 
 
 def service_tier(bill: Bill) -> str:

@@ -32,6 +32,7 @@ PATHS: Final = {
     "tokens": "tokens.total",
     "input": "tokens.input",
     "cached": "tokens.cached",
+    "cache_write": "tokens.cache_write",
     "output": "tokens.output",
     "reasoning": "tokens.reasoning",
     "cost": "cost.usd",

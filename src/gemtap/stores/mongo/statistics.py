@@ -25,6 +25,7 @@ _SUMS: Final[Mapping[str, Any]] = {
     **{name: {"$sum": f"$tokens.{name}"} for name in TOKENS},
     **{name: {"$sum": f"$context.{name}"} for name in CONTEXT},
     "cost": {"$sum": "$cost.usd"},
+    "cache_saved": {"$sum": "$cost.cache_saved"},
     "durations": {"$push": "$request_duration_ms"},
     "first_bytes": {"$push": "$timing.first_byte_ms"},
 }
@@ -79,6 +80,7 @@ def _part(group: Mapping[str, Any]) -> Part:
         None if key is None else str(key),
         [int(group[name]) for name in COUNTS],
         float(group["cost"]),
+        float(group["cache_saved"]),
         floats(group["durations"]),
         floats(group["first_bytes"]),
     )

@@ -35,6 +35,7 @@ COLUMNS: Final = {
     "tokens": "total_tokens",
     "input": "input_tokens",
     "cached": "cached_tokens",
+    "cache_write": "cache_write_tokens",
     "output": "output_tokens",
     "reasoning": "reasoning_tokens",
     "cost": "cost_usd",

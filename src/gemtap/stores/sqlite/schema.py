@@ -12,15 +12,18 @@ from typing import Final
 from gemtap.stores.base import StoreError
 from gemtap.stores.sqlite.connections import connect, transaction
 
-VERSION: Final = 11
+VERSION: Final = 12
 """The version of `schema.sql`. Versions 1 to 10 were never released."""
+
+_WITHOUT_CACHE_WRITES: Final = 11
+"""The version before `cache_write_tokens` and `cache_saved_usd`. It is upgraded in place."""
 
 PRERELEASE: Final = 10
 """The last version before the first release. `gemtap copy` reads it."""
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in an empty database; a database of this version is left as it is.
+    """Create the schema in an empty database, and upgrade the version before this one.
 
     Raises StoreError for a database of another version.
     """
@@ -34,6 +37,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
                 return
+    if version == _WITHOUT_CACHE_WRITES:
+        with transaction(connection, "IMMEDIATE"):
+            if version_of(connection) == _WITHOUT_CACHE_WRITES:
+                _add_cache_writes(connection)
+        version = version_of(connection)
     if version > VERSION:
         raise StoreError(
             f"The database {path} was written by a newer Gemtap: its schema has version {version}, "
@@ -44,6 +52,15 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"The database {path} was written by a Gemtap from before the first release (schema {version}). "
             "Copy it into a new one: `gemtap copy --store sqlite:///OLD --to sqlite:///NEW`, and use the new file."
         )
+
+
+def _add_cache_writes(connection: sqlite3.Connection) -> None:
+    """Add the columns of version 12. Rows that are there keep NULL in them."""
+    connection.execute("ALTER TABLE interactions ADD COLUMN cache_write_tokens INTEGER")
+    connection.execute("ALTER TABLE interactions ADD COLUMN cache_saved_usd REAL")
+    connection.execute("DROP TRIGGER day_parts_after_update")
+    connection.execute(next(each for each in _statements(_schema()) if "CREATE TRIGGER day_parts_after_update" in each))
+    connection.execute("PRAGMA user_version = 12")
 
 
 def open_prerelease(path: Path) -> sqlite3.Connection:

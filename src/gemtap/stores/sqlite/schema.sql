@@ -28,11 +28,13 @@ CREATE TABLE interactions (
     first_byte_ms REAL,
     input_tokens INTEGER,
     cached_tokens INTEGER,
+    cache_write_tokens INTEGER,
     output_tokens INTEGER,
     reasoning_tokens INTEGER,
     tool_use_tokens INTEGER,
     total_tokens INTEGER,
     cost_usd REAL,
+    cache_saved_usd REAL,
     context_system INTEGER,
     context_tools INTEGER,
     context_media INTEGER,
@@ -224,7 +226,8 @@ END;
 -- Annotations do not change statistics.
 CREATE TRIGGER day_parts_after_update AFTER UPDATE OF timestamp, provider, operation, model, outcome, status, failed,
     finish_reason, client, client_key, client_user, thread, request_duration_ms, first_byte_ms, input_tokens,
-    cached_tokens, output_tokens, reasoning_tokens, tool_use_tokens, total_tokens, cost_usd, context_system,
-    context_tools, context_media, context_results, context_history, context_new ON interactions BEGIN
+    cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, tool_use_tokens, total_tokens, cost_usd,
+    cache_saved_usd, context_system, context_tools, context_media, context_results, context_history, context_new
+    ON interactions BEGIN
     DELETE FROM day_parts WHERE day IN (old.timestamp / 86400000, new.timestamp / 86400000);
 END;

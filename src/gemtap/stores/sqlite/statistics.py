@@ -32,7 +32,7 @@ def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | N
     start = {None: "0", "hour": f"timestamp / {_HOUR} * {_HOUR}"}.get(bucket, f"timestamp / {_DAY} * {_DAY}")
     clauses, parameters = selection(connection, where)
     found = connection.execute(
-        f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), "  # noqa: S608 - our own names
+        f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), total(cache_saved_usd), "  # noqa: S608 - our own names
         f"floats(request_duration_ms), floats(first_byte_ms) FROM interactions {where_clause(clauses)}GROUP BY 1, 2",
         parameters,
     )
@@ -40,8 +40,8 @@ def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | N
 
 
 def _parts(rows: sqlite3.Cursor) -> Iterator[Part]:
-    for start, key, *counts, cost, durations, first_bytes in rows:
-        yield Part(start, key_of(key), counts, cost, durations, first_bytes)
+    for start, key, *counts, cost, cache_saved, durations, first_bytes in rows:
+        yield Part(start, key_of(key), counts, cost, cache_saved, durations, first_bytes)
 
 
 def key_of(value: str | int | bytes | None) -> str | None:

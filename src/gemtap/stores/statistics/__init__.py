@@ -26,6 +26,7 @@ class TokenSums(TypedDict):
 
     input: int
     cached: int
+    cache_write: int
     output: int
     reasoning: int
     tool_use: int
@@ -66,6 +67,8 @@ class StatRow(TypedDict):
     """US dollars; None if no cost is known."""
     priced: int
     """Number of requests with a known cost."""
+    cache_saved: float
+    """US dollars that caches saved, less what writing to them cost more: the sum of `cost.cache_saved`."""
     duration_ms: Percentiles
     first_byte_ms: Percentiles
     context: ContextSums
@@ -74,7 +77,7 @@ class StatRow(TypedDict):
 TOKENS: Final = tuple(TokenSums.__annotations__)
 CONTEXT: Final = tuple(ContextSums.__annotations__)
 COUNTS: Final = ("requests", "errors", "priced", *TOKENS, *CONTEXT)
-"""The counts of a part, in this order, apart from the cost."""
+"""The counts of a part, in this order, apart from the amounts of money."""
 
 
 class Part(NamedTuple):
@@ -86,6 +89,7 @@ class Part(NamedTuple):
     counts: Sequence[int]
     """In the order of `COUNTS`."""
     cost: float
+    cache_saved: float
     durations: bytes
     """All known durations in milliseconds, ascending, as `floats` returns them."""
     first_bytes: bytes

@@ -30,11 +30,12 @@ _FEW: Final = 20_000
 class _Tally:
     """The sum of parts."""
 
-    __slots__ = ("cost", "counts", "durations", "first_bytes")
+    __slots__ = ("cache_saved", "cost", "counts", "durations", "first_bytes")
 
     def __init__(self) -> None:
         self.counts: Sequence[int] = [0] * len(COUNTS)
         self.cost = 0.0
+        self.cache_saved = 0.0
         self.durations: list[bytes] = []
         self.first_bytes: list[bytes] = []
 
@@ -49,6 +50,7 @@ class _Tally:
             )
         self.counts = [a + b for a, b in zip(self.counts, part.counts, strict=True)]
         self.cost += part.cost
+        self.cache_saved += part.cache_saved
         self.durations.append(part.durations)
         self.first_bytes.append(part.first_bytes)
 
@@ -62,6 +64,7 @@ class _Tally:
             "tokens": cast(TokenSums, {name: count[name] for name in TOKENS}),
             "cost": self.cost if count["priced"] else None,
             "priced": count["priced"],
+            "cache_saved": self.cache_saved,
             "duration_ms": percentiles(self.durations),
             "first_byte_ms": percentiles(self.first_bytes),
             "context": cast(ContextSums, {name: count[name] for name in CONTEXT}),

@@ -20,7 +20,7 @@ from gemtap.stores.paging import from_milliseconds, milliseconds
 from gemtap.stores.query.filter import Filter, Within
 from gemtap.stores.statistics import Bucket, By, Part
 
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of cached days: of what is counted, how it is counted, and the format of `pack`.
 
 Raise it with every change of these, and with every new statistic: days cached by other versions are counted again.

@@ -10,6 +10,7 @@ from gemtap.dialects.common_fields import read_error
 from gemtap.dialects.gemini_content.fields import (
     all_finished,
     read_blocked_prompt,
+    read_created_cache_tokens,
     read_finish_reason,
     read_generation_settings,
     read_tokens,
@@ -30,11 +31,18 @@ def test_tokens_of_a_model_that_counts_its_thoughts_beside_its_answer() -> None:
     assert read_tokens(usage) == {
         "input": 100,
         "cached": 80,
+        "cache_write": None,
         "output": 20,
         "reasoning": 30,
         "tool_use": 5,
         "total": 155,
     }
+
+
+def test_tokens_of_a_new_cache_are_written_to_it() -> None:
+    """Creating a cache writes its tokens; no model reads them as input yet."""
+    assert read_created_cache_tokens({"totalTokenCount": 4096}) == {**NO_TOKENS, "cache_write": 4096, "total": 4096}
+    assert read_created_cache_tokens(None) == NO_TOKENS
 
 
 def test_tokens_of_a_model_that_counts_its_thoughts_among_its_answer() -> None:

@@ -21,7 +21,7 @@ USAGE = {
     "total_tokens": 243,
     "input_tokens_by_modality": [{"modality": "text", "tokens": 9}],
 }
-TOKENS = {"input": 9, "cached": 4, "output": 13, "reasoning": 220, "tool_use": 1, "total": 243}
+TOKENS = {"input": 9, "cached": 4, "cache_write": None, "output": 13, "reasoning": 220, "tool_use": 1, "total": 243}
 ASKED = {"model": "gemini-2.5-flash", "input": "Tell me a joke.", "generation_config": {"temperature": 0.7}}
 STEPS = [
     {"type": "thought", "signature": "s1"},

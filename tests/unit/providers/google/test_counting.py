@@ -17,7 +17,7 @@ USAGE = {
     "total_tool_use_tokens": 0,
     "total_thought_tokens": 50,
 }
-TOKENS = {"input": 50, "cached": 10, "output": 20, "reasoning": 50, "tool_use": 0, "total": 120}
+TOKENS = {"input": 50, "cached": 10, "cache_write": None, "output": 20, "reasoning": 50, "tool_use": 0, "total": 120}
 INTERACTION = {
     "id": "v1_abc",
     "object": "interaction",

@@ -179,7 +179,15 @@ def test_interactions_are_read_as_those_of_gemini(*, streamed: bool) -> None:
         content_type=SSE if streamed else JSON,
     )
     assert (parsed.operation, parsed.finish_reason, parsed.error) == ("interactions.create", "completed", None)
-    assert parsed.tokens == {"input": 50, "cached": 10, "output": 20, "reasoning": 50, "tool_use": 0, "total": 120}
+    assert parsed.tokens == {
+        "input": 50,
+        "cached": 10,
+        "cache_write": None,
+        "output": 20,
+        "reasoning": 50,
+        "tool_use": 0,
+        "total": 120,
+    }
     answer: Any = parsed.accumulated if streamed else INTERACTION
     assert answer["steps"] == INTERACTION["steps"]
     dialect = PROVIDERS["vertex"].reader.dialect("interactions.create", is_session=False)

@@ -295,7 +295,7 @@ async def test_indexes_of_earlier_versions_go(mongod_url: str) -> None:
         await store.open()
         await store.close()
         names = set(collection.index_information())
-        assert names >= {"newest_first", "by_model", "by_thread", "listed", "by_error", mine}
+        assert names >= {"newest_first", "by_model", "by_thread", "statistics", "by_error", mine}
         assert not names & {"counted", "failed"}
         assert not {name for name in names if name.endswith("timestamp_-1__id_-1")}
 

@@ -53,7 +53,7 @@ def test_rows_come_by_bucket_and_then_by_requests() -> None:
     """Rows are sorted by bucket, then by number of requests."""
 
     def part(day: int, key: str | None, requests: int) -> Part:
-        return Part(day * 86_400_000, key, [requests] + [0] * (len(COUNTS) - 1), 0.0, b"", b"")
+        return Part(day * 86_400_000, key, [requests] + [0] * (len(COUNTS) - 1), 0.0, 0.0, b"", b"")
 
     parts = [part(40, "a", 1), part(0, "a", 1), part(1, "b", 3), part(1, None, 2), part(2, "a", 1)]
     rows = [(row["bucket"] and row["bucket"].month, row["key"], row["requests"]) for row in rows_of(parts, "month")]
@@ -68,6 +68,6 @@ def test_rows_come_by_bucket_and_then_by_requests() -> None:
 @pytest.mark.parametrize("length", [0, len(COUNTS) - 1, len(COUNTS) + 1])
 def test_a_part_with_other_counts_says_what_to_change(length: int) -> None:
     """After a change of `COUNTS`, the error names what has to follow: the stores' counting, or the version."""
-    part = Part(0, "a", [1] * length, 0.0, b"", b"")
+    part = Part(0, "a", [1] * length, 0.0, 0.0, b"", b"")
     with pytest.raises(ValueError, match=f"{length} counts, and not these {len(COUNTS)}: requests.*VERSION"):
         rows_of([part], None)

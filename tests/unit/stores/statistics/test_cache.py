@@ -92,7 +92,7 @@ def test_what_is_kept_of_a_day_comes_back() -> None:
     """`unpack` returns the parts that `pack` encoded."""
     start = int(day(3).timestamp() * 1000)
     parts = [
-        Part(start + hour * 3_600_000, key, list(range(len(COUNTS))), 0.25, floats([3.0, 1.0, None]), b"")
+        Part(start + hour * 3_600_000, key, list(range(len(COUNTS))), 0.25, -0.5, floats([3.0, 1.0, None]), b"")
         for hour, key in ((0, "a"), (5, None), (23, "\u2603"))
     ]
     found = by_day(Span(day(2), day(4)), parts)
@@ -110,12 +110,13 @@ def test_midnight_is_of_utc() -> None:
 
 def test_the_version_changes_with_what_is_counted() -> None:
     """A change of `COUNTS`, of `Part` or of `pack` needs a new `VERSION`, and a new layout in this test."""
-    part = Part(1_772_323_200_000 + 7_200_000, "a", [*range(len(COUNTS))], 0.5, floats([1.0]), b"")
+    part = Part(1_772_323_200_000 + 7_200_000, "a", [*range(len(COUNTS))], 0.5, 0.25, floats([1.0]), b"")
     layouts = {
-        1: (
-            "requests errors priced input cached output reasoning tool_use total "
-            "system tools media results history new, start key counts cost durations first_bytes",
-            "9196ce006ddd00a1619f000102030405060708090a0b0c0d0ecb3fe0000000000000c4040000803fc400",
+        2: (
+            "requests errors priced input cached cache_write output reasoning tool_use total "
+            "system tools media results history new, start key counts cost cache_saved durations first_bytes",
+            "9197ce006ddd00a161dc0010000102030405060708090a0b0c0d0e0fcb3fe0000000000000cb3fd0000000000000"
+            "c4040000803fc400",
         )
     }
     layout = f"{' '.join(COUNTS)}, {' '.join(Part._fields)}", pack([part]).hex()
