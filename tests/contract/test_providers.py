@@ -9,6 +9,7 @@ from typing import Any, Final
 from gemtap.providers.registry import ORIGINS, PROVIDERS
 from gemtap.testing.examples import Example
 from gemtap.testing.provider import ProviderContract
+from tests.contract.openai_examples import OPENAI
 
 CONTENTS: Final = [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]
 REQUEST: Final = {
@@ -156,7 +157,20 @@ class TestAntigravity(ProviderContract):
     examples = tuple(map(wrapped, (GENERATE, STREAM, ERROR)))
 
 
-SUITES: Final[tuple[type[ProviderContract], ...]] = (TestGemini, TestVertex, TestCodeAssist, TestAntigravity)
+class TestOpenAI(ProviderContract):
+    """OpenAI's API."""
+
+    provider = PROVIDERS["openai"]
+    examples = OPENAI
+
+
+SUITES: Final[tuple[type[ProviderContract], ...]] = (
+    TestGemini,
+    TestVertex,
+    TestCodeAssist,
+    TestAntigravity,
+    TestOpenAI,
+)
 
 
 def test_every_provider_has_its_suite() -> None:

@@ -36,8 +36,7 @@ _PLACEHOLDER: Final = re.compile(rb"\[redacted:([0-9a-f]+)\]")
 
 _HOSTS: Final = (
     *((host, name) for name, provider in PROVIDERS.items() for host in provider.wire.hosts),
-    # These are recorded by other programs too, and kept unread.
-    (re.compile(r"api\.openai\.com"), "openai"),
+    # It is recorded by other programs too, and kept unread.
     (re.compile(r"api\.anthropic\.com"), "anthropic"),
 )
 """Whose API a host is."""

@@ -1,6 +1,6 @@
 """The secrets of each API, from the types of its SDK and their documentation.
 
-google-genai 3.6.1, openai 3.57.0 and anthropic 2.14.0.
+google-genai 3.6.1, openai 3.57.0 (in `gemtap.providers.openai.secrets`) and anthropic 2.14.0.
 
 Deliberately not secret, because it opens nothing by itself: names of Secret Manager resources (`api_key_secret`,
 `credential_secret`), ids of stored credentials (`credential`, `credential_id`), hints (`truncated_secret`,
@@ -12,42 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.providers.common_secrets import MCP_HEADERS, STORED_CREDENTIAL
+from gemtap.providers.common_secrets import STORED_CREDENTIAL
 from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.secrets import Declared, Secrets, all_of
-
-OPENAI: Final = Declared(
-    # Azure: `api-key`; Azure API Management: `ocp-apim-subscription-key`.
-    headers=(b"authorization", b"api-key", b"ocp-apim-subscription-key", b"x-ms-authorization-auxiliary"),
-    queries=(b"api-key", b"subscription-key"),
-    # Azure: files and images are handed out so.
-    signatures=(b"sig",),
-    held=(
-        (rb"/client_secrets(?:[/?]|$)", (), ("$.value", "$..client_secret", "$..client_secret.value")),
-        (
-            rb"/(?:realtime|chatkit)/(?:transcription_)?sessions(?:[/?]|$)",
-            (),
-            ("$..client_secret", "$..client_secret.value"),
-        ),
-        (rb"/vaults/[^/]+/credentials(?:[/?]|$)", STORED_CREDENTIAL, STORED_CREDENTIAL),
-        (rb"/(?:admin_api_keys|api_keys|service_accounts)(?:[/?]|$)", (), ("$..value", "$..api_key.value")),
-        (rb"/environments/templates(?:[/?]|$)", ("$..env.*",), ("$..env.*",)),
-        # What a person types into a sign-in form that an agent has come to.
-        (rb"/agents/sessions/[^/]+/events(?:[/?]|$)", ("$..response.fields.value",), ()),
-        (rb"/webhook_endpoints(?:[/?]|$)", (), ("$..signing_secret", "$..secret")),
-    ),
-    elsewhere=(
-        *MCP_HEADERS,
-        "$..tools.authorization",
-        "$..tools.transport.authorization",
-        "$..transport.authorization",
-        "$..transport.env.*",
-        "$..domain_secrets.value",
-        "$..client_secret",
-        "$..client_secret.value",
-        "$..signing_secret",
-    ),
-)
 
 ANTHROPIC: Final = Declared(
     headers=(b"x-api-key", b"authorization"),
@@ -61,7 +28,7 @@ ANTHROPIC: Final = Declared(
     elsewhere=("$..authorization_token", "$..tunnel_token", "$..signing_secret"),
 )
 
-_WITHOUT_PROVIDER: Final = {"openai": OPENAI, "anthropic": ANTHROPIC}
+_WITHOUT_PROVIDER: Final = {"anthropic": ANTHROPIC}
 """APIs that are served by other providers too, and that imports know by name."""
 
 _BY_NAME: Final = {**_WITHOUT_PROVIDER, **{name: provider.wire.secrets for name, provider in PROVIDERS.items()}}

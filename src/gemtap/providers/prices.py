@@ -29,8 +29,8 @@ class Tier:
 
     context: Mapping[str, str]
     """How genai-prices names it."""
-    factor: Decimal
-    """What it costs, as a multiple of the standard price, where genai-prices has no price of it."""
+    factor: Decimal | None
+    """What it costs, as a multiple of the standard price, where genai-prices has no price of it. None: not known."""
     source: str
     """Where the factor is published, and when it was read."""
 
@@ -70,10 +70,13 @@ def list_price(
         context = None
         if tier is not None:
             changed = _calculate(maker, name, at, counts, tier.context)
-            if changed.model_price == standard.model_price:
+            if changed.model_price != standard.model_price:
+                total, context = changed.total_price, tier.context
+            elif tier.factor is not None:
                 total, told, factor = total * tier.factor, f"{source}; {tier.source}", tier.factor
             else:
-                total, context = changed.total_price, tier.context
+                wrong = f"no price of the tier {next(iter(tier.context.values()))} is known for {name}"
+                continue
         saved = None
         if any(counts.get(unit) for unit in _OF_CACHES):
             plain = {unit: number for unit, number in counts.items() if not unit.startswith("cache_")}

@@ -9,7 +9,14 @@ from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.openai_chat import CUT_POINTS, conversation
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
-from gemtap.dialects.openai_chat.fields import read_finish_reason, read_preview, read_settings, read_tokens
+from gemtap.dialects.openai_chat.fields import (
+    media_tokens,
+    priced_apart,
+    read_finish_reason,
+    read_preview,
+    read_settings,
+    read_tokens,
+)
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
 from gemtap.interaction import NO_PREVIEW, Error, Json
 from gemtap.json_access import as_dict, as_text
@@ -72,12 +79,12 @@ class OpenAIChat:
         return conversation.read(request, response) if operation.endswith(_CHAT) else None
 
     def media_tokens(self, usage: Json) -> int | None:
-        """Not counted apart."""
-        return None
+        """By the details of the prompt."""
+        return media_tokens(usage)
 
     def priced_apart(self, usage: Json) -> dict[str, int]:
-        """None are."""
-        return {}
+        """Tokens of images and sound."""
+        return priced_apart(usage)
 
 
 OPENAI_CHAT: Final = OpenAIChat()

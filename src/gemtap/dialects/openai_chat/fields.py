@@ -10,6 +10,14 @@ from gemtap.json_access import as_dict, as_list, as_text, count
 
 _CONTENTS: Final = frozenset({"messages", "prompt", "input"})
 
+_PROMPT: Final = ("prompt_tokens", "input_tokens")
+_COMPLETION: Final = ("completion_tokens", "output_tokens")
+_PROMPT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
+_COMPLETION_DETAILS: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
+"""What each operation calls them; sessions and transcriptions say `input_token_details`."""
+
+_MEDIA: Final = ("audio", "image")
+
 _NO_SETTINGS: Final = _CONTENTS | {
     *("instructions", "image", "model", "tools", "functions", "stream", "stream_options"),
     *("user", "metadata", "store", "safety_identifier", "prompt_cache_key"),
@@ -26,28 +34,56 @@ def read_settings(request: Json) -> Json:
 
 
 def read_tokens(usage: Json) -> Tokens:
-    """`usage` as token counts."""
+    """`usage` as token counts: of chats, and of everything newer, which says `input_tokens` for `prompt_tokens`."""
     fields = as_dict(usage)
-    prompt, completion, total = (count(fields.get(f"{kind}_tokens")) for kind in ("prompt", "completion", "total"))
-    reasoning = count(as_dict(fields.get("completion_tokens_details")).get("reasoning_tokens"))
+    prompt, completion, total = (_first_count(fields, names) for names in (_PROMPT, _COMPLETION, ("total_tokens",)))
+    reasoning = count(_details(fields, _COMPLETION_DETAILS).get("reasoning_tokens"))
     output = completion
-    if completion is not None and prompt is not None and total is not None:
-        if reasoning is None and total > prompt + completion:
+    if completion is not None:
+        if reasoning is None and prompt is not None and total is not None and total > prompt + completion:
             # Gemini behind OpenAI's shapes: thoughts are in the total, and nowhere else.
             reasoning = total - prompt - completion
-        elif reasoning is not None and total < prompt + completion + reasoning:
+        elif reasoning is not None and (total is None or total < (prompt or 0) + completion + reasoning):
             output = max(completion - reasoning, 0)  # as OpenAI counts: among the completion's tokens
-    prompt_details = as_dict(fields.get("prompt_tokens_details"))
+    prompt_details = _details(fields, _PROMPT_DETAILS)
     return {
         **NO_TOKENS,
         "input": prompt,
         "cached": count(prompt_details.get("cached_tokens")),
-        # OpenRouter's name, for models whose caches are written at a price of their own.
         "cache_write": count(prompt_details.get("cache_write_tokens")),
         "output": output,
         "reasoning": reasoning,
         "total": total,
     }
+
+
+def media_tokens(usage: Json) -> int | None:
+    """Number of input tokens for images and sound; None if they are not counted apart."""
+    details = _details(as_dict(usage), _PROMPT_DETAILS)
+    counted = [number for name in _MEDIA if (number := count(details.get(f"{name}_tokens"))) is not None]
+    return sum(counted) if counted else None
+
+
+def priced_apart(usage: Json) -> dict[str, int]:
+    """Tokens of images and sound, by the name that genai-prices has for them."""
+    fields = as_dict(usage)
+    read, written = _details(fields, _PROMPT_DETAILS), _details(fields, _COMPLETION_DETAILS)
+    cached = as_dict(read.get("cached_tokens_details"))
+    found: dict[str, int] = {}
+    for details, unit in ((read, "input_{}_tokens"), (written, "output_{}_tokens"), (cached, "cache_{}_read_tokens")):
+        for name in _MEDIA:
+            number = count(details.get(f"{name}_tokens"))
+            if number or (number is not None and details is cached):
+                found[unit.format(name)] = number
+    return found
+
+
+def _first_count(fields: dict[str, Json], names: tuple[str, ...]) -> int | None:
+    return next((number for name in names if (number := count(fields.get(name))) is not None), None)
+
+
+def _details(fields: dict[str, Json], names: tuple[str, ...]) -> dict[str, Json]:
+    return next((found for name in names if (found := as_dict(fields.get(name)))), {})
 
 
 def read_finish_reason(response: Json) -> str | None:

@@ -119,7 +119,6 @@ def test_escapes_doubled_slashes_and_a_missing_version_change_nothing(path: str)
         ("POST", "/v1beta/models/m:<script>"),
         ("POST", "/v1beta/models/m:" + "x" * 100),
         ("GET", "/v1beta/openai"),
-        ("GET", "/v1beta/openai/chat/completions"),
         ("POST", "/v1beta/openai/chat/<b>"),
         ("TRACE", "/v1beta/openai/models"),
         ("POST", "/v1beta1/projects/p/locations/l/publishers/google/models/m:generateContent"),

@@ -1,0 +1,56 @@
+"""OpenAI's API on the wire, and that of every server with the same paths."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import ClassVar, Final
+
+from gemtap.providers.openai.secrets import OPENAI
+from gemtap.providers.wire import RawHeaders, Route, Wire
+
+_CONTENT_TYPE: Final = (b"content-type", b"application/json")
+
+_VERSION: Final = re.compile(rb"/+v1(?=/|$)")
+
+_TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+class OpenAICompatibleWire(Wire):
+    """An API with OpenAI's paths and errors. A subclass names it, its prefix and its upstream."""
+
+    version: ClassVar[str] = "/v1"
+    """What its paths begin with. Clients may leave it out of their base URL: it is added. Empty for an API whose paths
+    have no version, or whose upstream has another one, such as `https://x.example/api/v4`."""
+    secrets = OPENAI
+
+    def route(self, path: bytes) -> Route | None:
+        """Every path but `/`: `/v1/chat/completions` and `/chat/completions` are the same."""
+        rest = _VERSION.sub(b"", path, count=1) if self.version or _VERSION.match(path) else path
+        rest = b"/" + rest.lstrip(b"/")
+        return Route(self.name, self.version.encode() + rest) if rest != b"/" else None
+
+    def origin(self, route: Route, configured: str) -> str:
+        """An upstream may end with the version, as base URLs of SDKs do: the path has it already."""
+        base = configured.rstrip("/")
+        return base.removesuffix(self.version) if self.version else base
+
+    def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+        """An error as OpenAI words one: https://platform.openai.com/docs/guides/error-codes."""
+        kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+        error = {"error": {"message": message, "type": kind, "param": None, "code": code.lower()}}
+        body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+
+
+class OpenAIWire(OpenAICompatibleWire):
+    """OpenAI itself, with the hosts of its regions."""
+
+    name = "openai"
+    title = "OpenAI"
+    upstream = "https://api.openai.com/v1"
+    prefix = "openai"
+    hosts = (re.compile(r"(?:[a-z]{2}\.)?api\.openai\.com"),)
+
+
+WIRE: Final = OpenAIWire()
