@@ -23,6 +23,7 @@ from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Spool, TapFolder
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
+from gemtap.providers.declared_secrets import secrets_of
 from gemtap.tap.credentials import Fingerprints, redact_request
 from gemtap.tap.exchange import Exchange
 
@@ -83,6 +84,7 @@ class _Proxy:
             provider="gemini",
             upstream_path=path,
             upstream=None,
+            operation=secrets_of("gemini").of(path),
             version="bench",
             length=len(body),
         )

@@ -220,16 +220,33 @@ def test_bytes_beyond_a_whole_answer_do_not_harm_it(
     assert tap.captured(head).outcome == "complete"
 
 
-def test_interim_answers_are_no_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
-    """100 and 103 from the upstream are followed by the answer itself, in the same segment or later."""
+def test_interim_answers_go_on_as_they_come(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """103 and 102 reach the client before the answer is there; 100 does not, since Gemtap answers `Expect`."""
     with tap.connect() as client:
         client.send(request())
         peer = upstream.accept()
         peer.take_request()
-        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        peer.send(b"HTTP/1.1 103 Soon\r\nLink: </x>; rel=preload\r\nKeep-Alive: 5\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n")
+        assert client.take_until(b"\r\n\r\n") == b"HTTP/1.1 103 Soon\r\nlink: </x>; rel=preload\r\n\r\n"
         peer.send(b"HTTP/1.1 102 Processing\r\n\r\n" + response("X-Final: 1"))
+        assert client.take_until(b"\r\n\r\n") == b"HTTP/1.1 102 Processing\r\n\r\n"
         head, body = client.take_response()
-    assert (head.status, head.value(b"x-final"), head.value(b"link"), body) == (200, b"1", None, b"{}")
+    assert (head.first, head.value(b"x-final"), head.value(b"link"), body) == ("HTTP/1.1 200 OK", b"1", None, b"{}")
+    assert tap.captured(head).response == {
+        **(tap.captured(head).response or {}),
+        "status": 200,
+        "headers": [[b"x-final", b"1"], [b"content-length", b"2"]],
+    }
+
+
+def test_http10_clients_get_no_interim_answers(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """HTTP/1.0 has none: a client would take it for the answer."""
+    with tap.connect() as client:
+        client.send(b"GET /v1beta/models HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + response())
+        assert client.take_response()[0].status == 200
 
 
 def test_an_unreachable_upstream(start_tap: Callable[..., RunningTap]) -> None:

@@ -113,12 +113,12 @@ def test_response_head_and_body_arrive(tap: RunningTap, upstream: ScriptedUpstre
                 "Date: Sat, 01 Jan 2000 00:00:00 GMT",
                 "Keep-Alive: timeout=5",
                 "X-Long: " + "y" * 50_000,
-                status="429 Too Many Requests",
+                status="429 Slow down, please",
                 body=b'{"error": 1}',
             )
         )
         head, body = client.take_response()
-    assert (head.status, body) == (429, b'{"error": 1}')
+    assert (head.first, body) == ("HTTP/1.1 429 Slow down, please", b'{"error": 1}')
     id_ = head.value(b"x-gemtap-id") or b""
     assert len(id_) == 24
     assert head.headers == [
@@ -364,6 +364,20 @@ def test_a_pipelined_request_waits_its_turn(tap: RunningTap, upstream: ScriptedU
             assert peer.take_request()[1] == number
             peer.send(response(body=number))
             assert client.take_response()[1] == number
+
+
+def test_the_taps_own_paths_take_turns_with_forwarded_ones(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """Pipelined requests of both kinds are answered in their order, over one connection."""
+    health = b"GET /_gemtap/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with tap.connect() as client:
+        client.send(request(body=b"1") + health + request(body=b"2") + health)
+        peer = upstream.accept()
+        for number in (b"1", b"2"):
+            assert peer.take_request()[1] == number
+            assert client.is_silent(0.05)
+            peer.send(response(body=number))
+            assert client.take_response()[1] == number
+            assert b"captures_lost" in client.take_response()[1]
 
 
 def test_a_large_body_passes_both_ways_and_is_captured_whole(tap: RunningTap, upstream: ScriptedUpstream) -> None:

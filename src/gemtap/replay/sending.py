@@ -22,7 +22,7 @@ from gemtap.capture.spool import SUFFIX, Spool, TapFolder
 from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
-from gemtap.providers.declared_secrets import UNKNOWN
+from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
 from gemtap.replay.keys import key_header
 from gemtap.replay.request import CannotReplay, ReplayRequest
 from gemtap.settings import Settings
@@ -73,6 +73,7 @@ class Sender:
             provider=request.provider,
             upstream_path=request.path,
             upstream=mask(request.upstream),
+            operation=secrets_of(request.provider).of(request.path),
             version=__version__,
             length=len(request.body),
             replay_of=request.replay_of,
@@ -124,8 +125,8 @@ class Replay:
             response = await self._upstreams.send(
                 request.upstream,
                 request.method,
-                target.decode("latin-1"),
-                header_rules.to_upstream(self._headers, host_of(request.upstream)),
+                target,
+                header_rules.to_upstream(self._headers, host_of(request.upstream).encode("latin-1")),
                 request.body or None,
             )
             try:

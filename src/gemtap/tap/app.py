@@ -1,10 +1,10 @@
-"""The tap as an ASGI application: proxied paths are dispatched here, the tap's own few by FastAPI."""
+"""The tap as an application: what it shares while it serves, and its own few paths, which FastAPI dispatches."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, Final
@@ -22,7 +22,9 @@ from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck
 from gemtap.settings import Settings, reachable_host
+from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
+from gemtap.tap.destinations import Destinations
 from gemtap.tap.forward import Forwarder
 from gemtap.tap.lifecycle import TapContext
 from gemtap.tap.relay import Relay
@@ -30,24 +32,26 @@ from gemtap.tap.upstream import Upstreams
 
 _log = logging.getLogger(__name__)
 
-_OWN_PATHS: Final = {"/", "/favicon.ico"}
+_OWN_PATHS: Final = (b"/", b"/favicon.ico")
 
 
 class TapApp(FastAPI):
-    """FastAPI, except for the paths that are forwarded.
+    """FastAPI for the tap's own paths, and for the handshakes of WebSockets, which it hands on.
 
-    Those must not pay for FastAPI's middleware and routing, which would be half of what the tap adds to a request.
+    Requests that are forwarded do not come here: see `protocol`.
     """
 
-    forward: Callable[[Scope, Receive, Send], Awaitable[None]]
+    forward: Callable[[ClientRequest], Coroutine[Any, Any, None]]
     relay: Callable[[Scope, Receive, Send], Awaitable[None]]
     policy: CapturePolicy
 
+    def is_forwarded(self, path: bytes) -> bool:
+        """Whether a raw path is not one of the tap's own."""
+        return path not in _OWN_PATHS and not path.startswith(b"/_gemtap/")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch."""
-        if scope["type"] == "http" and scope["path"] not in _OWN_PATHS and not scope["path"].startswith("/_gemtap/"):
-            await self.forward(scope, receive, send)
-        elif scope["type"] == "websocket":
+        if scope["type"] == "websocket":
             await self.relay(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
@@ -81,7 +85,7 @@ def make_app(settings: Settings) -> TapApp:
                 proxy_of=proxy_of,
             ) as upstreams,
         ):
-            context = TapContext(policy, origin_check, origins, fingerprints, settings.capture_max_body)
+            context = TapContext(policy, origin_check, Destinations(origins), fingerprints, settings.capture_max_body)
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(
                 context,

@@ -7,7 +7,7 @@ import select
 from collections.abc import AsyncIterator, Hashable
 from typing import Protocol
 
-from gemtap.tap.response import UpstreamResponse, UpstreamSilent
+from gemtap.tap.response import OnInterim, UpstreamResponse, UpstreamSilent
 
 
 class Owner(Protocol):
@@ -58,9 +58,17 @@ class UpstreamConnection(asyncio.Protocol):
         """Whether it seems open: the peer's FIN may have arrived without having been read yet."""
         return not self._lost and not self.transport.is_closing() and not self._poll.poll(0)
 
-    def send(self, head: bytes, body: bytes | Body | None, *, method: bytes, chunked: bool) -> UpstreamResponse:
+    def send(
+        self,
+        head: bytes,
+        body: bytes | Body | None,
+        *,
+        method: bytes,
+        chunked: bool,
+        on_interim: OnInterim | None = None,
+    ) -> UpstreamResponse:
         """Write a request. A body that is still arriving is written as it arrives."""
-        response = self._response = UpstreamResponse(self, method)
+        response = self._response = UpstreamResponse(self, method, on_interim)
         self._heard = self._loop.time()
         if self._timer is None:
             self._timer = self._loop.call_later(self._silence, self._check_silence)

@@ -6,8 +6,9 @@ import logging
 
 from gemtap.serving import child_settings, log_to_stderr, run_child
 from gemtap.tap.app import make_app
-from gemtap.tap.protocol import SessionProtocol, TapProtocol
+from gemtap.tap.protocol import TapProtocol
 from gemtap.tap.relay import MAX_MESSAGE
+from gemtap.tap.session_protocol import SessionProtocol
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ from bson import ObjectId
 from gemtap.capture.capture_policy import CapturePolicy
 from gemtap.capture.events import FORMAT, BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
 from gemtap.interaction import Outcome
-from gemtap.providers.declared_secrets import secrets_of
 from gemtap.providers.secrets import Operation
 from gemtap.tap.cleaning import CleanBody, Kept, clean_message
 from gemtap.tap.credentials import Redacted, redact_response_headers
@@ -31,6 +30,8 @@ class Exchange:
         """How a WebSocket was closed."""
         self.provider = ""
         """Name of the provider; empty until it is known."""
+        self.waits_for_disk = policy.sync is not None and policy.sync.mode == "always"
+        """Whether nothing may be passed on before it is on the disk: `durable` waits for that."""
         self._policy = policy
         self._start = time.perf_counter()
         self._received = time.time()
@@ -60,7 +61,7 @@ class Exchange:
             self._written(self._capture.release)
 
     async def durable(self) -> None:
-        """Return when what was written so far may be passed on: at once, unless `capture_sync` is `always`."""
+        """Return when what was written so far may be passed on. Needed only if the exchange `waits_for_disk`."""
         if self._capture is not None:
             try:
                 await self._policy.durable(self._capture)
@@ -80,14 +81,18 @@ class Exchange:
         provider: str,
         upstream_path: bytes,
         upstream: str | None,
+        operation: Operation,
         version: str,
         length: int | None,
         replay_of: str | None = None,
     ) -> None:
-        """The request's head has arrived. `length` is its Content-Length; `replay_of` is the original of a replay."""
+        """The request's head has arrived.
+
+        `operation`: what is secret in its bodies; `length`: its Content-Length; `replay_of`: the original of a replay.
+        """
         self.provider = provider
         self._redacted = redacted
-        operation = self._operation = secrets_of(provider).of(upstream_path or path)
+        self._operation = operation
         clean = CleanBody(
             redacted,
             operation.request,

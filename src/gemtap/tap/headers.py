@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from functools import lru_cache
 from typing import Final
 
 from gemtap.capture.events import RawHeaders
@@ -26,10 +27,10 @@ _DECODABLE: Final = (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity"
 """The content-encodings that the recorder can undo."""
 
 
-def to_upstream(headers: RawHeaders, host: str) -> RawHeaders:
+def to_upstream(headers: RawHeaders, host: bytes) -> RawHeaders:
     """The client's headers as they go upstream."""
     dropped = _for_this_hop(headers)
-    kept = [(b"host", host.encode("latin-1"))]
+    kept = [(b"host", host)]
     for name, value in headers:
         # Expect is answered here: by the time the upstream hears of the request, the body is on its way.
         if name in dropped or name in (b"host", b"expect"):
@@ -46,7 +47,7 @@ def to_client(headers: RawHeaders) -> RawHeaders:
 
 def to_websocket(headers: RawHeaders) -> list[tuple[str, str]]:
     """The client's headers for a WebSocket handshake of our own, which brings its own `Host` and `Sec-WebSocket-*`."""
-    kept = to_upstream([(name, value) for name, value in headers if not name.startswith(_WEBSOCKET)], host="")
+    kept = to_upstream([(name, value) for name, value in headers if not name.startswith(_WEBSOCKET)], host=b"")
     # websockets writes ISO-8859-1: every byte is one of its characters.
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in kept[1:]]
 
@@ -73,12 +74,20 @@ def content_length(headers: RawHeaders) -> int | None:
 
 def _for_this_hop(headers: RawHeaders) -> Set[bytes]:
     """The headers that are for this hop only, those among them that `Connection` declares to be."""
-    named = {
-        token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")
-    } - {b""}
-    return _HOP_BY_HOP | named if named else _HOP_BY_HOP
+    dropped: Set[bytes] = _HOP_BY_HOP
+    for name, value in headers:
+        if name == b"connection":
+            dropped = dropped | _named(value)
+    return dropped
 
 
+@lru_cache(maxsize=64)
+def _named(connection: bytes) -> Set[bytes]:
+    """The headers that a `Connection` names."""
+    return {token.strip().lower() for token in connection.split(b",")} - {b""}
+
+
+@lru_cache(maxsize=64)
 def _decodable_only(accepted: bytes) -> bytes:
     """Accept-Encoding without what could not be decoded for the record.
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.types import Scope
-
 from gemtap import __version__
-from gemtap.addresses import mask, mask_in
+from gemtap.addresses import mask_in
 from gemtap.capture.capture_policy import CapturePolicy
 from gemtap.capture.events import Closing
 from gemtap.interaction import Outcome
 from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
-from gemtap.providers.declared_secrets import UNKNOWN
-from gemtap.providers.wire import Wire
+from gemtap.tap.client_request import ClientHead, ClientLeft
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_request
+from gemtap.tap.destinations import Destination, Destinations, Place
 from gemtap.tap.errors import (
     ExchangeFault,
     foreign_host,
@@ -38,87 +36,59 @@ ABNORMAL: Final = 1006
 """The code of a WebSocket whose connection just broke: RFC 6455, section 7.4.1."""
 
 
-class ClientLeft(Exception):
-    """The client went away while its request was being read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """The destination of an exchange."""
-
-    upstream: str
-    target: str
-    """The raw path and query for the upstream."""
-    prefix: bytes
-    """What stood before the upstream's path in the client's."""
-    wire: Wire
-    """The provider's."""
-
-
 @dataclass(frozen=True, slots=True)
 class TapContext:
     """What every exchange of this tap shares."""
 
     policy: CapturePolicy
     origin_check: OriginCheck
-    origins: Mapping[str, str]
-    """The upstream of each provider, see `routing.origin_of`."""
+    destinations: Destinations
     fingerprints: Fingerprints
     max_body: int
 
-    def begin(self, scope: Scope) -> OpenExchange:
+    def begin(self, head: ClientHead) -> OpenExchange:
         """An exchange with an open capture and known credentials."""
-        return OpenExchange(
-            Exchange(self.policy, max_body=self.max_body),
-            redact_request(
-                scope["headers"],
-                scope["query_string"],
-                self.fingerprints,
-                path_credentials=UNKNOWN.in_path(scope["raw_path"]),
-            ),
-            self,
-            scope,
-        )
+        exchange = Exchange(self.policy, max_body=self.max_body)
+        place = self.destinations.of(head.path)
+        redacted = redact_request(head.headers, head.query, self.fingerprints, path_credentials=place.credentials)
+        return OpenExchange(exchange, redacted, self, head, place)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OpenExchange:
     """One exchange under way."""
 
     exchange: Exchange
     redacted: Redacted
     context: TapContext
-    scope: Scope
+    head: ClientHead
+    place: Place
 
-    def capture_head(self, method: str, length: int | None) -> Destination | None:
+    def capture_head(self, length: int | None) -> Destination | None:
         """Capture the request's head, and return the destination; None if no provider knows the path.
 
         Raises ExchangeFault if it must not be forwarded.
         """
-        scope = self.scope
-        path: bytes = scope["raw_path"]
+        head, place = self.head, self.place
         fault = self._not_admitted()
-        route = routing.match(path)
-        upstream = routing.origin_of(route, self.context.origins) if fault is None else None
+        destination = place.destination if fault is None else None
         self.exchange.request(
-            method=method,
-            path=path,
-            http_version=scope["http_version"],
+            method=head.method,
+            path=head.path,
+            http_version=head.http_version,
             redacted=self.redacted,
-            client=scope["client"][0] if scope["client"] else None,
-            provider=route.provider if route else "",
-            upstream_path=route.path if route else b"",
-            upstream=mask(upstream) if upstream is not None else None,
+            client=head.client,
+            provider=place.provider,
+            upstream_path=place.upstream_path,
+            upstream=destination.shown if destination is not None else None,
+            operation=place.operation,
             version=__version__,
             length=length,
         )
         self.check_captured()
         if fault is not None:
             raise fault
-        if route is None or upstream is None:
-            return None
-        target = route.path + b"?" + scope["query_string"] if scope["query_string"] else route.path
-        return Destination(upstream, target.decode("latin-1"), route.prefix, routing.wire_of(route.provider))
+        return destination
 
     def check_captured(self) -> None:
         """Raises ExchangeFault if the exchange has no complete capture and must not be forwarded without one."""
@@ -127,7 +97,7 @@ class OpenExchange:
             raise no_room(policy.full or policy.lost.last or "the capture cannot be written")
 
     def _not_admitted(self) -> ExchangeFault | None:
-        headers = self.scope["headers"]
+        headers = self.head.headers
         host = (value_of(headers, b"host") or b"").decode("latin-1")
         # Programs may leave it out, browsers never do.
         if host and not self.context.origin_check.knows_host(host):
@@ -141,7 +111,7 @@ class OpenExchange:
 
     def refusal(self) -> ExchangeFault:
         """No provider knows the path."""
-        return refused_path(self.scope["raw_path"].decode("latin-1"), routing.KNOWN)
+        return refused_path(self.head.path.decode("latin-1"), routing.KNOWN)
 
     async def run(
         self,

@@ -12,7 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, State
 from websockets.server import ServerProtocol
 
-from gemtap.tap.protocol import SessionProtocol
+from gemtap.tap.session_protocol import SessionProtocol
 
 
 def relay_pings(client: SessionProtocol, server: ClientConnection, heard: Callable[[], None]) -> None:

@@ -1,24 +1,25 @@
-"""The connection to a client: uvicorn's httptools protocol with limits and fixes.
+"""The connection to a client: uvicorn's httptools protocol, with a short way for requests that are forwarded.
 
-uvicorn alone accepts a request head of any size and waits for it for ever, answers HTTP/1.0 clients chunked, raises on
-a 304 that tells a Content-Length, drops the body of a request that offers an upgrade other than to WebSocket, and hangs
-up on a client that has only closed its sending side.
+uvicorn reads the requests. Those for the tap's own few paths, and handshakes of WebSockets, are its own from there on,
+as ASGI requests. Everything else goes to the forwarder as a `ClientRequest`, without ASGI: its messages and layers
+would be half of what the tap adds to a request, and know neither reason phrases nor interim answers.
+
+Limits and fixes besides: uvicorn alone accepts a request head of any size and waits for it for ever, drops the body of
+a request that offers an upgrade other than to WebSocket, and hangs up on a client that only ends its sending.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-import struct
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol, cast
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
 
+from gemtap.tap.client_request import ClientHead, ClientRequest
 from gemtap.tap.errors import answer
 from gemtap.tap.half_closed import still_reads
 
@@ -28,51 +29,25 @@ MAX_HEAD: Final = 256 * 1024
 HEAD_TIMEOUT: Final = 10.0
 """Seconds from the first byte of a request's head to its last."""
 
-CONNECTION: Final = "gemtap.connection"
-"""The ASGI extension under which an exchange finds the connection it came over."""
-
-CYCLE: Final = "gemtap.cycle"
-"""The ASGI extension under which an exchange finds uvicorn's state of it."""
-
 _LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether a client that has closed its sending side is still there."""
 
-_UNBOUNDED: Final = 2**63
 
+class Forwards(Protocol):
+    """The application, as far as it forwards requests."""
 
-class Joining:
-    """A transport that can put several writes together: each by itself is a system call, and wakes the client."""
+    def is_forwarded(self, path: bytes) -> bool:
+        """Whether a raw path is not one of the tap's own."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._held: list[bytes] | None = None
-        self.is_closing = transport.is_closing
-
-    def write(self, data: bytes) -> None:
-        """Write, now or when what is held is released."""
-        if self._held is not None:
-            self._held.append(data)
-        else:
-            self._transport.write(data)
-
-    def close(self) -> None:
-        """Close, once all is written."""
-        self.release()
-        self._transport.close()
-
-    def hold(self) -> None:
-        """Keep what is written until `release`."""
-        self._held = []
-
-    def release(self) -> None:
-        """Write what is held in one piece."""
-        held, self._held = self._held, None
-        if held:
-            self._transport.write(b"".join(held))
+    def forward(self, request: ClientRequest) -> Coroutine[Any, Any, None]:
+        """Carry one exchange from its first byte to its last."""
 
 
 class TapProtocol(HttpToolsProtocol):
     """One connection of a client."""
+
+    cycle: RequestResponseCycle | ClientRequest | None  # type: ignore[assignment]  # uvicorn's own, or ours
+    """The request that has arrived last."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,37 +55,38 @@ class TapProtocol(HttpToolsProtocol):
         """Called once when the client leaves. The running exchange sets it."""
         self.lost = False
         """The client has gone away."""
+        self._forwards = cast(Forwards, self.app)
         self._head_bytes: int | None = 0
         """How much of a request's head has arrived; None while a body is being received."""
         self._head_timer: asyncio.TimerHandle | None = None
         self._offers_upgrade = False
         """The request that arrives offers to change the protocol, which is not taken up."""
         self._half_closed: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's is
-        """The client is here."""
-        super().connection_made(transport)
-        self.joining = Joining(transport)
+        self._idle_since: float | None = None
+        """When the last answer was complete, on the loop's clock; None while a request is under way."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client went away, or was sent away."""
-        super().connection_lost(exc)
         self.lost = True
-        self._stop_head_timer()
-        if self._half_closed is not None:
-            self._half_closed.cancel()
+        for timer in (self._head_timer, self._half_closed, self.timeout_keep_alive_task):
+            if timer is not None:
+                timer.cancel()
+        if isinstance(self.cycle, ClientRequest):
+            # uvicorn would look for a request of its own.
+            self.cycle = None
+        super().connection_lost(exc)
         if self.on_lost is not None:
             self.on_lost()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's protocols return what keeps it open
         """The client sends no more. It is answered if it has asked for something and is still there."""
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete or cycle.more_body or self.scheme == "https":
+        request = self.cycle
+        if request is None or request.response_complete or request.more_body or self.scheme == "https":
             return None
         if not still_reads(self._socket):
             return None
-        # uvicorn closes the connection after this answer.
-        cycle.keep_alive = False
+        # The connection is closed after this answer.
+        request.keep_alive = False
         self._half_closed = self.loop.call_later(_LOOK_EVERY, self._look_after_half_closed)
         return True
 
@@ -125,11 +101,13 @@ class TapProtocol(HttpToolsProtocol):
         connection: socket.socket = self.transport.get_extra_info("socket")
         return connection
 
+    # Reading requests --------------------------------------------------------
+
     def data_received(self, data: bytes) -> None:
         """Count the head's bytes before they are parsed, so that its size has a bound."""
+        self._idle_since = None
         if self._head_bytes is not None:
             self._head_bytes += len(data)
-        self._unset_keepalive_if_required()
         self._parse(data)
         # What is left after parsing is all head: on_headers_complete would have ended the count.
         if self._head_bytes:
@@ -156,7 +134,7 @@ class TapProtocol(HttpToolsProtocol):
         """
         framing = [
             name + b": " + value + b"\r\n"
-            for name, value in self.scope["headers"]
+            for name, value in self.headers
             if name in (b"content-length", b"transfer-encoding")
         ]
         self._offers_upgrade = False
@@ -165,19 +143,77 @@ class TapProtocol(HttpToolsProtocol):
         self._parse(b"".join((b"POST / HTTP/1.1\r\n", *framing, b"\r\n", rest)))
 
     def on_message_begin(self) -> None:
-        """Make this connection available to the exchange."""
-        super().on_message_begin()
-        self.scope["extensions"] = {CONNECTION: self}  # type: ignore[dict-item]
+        """A request begins. Whose it is, its head will say."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
         self._head_bytes = None
         self._stop_head_timer()
-        super().on_headers_complete()
         self._offers_upgrade = self.parser.should_upgrade()
+        url = httptools.parse_url(self.url)
+        if (self._offers_upgrade and self._should_upgrade()) or not self._forwards.is_forwarded(url.path):
+            self._leave_to_uvicorn()
+        else:
+            version = self.parser.get_http_version()
+            head = ClientHead(
+                method=self.parser.get_method().decode("ascii"),
+                path=url.path,
+                query=url.query or b"",
+                http_version=version,
+                headers=self.headers,
+                client=self.client[0] if self.client else None,
+                scheme=self.scheme or "http",
+                local=self.server,
+            )
+            keep_alive = version != "1.0" and self.parser.should_keep_alive()
+            self._begin(ClientRequest(self, head, keep_alive=keep_alive, expects_continue=self.expect_100_continue))
         if not self._offers_upgrade:
-            # uvicorn would add the trailers to the list of headers that the exchange has.
+            # Trailers would be added to the list of headers that the exchange has.
             self.headers = []
+
+    def _leave_to_uvicorn(self) -> None:
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expect
+        self.scope["headers"] = headers
+        super().on_headers_complete()
+
+    def _begin(self, request: ClientRequest) -> None:
+        before, self.cycle = self.cycle, request
+        if before is None or before.response_complete:
+            self._start(request)
+        else:
+            # A pipelined request waits for its turn, in uvicorn's queue for those of either kind.
+            self.flow.pause_reading()
+            self.pipeline.appendleft((request, self.app))  # type: ignore[arg-type]  # see `_start_asgi_task`
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle | ClientRequest, app: ASGI3Application) -> None:
+        if isinstance(cycle, ClientRequest):
+            self._start(cycle)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _start(self, request: ClientRequest) -> None:
+        task = self.loop.create_task(self._run(request))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _run(self, request: ClientRequest) -> None:
+        try:
+            await self._forwards.forward(request)
+        finally:
+            if not request.response_complete and not self.lost:
+                self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """Some of a request's body."""
+        if isinstance(self.cycle, ClientRequest):
+            self.cycle.on_body(body)
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The body is whole: what follows is the next request's head."""
@@ -185,17 +221,42 @@ class TapProtocol(HttpToolsProtocol):
             # It is not: the parser takes the end of the head for it.
             return
         self._head_bytes = 0
-        super().on_message_complete()
+        if isinstance(self.cycle, ClientRequest):
+            self.cycle.on_body_complete()
+        else:
+            super().on_message_complete()
 
-    def break_off(self) -> None:
-        """Make sure that the client does not take the answer that is under way for a whole one.
+    # Between requests --------------------------------------------------------
 
-        uvicorn closes the connection of an answer that is left unfinished, which breaks it for everyone but HTTP/1.0
-        clients: to those, the end of the connection is the end of the body. Theirs is reset, once all is written.
-        """
-        if self.scope["http_version"] == "1.0":
-            client: socket.socket = self.transport.get_extra_info("socket")
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    def on_response_complete(self) -> None:
+        """A request is answered: the next one may begin, or the connection waits for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._wait_idle(self.timeout_keep_alive)
+
+    def _wait_idle(self, seconds: float) -> None:
+        # One timer at a time, which looks when it goes off: one for each request would be set and cancelled for each.
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it has been idle for too long."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._wait_idle(left)
+        else:
+            super().timeout_keep_alive_handler()
+
+    # Ending badly ------------------------------------------------------------
 
     def send_400_response(self, msg: str) -> None:
         """Tell a client whose request cannot be parsed, in the shape that it understands."""
@@ -213,17 +274,12 @@ class TapProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         # In the middle of an answer to an earlier request a second head would only garble it.
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        request = self.cycle
+        if request is None or request.response_complete or not request.response_started:
             headers, body = answer(status, code, message)
             lines = [name + b": " + value + b"\r\n" for name, value in [*headers, (b"connection", b"close")]]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        cycle.scope["extensions"][CYCLE] = cycle  # type: ignore[assignment]
-        cycle.transport = self.joining  # type: ignore[assignment]  # all of a transport that a cycle uses
-        super()._start_asgi_task(cycle, _for_http10(app, cycle) if cycle.scope["http_version"] == "1.0" else app)
 
 
 class _AfterHead:
@@ -251,40 +307,3 @@ class _AfterHead:
         if self._is_past_head:
             self._connection.on_headers_complete()
         self._is_past_head = True
-
-
-class SessionProtocol(WebSocketsSansIOProtocol):
-    """One WebSocket of a client."""
-
-    def handle_connect(self, event: Request) -> None:
-        """Make this connection available to the session."""
-        super().handle_connect(event)
-        if self.response.status_code == 101:
-            # The application's task has not begun yet.
-            self.scope["extensions"][CONNECTION] = self  # type: ignore[assignment]
-
-    def shutdown(self) -> None:
-        """Let the session continue. uvicorn would end it at once; it gets the same grace period as other exchanges."""
-
-
-def _for_http10(app: ASGI3Application, cycle: RequestResponseCycle) -> ASGI3Application:
-    """The application, its answers framed right for HTTP/1.0 clients."""
-
-    async def framed(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        close_delimited = False
-
-        async def send_framed(event: ASGISendEvent) -> None:
-            nonlocal close_delimited
-            if event["type"] == "http.response.start":
-                # HTTP/1.0 knows no chunks: without a Content-Length the body ends where the connection does.
-                close_delimited = all(name != b"content-length" for name, _ in event["headers"])
-                if close_delimited:
-                    cycle.chunked_encoding = False
-                    cycle.expected_content_length = _UNBOUNDED
-            elif close_delimited and event["type"] == "http.response.body" and not event["more_body"]:
-                cycle.expected_content_length = len(event["body"])
-            await send(event)
-
-        await app(scope, receive, send_framed)
-
-    return framed

@@ -16,6 +16,8 @@ from gemtap.capture.events import Closing, Kind, RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.interaction import Outcome
 from gemtap.tap import headers as header_rules
+from gemtap.tap.client_request import ClientHead
+from gemtap.tap.destinations import Destination
 from gemtap.tap.errors import (
     ExchangeFault,
     answer,
@@ -23,9 +25,9 @@ from gemtap.tap.errors import (
     upstream_disconnected,
     upstream_unreachable,
 )
-from gemtap.tap.lifecycle import ABNORMAL, Destination, OpenExchange, TapContext
+from gemtap.tap.lifecycle import ABNORMAL, OpenExchange, TapContext
 from gemtap.tap.pings import relay_pings
-from gemtap.tap.protocol import CONNECTION
+from gemtap.tap.session_protocol import CONNECTION
 from gemtap.tap.silence import Silence
 
 MAX_MESSAGE: Final = 256 * 2**20
@@ -76,19 +78,19 @@ class Relay:
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one session from its handshake to its close, as an ASGI application."""
-        opened = self._context.begin(scope)
+        opened = self._context.begin(ClientHead.of_handshake(scope))
         session = _Session(opened, receive, send)
-        await opened.run(lambda: self._go(opened, session), tell=session.tell, client_left=lambda: False)
+        await opened.run(lambda: self._go(scope, opened, session), tell=session.tell, client_left=lambda: False)
 
-    async def _go(self, opened: OpenExchange, session: _Session) -> None:
-        scope, exchange = opened.scope, opened.exchange
-        destination = opened.capture_head("GET", None)
+    async def _go(self, scope: Scope, opened: OpenExchange, session: _Session) -> None:
+        head, exchange = opened.head, opened.exchange
+        destination = opened.capture_head(None)
         if destination is None:
             raise opened.refusal()
         await exchange.durable()
         exchange.sent = exchange.now()
         try:
-            server = await self._connect(destination, scope["headers"], scope["subprotocols"])
+            server = await self._connect(destination, head, scope["subprotocols"])
         except Refused as refusal:
             await session.refuse(refusal.status, refusal.headers, refusal.body)
             return
@@ -103,19 +105,18 @@ class Relay:
             # Nothing to do where both sides have closed; anywhere else the upstream must not wait for us.
             server.transport.abort()
 
-    async def _connect(
-        self, destination: Destination, headers: RawHeaders, subprotocols: list[str]
-    ) -> ClientConnection:
+    async def _connect(self, destination: Destination, head: ClientHead, subprotocols: list[str]) -> ClientConnection:
         """A session with the upstream. Raises ExchangeFault or Refused."""
         upstream = destination.upstream
+        target = destination.path + b"?" + head.query if head.query else destination.path
         try:
             proxy = self._proxy_of(upstream)
         except BadProxy as exc:
             raise bad_proxy(upstream, str(exc)) from exc
         try:
             return await _Connect(
-                upstream.replace("http", "ws", 1) + destination.target,
-                additional_headers=header_rules.to_websocket(headers),
+                upstream.replace("http", "ws", 1) + target.decode("latin-1"),
+                additional_headers=header_rules.to_websocket(head.headers),
                 subprotocols=subprotocols or None,  # type: ignore[arg-type]  # websockets has a type of its own for str
                 compression=None,
                 user_agent_header=None,

@@ -7,6 +7,7 @@ ends. Bytes beyond the end of an answer belong to no request: they end the conne
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import httptools
@@ -37,6 +38,10 @@ class UpstreamSilent(Exception):
     """The upstream neither sent nor took a byte for the longest time allowed."""
 
 
+OnInterim = Callable[[int, bytes, RawHeaders], object]
+"""Called with status, reason phrase and headers of an interim answer."""
+
+
 class Carrier(Protocol):
     """The connection that an answer comes over."""
 
@@ -50,12 +55,15 @@ class Carrier(Protocol):
 class UpstreamResponse:
     """An answer under way. It is complete when `read` returns nothing."""
 
-    def __init__(self, connection: Carrier, method: bytes) -> None:
+    def __init__(self, connection: Carrier, method: bytes, on_interim: OnInterim | None = None) -> None:
         self.status = 0
+        self.reason = b""
+        """The phrase after the status."""
         self.headers: RawHeaders = []
         """Names in lower case."""
         self.complete = False
         self._connection = connection
+        self._on_interim = on_interim
         self._bodiless = method in (b"HEAD", b"CONNECT")
         self.opens_tunnel = method == b"CONNECT"
         """What follows on the connection is another protocol's."""
@@ -98,6 +106,11 @@ class UpstreamResponse:
                 raise self._error
             await self._wait()
         return piece
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of the answer has arrived, and was taken."""
+        return self.complete and not self._pieces
 
     def close(self) -> None:
         """Release the response. If it was not read to its end, the connection is closed, so that the upstream stops."""
@@ -162,7 +175,7 @@ class UpstreamResponse:
             self._waiter.set_result(None)
 
     def _values_of(self, wanted: bytes) -> bytes:
-        return b",".join(value.strip() for name, value in self.headers if name == wanted).lower()
+        return b",".join([value.strip() for name, value in self.headers if name == wanted]).lower()
 
     # Called by the parser ----------------------------------------------------
 
@@ -170,6 +183,10 @@ class UpstreamResponse:
         """The head begins. After the end of a response, this is a response without a request."""
         if self.complete:
             raise httptools.HttpParserError
+
+    def on_status(self, reason: bytes) -> None:
+        """The reason phrase, or a part of it."""
+        self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or after the body a trailer, which is for this hop only."""
@@ -198,7 +215,10 @@ class UpstreamResponse:
     def on_message_complete(self) -> None:
         """The answer is whole, or it was an interim one, and another follows."""
         if self.status < 200:
-            self.headers = []
+            # What `100 Continue` asks for was told the client here already.
+            if self._on_interim is not None and self.status != 100:
+                self._on_interim(self.status, self.reason, self.headers)
+            self.headers, self.reason = [], b""
         else:
             self.complete = True
 

@@ -17,7 +17,7 @@ from gemtap.environment_proxy import BadProxy
 from gemtap.tap.connection import UpstreamConnection
 from gemtap.tap.dialling import CannotConnect, Endpoint, dial
 from gemtap.tap.errors import ExchangeFault, bad_proxy, upstream_disconnected, upstream_timeout, upstream_unreachable
-from gemtap.tap.response import ConnectionBroke, UpstreamResponse, UpstreamSilent
+from gemtap.tap.response import ConnectionBroke, OnInterim, UpstreamResponse, UpstreamSilent
 
 KEEP_IDLE: Final = 60.0
 """Seconds for which a connection without a request is kept."""
@@ -93,12 +93,19 @@ class Upstreams:
         await self._pool.close()
 
     async def send(
-        self, upstream: str, method: str, target: str, headers: RawHeaders, body: bytes | RequestBody | None
+        self,
+        upstream: str,
+        method: str,
+        target: bytes,
+        headers: RawHeaders,
+        body: bytes | RequestBody | None,
+        *,
+        on_interim: OnInterim | None = None,
     ) -> UpstreamResponse:
         """Send a request and return when the answer's head is here. Raises ExchangeFault.
 
         `target` is the raw path and query. A body of bytes is sent as it is, a RequestBody as it arrives: in chunks
-        unless the headers tell its length.
+        unless the headers tell its length. `on_interim` is called with each interim answer, such as 103 Early Hints.
         """
         verb = method.encode("ascii")
         try:
@@ -107,18 +114,18 @@ class Upstreams:
             raise bad_proxy(upstream, str(exc)) from exc
         chunked = isinstance(body, RequestBody) and all(name != b"content-length" for name, _ in headers)
         length = None if isinstance(body, RequestBody) else len(body or b"")
-        head = _head(verb, way.before + target.encode("latin-1"), headers, way.headers, length=length, chunked=chunked)
+        head = _head(verb, way.before + target, headers, way.headers, length=length, chunked=chunked)
         try:
             connection = self._pool.take(way)
             if connection is not None:
                 try:
-                    return await _exchange(connection, verb, head, body, chunked=chunked)
+                    return await _exchange(connection, verb, head, body, on_interim, chunked=chunked)
                 except ConnectionBroke as exc:
                     # RFC 9110, section 9.2.2: what is not safe may have been worked on, and billed.
                     if exc.answered or body is not None or verb not in _NO_BODY_EXPECTED:
                         raise
             connection = await self._dial(upstream, way)
-            return await _exchange(connection, verb, head, body, chunked=chunked)
+            return await _exchange(connection, verb, head, body, on_interim, chunked=chunked)
         except BROKEN as exc:
             raise self.fault(upstream, exc) from exc
 
@@ -157,9 +164,15 @@ class Upstreams:
 
 
 async def _exchange(
-    connection: UpstreamConnection, method: bytes, head: bytes, body: bytes | RequestBody | None, *, chunked: bool
+    connection: UpstreamConnection,
+    method: bytes,
+    head: bytes,
+    body: bytes | RequestBody | None,
+    on_interim: OnInterim | None,
+    *,
+    chunked: bool,
 ) -> UpstreamResponse:
-    response = connection.send(head, body, method=method, chunked=chunked)
+    response = connection.send(head, body, method=method, chunked=chunked, on_interim=on_interim)
     try:
         await response.head()
     except BaseException:

@@ -17,6 +17,11 @@ from gemtap.tap.headers import value_of
 _REDIRECTS: Final = {b"location", b"content-location"}
 
 
+def names_urls(headers: RawHeaders, rewritten: frozenset[bytes]) -> bool:
+    """Whether headers may have a URL to rewrite. Few answers do."""
+    return any(name in rewritten or name in _REDIRECTS for name, _ in headers)
+
+
 @dataclass(frozen=True, slots=True)
 class UrlRewriter:
     """How the client reaches the upstream through the tap."""
@@ -31,8 +36,6 @@ class UrlRewriter:
 
     def rewrite(self, headers: RawHeaders) -> RawHeaders:
         """The headers with every such URL rewritten."""
-        if not any(name in self.rewritten or name in _REDIRECTS for name, _ in headers):
-            return headers
         return [(name, self._rewritten(name, value)) for name, value in headers]
 
     def _rewritten(self, name: bytes, value: bytes) -> bytes:

@@ -1,0 +1,92 @@
+"""Where a path leads, and what is secret there: told once for each of the paths that come again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from gemtap.addresses import host_of, mask
+from gemtap.providers import routing
+from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
+from gemtap.providers.secrets import Operation
+from gemtap.providers.wire import Route, Wire
+
+_REMEMBERED: Final = 512
+"""Paths: a client mostly uses a few."""
+
+_LONGEST_REMEMBERED: Final = 1024
+"""Bytes of a path. Longer ones, of up to 256 KB, are read each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where requests with one path go."""
+
+    upstream: str
+    """Scheme, host and perhaps a prefix of the path."""
+    host: bytes
+    """Value of the Host header."""
+    path: bytes
+    """The raw path for the upstream."""
+    prefix: bytes
+    """What stood before it in the client's path, such as `/gemini`."""
+    wire: Wire
+    """The provider's."""
+    shown: str
+    """The upstream without its password."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of one path."""
+
+    provider: str
+    """Name; empty if no provider knows the path."""
+    upstream_path: bytes
+    destination: Destination | None
+    """None if the path is not forwarded."""
+    operation: Operation
+    """What is secret in its bodies."""
+    credentials: tuple[bytes, ...]
+    """Those that stand in the path."""
+
+
+class Destinations:
+    """Finds the place of a path."""
+
+    def __init__(self, origins: Mapping[str, str]) -> None:
+        """`origins`: the upstream of each provider, see `routing.origin_of`."""
+        self._origins = origins
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._find)
+
+    def of(self, path: bytes) -> Place:
+        """The place of a raw path."""
+        return self._remembered(path) if len(path) <= _LONGEST_REMEMBERED else self._find(path)
+
+    def _find(self, path: bytes) -> Place:
+        route = routing.match(path)
+        provider, upstream_path = (route.provider, route.path) if route is not None else ("", b"")
+        return Place(
+            provider=provider,
+            upstream_path=upstream_path,
+            destination=self._destination(route) if route is not None else None,
+            operation=secrets_of(provider).of(upstream_path or path),
+            credentials=tuple(UNKNOWN.in_path(path)),
+        )
+
+    def _destination(self, route: Route) -> Destination | None:
+        upstream = routing.origin_of(route, self._origins)
+        if upstream is None:
+            return None
+        host = host_of(upstream)
+        host_header = host.encode("ascii" if host.isascii() else "idna")
+        return Destination(
+            upstream=upstream,
+            host=host_header,
+            path=route.path,
+            prefix=route.prefix,
+            wire=routing.wire_of(route.provider),
+            shown=mask(upstream),
+        )
