@@ -89,6 +89,110 @@ EMBEDDINGS: Final = Example(
     },
     tokens={"input": 2, "total": 2},
 )
+RESPONSE_USAGE: Final = {
+    "input_tokens": 12,
+    "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
+    "output_tokens": 9,
+    "output_tokens_details": {"reasoning_tokens": 4},
+    "total_tokens": 21,
+}
+OUTPUT: Final[list[dict[str, Any]]] = [
+    {
+        "id": "rs_1",
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "**Thinking** of light"}],
+        "encrypted_content": None,
+    },
+    {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": "Air scatters it.", "annotations": [], "logprobs": []}],
+    },
+]
+RESPONSE: Final[dict[str, Any]] = {
+    "id": "resp_1",
+    "object": "response",
+    "status": "completed",
+    "error": None,
+    "incomplete_details": None,
+    "model": MODEL,
+    "output": OUTPUT,
+    "service_tier": "default",
+    "usage": RESPONSE_USAGE,
+}
+RESPONSES: Final = Example(
+    "POST",
+    "/v1/responses",
+    "openai.responses",
+    model="gpt-5",
+    request={
+        "model": "gpt-5",
+        "instructions": "Be brief.",
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": "Why is the sky blue?"}]}],
+        "reasoning": {"effort": "low", "summary": "auto"},
+    },
+    response=RESPONSE,
+    tokens={"input": 12, "cached": 4, "cache_write": 2, "output": 5, "reasoning": 4, "total": 21},
+    prompt="Why is the sky blue?",
+    answer="Air scatters it.",
+)
+BEGUN: Final = {**RESPONSE, "status": "in_progress", "output": [], "usage": None}
+PIECES: Final[tuple[dict[str, Any], ...]] = (
+    {"type": "response.created", "response": BEGUN, "sequence_number": 0},
+    {"type": "response.in_progress", "response": BEGUN, "sequence_number": 1},
+    {"type": "response.output_item.added", "output_index": 0, "item": {**OUTPUT[0], "summary": []}},
+    {
+        "type": "response.reasoning_summary_part.added",
+        "item_id": "rs_1",
+        "output_index": 0,
+        "summary_index": 0,
+        "part": {"type": "summary_text", "text": ""},
+    },
+    {
+        "type": "response.reasoning_summary_text.delta",
+        "item_id": "rs_1",
+        "output_index": 0,
+        "summary_index": 0,
+        "delta": "**Thinking** of light",
+    },
+    {"type": "response.output_item.done", "output_index": 0, "item": OUTPUT[0]},
+    {"type": "response.output_item.added", "output_index": 1, "item": {**OUTPUT[1], "content": []}},
+    {
+        "type": "response.content_part.added",
+        "item_id": "msg_1",
+        "output_index": 1,
+        "content_index": 0,
+        "part": {"type": "output_text", "text": "", "annotations": [], "logprobs": []},
+    },
+    *(
+        {
+            "type": "response.output_text.delta",
+            "item_id": "msg_1",
+            "output_index": 1,
+            "content_index": 0,
+            "delta": text,
+            "logprobs": [],
+        }
+        for text in ("Air ", "scatters it.")
+    ),
+)
+"""The events of a stream up to where its text is whole, and nothing has said so."""
+RESPONSES_STREAM: Final = replace(
+    RESPONSES,
+    request={**RESPONSES.request, "stream": True},
+    response=events(
+        *PIECES,
+        {"type": "response.output_item.done", "output_index": 1, "item": OUTPUT[1]},
+        {"type": "response.completed", "response": RESPONSE},
+    ),
+    content_type="text/event-stream; charset=utf-8",
+)
+LOOK_UP: Final = Example(
+    "GET", "/v1/responses/resp_1", "openai.responses.get", response=RESPONSE, answer="Air scatters it."
+)
+
 MODELS: Final = Example("GET", "/v1/models/gpt-5", "openai.models.get", model="gpt-5", response={"id": "gpt-5"})
 
-OPENAI: Final = (CHAT, CHAT_STREAM, CHAT_ERROR, EMBEDDINGS, MODELS)
+OPENAI: Final = (CHAT, CHAT_STREAM, CHAT_ERROR, EMBEDDINGS, MODELS, RESPONSES, RESPONSES_STREAM, LOOK_UP)

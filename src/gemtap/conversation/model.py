@@ -156,6 +156,8 @@ class Conversation:
     """The API's own, where it keeps conversations."""
     previous: str | None = None
     """The `id` of the one that the request says it goes on from."""
+    held_in: str | None = None
+    """The API's id of what holds all turns of the conversation, where it has one. Later turns name it as `previous`."""
     cache: str | None = None
     """The API's name of cached content that stands before all of this and is not in the request."""
     is_session: bool = False

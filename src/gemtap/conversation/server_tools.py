@@ -13,6 +13,16 @@ _TITLES: Final = {
     "codeExecutionResult": "Output of the code",
     "code_execution_call": "Code that the API ran",
     "code_execution_result": "Output of the code",
+    "code_interpreter_call": "Code that the API ran",
+    "web_search_call": "Web search by the API",
+    "file_search_call": "File search by the API",
+    "image_generation_call": "Image generation",
+    "mcp_call": "Tool call by the API",
+    "mcp_list_tools": "Tools of an MCP server",
+    "mcp_approval_request": "The API asks whether it may call a tool",
+    "mcp_approval_response": "Approval of a tool call",
+    "tool_search_call": "Search for tools",
+    "compaction": "Compacted context (encrypted)",
     "toolCall": "Tool call by the API",
     "toolResponse": "Tool response",
     "raiFilteredReason": "Filtered",
@@ -35,6 +45,8 @@ def shown_as(part: Other) -> Shown:
     name = _camel_case(part.kind)
     fields = as_dict(part.value)
     tool = as_text(fields.get("toolType")) or as_text(fields.get("tool_type"))
+    if part.kind == "mcp_call":
+        tool = ".".join(filter(None, (as_text(fields.get("server_label")), as_text(fields.get("name")))))
     title = _TITLES.get(part.kind, _TITLES.get(name, part.kind)) + (f": {tool}" if tool else "")
     inside = as_dict(fields.get("arguments")) or fields
     code = as_text(inside.get("code"))

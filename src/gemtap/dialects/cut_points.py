@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.dialects import gemini_content, gemini_interactions, openai_chat
+from gemtap.dialects import gemini_content, gemini_interactions, openai_chat, openai_responses
 from gemtap.dialects.cut_rules import MESSAGE, WHOLE, Rule
 
 SMALLEST: Final = 256
@@ -34,10 +34,6 @@ _TOKENS: Final = 10_000
 
 
 _READ_BY_NO_DIALECT: Final[Mapping[bytes, Rule]] = {
-    # OpenAI's Responses API
-    b'"input"': MESSAGE,
-    b'"output"': MESSAGE,
-    b'"instructions"': WHOLE,
     # Anthropic's Messages API
     b'"messages"': MESSAGE,
     b'"system"': WHOLE,
@@ -51,6 +47,7 @@ TABLE: Final[Mapping[bytes, Rule]] = {
     **gemini_content.CUT_POINTS,
     **gemini_interactions.CUT_POINTS,
     **openai_chat.CUT_POINTS,
+    **openai_responses.CUT_POINTS,
 }
 """The rules of all dialects. A name has the same rule in each of them, so no body needs to be attributed to one."""
 

@@ -72,8 +72,7 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
     prompt_hash = _link(b"chain", hashes[-1])
     answer = list(pieces([conversation.answer])) if conversation.answer is not None else []
     links = [prompt_hash]
-    if conversation.id is not None:
-        links.append(named_link(conversation.id))
+    links += [named_link(name) for name in (conversation.id, conversation.held_in) if name is not None]
     if answer:
         links.append(_link(b"chain", chain(answer, hashes[-1])[-1]))
         links += _exchange([*prompt, *answer], len(prompt))
@@ -88,7 +87,8 @@ def _continuation(conversation: Conversation) -> Fingerprint:
     """That of a request without a prompt: the model goes on with an answer that was not finished."""
     previous = named_link(conversation.previous or "")
     prompt_hash = _link(b"chain", previous)
-    links = (prompt_hash,) if conversation.id is None else (prompt_hash, named_link(conversation.id))
+    names = [name for name in (conversation.id, conversation.held_in) if name is not None]
+    links = (prompt_hash, *map(named_link, names))
     return Fingerprint(links, prompt_hash, (((previous,), 0),), 0)
 
 

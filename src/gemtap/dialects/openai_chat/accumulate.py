@@ -75,6 +75,9 @@ class _Choice:
         """The incomplete calls, by index."""
         self._function_call: _Call | None = None
         self._logprobs: dict[str, list[Json]] = {}
+        self._audio: dict[str, Json] = {}
+        self._sound = _Texts(("data", "transcript"))
+        self._annotations: list[Json] = []
 
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
@@ -86,6 +89,10 @@ class _Choice:
         for call in as_list(delta.pop("tool_calls", None)):
             if isinstance(call, dict):
                 self._add_call(call)
+        if isinstance(delta.get("audio"), dict):
+            self._add_audio(delta.pop("audio"))
+        for annotation in as_list(delta.pop("annotations", None)):
+            self._annotations.append(annotation)
         if isinstance(delta.get("function_call"), dict):  # what calls were before there could be several
             self._function_call = self._function_call or _Call()
             self._function_call.add({"function": delta.pop("function_call")})
@@ -101,6 +108,11 @@ class _Choice:
             self._calls.append(call)
         call.add({name: value for name, value in fragment.items() if name != "index"})
 
+    def _add_audio(self, audio: dict[str, Json]) -> None:
+        """Each piece of the data is base64 by itself, of whole groups of three bytes."""
+        overlay(self._audio, self._sound.take(dict(audio)))
+        self._message["audio"] = self._audio
+
     def _add_logprobs(self, logprobs: dict[str, Json]) -> None:
         self._fields["logprobs"] = self._logprobs
         for name, tokens in logprobs.items():
@@ -109,6 +121,9 @@ class _Choice:
 
     def finish(self) -> dict[str, Json]:
         overlay(self._message, self._texts.joined())
+        self._audio.update(self._sound.joined())
+        if self._annotations:
+            self._message["annotations"] = self._annotations
         if self._calls:
             self._message["tool_calls"] = [call.finish() for call in self._calls]
         if self._function_call is not None:
@@ -126,6 +141,8 @@ class _Call:
         self._function: dict[str, Json] = {} if name is None else {"name": name}
         self._texts = _Texts(("arguments",))
         self._arguments = _Nesting()
+        self._custom: dict[str, Json] = {}
+        self._input = _Texts(("input",))
 
     @property
     def name(self) -> str | None:
@@ -145,7 +162,7 @@ class _Call:
 
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
-        function = fields.pop("function", None)
+        function, custom = fields.pop("function", None), fields.pop("custom", None)
         self.id = as_text(fields.get("id")) or self.id
         # Later pieces repeat id and name, or leave them empty.
         overlay(self._fields, {name: value for name, value in fields.items() if value != ""})
@@ -155,8 +172,13 @@ class _Call:
             rest = self._texts.take(dict(function))
             overlay(self._function, {name: value for name, value in rest.items() if value != ""})
 
+        if isinstance(custom, dict):
+            self._fields["custom"] = self._custom
+            overlay(self._custom, {name: value for name, value in self._input.take(dict(custom)).items() if value})
+
     def finish(self) -> dict[str, Json]:
         self._function.update(self._texts.joined())
+        self._custom.update(self._input.joined())
         return self._fields
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from gemtap.conversation.model import (
+    UNKNOWN_TYPE,
     Aside,
     BuiltInTool,
     Call,
@@ -109,7 +110,7 @@ def _parts(message: dict[str, Json]) -> Iterator[Part]:
         yield Thought(thought)
     yield from _content(message.get("content"))
     for image in as_list(message.get("images")):
-        yield _image(as_text(as_dict(as_dict(image).get("image_url")).get("url")) or "")
+        yield image_of(as_text(as_dict(as_dict(image).get("image_url")).get("url")) or "")
     audio = as_dict(message.get("audio"))
     if audio:
         transcript = as_text(audio.get("transcript"))
@@ -120,19 +121,26 @@ def _parts(message: dict[str, Json]) -> Iterator[Part]:
     if refusal is not None:
         yield Text(refusal)
     for call in as_list(message.get("tool_calls")):
-        function = as_dict(as_dict(call).get("function"))
-        yield _call(function, as_text(as_dict(call).get("id")))
+        fields = as_dict(call)
+        id_, custom = as_text(fields.get("id")), as_dict(fields.get("custom"))
+        if custom:
+            yield Call(as_text(custom.get("name")) or "", custom.get("input"), id_)
+        else:
+            yield _call(as_dict(fields.get("function")), id_)
     if isinstance(message.get("function_call"), dict):
         yield _call(as_dict(message["function_call"]), None)
 
 
 def _call(function: dict[str, Json], id_: str | None) -> Call:
-    arguments = function.get("arguments")
+    return Call(as_text(function.get("name")) or "", arguments_of(function.get("arguments")), id_)
+
+
+def arguments_of(arguments: Json) -> Json:
+    """The arguments of a call, which are JSON in a text; the text itself where it is none, for models write it."""
     if isinstance(arguments, str):
-        # Models write it, and what they write is not always JSON.
         value = read_json(arguments.encode("utf-8", "replace"))
         arguments = value if value is not None or not arguments.strip() else arguments
-    return Call(as_text(function.get("name")) or "", {} if arguments is None else arguments, id_)
+    return {} if arguments is None else arguments
 
 
 def _content(content: Json) -> Iterator[Part]:
@@ -148,19 +156,29 @@ def _content(content: Json) -> Iterator[Part]:
                 if text is not None:
                     yield Text(text)
             case "image_url":
-                yield _image(as_text(as_dict(fields.get("image_url")).get("url")) or "")
+                yield image_of(as_text(as_dict(fields.get("image_url")).get("url")) or "")
             case "input_audio":
                 audio = as_dict(fields.get("input_audio"))
                 yield Media(f"audio/{as_text(audio.get('format')) or 'wav'}", base64=as_text(audio.get("data")))
+            case "file":
+                yield _file(as_dict(fields.get("file")))
             case str() as kind:
                 yield Other(kind, part)
 
 
-def _image(url: str) -> Media:
+def image_of(url: str) -> Media:
+    """What a URL leads to, or has in itself."""
     if url.startswith("data:"):
         head, _, data = url.removeprefix("data:").partition(",")
         return Media(head.partition(";")[0] or "image/png", base64=data)
     return Media("image/*", uri=url)
+
+
+def _file(file: dict[str, Json]) -> Media:
+    data = as_text(file.get("file_data"))
+    if data and data.startswith("data:"):
+        return image_of(data)
+    return Media(UNKNOWN_TYPE, uri=None if data else as_text(file.get("file_id")), base64=data)
 
 
 def _text(content: Json) -> str:
@@ -168,12 +186,13 @@ def _text(content: Json) -> str:
 
 
 def _tools(request: dict[str, Json]) -> Iterator[Tool]:
-    functions = [as_dict(tool).get("function") for tool in one_or_many(request.get("tools"))]
+    tools = [as_dict(tool) for tool in one_or_many(request.get("tools"))]
+    functions = [tool.get("function") or tool.get("custom") for tool in tools]
     for function in [*functions, *as_list(request.get("functions"))]:
         fields = as_dict(function)
         name = as_text(fields.get("name"))
         if name is not None:
-            yield Tool(name, as_text(fields.get("description")), fields.get("parameters"))
+            yield Tool(name, as_text(fields.get("description")), fields.get("parameters", fields.get("format")))
 
 
 def _built_in_tools(request: dict[str, Json]) -> Iterator[BuiltInTool]:
@@ -181,7 +200,7 @@ def _built_in_tools(request: dict[str, Json]) -> Iterator[BuiltInTool]:
     for tool in one_or_many(request.get("tools")):
         fields = as_dict(tool)
         kind = as_text(fields.get("type"))
-        if kind is not None and kind != "function":
+        if kind is not None and kind not in ("function", "custom"):
             yield BuiltInTool(kind, {name: value for name, value in fields.items() if name != "type"})
     if isinstance(request.get("web_search_options"), dict):
         yield BuiltInTool("web_search", request["web_search_options"])

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.openai_chat.paths import openai_operation
+from gemtap.dialects.openai_responses.dialect import OPENAI_RESPONSES, RESPONSES
 from gemtap.interaction import Cost
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.instructions import Instructions
@@ -39,7 +40,7 @@ class OpenAICompatibleReader(Reader):
 
     billed = BILLED
     told_later = TOLD_LATER
-    resending = frozenset({"openai.responses.input_tokens"})
+    resending = frozenset({"openai.responses.input_tokens", "openai.responses.compact"})
     request_headers = frozenset({"openai-organization", "openai-project", "openai-beta"})
     key_variables: ClassVar[tuple[str, ...]] = ()
     """Environment variables with a key for replays."""
@@ -51,7 +52,7 @@ class OpenAICompatibleReader(Reader):
 
     def dialect(self, operation: str, *, is_session: bool) -> Dialect | None:
         """By the operation."""
-        return OPENAI_CHAT
+        return OPENAI_RESPONSES if operation in RESPONSES else OPENAI_CHAT
 
     def credential(self, path: bytes) -> Credential | None:
         """An API key as a bearer token."""

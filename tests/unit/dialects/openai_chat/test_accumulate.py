@@ -179,7 +179,32 @@ def test_the_probabilities_of_all_tokens_are_kept() -> None:
 
 def test_what_is_added_to_a_message_stays() -> None:
     """Other members of a message are kept, each with its last value."""
-    assert message(chunk({"content": "a", "annotations": [1]}), chunk({"annotations": [2]}))["annotations"] == [2]
+    assert message(chunk({"content": "a", "parsed": [1]}), chunk({"parsed": [2]}))["parsed"] == [2]
+
+
+def test_annotations_are_collected() -> None:
+    """Citations may come in several chunks."""
+    assert message(chunk({"content": "a", "annotations": [1]}), chunk({"annotations": [2]}))["annotations"] == [1, 2]
+
+
+def test_sound_and_its_transcript_are_joined() -> None:
+    """The data of each chunk is appended; id and expiry are told once."""
+    whole = message(
+        chunk({"audio": {"id": "audio_1", "transcript": "Hel"}}),
+        chunk({"audio": {"transcript": "lo", "data": "AAAA"}}),
+        chunk({"audio": {"data": "BBBB", "expires_at": 9}}),
+    )
+    assert whole["audio"] == {"id": "audio_1", "transcript": "Hello", "data": "AAAABBBB", "expires_at": 9}
+
+
+def test_calls_of_custom_tools_are_joined() -> None:
+    """Their input is free text, in pieces."""
+    whole = message(
+        chunk({"tool_calls": [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "patch", "input": ""}}]}),
+        chunk({"tool_calls": [{"index": 0, "custom": {"input": "*** Be"}}]}),
+        chunk({"tool_calls": [{"index": 0, "custom": {"input": "gin"}}]}),
+    )
+    assert whole["tool_calls"] == [{"id": "c", "type": "custom", "custom": {"name": "patch", "input": "*** Begin"}}]
 
 
 @pytest.mark.parametrize("odd", [None, 1, [], {"choices": 1}, {"choices": [1]}, {"choices": [{"delta": 1}]}])

@@ -57,7 +57,15 @@ def test_a_whole_exchange() -> None:
         ({"type": "image_url", "image_url": {"url": "data:image/gif;base64,AAAA"}}, Media("image/gif", base64="AAAA")),
         ({"type": "image_url", "image_url": {"url": "https://a/b"}}, Media("image/*", uri="https://a/b")),
         ({"type": "input_audio", "input_audio": {"data": "AA", "format": "mp3"}}, Media("audio/mp3", base64="AA")),
-        ({"type": "file", "file": {"file_id": "f"}}, Other("file", {"type": "file", "file": {"file_id": "f"}})),
+        ({"type": "file", "file": {"file_id": "f"}}, Media("application/octet-stream", uri="f")),
+        (
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,AAAA"}},
+            Media("application/pdf", base64="AAAA"),
+        ),
+        (
+            {"type": "video_url", "video_url": {"url": "x"}},
+            Other("video_url", {"type": "video_url", "video_url": {"url": "x"}}),
+        ),
     ],
 )
 def test_parts_of_a_message(part: Json, read: object) -> None:
