@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
 from gemtap.providers.client_setup import clients
+from gemtap.providers.definition import Definition
+from gemtap.providers.presets import PRESETS
 from gemtap.recorder.searchable import LONGEST, LONGEST_BODY
 from gemtap.settings import ENV_PREFIX, Settings, setting_names
 from gemtap.stores.query.fields import FIELDS
@@ -67,6 +70,18 @@ def _settings_lines() -> Iterator[str]:
         variable = ENV_PREFIX + name.replace(".", "__").upper()
         default, description = _field(name)
         yield f"| `{name}` | `{variable}` | {default} | {description} |"
+    yield from (
+        "",
+        "## Providers",
+        "",
+        "`[providers.NAME]` adds an API that speaks another one's dialect, see [providers.md](providers.md). Settings",
+        "of it have variables too, such as `GEMTAP_PROVIDERS__NAME__UPSTREAM`; tables are JSON there.",
+        "",
+        "| in `[providers.NAME]` | what it does |",
+        "|---|---|",
+    )
+    for name, field in Definition.model_fields.items():
+        yield f"| `{name}` | {field.description} |"
     yield ""
 
 
@@ -189,14 +204,11 @@ zsh, fish, PowerShell). `--show-completion` prints the code that it would add to
 
 def commands_page() -> str:
     """Render docs/commands.md: every command, with its examples."""
-    import typer.main
-
-    from gemtap.cli.app import app, register
+    from gemtap.cli.app import commands, register
 
     register()
-    commands: Mapping[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
     table, examples = "", ""
-    for name, command in commands.items():
+    for name, command in commands():
         text = command.help or ""
         table += f"| `{name}` | {' '.join(text.partition(chr(10) * 2)[0].split())} |\n"
         shown = [line.strip() for line in text.splitlines() if line.strip().startswith("Example: ")]
@@ -233,11 +245,26 @@ def methods_page() -> str:
     return page + "".join(f"| {' | '.join(row)} |\n" for row in sorted(rows))
 
 
+_PRESETS: Final = re.compile(r"(?s)(<!-- presets -->\n).*?(?=\n## )")
+
+
+def providers_page() -> str:
+    """Render docs/providers.md: the table of presets in a page that is written by hand."""
+    page = Path(__file__).with_name("providers.md").read_text("utf-8")
+    rows = ""
+    for name, each in PRESETS.items():
+        key = f"`{each.key}`" if each.key else ""
+        rows += f"| `{name}` | {each.title} | `{each.dialect}` | {each.upstream} | {each.prices} | {key} |\n"
+    head = "\n| preset | API | dialect | upstream | prices | key |\n|---|---|---|---|---|---|\n"
+    return _PRESETS.sub(lambda found: f"{found[1]}{head}{rows}", page)
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "clients.md": clients_page,
     "settings.md": settings_page,
     "queries.md": queries_page,
     "commands.md": commands_page,
+    "providers.md": providers_page,
     "methods.md": methods_page,
 }
 

@@ -48,6 +48,15 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
+def valid_origin(url: str) -> str:
+    """An upstream's address without a slash at its end. Raises ValueError, in a clause, for what is no such address."""
+    parsed = urlsplit(url)
+    _ = parsed.port  # raises ValueError where it is none
+    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
+        raise ValueError("must be like https://host or http://host:port/prefix")
+    return url.rstrip("/")
+
+
 def is_link(uri: str) -> bool:
     """Whether a page or a file that is shared may link to it: nothing but http and https."""
     return uri.startswith(("https://", "http://"))

@@ -30,7 +30,7 @@ _PATIENCE: Final = 1.0
 
 _TRY_EVERY: Final = 0.05
 
-_LONGEST_NOTE: Final = 4096
+_LONGEST_NOTE: Final = 65_536
 
 _HELD: Final = {errno.EAGAIN, errno.EACCES}
 """SMB shares answer EACCES."""

@@ -19,6 +19,7 @@ from typing import Any, Final
 import uvicorn
 
 from gemtap.addresses import mask_in
+from gemtap.providers.configured import register
 from gemtap.settings import Settings
 
 _LAST_WORDS: Final = 2.0
@@ -26,8 +27,10 @@ _LAST_WORDS: Final = 2.0
 
 
 def child_settings() -> Settings:
-    """Read the settings that the parent sent."""
-    return Settings.model_validate_json(sys.stdin.buffer.readline())
+    """Read the settings that the parent sent, and register their providers."""
+    settings = Settings.model_validate_json(sys.stdin.buffer.readline())
+    register(settings.providers.definitions)
+    return settings
 
 
 def log_to_stderr(settings: Settings, name: str) -> None:

@@ -10,16 +10,13 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
-    create_model,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -27,9 +24,10 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from gemtap import units
 from gemtap.addresses import mask
-from gemtap.providers.registry import FAULTS, PROVIDERS
-from gemtap.providers.wire_check import is_usable_name
 from gemtap.settings_error import SettingsError as SettingsError
+from gemtap.settings_providers import Providers as Providers
+from gemtap.settings_providers import ProviderSettings as ProviderSettings
+from gemtap.settings_providers import is_known, is_table, known_names, missing
 from gemtap.store_kinds import FORMS, default_url, file_of, kind_of
 
 ENV_PREFIX: Final = "GEMTAP_"
@@ -37,14 +35,6 @@ ENV_PREFIX: Final = "GEMTAP_"
 _CONFIG_VARIABLE: Final = "GEMTAP_CONFIG"
 _TEST_PREFIX: Final = "GEMTAP_TEST_"
 """Variables that are no settings: `--config`'s, and those that the test suite reads."""
-
-
-def _origin(url: str) -> str:
-    parsed = urlsplit(url)
-    _ = parsed.port  # raises ValueError where it is none
-    if parsed.scheme not in ("http", "https") or not parsed.hostname or parsed.query or parsed.fragment:
-        raise ValueError("must be like https://host or http://host:port/prefix")
-    return url.rstrip("/")
 
 
 def _store(url: str) -> str:
@@ -91,7 +81,6 @@ def _patterns(expressions: tuple[str, ...]) -> tuple[str, ...]:
     return expressions
 
 
-Upstream = Annotated[str, AfterValidator(_origin)]
 StoreUrl = Annotated[str, AfterValidator(_store)]
 Age = Annotated[str, AfterValidator(_age)]
 Size = Annotated[str, AfterValidator(_size)]
@@ -100,38 +89,6 @@ Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list: comma-separated where it comes as one word, as in variables."""
 Patterns = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_lines), AfterValidator(_patterns)]
 """A list: one a line where it comes as one word."""
-
-
-class ProviderSettings(BaseModel):
-    """What can be set of one provider."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    upstream: Upstream
-
-
-def _provider_fields() -> Any:
-    """A model with a field for each provider that there is.
-
-    A plug-in that cannot be used has one too: settings that were right before it broke do not keep Gemtap from
-    starting.
-    """
-    fields: dict[str, Any] = {
-        name: (ProviderSettings, ProviderSettings(upstream=provider.wire.upstream))
-        for name, provider in PROVIDERS.items()
-    }
-    for fault in FAULTS:
-        if is_usable_name(fault.name):
-            fields.setdefault(fault.name, (ProviderSettings | None, None))
-    return create_model("ProviderFields", __config__=ConfigDict(frozen=True, extra="forbid"), **fields)
-
-
-class Providers(_provider_fields()):  # type: ignore[misc]
-    """The providers by name. An upstream is an origin, with a path prefix if need be."""
-
-    def upstreams(self) -> dict[str, str]:
-        """Provider name to upstream."""
-        return {name: getattr(self, name).upstream for name in PROVIDERS}
 
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -286,7 +243,7 @@ def load(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) 
     origins: dict[str, str] = {}
     for values, origin in _sources(flags or {}, config):
         for name, value in _leaves(values):
-            if name not in known:
+            if name not in known and not is_known(name):
                 raise SettingsError(_unknown(name, origin(name)))
             _set(merged, name, value)
             origins[name] = origin(name)
@@ -296,16 +253,32 @@ def load(flags: Mapping[str, Any] | None = None, *, config: Path | None = None) 
         raise SettingsError(_one_line(exc, origins)) from None
 
 
+def load_only(values: Mapping[str, Any], where: str) -> Loaded:
+    """Settings of nothing but these values, nested as the settings are. Raises SettingsError, which says `where`."""
+    origins = {name: f"{name} ({where})" for name, _ in _leaves(values)}
+    try:
+        return Loaded(Settings(**values), origins)
+    except ValidationError as exc:
+        raise SettingsError(_one_line(exc, origins)) from None
+
+
 def address_of(settings: Settings) -> str:
     """The proxy's address as clients on this machine are to be told."""
     return f"{settings.scheme}://{reachable_host(settings.host)}:{settings.port}"
 
 
-SERVED_SETTINGS: Final = ("host", "port", "dashboard_port", "tls", "store")
-"""Settings of a running `gemtap serve` that other commands need to reach it."""
+def served_settings_of(settings: Settings) -> dict[str, str]:
+    """Settings of a running `gemtap serve` that other commands need to know, as `shown_settings` gives them."""
+    upstreams = (f"providers.{name}.upstream" for name in settings.providers.upstreams())
+    return shown_settings(settings, ("host", "port", "dashboard_port", "tls", "store", *upstreams))
 
 
-def shown_settings(settings: Settings, names: Iterable[str] = SERVED_SETTINGS) -> dict[str, str]:
+def every_setting(settings: Settings) -> list[str]:
+    """The dotted name of every setting, those of the providers that the settings add among them."""
+    return [*setting_names(), *known_names(settings.providers.definitions)]
+
+
+def shown_settings(settings: Settings, names: Iterable[str]) -> dict[str, str]:
     """Settings as text by dotted name, with passwords masked."""
     return {name: _as_text(settings, name) for name in names}
 
@@ -316,7 +289,9 @@ def _as_text(settings: Settings, name: str) -> str:
     value: object = settings
     for part in name.split("."):
         value = getattr(value, part, None)  # a provider that cannot be used may have no value
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    if isinstance(value, Mapping):
+        return ", ".join(value)  # names alone: the values of headers are secret
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else mask(str(value))
 
 
 def reachable_host(host: str) -> str:
@@ -350,13 +325,17 @@ def _read_environment() -> dict[str, Any]:
         name = variable.upper()
         if not name.startswith(ENV_PREFIX) or name == _CONFIG_VARIABLE or name.startswith(_TEST_PREFIX):
             continue
-        if name not in known:
+        if name not in known and not is_known(_name(name)):
             raise SettingsError(f"Unknown setting {variable}. Known are: {', '.join(sorted(known))}.")
     return EnvSettingsSource(Settings)()
 
 
 def _variable(name: str) -> str:
     return ENV_PREFIX + name.replace(".", "__").upper()
+
+
+def _name(variable: str) -> str:
+    return variable.removeprefix(ENV_PREFIX).lower().replace("__", ".")
 
 
 def _flag(name: str) -> str:
@@ -382,7 +361,9 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
     """The dotted name and the value of each setting; of a table that is no group of settings its own name."""
     for key, value in values.items():
         name = prefix + key
-        if isinstance(value, Mapping) and any(each.startswith(f"{name}.") for each in setting_names()):
+        if isinstance(value, Mapping) and (
+            (is_table(name) and value) or any(each.startswith(f"{name}.") for each in setting_names())
+        ):
             yield from _leaves(value, f"{name}.")
         elif value is not None:
             yield name, value
@@ -401,10 +382,18 @@ def _unknown(name: str, origin: str) -> str:
     return f"Unknown setting {origin}. Known are: {', '.join(fitting)}."
 
 
+def _origin_below(group: str, origins: Mapping[str, str]) -> str:
+    """Where some setting of a group came from; the group's name if none is known."""
+    return next((origin for name, origin in origins.items() if name.startswith(f"{group}.")), group)
+
+
 def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
     error = exc.errors(include_url=False, include_input=False)[0]
     # The name of a list stands for its items.
     place = ".".join(part for part in error["loc"] if isinstance(part, str))
+    if error["type"] == "missing" and is_known(place):
+        _, name, field = place.split(".")
+        return f"Bad setting {_origin_below(f'providers.{name}', origins)}: {missing(name, field)}"
     names: Sequence[str] = error["ctx"]["settings"] if error["type"] == "conflict" else (place,)
-    origin = next((origins[name] for name in names if name in origins), names[0])
+    origin = next((origins[name] for name in names if name in origins), None) or _origin_below(names[0], origins)
     return f"Bad setting {origin}: {error['msg'].removeprefix('Value error, ')}."

@@ -24,7 +24,7 @@ from typing import Final
 
 from gemtap.data_dir_lock import DataDirInUse, data_dir_lock
 from gemtap.environment_proxy import BadProxy, environment_proxy
-from gemtap.settings import Settings, address_of, shown_settings
+from gemtap.settings import Settings, address_of, served_settings_of
 
 _log = logging.getLogger(__name__)
 
@@ -233,7 +233,7 @@ def _locked(settings: Settings) -> Iterator[bool]:
     with ExitStack() as stack:
         try:
             was_killed = stack.enter_context(
-                data_dir_lock(settings.data_dir, address_of(settings), shown_settings(settings))
+                data_dir_lock(settings.data_dir, address_of(settings), served_settings_of(settings))
             )
         except DataDirInUse as exc:
             raise CannotServe(str(exc)) from exc

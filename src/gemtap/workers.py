@@ -105,9 +105,11 @@ class _Answer(NamedTuple):
 class Workers:
     """A few processes, each started when it is first needed and again after it was ended."""
 
-    def __init__(self, processes: int, *, memory: int) -> None:
-        """`memory`: bytes that each may take, where the system can limit that."""
+    def __init__(self, processes: int, *, memory: int, prepare: Callable[[], None] | None = None) -> None:
+        """`memory`: bytes that each may take, where the system can limit that. `prepare` runs first in each; it is
+        pickled."""
         self._memory = memory
+        self._prepare = prepare
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         for _ in range(processes):
             self._idle.put(None)
@@ -169,7 +171,7 @@ class Workers:
         if self._closed:
             raise WorkersUnavailable("Gemtap is ending")
         try:
-            worker = _Worker(self._memory)
+            worker = _Worker(self._memory, self._prepare)
         except (OSError, EOFError) as exc:
             raise WorkersUnavailable(f"no worker process can be started ({exc})") from exc
         self._started.add(worker)
@@ -185,13 +187,13 @@ class Workers:
 class _Worker:
     """One process and the ends of its pipes."""
 
-    def __init__(self, memory: int) -> None:
+    def __init__(self, memory: int, prepare: Callable[[], None] | None) -> None:
         """Raises OSError and EOFError."""
         context = multiprocessing.get_context("forkserver")
         self._pipe, theirs = Pipe()
         ends_with_us, self._lifeline = Pipe(duplex=False)
         self._memory = memory
-        self._process = context.Process(target=_work, args=(theirs, ends_with_us, memory), daemon=True)
+        self._process = context.Process(target=_work, args=(theirs, ends_with_us, memory, prepare), daemon=True)
         try:
             self._process.start()
         except BaseException:
@@ -237,11 +239,13 @@ class _Worker:
         return f"the process for it was ended ({how}), perhaps for want of memory"
 
 
-def _work(pipe: Connection, lifeline: Connection, memory: int) -> None:
+def _work(pipe: Connection, lifeline: Connection, memory: int, prepare: Callable[[], None] | None) -> None:
     """A worker's whole life."""
     _end_with(lifeline)
     _limit_memory(memory)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if prepare is not None:
+        prepare()
     while True:
         try:
             job = pipe.recv()

@@ -12,18 +12,15 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer.main
 
-from gemtap.cli.app import app, register
+from gemtap.cli.app import commands, register
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
 
 register()
-COMMANDS: Any = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 EXAMPLES = [
-    example for command in COMMANDS.values() for example in re.findall(r"^\s*Example: (.+)$", command.help or "", re.M)
+    example for _, command in commands() for example in re.findall(r"^\s*Example: (.+)$", command.help or "", re.M)
 ]
 GO_ON = ("serve", "demo", "tail")
 """Commands that run until they are told to exit."""
@@ -65,6 +62,7 @@ def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
         check=True,
     )
     assert recorded in (tmp_path / "all.jsonl").read_text(), exported
+    (tmp_path / "gemtap.toml").write_text('[providers.gateway]\ndialect = "gemini"\nupstream = "http://localhost:9"\n')
     return tmp_path
 
 

@@ -219,7 +219,7 @@ def test_of_two_sources_the_one_that_is_in_force_is_named(folder: Path, monkeypa
         ("prot = 4360", "prot", "port"),
         ("[server]", "server", "port"),
         ("[providers.gemini]\nurl = 'https://x.example'", "providers.gemini.url", "providers.gemini.upstream"),
-        ("[providers.mistral]\nupstream = 'https://x.example'", "providers.mistral", "providers.gemini.upstream"),
+        ("[providers.mine]\nurl = 'https://x.example'", "providers.mine.url", "providers.gemini.upstream"),
         ("providers = 'gemini'", "providers", "providers.gemini.upstream"),
     ],
 )
@@ -242,8 +242,9 @@ def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, variab
 
 def test_an_upstream_of_an_unknown_provider_is_an_error() -> None:
     """An upstream of an unknown provider is an error."""
-    message = complaint({"providers": {"mistral": {"upstream": "https://x.example"}}})
-    assert message.startswith("Unknown setting flag --upstream mistral=. Known are: providers.gemini.upstream")
+    message = complaint({"providers": {"mine": {"upstream": "https://x.example"}}})
+    assert message.startswith("Bad setting flag --upstream mine=: providers.mine needs a dialect")
+    assert "Installed are gemini, " in message
 
 
 def test_a_file_that_is_not_there_is_named(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -41,10 +41,13 @@ class Failed(Exception):
 
 
 def settings_of(flags: dict[str, Any], config: Path | None) -> Loaded:
-    """The settings, overridden by the command's flags."""
+    """The settings, overridden by the command's flags. Their providers are registered."""
+    from gemtap.providers.configured import register
     from gemtap.settings import load
 
-    return load(flags, config=config)
+    loaded = load(flags, config=config)
+    register(loaded.settings.providers.definitions)
+    return loaded
 
 
 def _show_version(wanted: bool) -> None:
@@ -100,6 +103,17 @@ def register(argument: str | None = None) -> None:
     only = COMMANDS.get(argument or "")
     for module in [only] if only is not None else dict.fromkeys(COMMANDS.values()):
         import_module(f"gemtap.cli.{module}")
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    """Every command by its name, such as `providers add`; call `register` first."""
+    import typer.main
+
+    group: Any = typer.main.get_command(app)
+    for name, command in group.commands.items():
+        yield name, command
+        for below, each in getattr(command, "commands", {}).items():
+            yield f"{name} {below}", each
 
 
 def main() -> None:

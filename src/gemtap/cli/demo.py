@@ -11,11 +11,11 @@ from typing import Annotated, Final
 
 import typer
 
-from gemtap.cli.app import Failed, app
+from gemtap.cli.app import Failed, app, settings_of
 from gemtap.providers.demo import Agents
 from gemtap.providers.provider import Provider
 from gemtap.providers.registry import PROVIDERS, demo_of
-from gemtap.settings import Settings, address_of, load, reachable_host
+from gemtap.settings import Settings, address_of, reachable_host
 
 _PACE: Final = 0.05
 """Seconds between the chunks of a simulated response."""
@@ -51,7 +51,7 @@ def demo(
     with ExitStack() as stack:
         folder = data_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gemtap-demo-")))
         flags = {"port": port, "dashboard_port": dashboard_port, "data_dir": folder, "store": ""}
-        asyncio.run(_run(load(flags).settings, api, sessions, leave=leave))
+        asyncio.run(_run(settings_of(flags, None).settings, api, sessions, leave=leave))
 
 
 def _agents(settings: Settings, api: str | None) -> tuple[Provider, Agents]:
@@ -73,7 +73,6 @@ def _agents(settings: Settings, api: str | None) -> tuple[Provider, Agents]:
 
 async def _run(settings: Settings, api: str | None, sessions: int, *, leave: bool) -> None:
     from gemtap.demo.upstream import SimulatedUpstream
-    from gemtap.settings import ProviderSettings
     from gemtap.supervisor import CannotServe, Supervisor
 
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
@@ -83,9 +82,9 @@ async def _run(settings: Settings, api: str | None, sessions: int, *, leave: boo
         for name, each in PROVIDERS.items():
             if demo_of(each) is not None:
                 upstream = await stack.enter_async_context(SimulatedUpstream(pace=_PACE, remember=0, providers=[each]))
-                upstreams[name] = ProviderSettings(upstream=upstream.origin)
+                upstreams[name] = upstream.origin
         settings = settings.model_copy(
-            update={"providers": settings.providers.model_copy(update=upstreams), "shutdown_grace": _GRACE}
+            update={"providers": settings.providers.with_upstreams(upstreams), "shutdown_grace": _GRACE}
         )
         ready = asyncio.Event()
         supervisor = Supervisor(settings, on_ready=ready.set)

@@ -25,7 +25,7 @@ from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of, served_settings
 from gemtap.environment_proxy import BadProxy, environment_proxy
 from gemtap.providers.registry import FAULTS, PROVIDERS, checked
-from gemtap.settings import Loaded, Settings, address_of, setting_names, shown_settings
+from gemtap.settings import Loaded, Settings, address_of, every_setting, served_settings_of, shown_settings
 from gemtap.store_kinds import file_of
 
 _TIMEOUT: Final = 10.0
@@ -181,7 +181,7 @@ def _store(settings: Settings) -> Finding:
 
 def _differing(settings: Settings) -> Iterator[Finding]:
     """Settings of the running process that are not those of this command."""
-    here = shown_settings(settings)
+    here = served_settings_of(settings)
     served = served_settings(settings.data_dir)
     others = [f"{name} {value} (here {here[name]})" for name, value in served.items() if here.get(name) != value]
     if others:
@@ -236,7 +236,7 @@ def _spool(settings: Settings) -> Finding:
 def _settings(loaded: Loaded) -> list[dict[str, str]]:
     return [
         {"name": name, "value": value, "from": loaded.origins.get(name, "default")}
-        for name, value in shown_settings(loaded.settings, setting_names()).items()
+        for name, value in shown_settings(loaded.settings, every_setting(loaded.settings)).items()
     ]
 
 

@@ -1,35 +1,51 @@
-"""`gemtap providers`: the APIs that this installation knows."""
+"""`gemtap providers`: the APIs that this installation knows, and those that the settings add."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from gemtap import __version__
-from gemtap.cli.app import AsJson, app
+from gemtap.cli.app import AsJson, Config, app, settings_of
 from gemtap.cli.printing import console, harmless
+from gemtap.cli.settings_file import add_table, remove_table
+from gemtap.providers.configured import SETTINGS
 from gemtap.providers.documents import credential_for
+from gemtap.providers.presets import PRESETS
 from gemtap.providers.registry import FAULTS, ORIGINS, PROVIDERS, checked
+from gemtap.settings import Providers, SettingsError, address_of, load_only
+
+providers_app = typer.Typer(invoke_without_command=True)
+app.add_typer(providers_app, name="providers")
+
+_CONFIG: Final = Path("gemtap.toml")
 
 
-@app.command()
-def providers(as_json: AsJson = False) -> None:
-    """List the APIs that Gemtap knows, and the packages they come from. Exit status 1 if a plug-in is unusable.
+@providers_app.callback()
+def providers(context: typer.Context, as_json: AsJson = False, config: Config = None) -> None:
+    """List the APIs that Gemtap knows, and where they come from. Exit status 1 if a plug-in is unusable.
 
     Example: gemtap providers
     """
+    context.obj = config
+    if context.invoked_subcommand is not None:
+        return
+    upstreams = settings_of({}, config).settings.providers.upstreams()
     found = [
         {
             "name": name,
             "title": provider.wire.title,
             "prefix": f"/{provider.wire.prefix}",
-            "upstream": provider.wire.upstream,
+            "upstream": upstreams[name],
             "key": _variables(name),
             "package": ORIGINS[name].package,
-            "version": ORIGINS[name].version or __version__,
+            "version": _version(name),
         }
         for name, provider in PROVIDERS.items()
     ]
@@ -45,6 +61,72 @@ def providers(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@providers_app.command()
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Small letters, digits and underscores; a preset's name is enough.")],
+    dialect: Annotated[str | None, typer.Option(metavar="API", help="The API that it speaks, such as openai.")] = None,
+    upstream: Annotated[str | None, typer.Option(metavar="URL", help="Its base URL.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Take the rest from this well-known API.")] = None,
+    prefix: Annotated[str | None, typer.Option(help="First segment of its paths. Default: NAME.")] = None,
+    title: Annotated[str | None, typer.Option(help="Its name for people.")] = None,
+    prices: Annotated[str | None, typer.Option(metavar="MAKER", help="A maker of genai-prices, or free.")] = None,
+    key: Annotated[str | None, typer.Option(metavar="VARIABLE", help="Variable with the key for replays.")] = None,
+    config: Config = None,
+) -> None:
+    """Add an API that speaks another one's dialect to the settings file.
+
+    Example: gemtap providers add groq
+
+    Example: gemtap providers add lab --dialect openai --upstream http://localhost:9000/v1
+    """
+    path = config or context.obj or _CONFIG
+    given = {
+        "preset": preset or (name if name in PRESETS and dialect is None else None),
+        "dialect": dialect,
+        "upstream": upstream,
+        "prefix": prefix,
+        "title": title,
+        "prices": prices,
+        "key": key,
+    }
+    values = {field: value for field, value in given.items() if value is not None}
+    _check(name, values)
+    add_table(path, "providers", name, values)
+    settings = settings_of({}, path).settings
+    address = f"{address_of(settings)}/{settings.providers.definitions[name].prefix}"
+    text = f"Added to {path}. Restart `gemtap serve`, and point clients at {address} instead of the API's own address."
+    console().print(harmless(text), soft_wrap=True)
+
+
+def _check(name: str, values: Mapping[str, str]) -> None:
+    """Raises SettingsError for what `load` would not accept."""
+    if name in Providers.model_fields:
+        raise SettingsError(f"{name} is installed already: `gemtap providers` lists it.")
+    load_only({"providers": {name: values}}, "flag")
+
+
+@providers_app.command()
+def rm(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="As `gemtap providers` lists it.")],
+    config: Config = None,
+) -> None:
+    """Remove an API from the settings file. What was recorded of it stays.
+
+    Example: gemtap providers rm gateway
+    """
+    path = config or context.obj or _CONFIG
+    remove_table(path, "providers", name)
+    console().print(harmless(f"Removed from {path}. Restart `gemtap serve`."), soft_wrap=True)
+
+
+def _version(name: str) -> str:
+    """The version of the package; none for a provider of the settings."""
+    origin = ORIGINS[name]
+    return "" if origin == SETTINGS else origin.version or __version__
+
+
 def _variables(name: str) -> str:
     """The environment variables that replays take a key from."""
     credential = credential_for(name, b"")
@@ -53,9 +135,9 @@ def _variables(name: str) -> str:
 
 def _print(found: list[dict[str, str]], faults: list[dict[str, str]]) -> None:
     out = console()
-    table = Table("name", "API", "paths", "default upstream", "key for replays", "package", box=None, pad_edge=False)
+    table = Table("name", "API", "paths", "upstream", "key for replays", "package", box=None, pad_edge=False)
     for each in found:
-        package = f"{each['package']} {each['version']}"
+        package = f"{each['package']} {each['version']}".strip()
         shown = (each["name"], each["title"], each["prefix"] + "/...", each["upstream"], each["key"], package)
         table.add_row(*map(harmless, shown))
     out.print(table)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -80,6 +81,7 @@ def run(settings: Settings) -> None:
     from gemtap.supervisor import CannotServe, Supervisor
     from gemtap.upkeep.daily import retention_of
 
+    settings.providers.added_headers(os.environ)  # the proxy must not fail for what is wrong here
     try:
         retention_of(settings, datetime.now(UTC))
     except ValueError as exc:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from gemtap.providers.registry import PROVIDERS, reader_of
+from gemtap.providers.registry import PROVIDERS, derived, reader_of
 
 
-@cache
+@derived
 def colours() -> dict[str, tuple[str, str]]:
     """CSS colours on light and dark backgrounds, by provider. Providers without a colour are missing."""
     readers = {name: reader_of(provider) for name, provider in PROVIDERS.items()}

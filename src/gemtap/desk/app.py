@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from bson import ObjectId
@@ -17,6 +18,7 @@ from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.interaction import Interaction
+from gemtap.providers.configured import register
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
 from gemtap.recorder.recorder import Recorder
@@ -53,14 +55,16 @@ def make_desk(settings: Settings) -> ASGIApp:
     store = open_store(settings.store_url)
     limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
     redactor = redactor_of(settings)
-    recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY)
+    # Workers are new processes, which know only the providers that are installed.
+    prepare = partial(register, settings.providers.definitions)
+    recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY, prepare=prepare)
     recorder = Recorder(spool, store, PROVIDERS, limits, redactor, recording_workers)
 
     def read_capture(capture: bytes, id_: ObjectId) -> Interaction:
         return page_workers.call(_READING_SECONDS, read_document, capture, id_, None, redactor)
 
     preload(["gemtap.desk.preloaded"])
-    page_workers = Workers(_PAGE_WORKERS, memory=_PAGE_MEMORY)
+    page_workers = Workers(_PAGE_WORKERS, memory=_PAGE_MEMORY, prepare=prepare)
     replays = Replays(settings, store, os.environ)
 
     @asynccontextmanager

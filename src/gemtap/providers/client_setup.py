@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 
 from gemtap.providers.instructions import Instructions
-from gemtap.providers.registry import PROVIDERS, reader_of
+from gemtap.providers.registry import PROVIDERS, derived, reader_of
 
 
-@cache
+@derived
 def clients() -> Mapping[str, Instructions]:
     """The clients of all providers, by the name that `gemtap setup` takes.
 

@@ -16,6 +16,8 @@ class Credential:
     """Lower-case name of the request header."""
     form: str = "{}"
     """The header's value, with `{}` in the credential's place."""
+    needed: bool = True
+    """Whether the API refuses requests without it: programs on one's own machine often take any."""
 
     def find(self, environment: Mapping[str, str]) -> str | None:
         """The credential; None where no variable is set."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gemtap.providers.common_secrets import STORED_CREDENTIAL
-from gemtap.providers.registry import PROVIDERS
+from gemtap.providers.registry import INSTALLED, PROVIDERS, derived
 from gemtap.providers.secrets import Declared, Secrets, all_of
 
 ANTHROPIC: Final = Declared(
@@ -31,12 +31,12 @@ ANTHROPIC: Final = Declared(
 _WITHOUT_PROVIDER: Final = {"anthropic": ANTHROPIC}
 """APIs that are served by other providers too, and that imports know by name."""
 
-_BY_NAME: Final = {**_WITHOUT_PROVIDER, **{name: provider.wire.secrets for name, provider in PROVIDERS.items()}}
+_BY_NAME: Final = {**_WITHOUT_PROVIDER, **{name: provider.wire.secrets for name, provider in INSTALLED.items()}}
 
-_ALL: Final = tuple(dict.fromkeys([*(each.wire.secrets for each in PROVIDERS.values()), *_WITHOUT_PROVIDER.values()]))
+_ALL: Final = tuple(dict.fromkeys([*(each.wire.secrets for each in INSTALLED.values()), *_WITHOUT_PROVIDER.values()]))
 
 SECRETS: Final[Mapping[str, Secrets]] = {name: all_of(own, _ALL) for name, own in _BY_NAME.items()}
-"""By the provider's name."""
+"""By the name of a provider that is installed."""
 
 UNKNOWN: Final = all_of(
     Declared(held=tuple(each for api in _ALL for each in api.held)),
@@ -47,4 +47,12 @@ UNKNOWN: Final = all_of(
 
 def secrets_of(provider: str) -> Secrets:
     """What is secret in the API of a provider; for one that nobody knows, what is secret in any."""
-    return SECRETS.get(provider, UNKNOWN)
+    return _all_secrets().get(provider, UNKNOWN)
+
+
+@derived
+def _all_secrets() -> Mapping[str, Secrets]:
+    # A provider of the settings has the secrets of the API whose dialect it speaks, made once.
+    of = {id(declared): SECRETS[name] for name, declared in _BY_NAME.items()}
+    added = {name: each.wire.secrets for name, each in PROVIDERS.items() if name not in SECRETS}
+    return {**SECRETS, **{name: of.get(id(declared), UNKNOWN) for name, declared in added.items()}}

@@ -101,6 +101,25 @@ def list_price(
     return unpriced(why or "the model is not known")
 
 
+def own_price(
+    input_: Decimal,
+    output: Decimal,
+    cached: Decimal | None,
+    tokens: Tokens,
+    priced_apart: Mapping[str, int],
+    source: str,
+) -> Cost:
+    """The cost at prices of a person's own, each in US dollars for a million tokens of any medium."""
+    from genai_prices.types import ModelPrice, Usage
+
+    price = ModelPrice(input_mtok=input_, output_mtok=output, cache_read_mtok=cached)
+    try:
+        usd = float(price.calc_price(Usage(**_counts(tokens, priced_apart)))["total_price"])
+    except ValueError:
+        return unpriced("the token counts contradict each other")
+    return priced(usd, source)
+
+
 def priced(usd: float, source: str | None, missing: Sequence[str] = ()) -> Cost:
     """A cost, and what is not in it."""
     cost: Cost = {"usd": usd, "source": source}

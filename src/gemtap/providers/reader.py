@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar
 
 from gemtap.dialects.base import Dialect, Parsed, RawExchange
 from gemtap.interaction import NO_TOKENS, Cost, Json, Tokens
@@ -39,22 +38,22 @@ class Bill:
 class Reader(ABC):
     """How exchanges with one API are read, priced and replayed."""
 
-    billed: ClassVar[frozenset[str] | None] = None
+    billed: frozenset[str] | None = None
     """Operations whose tokens are counted; None for every operation. Look-ups report tokens that others have used."""
-    told_later: ClassVar[frozenset[str]] = frozenset()
+    told_later: frozenset[str] = frozenset()
     """Look-ups that may be the first to report what a run in the background has used: then they are counted."""
-    by_subscription: ClassVar[bool] = False
+    by_subscription: bool = False
     """Whether nothing is billed by tokens."""
-    resending: ClassVar[frozenset[str]] = frozenset()
+    resending: frozenset[str] = frozenset()
     """Operations whose requests are whole conversations that another interaction has too."""
-    makers: ClassVar[Mapping[str, str]] = {}
+    makers: Mapping[str, str] = {}
     """What stands before the last slash of a model's name, and which maker genai-prices has for it."""
 
-    colour: ClassVar[tuple[str, str] | None] = None
+    colour: tuple[str, str] | None = None
     """CSS colours of the dashboard's dots on light and dark backgrounds. None for grey."""
-    setup: ClassVar[Mapping[str, Instructions]] = {}
+    setup: Mapping[str, Instructions] = {}
     """How clients are pointed at the proxy, by the name that `gemtap setup` takes."""
-    request_headers: ClassVar[frozenset[str]] = frozenset()
+    request_headers: frozenset[str] = frozenset()
     """Lower-case names of request headers, beside `content-type` and the credential, that an answer depends on. The
     dashboard's code snippets have them."""
 

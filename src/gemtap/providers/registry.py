@@ -1,8 +1,10 @@
-"""The providers that there are: a folder each in this package, and plug-ins.
+"""The providers that there are: a folder each in this package, plug-ins, and those that the settings add.
 
 A plug-in is an installed package with an entry point in the group `gemtap.providers` that names a `Provider`. One
 that cannot be used is remembered in `FAULTS` and left out: it never keeps Gemtap from starting. One that fails later is
 logged, see `report`, and `checked` finds what can be found without an exchange.
+
+`configure` adds the providers of the settings. It is called once in each process, before the first exchange.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import _lru_cache_wrapper, cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import gemtap.providers
 from gemtap.providers.provider import Provider
@@ -110,16 +114,52 @@ def _discover() -> tuple[dict[str, Provider], dict[str, Origin], list[Fault]]:
 
 _found: Final = _discover()
 
-PROVIDERS: Final[Mapping[str, Provider]] = dict(
-    sorted(_found[0].items(), key=lambda item: (not item[1].wire.is_default, item[1].wire.root_order, item[0]))
+INSTALLED: Final[Mapping[str, Provider]] = MappingProxyType(
+    dict(sorted(_found[0].items(), key=lambda item: (not item[1].wire.is_default, item[1].wire.root_order, item[0])))
 )
-"""By name, which is also how the settings and the tap call them; the default provider first."""
+"""The providers that are there without any setting, by name; the default provider first."""
 
-ORIGINS: Final[Mapping[str, Origin]] = _found[1]
+_providers: Final = dict(INSTALLED)
+_origins: Final = dict(_found[1])
+
+PROVIDERS: Final[Mapping[str, Provider]] = MappingProxyType(_providers)
+"""Those and the ones that the settings add, by name, which is also how the settings and the tap call them."""
+
+ORIGINS: Final[Mapping[str, Origin]] = MappingProxyType(_origins)
 """Where each provider comes from."""
 
 FAULTS: Final[tuple[Fault, ...]] = tuple(_found[2])
 """The plug-ins that cannot be used."""
+
+
+_T = TypeVar("_T")
+
+_caches: Final[list[Callable[[], None]]] = []
+
+
+def derived(make: Callable[[], _T]) -> _lru_cache_wrapper[_T]:
+    """Cache what a function makes of the providers, until `configure` changes these."""
+    cached = cache(make)
+    _caches.append(cached.cache_clear)
+    return cached
+
+
+def configure(providers: Iterable[Provider], origin: Origin) -> None:
+    """Replace the providers of the settings by these, whose names and prefixes are free, see `prefix_taken_by`."""
+    added = {provider.name: provider for provider in providers}
+    _providers.clear()
+    _providers.update({**INSTALLED, **added})
+    _origins.clear()
+    _origins.update(_found[1] | dict.fromkeys(added, origin))
+    for clear in _caches:
+        clear()
+
+
+def prefix_taken_by(prefix: str) -> str | None:
+    """The name of the installed provider that has this prefix, or paths that begin with it; None if it is free."""
+    below = f"/{prefix}/x".encode("ascii")
+    found = (each for each in INSTALLED.values() if each.wire.prefix == prefix or _takes(each, below))
+    return next((each.name for each in found), None)
 
 
 _reported: Final[set[tuple[str, str]]] = set()

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from gemtap.providers.registry import PROVIDERS, report
+from gemtap.providers.registry import PROVIDERS, derived, report
 from gemtap.providers.wire import RawHeaders, Route, Wire
 
-_WIRES: Final = tuple(provider.wire for provider in PROVIDERS.values())
-_AT_ROOT: Final = tuple(sorted(_WIRES, key=lambda wire: wire.root_order))
-_DEFAULT: Final = _WIRES[0]
-_BY_PREFIX: Final = {wire.prefix.encode("ascii"): wire for wire in _WIRES}
-_PREFIX: Final = re.compile(rb"/+(" + b"|".join(map(re.escape, _BY_PREFIX)) + rb")(?=/)")
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What paths are matched with."""
+
+    at_root: Sequence[Wire]
+    by_prefix: Mapping[bytes, Wire]
+    prefix: re.Pattern[bytes]
+
+
+@derived
+def _table() -> _Table:
+    wires = [provider.wire for provider in PROVIDERS.values()]
+    by_prefix = {wire.prefix.encode("ascii"): wire for wire in wires}
+    return _Table(
+        at_root=sorted(wires, key=lambda wire: wire.root_order),
+        by_prefix=by_prefix,
+        prefix=re.compile(rb"/+(" + b"|".join(map(re.escape, by_prefix)) + rb")(?=/)"),
+    )
 
 
 def _known(wire: Wire) -> str:
     return f"{wire.root_paths} ({wire.title}, also under /{wire.prefix})" if wire.root_paths else f"/{wire.prefix}/..."
 
 
-KNOWN: Final = "; ".join(map(_known, _WIRES))
-"""What `match` knows, for people."""
+@derived
+def known() -> str:
+    """What `match` knows, for people."""
+    return "; ".join(_known(provider.wire) for provider in PROVIDERS.values())
 
 
 def match(path: bytes) -> Route | None:
     """The route of a raw path as a client sent it, or None where no provider knows it."""
-    prefix = _PREFIX.match(path)
+    table = _table()
+    prefix = table.prefix.match(path)
     if prefix is None:
-        return next((route for wire in _AT_ROOT if (route := _ask(wire, wire.route_at_root, path)) is not None), None)
-    wire = _BY_PREFIX[prefix[1]]
+        at_root = table.at_root
+        return next((route for wire in at_root if (route := _ask(wire, wire.route_at_root, path)) is not None), None)
+    wire = table.by_prefix[prefix[1]]
     route = _ask(wire, wire.route, path[prefix.end() :])
     return replace(route, prefix=b"/" + prefix[1]) if route is not None else None
 
@@ -62,7 +79,11 @@ def origin_of(route: Route | None, origins: Mapping[str, str]) -> str | None:
 def wire_of(provider: str) -> Wire:
     """The wire face of a provider; of an unknown one the default provider's, whose shape most clients here expect."""
     found = PROVIDERS.get(provider)
-    return found.wire if found is not None else _DEFAULT
+    return found.wire if found is not None else _default()
+
+
+def _default() -> Wire:
+    return next(iter(PROVIDERS.values())).wire
 
 
 def error_of(provider: str, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
@@ -71,4 +92,4 @@ def error_of(provider: str, status: int, code: str, message: str) -> tuple[RawHe
         return wire_of(provider).error(status, code, message)
     except Exception as exc:
         report(provider, exc)
-        return _DEFAULT.error(status, code, message)
+        return _default().error(status, code, message)

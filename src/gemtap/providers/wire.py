@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from gemtap.providers.secrets import Declared
 
@@ -29,25 +28,27 @@ class Route:
 class Wire(ABC):
     """How requests to one API are recognised and forwarded."""
 
-    name: ClassVar[str]
+    name: str
     """In settings, documents and queries: `gemini`, `code_assist`."""
-    title: ClassVar[str]
+    title: str
     """For people."""
-    upstream: ClassVar[str]
+    upstream: str
     """The default upstream: an origin, with a path prefix if need be."""
-    prefix: ClassVar[str]
+    prefix: str
     """The first segment of a client's path that names this provider: `/gemini/...`."""
-    hosts: ClassVar[Sequence[re.Pattern[str]]] = ()
+    hosts: Sequence[re.Pattern[str]] = ()
     """Host names of the API, matched whole."""
-    root_paths: ClassVar[str] = ""
+    version: str = ""
+    """What its paths begin with, such as `/v1`: added where a client leaves it out."""
+    root_paths: str = ""
     """The paths that `route_at_root` recognises, for people; empty where there are none."""
-    root_order: ClassVar[int] = 0
+    root_order: int = 0
     """Providers with a lower number are asked for a route at the root first."""
-    is_default: ClassVar[bool] = False
+    is_default: bool = False
     """Whether most installations use it, so that an upstream that cannot be reached is a fault."""
-    secrets: ClassVar[Declared] = Declared()
+    secrets: Declared = Declared()
     """What is secret in its requests and answers."""
-    rewritten_headers: ClassVar[frozenset[bytes]] = frozenset()
+    rewritten_headers: frozenset[bytes] = frozenset()
     """Lower-case names of response headers with URLs of this API, which are rewritten to lead through the tap."""
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import lru_cache
@@ -85,7 +86,8 @@ def make_app(settings: Settings) -> TapApp:
                 proxy_of=proxy_of,
             ) as upstreams,
         ):
-            context = TapContext(policy, origin_check, Destinations(origins), fingerprints, settings.capture_max_body)
+            destinations = Destinations(origins, settings.providers.added_headers(os.environ))
+            context = TapContext(policy, origin_check, destinations, fingerprints, settings.capture_max_body)
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(
                 context,

@@ -117,15 +117,23 @@ class Redacted:
 
 
 def redact_request(
-    headers: RawHeaders, query: bytes, fingerprints: Fingerprints, *, path_credentials: Iterable[bytes] = ()
+    headers: RawHeaders,
+    query: bytes,
+    fingerprints: Fingerprints,
+    *,
+    path_credentials: Iterable[bytes] = (),
+    also_secret: Set[bytes] = frozenset(),
 ) -> Redacted:
-    """Replace every credential in a request's head. `path_credentials` are those that its path has."""
+    """Replace every credential in a request's head. `path_credentials` are those that its path has.
+
+    `also_secret`: lower-case names of further headers that hold one.
+    """
     found: Found = {}
     kept_query = _redact_query(query, _QUERY_NAMES, found, fingerprints) if query else query
     kept_headers = []
     cookies: list[bytes] = []
     for name, value in headers:
-        if name in _HEADERS:
+        if name in _HEADERS or name in also_secret:
             if name == b"cookie":
                 cookies.append(value)
             value = _redact_header(name, value, found, fingerprints)

@@ -11,7 +11,7 @@ from gemtap.addresses import host_of, mask
 from gemtap.providers import routing
 from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
 from gemtap.providers.secrets import Operation
-from gemtap.providers.wire import Route, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire
 
 _REMEMBERED: Final = 512
 """Paths: a client mostly uses a few."""
@@ -36,6 +36,8 @@ class Destination:
     """The provider's."""
     shown: str
     """The upstream without its password."""
+    added: RawHeaders
+    """Headers of the settings, for requests of clients that send none of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +53,17 @@ class Place:
     """What is secret in its bodies."""
     credentials: tuple[bytes, ...]
     """Those that stand in the path."""
+    secret_headers: frozenset[bytes]
+    """Lower-case names of request headers that are secret beside those of every API: the ones of the settings."""
 
 
 class Destinations:
     """Finds the place of a path."""
 
-    def __init__(self, origins: Mapping[str, str]) -> None:
-        """`origins`: the upstream of each provider, see `routing.origin_of`."""
+    def __init__(self, origins: Mapping[str, str], added: Mapping[str, RawHeaders]) -> None:
+        """The upstream of each provider, see `routing.origin_of`, and the headers that are added to its requests."""
         self._origins = origins
+        self._added = added
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._find)
 
     def of(self, path: bytes) -> Place:
@@ -74,6 +79,7 @@ class Destinations:
             destination=self._destination(route) if route is not None else None,
             operation=secrets_of(provider).of(upstream_path or path),
             credentials=tuple(UNKNOWN.in_path(path)),
+            secret_headers=frozenset(name for name, _ in self._added.get(provider, ())),
         )
 
     def _destination(self, route: Route) -> Destination | None:
@@ -89,4 +95,5 @@ class Destinations:
             prefix=route.prefix,
             wire=routing.wire_of(route.provider),
             shown=mask(upstream),
+            added=self._added.get(route.provider, []),
         )

@@ -61,7 +61,7 @@ class Forwarder:
             destination.upstream,
             head.method,
             (destination.path + b"?" + head.query if head.query else destination.path),
-            header_rules.to_upstream(head.headers, destination.host),
+            header_rules.to_upstream(opened.upstream_headers(destination), destination.host),
             # Without a Content-Length, the body is forwarded chunked, as it came.
             whole if whole is not None and length is not None else body,
             on_interim=client.interim,

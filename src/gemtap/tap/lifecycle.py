@@ -11,7 +11,7 @@ from typing import Final
 from gemtap import __version__
 from gemtap.addresses import mask_in
 from gemtap.capture.capture_policy import CapturePolicy
-from gemtap.capture.events import Closing
+from gemtap.capture.events import Closing, RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
@@ -50,7 +50,13 @@ class TapContext:
         """An exchange with an open capture and known credentials."""
         exchange = Exchange(self.policy, max_body=self.max_body)
         place = self.destinations.of(head.path)
-        redacted = redact_request(head.headers, head.query, self.fingerprints, path_credentials=place.credentials)
+        redacted = redact_request(
+            head.headers,
+            head.query,
+            self.fingerprints,
+            path_credentials=place.credentials,
+            also_secret=place.secret_headers,
+        )
         return OpenExchange(exchange, redacted, self, head, place)
 
 
@@ -90,6 +96,14 @@ class OpenExchange:
             raise fault
         return destination
 
+    def upstream_headers(self, destination: Destination) -> RawHeaders:
+        """The client's headers, and those of the settings that it has not sent: what is secret in them is learned."""
+        headers = self.head.headers
+        added = [(name, value) for name, value in destination.added if value_of(headers, name) is None]
+        for _, value in added:
+            self.redacted.take(value)
+        return [*headers, *added] if added else headers
+
     def check_captured(self) -> None:
         """Raises ExchangeFault if the exchange has no complete capture and must not be forwarded without one."""
         policy = self.context.policy
@@ -111,7 +125,7 @@ class OpenExchange:
 
     def refusal(self) -> ExchangeFault:
         """No provider knows the path."""
-        return refused_path(self.head.path.decode("latin-1"), routing.KNOWN)
+        return refused_path(self.head.path.decode("latin-1"), routing.known())
 
     async def run(
         self,

@@ -83,14 +83,14 @@ class Relay:
         await opened.run(lambda: self._go(scope, opened, session), tell=session.tell, client_left=lambda: False)
 
     async def _go(self, scope: Scope, opened: OpenExchange, session: _Session) -> None:
-        head, exchange = opened.head, opened.exchange
+        exchange = opened.exchange
         destination = opened.capture_head(None)
         if destination is None:
             raise opened.refusal()
         await exchange.durable()
         exchange.sent = exchange.now()
         try:
-            server = await self._connect(destination, head, scope["subprotocols"])
+            server = await self._connect(destination, opened, scope["subprotocols"])
         except Refused as refusal:
             await session.refuse(refusal.status, refusal.headers, refusal.body)
             return
@@ -105,10 +105,13 @@ class Relay:
             # Nothing to do where both sides have closed; anywhere else the upstream must not wait for us.
             server.transport.abort()
 
-    async def _connect(self, destination: Destination, head: ClientHead, subprotocols: list[str]) -> ClientConnection:
+    async def _connect(
+        self, destination: Destination, opened: OpenExchange, subprotocols: list[str]
+    ) -> ClientConnection:
         """A session with the upstream. Raises ExchangeFault or Refused."""
         upstream = destination.upstream
-        target = destination.path + b"?" + head.query if head.query else destination.path
+        query = opened.head.query
+        target = destination.path + b"?" + query if query else destination.path
         try:
             proxy = self._proxy_of(upstream)
         except BadProxy as exc:
@@ -116,7 +119,7 @@ class Relay:
         try:
             return await _Connect(
                 upstream.replace("http", "ws", 1) + target.decode("latin-1"),
-                additional_headers=header_rules.to_websocket(head.headers),
+                additional_headers=header_rules.to_websocket(opened.upstream_headers(destination)),
                 subprotocols=subprotocols or None,  # type: ignore[arg-type]  # websockets has a type of its own for str
                 compression=None,
                 user_agent_header=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
@@ -16,7 +16,7 @@ from gemtap_toy.client_setup import CLIENTS
 class ToyReader(Reader):
     """OpenAI's dialect for everything."""
 
-    makers: ClassVar[Mapping[str, str]] = {"": "openai"}
+    makers: Mapping[str, str] = {"": "openai"}
     colour = ("#a83279", "#f08cc8")
     setup = CLIENTS
 

@@ -22,6 +22,7 @@ class GeminiWire(GoogleWire):
     title = "Gemini"
     upstream = "https://generativelanguage.googleapis.com"
     prefix = "gemini"
+    version = "/v1beta"
     hosts = (re.compile(r"generativelanguage\.googleapis\.com"),)
     root_paths = "/v1/..., /v1beta/..., /v1alpha/..., /upload/..., /download/..., /ws/..., /models/..."
     root_order = 100

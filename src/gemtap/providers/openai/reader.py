@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Final
 from urllib.parse import unquote
 
 from gemtap.dialects.base import Dialect
@@ -42,7 +42,7 @@ class OpenAICompatibleReader(Reader):
     told_later = TOLD_LATER
     resending = frozenset({"openai.responses.input_tokens", "openai.responses.compact"})
     request_headers = frozenset({"openai-organization", "openai-project", "openai-beta"})
-    key_variables: ClassVar[tuple[str, ...]] = ()
+    key_variables: tuple[str, ...] = ()
     """Environment variables with a key for replays."""
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
@@ -66,9 +66,9 @@ class OpenAICompatibleReader(Reader):
 class OpenAIReader(OpenAICompatibleReader):
     """OpenAI itself."""
 
-    makers: ClassVar[Mapping[str, str]] = {"": "openai"}
+    makers: Mapping[str, str] = {"": "openai"}
     colour = ("#0f7b5f", "#3fc79f")
-    setup: ClassVar[Mapping[str, Instructions]] = CLIENTS
+    setup: Mapping[str, Instructions] = CLIENTS
     key_variables = ("OPENAI_API_KEY",)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import ClassVar, Final
+from typing import Final
 
 from gemtap.providers.openai.secrets import OPENAI
 from gemtap.providers.wire import RawHeaders, Route, Wire
@@ -19,7 +19,7 @@ _TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rat
 class OpenAICompatibleWire(Wire):
     """An API with OpenAI's paths and errors. A subclass names it, its prefix and its upstream."""
 
-    version: ClassVar[str] = "/v1"
+    version: str = "/v1"
     """What its paths begin with. Clients may leave it out of their base URL: it is added. Empty for an API whose paths
     have no version, or whose upstream has another one, such as `https://x.example/api/v4`."""
     secrets = OPENAI
