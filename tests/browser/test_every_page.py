@@ -33,7 +33,13 @@ def paths(gemtap: RunningGemtap) -> list[str]:
     return [
         *("/", "/?model=absent", "/?q=error:yes", "/?q=colour:red", "/queries", "/health", "/setup", "/nowhere"),
         *("/threads", "/threads?sort=cost", f"/threads/{thread}", f"/interactions/{turn}/changes"),
-        *(f"/interactions/{turn}/added", "/analytics", "/analytics?q=model:absent"),
+        *(f"/interactions/{turn}?tab={tab}" for tab in ("request", "timing")),
+        *(
+            f"/interactions/{turn}/added",
+            f"/interactions/{turn}/compare?with={longest['id']}",
+            "/analytics",
+            "/analytics?q=model:absent",
+        ),
         *(f"/interactions/{id_}" for id_ in ids),
     ]
 
@@ -103,6 +109,7 @@ def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: Ru
     page.get_by_role("link", name="earlier messages").click()
     expect(page.get_by_text("user 38", exact=True)).to_be_visible()
     page.get_by_role("link", name="Back to the interaction").click()
+    page.get_by_role("link", name="Request", exact=True).click()
     page.get_by_role("link", name="View as text").first.click()
     expect(page.locator("pre")).to_contain_text('"text": "user 0"')
     page = visitor.open("/analytics?last=all")

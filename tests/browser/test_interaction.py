@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import struct
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.asking import recorded
-from tests.browser.conftest import Visitor
-from tests.e2e.running_gemtap import RunningGemtap
+from tests.browser.conftest import Visitor, visit
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 pytestmark = pytest.mark.browser
 
@@ -67,9 +68,8 @@ def test_a_long_text_is_loaded_when_it_is_asked_for(visitor: Visitor, gemtap: Ru
 def test_the_raw_body_is_a_tree_that_can_be_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """The JSON tree unfolds, and a search in it finds a value with its path."""
     id_ = recorded(gemtap, "", contents=HISTORY)
-    page = visitor.open(f"/interactions/{id_}")
+    page = visitor.open(f"/interactions/{id_}?tab=request")
     tree = page.locator("details.tree").first
-    tree.locator("summary").first.click()
     expect(tree.locator("li").first).to_contain_text("contents: [63]")
     tree.locator("li summary").first.click()
     expect(tree.locator("li li").first).to_contain_text("role, parts")
@@ -84,7 +84,7 @@ def test_a_rating_a_tag_and_a_note_stay(visitor: Visitor, gemtap: RunningGemtap)
     page = visitor.open(f"/interactions/{id_}")
     page.get_by_role("button", name="good").click()
     expect(page.get_by_text("Saved")).to_be_visible()
-    expect(page.locator("#yours").get_by_text("none")).to_be_hidden()
+    expect(page.locator("#yours [data-read]")).to_be_hidden()
     page.get_by_label("Tags").fill("weather, to read")
     page.get_by_label("Note").fill("Look at <b>this</b>.")
     page.get_by_role("button", name="Save").click()
@@ -100,7 +100,11 @@ def test_it_can_be_sent_again_from_a_terminal(visitor: Visitor, gemtap: RunningG
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=visitor.origin)
     id_ = recorded(gemtap, "It's again.")
     page = visitor.open(f"/interactions/{id_}")
-    page.get_by_text("as curl").click()
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == id_
+    page.get_by_role("link", name="Request", exact=True).click()
+    page.get_by_text("as curl", exact=True).click()
     page.locator("details.snippet", has_text="as curl").get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
@@ -156,7 +160,8 @@ def test_hostile_content_does_nothing(visitor: Visitor, gemtap: RunningGemtap) -
     id_ = recorded(gemtap, "", contents=contents, systemInstruction={"parts": [{"text": HOSTILE[:3000]}]})
     thread = gemtap.interaction(id_)["thread"]["id"]
     at = f"/interactions/{id_}"
-    for path in ("/", at, f"{at}/raw/request", f"{at}/parts/0-0", f"{at}/added", f"/threads/{thread}", "/threads"):
+    own = ("", "?tab=request", "?tab=headers", "/raw/request", "/parts/0-0", "/added")
+    for path in ("/", *(f"{at}{each}" for each in own), f"/threads/{thread}", "/threads"):
         page = visitor.open(path)
         for fold in page.locator("details:visible > summary").all():
             fold.click()
@@ -173,3 +178,31 @@ def test_hostile_content_does_nothing(visitor: Visitor, gemtap: RunningGemtap) -
         answer = visitor.context.request.get(f"{visitor.origin}/interactions/{id_}/media/{number}")
         assert answer.headers["content-type"] == "application/octet-stream"
         assert answer.headers["content-disposition"].startswith("attachment")
+
+
+def test_a_replay_is_confirmed_and_compared(chromium: Browser, api: SimulatedApi, tmp_path: Path) -> None:
+    """The dialog shows what is sent and about what it costs; nothing is sent before Send."""
+    gemtap = RunningGemtap(tmp_path, api.origin, GEMINI_API_KEY="test")
+    visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
+    try:
+        id_ = recorded(gemtap, "Explain tides.", generationConfig={"temperature": 0.2})
+        page = visitor.open(f"/interactions/{id_}")
+        page.get_by_role("button", name="Replay…").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("Costs about $")
+        page.keyboard.press("Escape")
+        assert len(gemtap.api("interactions")["items"]) == 1
+        page.get_by_role("button", name="Replay…").click()
+        dialog.get_by_label("Model").fill("gemini-2.5-pro")
+        dialog.get_by_label("temperature").fill("0.9")
+        expect(dialog).to_contain_text("with as many tokens as the recorded request")
+        dialog.get_by_role("button", name="Send").click()
+        page.wait_for_url("**/compare")
+        expect(page.locator(".side")).to_have_count(2)
+        expect(page.locator(".side").last).to_contain_text("gemini-2.5-pro")
+        replayed = gemtap.api(f"interactions?q=replay_of:{id_}")["items"][0]
+        assert replayed["generation_settings"]["temperature"] == 0.9
+        assert visitor.complaints == []
+    finally:
+        visitor.context.close()
+        gemtap.close()

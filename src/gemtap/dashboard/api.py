@@ -11,8 +11,9 @@ from fastapi.responses import Response
 
 from gemtap.api_schema import ListQuery, encoded, page_as_json
 from gemtap.interaction import Side, to_json
-from gemtap.stores.base import Store
+from gemtap.stores.base import Filter, Store
 from gemtap.stores.paging import page_of
+from gemtap.stores.query.filter import Condition, Is
 
 _OCTETS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
@@ -50,6 +51,12 @@ def make_router(store: Store) -> APIRouter:
     async def response(id_: str) -> Response:
         """The exact bytes of the response's body; of a stream every frame as it came."""
         return await exact_bytes(id_, "response")
+
+    @router.get("/interactions/{id_}/state")
+    async def state(id_: str) -> Response:
+        """Whether an interaction is recorded yet: for those who wait for one that is under way."""
+        items = await store.list(Filter(Condition("id", (Is(known_id(id_)),))), limit=1)
+        return json_answer(encoded({"recorded": bool(items)}))
 
     async def exact_bytes(id_: str, side: Side) -> Response:
         raw = await store.raw(known_id(id_), side)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Final, Protocol, cast
 
 from bson import ObjectId
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 
 from gemtap.dashboard.api import known_id, unknown
-from gemtap.interaction import Json
+from gemtap.interaction import Interaction, Json
+from gemtap.providers.documents import cost_of
+from gemtap.stores.base import Filter, Store
 
 
 class Replaying(Protocol):
@@ -37,9 +40,32 @@ class Changes(BaseModel):
     values: dict[str, Json] = {}
 
 
-def make_router(replays: Replaying) -> APIRouter:
-    """The route `POST /api/interactions/ID/replay`."""
+_MOST_MODELS: Final = 50
+
+
+def make_router(replays: Replaying, store: Store) -> APIRouter:
+    """The routes under `/api/interactions/ID/replay`."""
     router = APIRouter(tags=["interactions"])
+
+    @router.get("/interactions/{id_}/replay")
+    async def estimate(id_: str, model: Annotated[str | None, Query(max_length=500)] = None) -> dict[str, float | None]:
+        """What the request would cost in US dollars with another model, for as many tokens; null if that is unknown."""
+        document = await store.get(known_id(id_))
+        if document is None:
+            raise unknown(id_)
+        other = document if model is None else {**document, "model": model, "model_version": None}
+        cost = cost_of(cast(Interaction, {**other, "timestamp": datetime.now(UTC)}))
+        return {"usd": None if cost is None else cost["usd"]}
+
+    @router.get("/interactions/{id_}/replay/models")
+    async def models(id_: str) -> dict[str, list[str]]:
+        """Models that the provider of an interaction has answered with in the last 30 days, the most used first."""
+        document = await store.get(known_id(id_))
+        if document is None:
+            raise unknown(id_)
+        where = Filter(provider=document["provider"], since=datetime.now(UTC) - timedelta(days=30), error=False)
+        rows = await store.statistics(where, by="model")
+        return {"models": [row["key"] for row in rows if row["key"] is not None][:_MOST_MODELS]}
 
     @router.post("/interactions/{id_}/replay", status_code=202)
     async def replay(id_: str, changes: Changes) -> dict[str, str]:

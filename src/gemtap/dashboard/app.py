@@ -85,7 +85,7 @@ def make_dashboard(
     ):
         app.include_router(router, prefix="/api")
     if replays is not None:
-        app.include_router(api_replays.make_router(replays), prefix="/api")
+        app.include_router(api_replays.make_router(replays, store), prefix="/api")
     app.include_router(provider_colours.make_router())
     app.include_router(health.make_router(store, spool, progress))
     app.include_router(pages.make_router(render, settings, store, in_flight, look))

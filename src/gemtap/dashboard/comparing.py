@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from bson import ObjectId
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse
 
@@ -19,7 +20,7 @@ _OFFERED: Final = 50
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """`/interactions/ID/changes`."""
+    """`/interactions/ID/changes` and `/interactions/ID/compare`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/interactions/{id_}/changes")
@@ -40,6 +41,24 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             others = [to_json(item) for item in reversed(await store.list(earlier_turns, limit=_OFFERED))]
         return await render.recorded(
             request, "changes.html", page_contexts.changes, before, after, others, health=await look()
+        )
+
+    @router.get("/interactions/{id_}/compare")
+    async def compare(
+        request: Request, id_: str, other: Annotated[Id | None, Query(alias="with")] = None
+    ) -> HTMLResponse:
+        """The answers of two interactions side by side: a replay and its original, or any two."""
+        after = await store.get(known_id(id_))
+        if after is None:
+            raise unknown(id_)
+        first = other or (ObjectId(after["replay_of"]) if after.get("replay_of") else None)
+        if first is None:
+            raise HTTPException(404, "This is no replay. Name the interaction to compare it with: ?with=ID.")
+        before = await store.get(first)
+        if before is None:
+            raise unknown(str(first))
+        return await render.recorded(
+            request, "compare.html", page_contexts.comparison, before, after, health=await look()
         )
 
     return router

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from gemtap.conversation import canonical
 from gemtap.conversation.canonical import Place, paired
 from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
+from gemtap.conversation.preview import call_form
+from gemtap.conversation.preview import shorten as shortened
 from gemtap.conversation.sound import is_raw_sound
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
@@ -86,6 +89,33 @@ def shown_messages(
         if parts:
             messages.append(ShownMessage(number, message.role, number >= fresh_from, tuple(parts)))
     return messages
+
+
+class Entry(NamedTuple):
+    """A message in an outline."""
+
+    number: int
+    title: str
+
+
+def outline_of(messages: Sequence[ShownMessage]) -> list[Entry]:
+    """The messages by the beginning of their first text or call."""
+    return [Entry(message.number, _title_of(message)) for message in messages]
+
+
+def _title_of(message: ShownMessage) -> str:
+    for shown in message.parts:
+        match shown.part:
+            case Text(text) if text.strip():
+                return shortened(text, _TITLE)
+            case Call(name, arguments):
+                return shortened(call_form(name, arguments), _TITLE)
+            case Result(name=name):
+                return f"result of {name or 'a call'}"
+    return message.role
+
+
+_TITLE: Final = 60
 
 
 def shorten(part: Part, place: Place, longest: int = SHOWN) -> ShownPart:

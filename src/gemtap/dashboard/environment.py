@@ -74,6 +74,7 @@ def _environment(site: Site) -> Environment:
         "size": filters.size,
         "along": filters.along,
         "pretty": filters.pretty,
+        "folded": filters.folded,
         "markdown": markup.markdown,
         "code": markup.code,
         "fields": conversation_view.fields_of,

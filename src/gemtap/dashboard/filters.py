@@ -59,12 +59,34 @@ def along(milliseconds: float | None) -> float:
     return round(min(100 * math.log10(milliseconds / 10) / math.log10(12_000), 100), 1)
 
 
+_UNFOLDED: Final = 16
+"""Lines of a tool's result that are shown at first."""
+
+
 class Shown(NamedTuple):
     """A value as a page shows it."""
 
     text: str
     cut: bool
     """Whether the text is only the beginning."""
+
+
+class Folded(NamedTuple):
+    """A long text as its first lines and the rest."""
+
+    head: str
+    rest: str
+    """Empty if the text is short."""
+    lines: int
+    """Number of lines in the rest."""
+
+
+def folded(text: str, most: int = _UNFOLDED) -> Folded:
+    """The first lines of a text and the rest of it. A few more lines than `most` are not worth folding."""
+    lines = text.splitlines(keepends=True)
+    if len(lines) <= most + most // 2:
+        return Folded(text, "", 0)
+    return Folded("".join(lines[:most]), "".join(lines[most:]), len(lines) - most)
 
 
 def pretty(value: Json, longest: int = _SHOWN) -> Shown:

@@ -12,7 +12,7 @@ from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.changes import changes_between
 from gemtap.conversation.model import Media, Text, Thought
 from gemtap.conversation.sound import WAV, is_raw_sound, wav_of
-from gemtap.dashboard import conversation_view, inline_charts
+from gemtap.dashboard import conversation_view, inline_charts, replay_form
 from gemtap.dashboard.added import added_of
 from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.filters import pretty
@@ -42,7 +42,14 @@ def fill_in_recorded(
     return fill_in(site, template, make_context(*args) | shared)
 
 
-def interaction(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
+TABS: Final = ("conversation", "request", "response", "headers", "timing", "cost")
+"""The views of an interaction."""
+
+_OUTLINED: Final = 6
+"""Messages from which on a page has an outline of them."""
+
+
+def interaction(document: Interaction, tap: str, desk: str, tab: str = "conversation") -> dict[str, Any]:
     """The page of an interaction: the messages of a conversation, or the bodies of any other exchange."""
     conversation = conversation_view.merged(document)
     shown = to_json(summary(document) if conversation is not None else document)
@@ -62,8 +69,12 @@ def interaction(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
         ),
         "snippets": snippets_of(document, tap, desk),
         "session": response is not None and response["status"] == 101,
+        "tab": tab,
+        "tabs": TABS,
+        "outline": [],
+        **replay_form.fields_of(document),
     }
-    if conversation is not None:
+    if conversation is not None and tab == "conversation":
         count = len(conversation.messages)
         fresh_from = first_new_for_reader(conversation, document["thread"])
         # The new messages, after a few earlier ones for context.
@@ -73,6 +84,8 @@ def interaction(document: Interaction, tap: str, desk: str) -> dict[str, Any]:
             "fresh_from": fresh_from,
             "messages": conversation_view.shown_messages(conversation, first, count, fresh_from, resent=_REMINDER),
         }
+        if len(context["messages"]) >= _OUTLINED:
+            context["outline"] = conversation_view.outline_of(context["messages"])
     return context
 
 
@@ -135,6 +148,26 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
         "after": to_json(summary(after)),
         "others": others,
         "changes": changes_between(first, second, _settings(before), _settings(after)),
+    }
+
+
+def comparison(before: Interaction, after: Interaction) -> dict[str, Any]:
+    """The answers of two interactions side by side."""
+    return {"sides": [_side(before), _side(after)], "document": to_json(summary(after))}
+
+
+def _side(document: Interaction) -> dict[str, Any]:
+    conversation = conversation_view.merged(document)
+    messages: list[conversation_view.ShownMessage] = []
+    if conversation is not None and conversation.answer is not None:
+        count = len(conversation.messages)
+        messages = conversation_view.shown_messages(conversation, count - 1, count, count - 1)
+    body = document["response"]["body"] if document["response"] is not None and conversation is None else None
+    return {
+        "item": to_json(summary(document)),
+        "messages": messages,
+        "body": None if isinstance(body, bytes) else body,
+        "settings": _settings(document),
     }
 
 

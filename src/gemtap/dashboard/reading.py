@@ -12,6 +12,8 @@ from gemtap.dashboard.api import known_id, unknown
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render
+from gemtap.dashboard.snippets import curl_script
+from gemtap.exporters.scrub import scrub_installed
 from gemtap.interaction import Interaction
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store
@@ -22,6 +24,8 @@ _MEDIA_HEADERS: Final = {
     # Only pages of this origin may embed a PDF.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
 }
+
+Tab = Literal["conversation", "request", "response", "headers", "timing", "cost"]
 
 _TURNS_SEARCHED: Final = 100
 """Number of turns that are searched for the next one."""
@@ -40,7 +44,7 @@ def make_router(
         return found
 
     @router.get("")
-    async def interaction(request: Request, id_: str) -> HTMLResponse:
+    async def interaction(request: Request, id_: str, tab: Annotated[Tab, Query()] = "conversation") -> HTMLResponse:
         known = known_id(id_)
         document = await store.get(known)
         flying = document is None
@@ -59,6 +63,8 @@ def make_router(
             document,
             address_of(settings),
             desk,
+            "conversation" if flying else tab,
+            can_scrub=scrub_installed(),
             can_replay=not flying and replays is not None and replays.has_key(document["provider"]),
             flying=flying,
             following=await following(document),
@@ -73,6 +79,16 @@ def make_router(
         turns = await store.list(Filter(thread=thread["id"], since=document["timestamp"]), limit=_TURNS_SEARCHED)
         children = [item for item in turns if item["thread"] and item["thread"]["parent"] == document["_id"]]
         return str(children[-1]["_id"]) if children else None
+
+    @router.get("/curl")
+    async def curl(id_: str) -> Response:
+        """The request as a shell script that sends it to the API itself, for somebody without this Gemtap."""
+        document, raw = await document_of(id_), await store.raw(known_id(id_), "request")
+        script = curl_script(document, raw or b"", settings.providers.upstreams())
+        if script is None:
+            raise HTTPException(409, "This request cannot be sent by curl: it is a session, or its body is not text.")
+        headers = {"content-disposition": f'attachment; filename="gemtap-{id_}.sh"', "cache-control": "no-store"}
+        return Response(script, media_type="text/x-shellscript; charset=utf-8", headers=headers)
 
     @router.get("/messages")
     async def messages(request: Request, id_: str, before: Annotated[int, Query(ge=0)]) -> HTMLResponse:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from gemtap.interaction import Interaction
+from gemtap.providers import routing
 from gemtap.providers.credential import Credential
 from gemtap.providers.documents import credential_for, request_headers_of
 
@@ -32,6 +34,36 @@ def snippets_of(document: Interaction, tap: str, desk: str) -> dict[str, str]:
     source = f"{desk}/api/interactions/{document['_id']}/request"
     asked = _Asked(request["method"], url, headers, key, text, source)
     return {"curl": _curl(asked), "Python": _python(asked), "JavaScript": _javascript(asked)}
+
+
+def curl_script(document: Interaction, raw: bytes, upstreams: Mapping[str, str]) -> str | None:
+    """A shell script that sends the request to its API, body included; None if curl cannot send it.
+
+    The key comes from the environment of whoever runs it.
+    """
+    request = document["request"]
+    route = routing.match(request["path"].encode("utf-8"))
+    origin = routing.origin_of(route, upstreams)
+    if route is None or origin is None or not snippets_of(document, "", ""):
+        return None
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    url = origin.rstrip("/") + route.path.decode("utf-8", "replace") + _query(request["query"])
+    key = credential_for(document["provider"], request["path"].encode("utf-8"))
+    wanted = {"content-type", *request_headers_of(document["provider"])}
+    headers = {name: str(value) for name, value in request["headers"].items() if name in wanted}
+    command = _curl(_Asked(request["method"], url, headers, key, None, ""))
+    lines = ["#!/bin/sh", f"# Recorded by Gemtap as {document['_id']}."]
+    if key is not None:
+        lines.append(f"# Needs the variable {key.variables[0]}.")
+    if not text:
+        return "\n".join([*lines, command]) + "\n"
+    mark = "GEMTAP_BODY"
+    while mark in text:
+        mark += "_"
+    return "\n".join([*lines, f"{command} \\\n  --data-binary @- <<'{mark}'", text, mark]) + "\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any, Final, NamedTuple
 
 from gemtap.conversation import Conversation
@@ -40,6 +41,11 @@ class _Cleaned(NamedTuple):
 
 
 Finder = Callable[[str], Iterator[_Find]]
+
+
+def scrub_installed() -> bool:
+    """Whether `make_scrub` finds its libraries, which `make extras` installs."""
+    return find_spec("detect_secrets") is not None and find_spec("presidio_analyzer") is not None
 
 
 def make_scrub() -> Scrub:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
@@ -10,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from bson import ObjectId
 
 from gemtap.providers.client_setup import clients
 from tests.records import NOON, make_record
@@ -135,22 +138,76 @@ async def test_older_leads_through_all_pages_with_the_filter_kept(site: Site) ->
 async def test_one_interaction_shows_all_there_is(site: Site) -> None:
     """The page of an interaction shows all fields."""
     id_ = await site.keep()
-    page = Elements(await site.page(f"/interactions/{id_}"))
-    for shown in (
-        "gemini-2.5-pro-002",
-        "cline 3.1",
-        "8f2a11c0",
-        "STOP",
-        "Why is the sky blue?",
-        "Rayleigh.",
-        "x-trace",
-        "12.5 tokens/s",
-    ):
+    path = f"/interactions/{id_}"
+    page = Elements(await site.page(path))
+    said = ("Why is the sky blue?", "Rayleigh.")
+    for shown in (id_, "gemini-2.5-pro-002", "cline 3.1", "8f2a11c0", "STOP", "12.5 tokens/s", *said):
         assert shown in page.text
-    assert "POST /v1beta/models/gemini-2.5-pro:generateContent?key=[redacted:8f2a11c0]" in page.text
     assert page.links["This interaction as JSON"] == f"/api/interactions/{id_}"
-    assert "Download raw body" in page.links
     assert page.text.index("Why is the sky blue?") < page.text.index("Rayleigh.")
+    assert page.links["Conversation as one HTML file"] == f"/api/export/html?id={id_}"
+    request = Elements(await site.page(page.links["Request"]))
+    assert "POST /v1beta/models/gemini-2.5-pro:generateContent?key=[redacted:8f2a11c0]" in request.text
+    assert "Download raw body" in request.links
+    assert "temperature" in request.text
+    assert "Download raw body" in Elements(await site.page(page.links["Response"])).links
+    assert "x-trace" in await site.page(page.links["Headers"])
+    assert "800 ms" in await site.page(page.links["Timing"])
+    assert "Sources of the input" in await site.page(page.links["Cost"])
+    assert (await site.get(f"{path}?tab=nonsense")).status_code == 422
+
+
+async def test_a_request_is_shared_as_a_curl_script(site: Site) -> None:
+    """The script goes to the API itself with the whole body, which a shell must not change."""
+    body = json.dumps({"contents": [{"parts": [{"text": "It's $HOME `x` " + "y" * 10_000}]}]})
+    id_ = await site.keep(request_raw=body.encode())
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    answer = await site.get(page.links["Request as a curl script"])
+    assert answer.headers["content-disposition"] == f'attachment; filename="gemtap-{id_}.sh"'
+    script = answer.text
+    assert "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-pro:generateContent" in script
+    assert "x-goog-api-key: $GEMINI_API_KEY" in script
+    assert "redacted" not in script
+    run = subprocess.run(
+        ["/bin/sh", "-c", "curl() { cat; }\n" + script], capture_output=True, check=True, env={"GEMINI_API_KEY": "k"}
+    )
+    assert run.stdout.decode() == body + "\n"
+
+
+async def test_a_replay_is_compared_with_its_original(site: Site) -> None:
+    """Both responses are on one page, with their figures."""
+    first = await site.keep()
+    second = await site.keep(
+        response_raw=b'{"candidates": [{"content": {"parts": [{"text": "Scattering."}]}}]}',
+        replay_of=ObjectId(first),
+        model="gemini-2.5-flash",
+    )
+    page = Elements(await site.page(f"/interactions/{second}"))
+    both = Elements(await site.page(page.links["Compare"]))
+    assert both.text.index("Rayleigh.") < both.text.index("Scattering.")
+    assert "gemini-2.5-pro" in both.links
+    assert "gemini-2.5-flash" in both.links
+    await site.page(f"/interactions/{first}/compare", 404)
+    await site.page(f"/interactions/{first}/compare?with={second}")
+
+
+async def test_a_long_result_shows_its_first_lines(site: Site) -> None:
+    """The other lines are folded."""
+    output = "\n".join(f"line {number}" for number in range(100))
+    contents = [
+        {"role": "user", "parts": [{"functionResponse": {"name": "read", "response": {"output": output}}}]},
+    ]
+    id_ = await site.keep(request_raw=json.dumps({"contents": contents}).encode(), thread=None)
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    assert "84 more lines" in page.text
+    assert "line 99" in page.text
+
+
+async def test_an_interaction_that_is_awaited_says_whether_it_is_there(site: Site) -> None:
+    """`state` is no 404 for an interaction that is not recorded yet."""
+    id_ = await site.keep()
+    assert await site.api(f"interactions/{id_}/state") == {"recorded": True}
+    assert await site.api("interactions/0123456789abcdef01234567/state") == {"recorded": False}
 
 
 BLANK: dict[str, Any] = {
@@ -257,7 +314,7 @@ async def test_a_huge_body_is_cut(site: Site) -> None:
 async def test_a_binary_body_is_said_to_be_one(site: Site) -> None:
     """A binary body is named as such."""
     id_ = await site.keep(response_raw=b"\x89PNG\r\n\xff\x00" * 100)
-    page = Elements(await site.page(f"/interactions/{id_}"))
+    page = Elements(await site.page(f"/interactions/{id_}?tab=response"))
     assert page.text.count("The body is binary.") == 1
     assert "base64" not in page.text
 
@@ -265,7 +322,7 @@ async def test_a_binary_body_is_said_to_be_one(site: Site) -> None:
 async def test_a_truncated_body_says_what_is_missing(site: Site) -> None:
     """A truncated body says what is missing."""
     id_ = await site.keep(request={"body_truncated": True, "body_sha256": "ab" * 32, "body_bytes": 10**9})
-    page = Elements(await site.page(f"/interactions/{id_}"))
+    page = Elements(await site.page(f"/interactions/{id_}?tab=request"))
     assert "Only the beginning was kept." in page.text
     assert "ab" * 32 in page.text
     assert "1\u202f000\u202f000\u202f000 bytes" in page.text

@@ -53,6 +53,7 @@ function* find(value, word, path = "") {
 }
 
 async function growTree(fold) {
+  fold.querySelector("p").remove();
   const { tree: id, side } = fold.dataset;
   const answer = await fetch(`/api/interactions/${id}`);
   const body = (await answer.json())[side]?.body;
@@ -84,7 +85,7 @@ async function growTree(fold) {
 }
 
 for (const fold of document.querySelectorAll("details.tree")) {
-  fold.addEventListener("toggle", () => growTree(fold), { once: true });
+  growTree(fold);
 }
 
 function annotate(section) {
@@ -118,32 +119,59 @@ function annotate(section) {
   });
 }
 
-/** Send the request again, and go to what becomes of it as soon as there is a page of that. */
-function replayed(button) {
-  const status = document.getElementById("replay-status");
+/** The dialog that shows what a replay sends and costs, sends it, and leads to both responses side by side. */
+function offerReplay(button) {
+  const dialog = document.getElementById("replay");
+  const form = dialog.querySelector("form");
+  const status = form.querySelector("[role=status]");
+  const address = `/api/interactions/${button.dataset.replay}/replay`;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    button.disabled = true;
+    status.textContent = "";
+    dialog.showModal();
+    const known = form.querySelector("datalist");
+    if (known.children.length) return;
+    const { models } = await (await fetch(`${address}/models`)).json();
+    known.append(...models.map((name) => Object.assign(document.createElement("option"), { value: name })));
+  });
+  form.elements.model.addEventListener("change", async () => {
+    const answer = await fetch(`${address}?model=${encodeURIComponent(form.elements.model.value)}`);
+    const { usd } = await answer.json();
+    form.querySelector("[data-estimate]").textContent = usd === null || usd === undefined ? "The cost is unknown for this model." : `Costs about $${Number(usd.toPrecision(2))} with as many tokens as the recorded request.`;
+  });
+  form.addEventListener("submit", async (event) => {
+    if (event.submitter?.value !== "send") return;
+    event.preventDefault();
+    event.submitter.disabled = true;
     status.textContent = "Sending…";
+    const model = form.elements.model.value.trim();
+    const values = {};
+    for (const field of form.querySelectorAll("[data-setting]")) {
+      if (field.value !== field.dataset.was) values[form.dataset.settings + field.dataset.setting] = parsed(field.value);
+    }
     try {
-      const { id } = await change("POST", `/api/interactions/${button.dataset.replay}/replay`, {});
-      for (let look = 0; look < 40; look += 1) {
-        if ((await fetch(`/interactions/${id}`)).ok) {
-          location.assign(`/interactions/${id}`);
-          return;
-        }
-        await new Promise((wake) => setTimeout(wake, 250));
-      }
-      throw new Error("It was sent but is not recorded yet.");
+      const { id } = await change("POST", address, { ...(model && model !== form.elements.model.defaultValue ? { model } : {}), values });
+      status.textContent = "Waiting for the response…";
+      while (!(await (await fetch(`/api/interactions/${id}/state`)).json()).recorded) await new Promise((wake) => setTimeout(wake, 400));
+      location.assign(`/interactions/${id}/compare`);
     } catch (error) {
       status.textContent = error.message;
-      button.disabled = false;
+      event.submitter.disabled = false;
     }
   });
 }
 
+/** JSON where it is JSON, else text. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
 const again = document.querySelector("[data-replay]");
-if (again) replayed(again);
+if (again) offerReplay(again);
 
 const yours = document.getElementById("yours");
 if (yours) annotate(yours);

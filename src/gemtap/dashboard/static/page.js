@@ -185,6 +185,24 @@ function offerCopies() {
   }
 }
 
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), 1500);
+  });
+}
+const collapse = document.querySelector("[data-collapse]");
+if (collapse) {
+  const folds = () => [...document.querySelectorAll(".message details")];
+  collapse.hidden = false;
+  collapse.addEventListener("click", () => {
+    const open = folds().some((fold) => fold.open);
+    for (const fold of folds()) fold.open = !open;
+    collapse.textContent = open ? "Expand all" : "Collapse all";
+  });
+}
 localise(document);
 openInPlace();
 moveWithKeys();

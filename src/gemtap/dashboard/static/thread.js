@@ -25,6 +25,8 @@ async function refresh() {
   if (!page) return;
   localise(page);
   document.getElementById("sums").replaceWith(page.getElementById("sums"));
+  const outline = page.querySelector(".outline-list");
+  if (outline) document.querySelector(".outline-list")?.replaceWith(outline);
   for (const turn of page.querySelectorAll(".turn")) {
     if (document.getElementById(turn.id)) continue;
     thread.append(turn);
