@@ -27,6 +27,10 @@ _IN_PARTS: Final = {
     "response.refusal.delta": ("content", "refusal", "refusal"),
     "response.reasoning_text.delta": ("content", "reasoning_text", "text"),
     "response.reasoning_summary_text.delta": ("summary", "summary_text", "text"),
+    # Of sessions; the first version of the Realtime API has other names.
+    "response.output_audio_transcript.delta": ("content", "output_audio", "transcript"),
+    "response.audio_transcript.delta": ("content", "output_audio", "transcript"),
+    "response.text.delta": ("content", "output_text", "text"),
 }
 """Events with a piece of a text that stands in a part of the item: the list of parts, the part's type, the name."""
 
@@ -46,7 +50,8 @@ def has_content(event: Json) -> bool:
     """Whether the event brings something of the answer."""
     fields = as_dict(event)
     kind = as_text(fields.get("type")) or ""
-    return kind.endswith(".delta") and bool(fields.get("delta"))
+    is_answer = kind.startswith(("response.", "session.output_"))
+    return is_answer and kind.endswith(".delta") and bool(fields.get("delta"))
 
 
 def has_thoughts(event: Json) -> bool:

@@ -24,8 +24,8 @@ def read(request: Json, response: Json) -> Conversation:
         system=_system(fields),
         prompt=tuple(messages_of(fields.get("input"))),
         answer=answer,
-        tools=tuple(_tools(tools)),
-        built_in=tuple(_built_in_tools(tools)),
+        tools=tuple(declared_tools(tools)),
+        built_in=tuple(built_in_tools(tools)),
         id=as_text(as_dict(response).get("id")),
         previous=as_text(fields.get("previous_response_id")) or held,
         held_in=held,
@@ -54,7 +54,8 @@ def _system(request: dict[str, Json]) -> str | None:
     return "\n".join(filter(None, [*first, *system_of(request.get("input"))])) or None
 
 
-def _tools(tools: list[Json]) -> Iterator[Tool]:
+def declared_tools(tools: list[Json]) -> Iterator[Tool]:
+    """The tools that the client runs."""
     for tool in tools:
         fields = as_dict(tool)
         name = as_text(fields.get("name"))
@@ -63,10 +64,10 @@ def _tools(tools: list[Json]) -> Iterator[Tool]:
                 schema = fields.get("parameters", fields.get("format"))
                 yield Tool(name, as_text(fields.get("description")), schema)
             case "namespace":
-                yield from _tools(as_list(fields.get("tools")))
+                yield from declared_tools(as_list(fields.get("tools")))
 
 
-def _built_in_tools(tools: list[Json]) -> Iterator[BuiltInTool]:
+def built_in_tools(tools: list[Json]) -> Iterator[BuiltInTool]:
     """What the API itself runs and is on."""
     for tool in tools:
         fields = as_dict(tool)

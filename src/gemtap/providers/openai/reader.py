@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.openai_chat.paths import openai_operation
+from gemtap.dialects.openai_realtime.dialect import OPENAI_REALTIME, OPENAI_RESPONSES_SESSION
 from gemtap.dialects.openai_responses.dialect import OPENAI_RESPONSES, RESPONSES
 from gemtap.interaction import Cost
 from gemtap.providers.credential import Credential, bearer
@@ -52,6 +53,8 @@ class OpenAICompatibleReader(Reader):
 
     def dialect(self, operation: str, *, is_session: bool) -> Dialect | None:
         """By the operation."""
+        if is_session:
+            return OPENAI_RESPONSES_SESSION if operation in RESPONSES else OPENAI_REALTIME
         return OPENAI_RESPONSES if operation in RESPONSES else OPENAI_CHAT
 
     def credential(self, path: bytes) -> Credential | None:

@@ -1,0 +1,1 @@
+"""OpenAI's WebSocket sessions: the Realtime API, live sessions and translations, and responses over a WebSocket."""
