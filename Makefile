@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -97,6 +97,21 @@ bench: install ## gemtap beside nginx and beside nothing, about four minutes; wr
 	{ echo "make bench needs wrk and nginx: apt-get install wrk nginx-light" >&2; exit 1; }
 	$(BIN)/python -m bench $(BENCH)
 
+PEERS := claude-tap litellm mitmproxy superbased-observer
+
+bench-peers: install $(PEERS:%=$(VENV)/peers/%/.installed) ## gemtap beside other proxies, under ten minutes; writes docs/performance.md
+	@{ command -v wrk && command -v caddy && command -v go && { command -v nginx || test -x /usr/sbin/nginx; }; } >/dev/null || \
+	{ test "$$(id -u)" = 0 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends wrk nginx-light caddy golang-go >/dev/null; } || \
+	{ echo "make bench-peers needs: apt-get install wrk nginx-light caddy golang-go" >&2; exit 1; }
+	go build -o $(VENV)/peers/go-proxy bench/peers/proxy.go
+	$(BIN)/python -m bench.peers $(BENCH)
+
+$(VENV)/peers/%/.installed: requirements/peers-%.txt
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r $<
+	touch $@
+
 bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a second, about a quarter of an hour
 	$(BIN)/python -m bench.outage
 
@@ -156,9 +171,9 @@ pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml; `make p
 		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
 	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --extra parquet --extra scrub -c requirements/test.txt -o requirements/extras.txt
-	for name in $(CLIENTS); do \
+	for name in $(CLIENTS:%=clients-%) $(PEERS:%=peers-%); do \
 		$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header \
-			--no-emit-index-url --quiet requirements/clients-$$name.in -o requirements/clients-$$name.txt || exit 1; done
+			--no-emit-index-url --quiet requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove what was built; data/ stays
 	rm -rf $(VENV) $(JS) build dist .pytest_cache .mypy_cache .ruff_cache .coverage*

@@ -15,6 +15,8 @@ class Contender:
     port: int
     processes: dict[str, int] = field(default_factory=dict)
     """Process ids by the name of the part."""
+    prefix: str = ""
+    """What its paths have before those of the API, such as `/gemini`."""
 
     def settle(self) -> float | None:
         """Wait until all work that requests left behind is done.

@@ -62,7 +62,7 @@ def measure_streams(folder: Path, samples: Samples) -> Kept:
     """Streams that are read as they are written, and large requests. Raises NotKept."""
     folder.mkdir()
     body = large_request_body()
-    with _asyncio_upstream(folder) as upstream, _contenders(folder, upstream) as contenders:
+    with asyncio_upstream(folder) as upstream, _contenders(folder, upstream) as contenders:
         for round_ in range(ROUNDS):
             for contender in contenders:
                 _say(f"round {round_ + 1}: uploads, {contender.name}")
@@ -99,9 +99,10 @@ def _contenders(folder: Path, upstream: int) -> Iterator[tuple[Contender, Conten
 
 
 @contextmanager
-def _asyncio_upstream(folder: Path) -> Iterator[int]:
+def asyncio_upstream(folder: Path, *, delay: float = 0.0) -> Iterator[int]:
+    """Run the upstream of streams and uploads, which answers after `delay` seconds. Yields its port."""
     port = free_port()
-    with running([sys.executable, "-m", "bench.upstream", str(port)], folder / "upstream.log"):
+    with running([sys.executable, "-m", "bench.upstream", str(port), str(delay)], folder / "upstream.log"):
         wait_until("the upstream", lambda: accepts_connections(port))
         yield port
 

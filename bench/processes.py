@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,11 @@ def children(pid: int) -> dict[int, str]:
     return found
 
 
+def family(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    return [pid, *(each for child in children(pid) for each in family(child))]
+
+
 def free_port() -> int:
     """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -77,10 +82,22 @@ def accepts_connections(port: int) -> bool:
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process until the context ends, then send SIGTERM. Its output goes to the log and into exceptions."""
+def running(
+    command: Sequence[str], log: Path, *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process until the context ends, then send SIGTERM. Its output goes to the log and into exceptions.
+
+    It runs in `folder`, with `environment` added to ours.
+    """
     with log.open("ab") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            env=os.environ | (environment or {}),
+        )
     try:
         yield process
     except Exception as exc:

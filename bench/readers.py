@@ -1,4 +1,4 @@
-"""Clients that read many streams concurrently, as a process: `python -m bench.readers PORT STREAMS`.
+"""Clients that read many streams concurrently, as a process: `python -m bench.readers PORT STREAMS [PREFIX]`.
 
 Prints one line of JSON: see `Readings`. It must run on the machine of the upstream, since it compares the upstream's
 send times with its own read times: CLOCK_MONOTONIC is the same for both.
@@ -38,9 +38,12 @@ class Readings:
     chunk_p99: float
 
 
-def read_streams(port: int, streams: int) -> Readings:
-    """Read this many streams concurrently in a separate process. Raises CalledProcessError if any is incomplete."""
-    command = [sys.executable, "-m", "bench.readers", str(port), str(streams)]
+def read_streams(port: int, streams: int, prefix: str = "") -> Readings:
+    """Read this many streams concurrently in a separate process, `prefix` before their path.
+
+    Raises CalledProcessError if any is incomplete.
+    """
+    command = [sys.executable, "-m", "bench.readers", str(port), str(streams), prefix]
     result = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=120).stdout
     return Readings(**json.loads(result))
 
@@ -83,10 +86,10 @@ class Reader(asyncio.Protocol):
         self.over.set_result(None)
 
 
-async def _read(port: int, streams: int) -> Readings:
+async def _read(port: int, streams: int, prefix: str = "") -> Readings:
     loop = asyncio.get_running_loop()
     body = request_body()
-    head = [f"POST {STREAM} HTTP/1.1", f"host: 127.0.0.1:{port}", f"content-length: {len(body)}"]
+    head = [f"POST {prefix}{STREAM} HTTP/1.1", f"host: 127.0.0.1:{port}", f"content-length: {len(body)}"]
     head += [f"{name}: {value}" for name, value in HEADERS.items()]
     request = "\r\n".join([*head, "\r\n"]).encode("ascii") + body
     # Connect all clients first, one after another, since only requests are timed.
@@ -113,5 +116,5 @@ def _percentiles(nanoseconds: list[int]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    readings = uvloop.run(_read(int(sys.argv[1]), int(sys.argv[2])))
+    readings = uvloop.run(_read(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:]))
     print(json.dumps(dataclasses.asdict(readings)))

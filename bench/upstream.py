@@ -1,7 +1,7 @@
-"""The upstream for streams and uploads, as a process: `python -m bench.upstream PORT`.
+"""The upstream for streams and uploads, as a process: `python -m bench.upstream PORT [SECONDS]`.
 
 It answers `:streamGenerateContent` with chunks that contain their send times, and any other request at once after its
-last byte. It uses no framework, so that its own cost does not hide that of a proxy.
+last byte, or so many seconds later. It uses no framework, so that its own cost does not hide that of a proxy.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ _LAST_CHUNK: Final = b"0\r\n\r\n"
 class Upstream(asyncio.Protocol):
     """One connection. Requests need a Content-Length and are answered one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, delay: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
+        self._delay = delay
         self._head = b""
         self._body_left: int | None = None
         """Remaining bytes of the body, or None while the headers are read."""
@@ -48,7 +49,10 @@ class Upstream(asyncio.Protocol):
         self._body_left -= len(data)
         if self._body_left == 0:
             head, self._head, self._body_left = self._head, b"", None
-            self._answer(head)
+            if self._delay:
+                self._loop.call_later(self._delay, self._answer, head)
+            else:
+                self._answer(head)
 
     def _answer(self, head: bytes) -> None:
         if b":streamGenerateContent" in head.partition(b"\r\n")[0]:
@@ -70,10 +74,11 @@ class Upstream(asyncio.Protocol):
             self._transport.write(_LAST_CHUNK)
 
 
-async def _serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port, backlog=1024)
+async def _serve(port: int, delay: float = 0.0) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Upstream(delay), "127.0.0.1", port, backlog=1024)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(int(sys.argv[1])))
+    uvloop.run(_serve(int(sys.argv[1]), *map(float, sys.argv[2:])))

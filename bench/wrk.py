@@ -25,10 +25,10 @@ class Load:
     p99_ms: float
 
 
-def run_wrk(port: int, body: Path, *, connections: int, seconds: int) -> Load:
-    """POST the body repeatedly. Raises RuntimeError if any request fails."""
+def run_wrk(port: int, body: Path, *, connections: int, seconds: int, prefix: str = "") -> Load:
+    """POST the body repeatedly, `prefix` before the path. Raises RuntimeError if any request fails."""
     command = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", "--timeout=30s"]
-    command += [f"--script={_SCRIPT}", f"http://127.0.0.1:{port}{GENERATE}"]
+    command += [f"--script={_SCRIPT}", f"http://127.0.0.1:{port}{prefix}{GENERATE}"]
     command += ["--", str(body), *itertools.chain.from_iterable(HEADERS.items())]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     result = json.loads(output.splitlines()[-1])
