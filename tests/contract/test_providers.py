@@ -164,12 +164,20 @@ class TestOpenAI(ProviderContract):
     examples = OPENAI
 
 
+class TestAzure(ProviderContract):
+    """Azure OpenAI: the same exchanges on a deployment."""
+
+    provider = PROVIDERS["azure"]
+    examples = (replace(CHAT, path=f"/openai/deployments/{CHAT.model}/chat/completions"),)
+
+
 SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestGemini,
     TestVertex,
     TestCodeAssist,
     TestAntigravity,
     TestOpenAI,
+    TestAzure,
 )
 
 

@@ -1,0 +1,20 @@
+"""Azure OpenAI: https://learn.microsoft.com/azure/ai-foundry/openai/reference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gemtap.providers.azure.wire import WIRE
+from gemtap.providers.provider import Provider
+
+if TYPE_CHECKING:
+    from gemtap.providers.reader import Reader
+
+
+def _reader() -> Reader:
+    from gemtap.providers.azure.reader import READER
+
+    return READER
+
+
+PROVIDER: Final = Provider(WIRE, _reader)
