@@ -171,6 +171,43 @@ class TestAzure(ProviderContract):
     examples = (replace(CHAT, path=f"/openai/deployments/{CHAT.model}/chat/completions"),)
 
 
+OLLAMA_CHAT: Final = Example(
+    "POST",
+    "/api/chat",
+    "ollama.chat",
+    model="qwen3",
+    request={"model": "qwen3", "messages": [{"role": "user", "content": "Why is the sky blue?"}], "stream": False},
+    response={
+        "model": "qwen3:4b",
+        "message": {"role": "assistant", "content": "Air scatters it."},
+        "done": True,
+        "done_reason": "stop",
+        "prompt_eval_count": 12,
+        "eval_count": 5,
+    },
+    tokens={"input": 12, "output": 5, "total": 17},
+    prompt="Why is the sky blue?",
+    answer="Air scatters it.",
+)
+
+
+class TestOllama(ProviderContract):
+    """Ollama's own API, and OpenAI's on the same server."""
+
+    provider = PROVIDERS["ollama"]
+    examples = (
+        OLLAMA_CHAT,
+        replace(
+            OLLAMA_CHAT,
+            response=b'{"message": {"role": "assistant", "content": "Air "}}\n'
+            b'{"message": {"role": "assistant", "content": "scatters it."}}\n'
+            b'{"done": true, "done_reason": "stop", "prompt_eval_count": 12, "eval_count": 5}\n',
+            content_type="application/x-ndjson",
+        ),
+        replace(CHAT, path="/v1/chat/completions"),
+    )
+
+
 SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestGemini,
     TestVertex,
@@ -178,6 +215,7 @@ SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestAntigravity,
     TestOpenAI,
     TestAzure,
+    TestOllama,
 )
 
 

@@ -151,7 +151,8 @@ def test_no_provider_is_imported_outside_its_folder() -> None:
         for each in imports()
         for folder in PROVIDER_FOLDERS
         if f"{each.name}.".startswith(f"gemtap.providers.{folder}.")
-        and not each.file.startswith(f"providers/{folder}/")
+        # A provider may build on another one, as Azure does on OpenAI.
+        and not each.file.startswith(tuple(f"providers/{own}/" for own in PROVIDER_FOLDERS))
     ]
     assert wrong == []
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.dialects import gemini_content, gemini_interactions, openai_chat, openai_responses
+from gemtap.dialects import gemini_content, gemini_interactions, ollama, openai_chat, openai_responses
 from gemtap.dialects.cut_rules import MESSAGE, WHOLE, Rule
 
 SMALLEST: Final = 256
@@ -46,6 +46,7 @@ TABLE: Final[Mapping[bytes, Rule]] = {
     **_READ_BY_NO_DIALECT,
     **gemini_content.CUT_POINTS,
     **gemini_interactions.CUT_POINTS,
+    **ollama.CUT_POINTS,
     **openai_chat.CUT_POINTS,
     **openai_responses.CUT_POINTS,
 }

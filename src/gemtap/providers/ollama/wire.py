@@ -1,0 +1,44 @@
+"""Ollama on the wire: its own paths, and those of OpenAI that it has too."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from gemtap.providers.openai.secrets import OPENAI
+from gemtap.providers.wire import RawHeaders, Route, Wire
+
+_CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=utf-8")
+
+_AT_ROOT: Final = re.compile(
+    rb"/+api/+(?:chat|generate|embed|embeddings|tags|ps|show|create|copy|delete|pull|push|blobs|version)(?=/|$)"
+)
+
+
+class OllamaWire(Wire):
+    """Ollama on this machine. Some of its clients take a host and no path: its own paths are known at the root too."""
+
+    name = "ollama"
+    title = "Ollama"
+    upstream = "http://localhost:11434"
+    prefix = "ollama"
+    root_order = 50
+    root_paths = "/api/chat, /api/generate, /api/tags, ..."
+    secrets = OPENAI
+
+    def route(self, path: bytes) -> Route | None:
+        """Every path: `/` is how clients ask whether it runs."""
+        return Route(self.name, path) if path.startswith(b"/") else None
+
+    def route_at_root(self, path: bytes) -> Route | None:
+        """Its own paths."""
+        return Route(self.name, path) if _AT_ROOT.match(path) else None
+
+    def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+        """An error as Ollama words one: a text."""
+        body = json.dumps({"error": message}, ensure_ascii=False).encode("utf-8")
+        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+
+
+WIRE: Final = OllamaWire()
