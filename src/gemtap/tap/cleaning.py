@@ -76,7 +76,7 @@ class CleanBody:
         # A file of somebody's is none of an API's bodies: it has no paths.
         self._urls = UrlCleaner(redacted.take) if paths.paths and not kind.startswith(_NO_TEXT) else None
         self._scrubber = Scrubber(redacted.found)
-        self._encoded_scrubber = Scrubber(redacted.found)
+        self._encoded_scrubber = Scrubber(redacted.found) if names else self._scrubber
         """Looks at compressed bytes as they are: plain text may stand where the encoding has come to a wrong end."""
         self._raw: list[bytes] = []
         """Pieces as they came that may not be kept yet: a credential may have begun in them."""
@@ -157,9 +157,9 @@ class CleanBody:
         signature = self._urls.end(whole=whole) if self._urls is not None else b""
         rest = self._scrubber.add(signature) if signature else b""
         rest += self._scrubber.end(whole=whole)
-        self._encoded_scrubber.end(whole=True)
         if self._decoder is None or self._switched:
-            return Kept(rest, decoded=self._switched)
+            return Kept(rest, decoded=self._switched) if rest else _NOTHING
+        self._encoded_scrubber.end(whole=True)
         self._clean.append(rest)
         if self._encoded_scrubber.changed and not self.changed:
             self._leave_out(_WRONGLY_ENCODED)

@@ -7,7 +7,8 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -15,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 from gemtap.capture.events import RawHeaders
 from gemtap.durable_files import sync_folder, write_draft
 from gemtap.providers.declared_secrets import UNKNOWN
-from gemtap.tap.scrubbing import Found, scrub
+from gemtap.tap.scrubbing import Found, may_hold, scrub
 
 _HEADERS: Final = UNKNOWN.headers
 _QUERY_NAMES: Final = UNKNOWN.queries
@@ -42,14 +43,23 @@ _NOT_TELLING: Final = re.compile(rb"[A-Za-z]{1,15}|[a-z]+/[A-Za-z0-9.+*-]+(?:;.*
 """Words, media types and addresses, which occur at secret places and, without being secret, at many others."""
 
 
+_LONGEST_REMEMBERED: Final = 8192
+"""Bytes of a credential whose fingerprint is remembered."""
+
+
 class Fingerprints:
     """Short keyed hashes, which distinguish keys without revealing them."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
+        # A client sends the same few again and again.
+        self._remembered = lru_cache(maxsize=256)(self._compute)
 
     def of(self, credential: bytes) -> str:
         """Twelve hexadecimal digits."""
+        return self._remembered(credential) if len(credential) <= _LONGEST_REMEMBERED else self._compute(credential)
+
+    def _compute(self, credential: bytes) -> str:
         return hashlib.blake2b(credential, key=self._secret, digest_size=6).hexdigest()
 
     def placeholder(self, credential: bytes) -> bytes:
@@ -84,7 +94,7 @@ def _create(path: Path, secret: bytes) -> None:
     sync_folder(path.parent)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Redacted:
     """A request's head without credentials, and the credentials."""
 
@@ -148,12 +158,9 @@ def redact_request(
             redacted.take(pair.partition(b"=")[2].strip())
     if query:
         kept_query = _redact_query(kept_query, _SIGNATURES, found, fingerprints)
-    headers = [(name, _clean_value(name, value, redacted)) for name, value in kept_headers]
-    if not found:
-        return redacted
-    return replace(
-        redacted, headers=[(name, scrub(value, found)) for name, value in headers], query=scrub(kept_query, found)
-    )
+    redacted.headers = _scrub_values(_clean_values(kept_headers, redacted), found)
+    redacted.query = scrub(kept_query, found)
+    return redacted
 
 
 def redact_response_headers(headers: RawHeaders, redacted: Redacted) -> RawHeaders:
@@ -162,10 +169,16 @@ def redact_response_headers(headers: RawHeaders, redacted: Redacted) -> RawHeade
     for name, value in headers:
         if name in _HEADERS:
             redacted.take(value.partition(b";")[0].partition(b"=")[2].strip() if name == b"set-cookie" else value)
-            kept.append((name, _redact_header(name, value, {}, redacted.fingerprints)))
-        else:
-            kept.append((name, _clean_value(name, value, redacted)))
-    return [(name, scrub(value, redacted.found)) for name, value in kept]
+            value = _redact_header(name, value, {}, redacted.fingerprints)
+        kept.append((name, value))
+    return _scrub_values(_clean_values(kept, redacted), redacted.found)
+
+
+def _scrub_values(headers: RawHeaders, found: Found) -> RawHeaders:
+    """`scrub` for every value. Few headers hold a credential by now: all are searched at once."""
+    if not may_hold(b"\n".join([value for _, value in headers]), found):
+        return headers
+    return [(name, scrub(value, found)) for name, value in headers]
 
 
 def url_credentials(value: bytes) -> Iterator[bytes]:
@@ -174,12 +187,19 @@ def url_credentials(value: bytes) -> Iterator[bytes]:
         yield unquote_to_bytes(found[2])
 
 
+def _clean_values(headers: RawHeaders, redacted: Redacted) -> RawHeaders:
+    """Headers without the credentials in URLs that stand in them: of uploads, redirects, where one came from."""
+    return [
+        (name, _clean_value(name, value, redacted))
+        if b"=" in value or b"%3" in value or name == b"sec-websocket-protocol"
+        else (name, value)
+        for name, value in headers
+    ]
+
+
 def _clean_value(name: bytes, value: bytes, redacted: Redacted) -> bytes:
-    """A header's value without the credentials in URLs that stand in it: of uploads, redirects, where one came from."""
     if name == b"sec-websocket-protocol":
         return _IN_PROTOCOL.sub(lambda found: found[1] + redacted.take(found[2]), value)
-    if b"=" not in value and b"%3" not in value:
-        return value
     return _IN_URL.sub(lambda found: found[1] + redacted.take(unquote_to_bytes(found[2])), value)
 
 

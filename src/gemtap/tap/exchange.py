@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 from bson import ObjectId
@@ -48,7 +47,7 @@ class Exchange:
 
     def now(self) -> int:
         """Microseconds since the start."""
-        return round((time.perf_counter() - self._start) * 1e6)
+        return int((time.perf_counter() - self._start) * 1e6)
 
     def hold(self) -> None:
         """Buffer simultaneous events until `release`. Their data must not be forwarded before."""
@@ -58,7 +57,10 @@ class Exchange:
     def release(self) -> None:
         """Write what is held, if anything is."""
         if self._capture is not None:
-            self._written(self._capture.release)
+            try:
+                self._capture.release()
+            except OSError as exc:
+                self._failed(exc)
 
     async def durable(self) -> None:
         """Return when what was written so far may be passed on. Needed only if the exchange `waits_for_disk`."""
@@ -205,15 +207,15 @@ class Exchange:
 
     def _write(self, kind: Kind, at: int, value: Any) -> None:
         if self._capture is not None:
-            self._written(self._capture.write, kind, at, value)
+            try:
+                self._capture.write(kind, at, value)
+            except OSError as exc:
+                self._failed(exc)
 
-    def _written(self, write: Callable[..., None], *event: Any) -> None:
-        try:
-            write(*event)
-        except OSError as exc:
-            # Events after a torn one cannot be read: pass on the capture as interrupted.
-            self._policy.lost.add(str(exc))
-            self._close()
+    def _failed(self, exc: OSError) -> None:
+        # Events after a torn one cannot be read: pass on the capture as interrupted.
+        self._policy.lost.add(str(exc))
+        self._close()
 
     def _close(self) -> None:
         if self._capture is None:

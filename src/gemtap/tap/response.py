@@ -175,7 +175,11 @@ class UpstreamResponse:
             self._waiter.set_result(None)
 
     def _values_of(self, wanted: bytes) -> bytes:
-        return b",".join([value.strip() for name, value in self.headers if name == wanted]).lower()
+        found = b""
+        for name, value in self.headers:
+            if name == wanted:
+                found = found + b"," + value if found else value
+        return found.strip().lower()
 
     # Called by the parser ----------------------------------------------------
 

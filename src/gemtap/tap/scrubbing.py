@@ -35,6 +35,14 @@ def scrub(text: bytes, found: Found) -> bytes:
     return text
 
 
+def may_hold(text: bytes, found: Found) -> bool:
+    """Whether `scrub` may find anything. False is certain, and costs one plain search for each credential."""
+    for credential in found:
+        if len(text) >= len(credential) >= SHORTEST_SECRET and _known(credential).plain in text:
+            return True
+    return False
+
+
 def scrub_torn(text: bytes, found: Found) -> bytes:
     """`scrub` for a text that was cut short, and may end in the first part of a credential."""
     text = scrub(text, found)

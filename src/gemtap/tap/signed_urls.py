@@ -38,7 +38,7 @@ _TORN_SCHEMES: Final = (b"h", b"ht", b"htt")
 
 def clean_urls(text: bytes, take: Callable[[bytes], bytes]) -> bytes:
     """The text without signatures in its URLs. `take` gives what stands for one."""
-    if _SUSPECT.search(text) is None:
+    if b"http" not in text or _SUSPECT.search(text) is None:
         return text
     return _SIGNED.sub(lambda found: found[1] + _placeholder(found[2], take), text)
 
@@ -110,5 +110,6 @@ def _unended(text: bytes) -> int | None:
     at = tail.rfind(b"http")
     if at >= 0:
         return last + at
-    torn = next((each for each in _TORN_SCHEMES if tail.endswith(each)), None)
-    return None if torn is None else len(text) - len(torn)
+    if not tail.endswith(_TORN_SCHEMES):
+        return None
+    return len(text) - next(len(each) for each in _TORN_SCHEMES if tail.endswith(each))
