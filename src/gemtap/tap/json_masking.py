@@ -55,7 +55,8 @@ class Masker:
         self._take = take
         self._events = events
         self._strict = strict
-        self._scanner = Scanner(paths, take)
+        self._scanner: Scanner | None = None
+        """Made when it is needed: most bodies, and most events of a stream, carry no secret."""
         self._passed: list[bytes] = []
         """What has passed and the scanner has not read: nothing secret."""
         self._remembered = 0
@@ -112,22 +113,24 @@ class Masker:
         try:
             if self._is_lost or self.fault is not None:
                 raise NotJson
-            self._catch_up()
-            kept = self._scanner.add(piece)
+            scanner = self._catch_up()
+            kept = scanner.add(piece)
         except NotJson:
             self.fault, self.masked = NOT_JSON, True
             return b""
-        self.masked = self.masked or self._scanner.masked
+        self.masked = self.masked or scanner.masked
         return kept
 
     def _begin_event(self) -> None:
         """Server-sent events are values of their own: nothing before counts."""
         self.close()
-        self._scanner = Scanner(self._paths, self._take)
+        self._scanner = None
         self._is_lost = False
 
     def _may_lead_to_secrets(self, before: bytes, piece: bytes) -> bool:
-        if self._scanner.may_lead_to_secrets or self._paths.may_be_in(piece):
+        if self._scanner is not None and self._scanner.may_lead_to_secrets:
+            return True
+        if self._paths.may_be_in(piece):
             return True
         # A name may have begun in the piece before.
         torn = before + piece[: Paths.REACH]
@@ -155,9 +158,12 @@ class Masker:
                 # That matters only if a name of a secret is still to come.
                 self._is_lost = True
 
-    def _catch_up(self) -> None:
+    def _catch_up(self) -> Scanner:
+        """The scanner, which has read all that has passed. Raises NotJson."""
+        scanner = self._scanner = self._scanner or Scanner(self._paths, self._take)
         passed = b"".join(self._passed)
         self.close()
         if self._digest is None and len(passed) == self._size:
             self._digest = hashlib.sha256(passed)
-        self._scanner.skip(passed)
+        scanner.skip(passed)
+        return scanner
