@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol, Self
 
@@ -65,9 +64,8 @@ class ClientConnection(Protocol):
     transport: asyncio.Transport
     flow: FlowControl
     lost: bool
-    """The client has gone away."""
-    on_lost: Callable[[], object] | None
-    """Called once when the client leaves."""
+    """The client has gone away. The exchange is cancelled then."""
+    loop: asyncio.AbstractEventLoop
 
     def on_response_complete(self) -> None:
         """The request is answered: the next one may begin."""
@@ -142,7 +140,7 @@ class ClientRequest:
             self.connection.transport.write(_CONTINUE)
         self._expects_continue = False
         while not self.has_arrived and not self.connection.lost:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self.connection.loop.create_future()
             await self._waiter
 
     def interim(self, status: int, reason: bytes, headers: RawHeaders) -> None:

@@ -42,7 +42,7 @@ class UpstreamConnection(asyncio.Protocol):
         """When the last exchange ended, on the loop's clock."""
         self._silence = silence
         self._owner = owner
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._response: UpstreamResponse | None = None
         self._writer: asyncio.Task[None] | None = None
         self._lost = False
@@ -69,15 +69,15 @@ class UpstreamConnection(asyncio.Protocol):
     ) -> UpstreamResponse:
         """Write a request. A body that is still arriving is written as it arrives."""
         response = self._response = UpstreamResponse(self, method, on_interim)
-        self._heard = self._loop.time()
+        self._heard = self.loop.time()
         if self._timer is None:
-            self._timer = self._loop.call_later(self._silence, self._check_silence)
+            self._timer = self.loop.call_later(self._silence, self._check_silence)
         if isinstance(body, bytes):
             self.transport.writelines((head, body))
         else:
             self.transport.write(head)
         if body is not None and not isinstance(body, bytes):
-            self._writer = self._loop.create_task(self._write(body, chunked, response))
+            self._writer = self.loop.create_task(self._write(body, chunked, response))
         return response
 
     def close(self) -> None:
@@ -94,7 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def resume_reading(self) -> None:
         """The client has taken what was waiting."""
-        self._heard = self._loop.time()
+        self._heard = self.loop.time()
         if not self._lost:
             self.transport.resume_reading()
 
@@ -118,7 +118,7 @@ class UpstreamConnection(asyncio.Protocol):
         if response is None:
             self.abort()
             return
-        self._heard = self._loop.time()
+        self._heard = self.loop.time()
         all_of_it = response.feed(data)
         if response.complete:
             self._finish(response, reusable=all_of_it)
@@ -139,7 +139,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The upstream takes no more for now."""
-        self._resumed = self._loop.create_future()
+        self._resumed = self.loop.create_future()
 
     def resume_writing(self) -> None:
         """The upstream takes more again."""
@@ -158,7 +158,7 @@ class UpstreamConnection(asyncio.Protocol):
                     self.transport.write(piece)
                 if self._resumed is not None:
                     await self._resumed
-                self._heard = self._loop.time()
+                self._heard = self.loop.time()
             if chunked and not self._lost:
                 self.transport.write(b"0\r\n\r\n")
         except Exception as exc:
@@ -175,7 +175,7 @@ class UpstreamConnection(asyncio.Protocol):
         if response.opens_tunnel:
             return
         if reusable and written and response.keeps_connection and not self.transport.is_closing():
-            self.idle_since = self._loop.time()
+            self.idle_since = self.loop.time()
             self._owner.put_back(self)
         elif written:
             self.close()
@@ -192,7 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
         response = self._response
         if response is None:
             return
-        now = self._loop.time()
+        now = self.loop.time()
         if response.is_paused or (self._writer is not None and self._resumed is None):
             # It is the client that is slow, in taking the answer or in sending the request.
             self._heard = now
@@ -200,4 +200,4 @@ class UpstreamConnection(asyncio.Protocol):
             response.fail(UpstreamSilent())
             self.let_go(response)
         else:
-            self._timer = self._loop.call_later(left, self._check_silence)
+            self._timer = self.loop.call_later(left, self._check_silence)

@@ -28,16 +28,10 @@ class Forwarder:
 
     async def forward(self, request: ClientRequest) -> None:
         """Carry one exchange from its first byte to its last."""
-        connection = request.connection
-        task = asyncio.current_task()
-        assert task is not None
         opened = self._context.begin(request.head)
         client = _Client(opened.exchange, request)
-        connection.on_lost = task.cancel
-        try:
-            await opened.run(lambda: self._go(opened, client), tell=client.tell, client_left=lambda: connection.lost)
-        finally:
-            connection.on_lost = None
+        connection = request.connection
+        await opened.run(lambda: self._go(opened, client), tell=client.tell, client_left=lambda: connection.lost)
 
     async def _go(self, opened: OpenExchange, client: _Client) -> None:
         head, exchange = opened.head, opened.exchange

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final, Protocol, cast
 
 import httptools
@@ -51,8 +51,8 @@ class TapProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.on_lost: Callable[[], object] | None = None
-        """Called once when the client leaves. The running exchange sets it."""
+        self._running: asyncio.Task[None] | None = None
+        """The exchange under way, once it has begun."""
         self.lost = False
         """The client has gone away."""
         self._forwards = cast(Forwards, self.app)
@@ -75,8 +75,8 @@ class TapProtocol(HttpToolsProtocol):
             # uvicorn would look for a request of its own.
             self.cycle = None
         super().connection_lost(exc)
-        if self.on_lost is not None:
-            self.on_lost()
+        if self._running is not None:
+            self._running.cancel()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's protocols return what keeps it open
         """The client sends no more. It is answered if it has asked for something and is still there."""
@@ -202,9 +202,12 @@ class TapProtocol(HttpToolsProtocol):
         task.add_done_callback(self.tasks.discard)
 
     async def _run(self, request: ClientRequest) -> None:
+        # Only from here on: a task that is cancelled before it begins would leave no record of the request.
+        self._running = asyncio.current_task()
         try:
             await self._forwards.forward(request)
         finally:
+            self._running = None
             if not request.response_complete and not self.lost:
                 self.transport.close()
 

@@ -45,6 +45,8 @@ OnInterim = Callable[[int, bytes, RawHeaders], object]
 class Carrier(Protocol):
     """The connection that an answer comes over."""
 
+    loop: asyncio.AbstractEventLoop
+
     def resume_reading(self) -> None:
         """The client has taken what was waiting."""
 
@@ -67,7 +69,8 @@ class UpstreamResponse:
         self._bodiless = method in (b"HEAD", b"CONNECT")
         self.opens_tunnel = method == b"CONNECT"
         """What follows on the connection is another protocol's."""
-        self._parser = httptools.HttpResponseParser(self)
+        # It refers to this object: let go of at the end, so that no garbage collection has to find the two.
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         # Real servers are careless here, and nothing is at stake: what they send is passed on, never interpreted.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
@@ -75,6 +78,8 @@ class UpstreamResponse:
         self._head_bytes = 0
         self._has_head = False
         self._until_close = False
+        self.keeps_connection = False
+        """Whether the connection may be reused, according to the head."""
         self._pieces: list[bytes] = []
         self._waiting = 0
         self._error: Exception | None = None
@@ -114,24 +119,17 @@ class UpstreamResponse:
 
     def close(self) -> None:
         """Release the response. If it was not read to its end, the connection is closed, so that the upstream stops."""
+        self._parser = None
         self._connection.let_go(self)
 
     async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
+        self._waiter = self._connection.loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
 
     # Called by the connection ------------------------------------------------
-
-    @property
-    def keeps_connection(self) -> bool:
-        """Whether the connection may be reused, according to the response's head."""
-        if self._until_close:
-            return False
-        tokens = self._values_of(b"connection")
-        return b"keep-alive" in tokens if self._parser.get_http_version() == "1.0" else b"close" not in tokens
 
     @property
     def is_paused(self) -> bool:
@@ -143,6 +141,7 @@ class UpstreamResponse:
         if not self._has_head:
             self._head_bytes += len(data)
         whole = True
+        assert self._parser is not None
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as exc:
@@ -150,6 +149,8 @@ class UpstreamResponse:
             self.fail(ConnectionBroke(f"the answer is not valid HTTP ({_what_is_wrong(exc)})", answered=True))
         if not self._has_head and self._head_bytes > MAX_HEAD:
             self.fail(ConnectionBroke("the head of the answer is larger than 1 MB", answered=True))
+        if self.complete:
+            self._parser = None
         self._wake()
         return whole
 
@@ -199,15 +200,20 @@ class UpstreamResponse:
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
+        assert self._parser is not None
         self.status = self._parser.get_status_code()
         if self.status < 200:
             return
         self._has_head = True
+        tokens = self._values_of(b"connection")
+        is_old = self._parser.get_http_version() == "1.0"
+        self.keeps_connection = b"keep-alive" in tokens if is_old else b"close" not in tokens
         if self._bodiless:
             self.complete = True
         elif self.status not in (204, 304):
             coding = self._values_of(b"transfer-encoding")
             self._until_close = not (coding.endswith(b"chunked") if coding else self._values_of(b"content-length"))
+            self.keeps_connection = self.keeps_connection and not self._until_close
 
     def on_body(self, piece: bytes) -> None:
         """Some of the body."""
