@@ -62,11 +62,11 @@ def pages_of(filled: Filled) -> dict[str, str]:
     """Paths of the pages, by description."""
     turn = f"/interactions/{filled.last_turn}"
     return {
-        "list": "/",
-        "list, one model": "/?model=gemini-2.0-flash",
-        "list, failed and slow": "/?q=error:yes+duration:%3E30s",
-        "list, words": "/?q=parallel+test",
-        "list, a year ago": "/?q=until:300d",
+        "list": "/interactions",
+        "list, one model": "/interactions?model=gemini-2.0-flash",
+        "list, failed and slow": "/interactions?q=error:yes+duration:%3E30s",
+        "list, words": "/interactions?q=parallel+test",
+        "list, a year ago": "/interactions?q=until:300d",
         "threads": "/threads",
         "threads, the most expensive": "/threads?sort=cost",
         f"thread of {TURNS} turns": f"/threads/{filled.thread}",

@@ -85,8 +85,8 @@ def pages(gemtap: RunningGemtap) -> dict[str, tuple[str, str]]:
     telling = max(items, key=lambda item: (item["tokens"]["cached"] or 0, item["tokens"]["output"] or 0))
     latest = max(items, key=lambda item: item["thread"]["turn"])
     return {
-        "list": ("/", "light"),
-        "list-dark": ("/", "dark"),
+        "list": ("/interactions", "light"),
+        "list-dark": ("/interactions", "dark"),
         "interaction": (f"/interactions/{telling['id']}", "light"),
         "thread": (f"/threads/{latest['thread']['id']}", "dark"),
         "changes": (f"/interactions/{telling['id']}/changes", "light"),

@@ -69,7 +69,7 @@ def test_a_bar_leads_to_the_interactions_that_it_counts(visitor: Visitor, gemtap
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.wait_for_timeout(200)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_url("**/?q=*")
+    page.wait_for_url("**/interactions?q=*")
     shown = page.locator("tbody tr").count()
     assert shown == min(trace["y"][last], 50)
 

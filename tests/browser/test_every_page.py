@@ -31,7 +31,8 @@ def paths(gemtap: RunningGemtap) -> list[str]:
     )
     thread, turn = continued["thread"]["id"], continued["id"]
     return [
-        *("/", "/?model=absent", "/?q=error:yes", "/?q=colour:red", "/queries", "/health", "/setup", "/nowhere"),
+        *("/", "/interactions", "/interactions?model=absent", "/interactions?q=error:yes"),
+        *("/interactions?q=colour:red", "/queries", "/health", "/setup", "/nowhere"),
         *("/threads", "/threads?sort=cost", f"/threads/{thread}", f"/interactions/{turn}/changes"),
         *(f"/interactions/{turn}?tab={tab}" for tab in ("request", "timing")),
         *(
@@ -87,7 +88,7 @@ def test_the_dark_is_dark(chromium: Browser, gemtap: RunningGemtap) -> None:
     grounds = []
     for scheme in ("light", "dark"):
         visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}", color_scheme=scheme)
-        page = visitor.open("/")
+        page = visitor.open("/interactions")
         grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).map(Number)"))
         visitor.context.close()
     light, dark = grounds
@@ -98,7 +99,7 @@ def test_the_dark_is_dark(chromium: Browser, gemtap: RunningGemtap) -> None:
 def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: RunningGemtap, paths: list[str]) -> None:
     """Lists, long texts, earlier messages and charts work without JavaScript."""
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}", java_script_enabled=False)
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     expect(page.locator("tbody tr").first).to_be_visible()
     history = [{"role": role, "parts": [{"text": f"{role} {n}"}]} for n in range(40) for role in ("user", "model")]
     id_ = recorded(gemtap, "", contents=[*history, {"role": "user", "parts": [{"text": "w " * 20_000 + "THE END"}]}])
@@ -120,7 +121,7 @@ def test_everything_can_be_read_without_javascript(chromium: Browser, gemtap: Ru
     page = visitor.open("/threads")
     page.locator("tbody .open").first.click()
     expect(page.get_by_role("heading", name="Turn 1").first).to_be_visible()
-    page = visitor.open("/?q=colour:red")
+    page = visitor.open("/interactions?q=colour:red")
     page.get_by_role("searchbox").fill("model:gemini-*")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("tbody tr").first).to_be_visible()
@@ -139,7 +140,7 @@ def test_the_first_page_is_small(chromium: Browser, gemtap: RunningGemtap) -> No
         "requestfinished",
         lambda request: sizes.append(request.sizes()["responseBodySize"]) if "/api/live" not in request.url else None,
     )
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     expect(page.locator("tbody tr")).to_have_count(50)
     page.wait_for_timeout(300)
     assert sizes

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 def test_a_new_interaction_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """A new interaction appears at the top without a reload."""
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     page.evaluate("window.mark = 'the same page'")
     id_ = ask(gemtap, "Will you arrive?")
     row = page.locator(f"#row-{id_}")
@@ -31,7 +31,7 @@ def test_a_new_interaction_arrives_by_itself(visitor: Visitor, gemtap: RunningGe
 
 def test_what_does_not_fit_the_filter_does_not_arrive(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """Live updates respect the filter."""
-    page = visitor.open("/?model=gemini-2.5-pro")
+    page = visitor.open("/interactions?model=gemini-2.5-pro")
     other = ask(gemtap, "Not me.", model="gemini-2.5-flash")
     fitting = ask(gemtap, "But me.", model="gemini-2.5-pro")
     expect(page.locator(f"#row-{fitting}")).to_be_visible()
@@ -44,7 +44,7 @@ def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi
     visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
     asking = threading.Thread(target=ask, args=(gemtap, "Explain, step by step, how tides work."))
     try:
-        page = visitor.open("/")
+        page = visitor.open("/interactions")
         expect(page.get_by_text("Nothing has been recorded yet")).to_be_visible()
         asking.start()
         growing = page.locator(".flight [data-text]")
@@ -64,7 +64,7 @@ def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi
         )
         asking.join()
         expect(page.locator(".outcome.good")).to_have_text("200")
-        page.goto(f"{visitor.origin}/")
+        page.goto(f"{visitor.origin}/interactions")
         expect(page.locator("tbody tr")).to_have_count(1)
         expect(page.locator("#flights")).to_be_hidden()
         assert visitor.complaints == []
@@ -77,7 +77,7 @@ def test_an_answer_is_seen_as_it_grows(chromium: Browser, slow_api: SimulatedApi
 
 def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
     """A click filters the list, and the URL keeps the filter."""
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     page.locator(".c-model a", has_text="gemini-2.5-flash").first.click()
     assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-flash"]}
     models = set(page.locator(".c-model a").all_inner_texts())
@@ -95,18 +95,18 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
 def test_a_row_leads_to_the_words_that_were_searched(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """A row of a word search scrolls to the words in the conversation."""
     id_ = recorded(gemtap, "\n\n".join([*(f"Paragraph {n}." for n in range(60)), "There the quixotic zebra stands."]))
-    page = visitor.open('/?q="quixotic+zebra"')
+    page = visitor.open('/interactions?q="quixotic+zebra"')
     page.locator(f"#row-{id_} .open").click()
     expect(page.get_by_text("There the quixotic zebra stands.", exact=True)).to_be_in_viewport()
     assert page.evaluate("scrollY") > 500
-    visitor.open("/")
+    visitor.open("/interactions")
     page.locator(f"#row-{id_} .open").click()
     expect(page.get_by_text("Paragraph 1.", exact=True)).to_be_in_viewport()
 
 
 def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """A search is part of the URL, and its results update live."""
-    page = visitor.open("/?model=gemini-2.5-pro")
+    page = visitor.open("/interactions?model=gemini-2.5-pro")
     page.keyboard.press("/")
     page.keyboard.type("error:no tokens:>1")
     page.keyboard.press("Enter")
@@ -121,7 +121,7 @@ def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap:
 
 def test_keys_move_and_open(visitor: Visitor) -> None:
     """`j` and `k` move the selection, Enter opens."""
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     for key in "jjjk":
         page.keyboard.press(key)
     second = page.locator("tbody tr").nth(1)
@@ -134,7 +134,7 @@ def test_keys_move_and_open(visitor: Visitor) -> None:
 
 def test_pages_lead_from_the_newest_to_the_oldest(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """The pages list every interaction once, newest first."""
-    page = visitor.open("/?limit=20")
+    page = visitor.open("/interactions?limit=20")
     seen: list[str] = []
     while True:
         seen += [str(row.get_attribute("id")) for row in page.locator("tbody tr").all()]
@@ -150,7 +150,7 @@ def test_pages_lead_from_the_newest_to_the_oldest(visitor: Visitor, gemtap: Runn
 def test_the_first_request_turns_the_light_green(chromium: Browser, empty: RunningGemtap) -> None:
     """The first request of a client turns only its own light green."""
     visitor = visit(chromium, f"http://localhost:{empty.dashboard_port}")
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     page.get_by_role("link", name="Set up a client").click()
     light = page.locator("#first-request")
     expect(light).to_contain_text("Waiting for the first request")
@@ -176,7 +176,7 @@ def test_the_first_request_turns_the_light_green(chromium: Browser, empty: Runni
 def test_the_light_says_when_gemtap_is_gone(empty: RunningGemtap, chromium: Browser, how: str) -> None:
     """The light at the top says `disconnected` when Gemtap ends or hangs, and recovers by itself, rows included."""
     visitor = visit(chromium, f"http://localhost:{empty.dashboard_port}")
-    page = visitor.open("/")
+    page = visitor.open("/interactions")
     light = page.locator("#recording")
     try:
         expect(light).to_have_text("recording")

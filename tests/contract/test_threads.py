@@ -66,7 +66,25 @@ async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
         "tokens": 50,
         "cost": pytest.approx(0.00025),
         "preview": {"prompt": "a", "answer": "d"},
+        "state": "answered",
     }
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({"error": {"message": "broken", "details": None}}, "failed"),
+        ({"outcome": "client_disconnected"}, "failed"),
+        ({"preview": {"prompt": "a", "answer": 'read_file(path="a (b).py"), search(q={…})'}}, "calling"),
+        ({"preview": {"prompt": "a", "answer": "Call main() first."}}, "answered"),
+    ],
+)
+async def test_a_thread_has_the_state_of_its_last_turn(store: Store, fields: dict[str, Any], state: str) -> None:
+    """A failure or a call in an earlier turn does not count."""
+    thread = ObjectId()
+    await store.put([turn(thread, 0, error={"message": "broken", "details": None}), turn(thread, 1, **fields)])
+    (item,) = (await store.threads(Filter(), limit=10)).items
+    assert item["state"] == state
 
 
 async def test_what_is_not_known_is_no_zero(store: Store) -> None:

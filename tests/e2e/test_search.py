@@ -100,7 +100,7 @@ def test_every_way_in_understands_the_same_query(gemtap: RunningGemtap) -> None:
     exported = run(gemtap, "export", "jsonl", "--where", query)
     assert len(exported.stdout.splitlines()) == 1, exported.stderr
     assert id_ in exported.stdout
-    status, page = got(gemtap, "/", q=query)
+    status, page = got(gemtap, "/interactions", q=query)
     assert status == 200
     assert page.count('id="row-') == 1
     assert f'id="row-{id_}"' in page
@@ -109,7 +109,7 @@ def test_every_way_in_understands_the_same_query(gemtap: RunningGemtap) -> None:
 def test_a_query_that_is_none_is_explained_wherever_it_is_asked(gemtap: RunningGemtap) -> None:
     """An invalid query gets the same explanation everywhere."""
     wrong = '"connection refused'
-    for path in ("/api/interactions", "/"):
+    for path in ("/api/interactions", "/interactions"):
         status, text = got(gemtap, path, q=wrong)
         assert status == 422
         assert "is not closed" in text

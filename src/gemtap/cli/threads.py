@@ -67,7 +67,7 @@ def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:
     columns = (
         Column("thread", 4),
         Column(f"last ({time_zone()})", 2),
-        Column("turns", 1, "number"),
+        Column("requests", 1, "number"),
         Column("tokens", 3, "number"),
         Column("cost", 1, "number"),
         Column("client", 7),

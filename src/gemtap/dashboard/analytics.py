@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from gemtap.api_schema import QueryText
 from gemtap.dashboard.charts import SHOWN_KEYS, Asked, after, cache_share, charts_of, condition, name_of
 from gemtap.dashboard.render import Look, Render
-from gemtap.interaction import to_json
+from gemtap.dashboard.thread_rows import rows_of
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
@@ -149,7 +149,7 @@ async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
         "rows": [_row(asked, row) for row in keyed[:_ROWS]],
         "left_out": left_out,
         "more_keys": max(0, len(keyed) - _ROWS),
-        "threads": [to_json(dict(item)) for item in dearest.items],
+        "threads": await rows_of(store, dearest.items, {}),
     }
 
 

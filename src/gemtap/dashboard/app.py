@@ -92,7 +92,7 @@ def make_dashboard(
     app.include_router(reading.make_router(render, settings, store, in_flight, look, replays))
     app.include_router(analytics.make_router(render, store, look))
     app.include_router(comparing.make_router(render, store, look))
-    app.include_router(thread_pages.make_router(render, store, look))
+    app.include_router(thread_pages.make_router(render, store, in_flight, look))
     app.include_router(health_page.make_router(render, store, look))
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)

@@ -37,7 +37,7 @@ class Asked:
         start = since or self.since
         times = [f"since:{iso(start)}"] if start is not None else []
         times += [f"until:{iso(until)}"] if until is not None else []
-        return "/?" + urlencode({"q": " ".join(filter(None, [self.query, *conditions, *times]))})
+        return "/interactions?" + urlencode({"q": " ".join(filter(None, [self.query, *conditions, *times]))})
 
     def in_bucket(self, start: datetime, *conditions: str) -> str:
         """Link to the list of one bucket."""

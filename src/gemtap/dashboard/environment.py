@@ -21,8 +21,8 @@ from gemtap.endings import ending_of
 from gemtap.interaction import iso
 
 PAGES: Final = (
-    ("/", "Interactions"),
     ("/threads", "Threads"),
+    ("/interactions", "Interactions"),
     ("/analytics", "Analytics"),
     ("/health", "Health"),
     ("/setup", "Setup"),

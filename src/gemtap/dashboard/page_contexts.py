@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from gemtap.conversation import Conversation
@@ -17,6 +17,7 @@ from gemtap.dashboard.added import added_of
 from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.filters import pretty
 from gemtap.dashboard.snippets import snippets_of
+from gemtap.dashboard.thread_rows import first_said
 from gemtap.interaction import Interaction, Json, Side, summary, to_json
 from gemtap.providers.documents import conversation_of, session_medium
 
@@ -114,9 +115,11 @@ def added(document: Interaction) -> dict[str, Any]:
     return {"document": to_json(summary(document)), "added": added_of(document)}
 
 
-def said(documents: Iterable[Interaction]) -> dict[str, Any]:
-    """The messages that each of these turns added to its thread."""
-    return {"said": {str(document["_id"]): added_of(document) for document in documents}}
+def said(documents: Sequence[Interaction]) -> dict[str, Any]:
+    """The messages that each of these turns added to its thread, and the thread's title if the first is among them."""
+    conversation = conversation_of(documents[0]) if documents else None
+    title = None if conversation is None else first_said(conversation)
+    return {"title": title, "said": {str(document["_id"]): added_of(document) for document in documents}}
 
 
 def part(document: Interaction, number: str) -> dict[str, Any]:

@@ -34,7 +34,7 @@ _NO_FILTERS: Final = ("limit", "cursor")
 
 
 def make_router(render: Render, settings: Settings, store: Store, in_flight: InFlight, look: Look) -> APIRouter:
-    """The routes `/`, `/rows`, `/queries` and `/setup`."""
+    """The routes `/interactions`, `/rows`, `/queries` and `/setup`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
             "continued": query.cursor is not None,
         }
 
-    @router.get("/")
+    @router.get("/interactions")
     async def interactions(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
         context = await listed(request, query) | {
             "in_flight": await in_flight.look(),

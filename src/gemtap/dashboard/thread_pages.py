@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from gemtap.api_schema import QueryText
 from gemtap.dashboard import page_contexts
 from gemtap.dashboard.growth import charts_of
+from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render
+from gemtap.dashboard.thread_rows import rows_of
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import Interaction, to_json
 from gemtap.stores.base import Filter, Store
@@ -43,26 +45,41 @@ class ThreadsQuery(BaseModel):
     """The list of threads of which an interaction matches."""
 
 
-def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """The routes `/threads` and `/threads/ID`."""
-    router = APIRouter(prefix="/threads", include_in_schema=False, default_response_class=HTMLResponse)
+_MOST_TITLES: Final = 10_000
 
-    @router.get("")
-    async def threads(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
+
+def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -> APIRouter:
+    """The routes `/`, `/threads` and `/threads/ID`."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    titles: dict[str, str] = {}
+
+    async def listed(query: ThreadsQuery) -> dict[str, Any]:
+        if len(titles) > _MOST_TITLES:
+            titles.clear()
         where = parse(query.q, datetime.now(UTC))
         page = await store.threads(where, limit=query.limit, sort=query.sort, cursor=query.cursor)
         kept = {name: str(value) for name, value in query.model_dump(exclude_defaults=True).items()}
-        context = {
-            "threads": [to_json(item) for item in page.items],
+        return {
+            "threads": await rows_of(store, page.items, titles),
             "more": urlencode({**kept, "cursor": page.next}) if page.next is not None else None,
             "sort": query.sort,
             "query": query.q,
             "continued": query.cursor is not None,
-            "health": await look(),
         }
+
+    @router.get("/")
+    @router.get("/threads")
+    async def threads(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
+        """The home page: what agents and people did, one row for each conversation."""
+        context = await listed(query) | {"in_flight": await in_flight.look(), "health": await look()}
         return await render(request, "threads.html", context)
 
-    @router.get("/{id_}")
+    @router.get("/threads/rows")
+    async def rows(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
+        """The rows alone, for an open page."""
+        return await render(request, "threads_list.html", await listed(query))
+
+    @router.get("/threads/{id_}")
     async def thread(request: Request, id_: str) -> HTMLResponse:
         items = await _items(store, id_)
         if not items:

@@ -25,6 +25,11 @@ class Turn:
     """Whether the previous turn had cached input tokens and this one has none."""
 
     @property
+    def failed_attempt(self) -> bool:
+        """Whether it failed beside a turn of the main line with the same prompt."""
+        return self.kind == "retry" and (bool(self.item["error"]) or self.item["outcome"] != Outcome.COMPLETE)
+
+    @property
     def number(self) -> int:
         """The number of the turn along its own line."""
         return int(self.item["thread"]["turn"])

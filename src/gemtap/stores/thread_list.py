@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple, TypedDict
+from typing import Any, Final, Literal, NamedTuple, TypedDict
 
 from bson import ObjectId
 
-from gemtap.interaction import Preview
+from gemtap.interaction import Outcome, Preview
 
 ThreadSort = Literal["latest", "turns", "tokens", "cost"]
 """Descending: the newest, the longest, the most expensive thread first."""
+
+
+ThreadState = Literal["failed", "calling", "answered"]
+"""How the last interaction of a thread ended: it failed, its answer calls tools, or it is an answer for the person."""
+
+_CALL: Final = re.compile(r"[\w.:-]+\(.*\)(, [\w.:-]+\(.*\))*…?")
+"""A preview that shows nothing but calls, see `conversation.preview.call_form`."""
+
+
+def state_of(last: Mapping[str, Any]) -> ThreadState:
+    """The state of a thread by its last interaction, without bodies."""
+    if last["error"] is not None or last["outcome"] != Outcome.COMPLETE:
+        return "failed"
+    return "calling" if _CALL.fullmatch(last["preview"]["answer"] or "") else "answered"
 
 
 class ThreadItem(TypedDict):
@@ -31,6 +47,7 @@ class ThreadItem(TypedDict):
     """Sum of the known costs in US dollars; None if none are known."""
     preview: Preview
     """The first prompt, and the beginning of the last answer."""
+    state: ThreadState
 
 
 class ThreadPage(NamedTuple):

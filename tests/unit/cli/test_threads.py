@@ -32,7 +32,7 @@ def test_each_is_a_line_with_what_it_came_to() -> None:
     priced = {"usd": 1.5, "source": "test"}
     keep(*(turn(long, number, cost=priced) for number in (1, 2, 3)), turn(short, 9, cost=None))
     head, first, second = lines()
-    assert head[:6] == ["thread", "last", "(UTC)", "turns", "tokens", "cost"]
+    assert head[:6] == ["thread", "last", "(UTC)", "requests", "tokens", "cost"]
     assert first[:6] == [str(short), "2026-03-14", "12:00:09", "1", "9", "?"]
     assert second[:6] == [str(long), "2026-03-14", "12:00:03", "3", "27", "$4.50"]
     assert [line[0] for line in lines("--sort", "turns")[1:]] == [str(long), str(short)]

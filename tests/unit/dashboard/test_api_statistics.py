@@ -80,6 +80,7 @@ async def test_threads_are_listed_page_by_page(site: Site) -> None:
         "tokens": 9,
         "cost": 0.000125,
         "preview": {"prompt": "Why is the sky blue?", "answer": "Rayleigh."},
+        "state": "answered",
     }
     assert (await site.refusal(f"/api/threads?sort=cost&cursor={first['next']}"))[0] == 400
 

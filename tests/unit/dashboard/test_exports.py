@@ -49,14 +49,14 @@ async def test_what_the_list_finds_in_every_format(site: Site) -> None:
 async def test_the_list_offers_the_same_filters(site: Site) -> None:
     """Export links keep the filters of the list."""
     await site.keep(rating="good")
-    page = await site.page("/?q=rating:good&provider=gemini&limit=5")
+    page = await site.page("/interactions?q=rating:good&provider=gemini&limit=5")
     links = [unescape(link) for link in re.findall(r'href="(/api/export/[^"]+)"', page)]
     assert len(links) == len([each for each in FORMATS.values() if not each.shows_one])
     assert "Export these" in page
     for link in links:
         assert link.endswith("?q=rating%3Agood&provider=gemini")
         assert (await site.get(link)).status_code == 200
-    page = await site.page("/")
+    page = await site.page("/interactions")
     assert "Export all" in page
 
 

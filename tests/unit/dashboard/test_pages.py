@@ -65,7 +65,7 @@ class Elements(HTMLParser):
 
 async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
     """An empty list explains how to set up a client."""
-    page = Elements(await site.page("/"))
+    page = Elements(await site.page("/interactions"))
     assert "Nothing has been recorded yet" in page.text
     assert "http://localhost:4360" in page.text
     assert page.links["Set up a client"] == "/setup"
@@ -75,7 +75,7 @@ async def test_an_empty_list_says_where_to_point_a_client(site: Site) -> None:
 async def test_a_row_shows_what_was_asked_and_answered(site: Site) -> None:
     """A row shows the prompt and the answer."""
     id_ = await site.keep(tokens={**make_record().document["tokens"], "input": 12345})
-    html = await site.page("/")
+    html = await site.page("/interactions")
     page = Elements(html)
     for shown in ("Why is the sky blue?", "Rayleigh.", "12\u202f345", "1.23 s", "cline", "gemini-2.5-pro"):
         assert shown in page.text
@@ -90,7 +90,7 @@ async def test_a_row_leads_to_others_of_its_client_model_and_outcome(site: Site)
     client = {**make_record().document["client"], "name": name}
     mine = await site.keep(client=client, model=name)
     await site.keep(outcome="interrupted")
-    page = Elements(await site.page("/"))
+    page = Elements(await site.page("/interactions"))
     filtered = Elements(await site.page(page.links[name]))
     assert f"/interactions/{mine}" in filtered.links.values()
     assert filtered.tags.count("tr") == 2
@@ -101,12 +101,12 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
     """Each filter above the list can be removed."""
     await site.keep()
     await site.keep(model="other")
-    page = Elements(await site.page("/?model=gemini-2.5-pro&status=200&limit=10"))
+    page = Elements(await site.page("/interactions?model=gemini-2.5-pro&status=200&limit=10"))
     assert "model: gemini-2.5-pro" in page.text
     assert "status: 200" in page.text
     assert "limit: " not in page.text
-    assert page.links["Clear all conditions"] == "/"
-    html = await site.page("/?model=gemini-2.5-pro&status=200&limit=10")
+    assert page.links["Clear all conditions"] == "/interactions"
+    html = await site.page("/interactions?model=gemini-2.5-pro&status=200&limit=10")
     without = re.findall(r'href="([^"]*)" aria-label="without (\w+)"', html)
     assert [(name, parse_qs(urlsplit(target.replace("&amp;", "&")).query)) for target, name in without] == [
         ("model", {"status": ["200"], "limit": ["10"]}),
@@ -117,7 +117,7 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
 async def test_a_filter_that_nothing_fits_says_so(site: Site) -> None:
     """A filter without matches says so."""
     await site.keep()
-    page = Elements(await site.page("/?model=absent"))
+    page = Elements(await site.page("/interactions?model=absent"))
     assert "No interaction matches." in page.text
     assert "Nothing has been recorded yet" not in page.text
 
@@ -127,7 +127,7 @@ async def test_older_leads_through_all_pages_with_the_filter_kept(site: Site) ->
     ids = [await site.keep(timestamp=NOON + timedelta(seconds=number)) for number in range(5)]
     await site.keep(model="other")
     seen: list[str] = []
-    path: str | None = "/?model=gemini-2.5-pro&limit=2"
+    path: str | None = "/interactions?model=gemini-2.5-pro&limit=2"
     while path is not None:
         page = Elements(await site.page(path))
         seen += page.rows
@@ -235,7 +235,7 @@ BLANK: dict[str, Any] = {
 async def test_an_interaction_without_anything_optional_is_readable(site: Site, error: Any) -> None:
     """An interaction without optional fields is shown."""
     id_ = await site.keep(**BLANK, error=error)
-    listed, single = await site.page("/"), await site.page(f"/interactions/{id_}")
+    listed, single = await site.page("/interactions"), await site.page(f"/interactions/{id_}")
     for page in (listed, single):
         text = Elements(page).text
         assert "None" not in text.replace("body = None", "")
@@ -274,7 +274,7 @@ def hostile_fields() -> dict[str, Any]:
 async def test_hostile_content_is_text_on_every_page(site: Site, error: Any) -> None:
     """Hostile content is escaped on every page."""
     id_ = await site.keep(**hostile_fields(), error=error)
-    for path in ("/", f"/interactions/{id_}"):
+    for path in ("/", "/interactions", f"/interactions/{id_}"):
         html = await site.page(path)
         page = Elements(html)
         assert not {"img", "raw"} & set(page.tags)
@@ -290,11 +290,11 @@ async def test_hostile_content_is_text_on_every_page(site: Site, error: Any) -> 
 async def test_a_hostile_address_is_text_too(site: Site) -> None:
     """A hostile URL is escaped."""
     for path in (
-        "/?model=<script>alert(1)</script>",
-        "/?<script>=1",
+        "/interactions?model=<script>alert(1)</script>",
+        "/interactions?<script>=1",
         "/interactions/<script>",
         "/<script>",
-        "/?cursor=<script>",
+        "/interactions?cursor=<script>",
     ):
         answer = await site.get(path)
         assert "<script>" not in answer.text
@@ -357,7 +357,7 @@ async def test_an_unknown_operation_is_headed_by_its_request(site: Site) -> None
 async def test_each_page_lists_only_keys_that_do_something_there(site: Site) -> None:
     """Lists have keys to move; a page without turns before or after it has none for them."""
     id_ = await site.keep(thread=None)
-    assert "<kbd>j</kbd>" in await site.page("/")
+    assert "<kbd>j</kbd>" in await site.page("/interactions")
     for path in (f"/interactions/{id_}", "/health", "/setup"):
         assert "<kbd>" not in await site.page(path)
 
@@ -378,17 +378,17 @@ async def test_the_search_holds_what_was_asked_and_keeps_the_filters(site: Site)
     """The search field keeps the query and the filters."""
     await site.keep()
     await site.keep(error={"message": "No.", "details": None})
-    page = await site.page("/?q=error%3Ayes&model=gemini-2.5-pro")
+    page = await site.page("/interactions?q=error%3Ayes&model=gemini-2.5-pro")
     assert 'name="q" value="error:yes"' in page
     assert '<input type="hidden" name="model" value="gemini-2.5-pro">' in page
     assert 'name="cursor"' not in page
     assert len(Elements(page).rows) == 1
-    assert Elements(page).links["cline"] == "/?q=error%3Ayes&model=gemini-2.5-pro&client=cline"
+    assert Elements(page).links["cline"] == "/interactions?q=error%3Ayes&model=gemini-2.5-pro&client=cline"
 
 
 async def test_a_query_that_is_wrong_can_be_mended_where_it_is_told(site: Site) -> None:
     """The error page of a query has the query to correct."""
-    page = await site.page("/?q=colour%3Ared", status=422)
+    page = await site.page("/interactions?q=colour%3Ared", status=422)
     assert "colour" in Elements(page).text
     assert 'name="q" value="colour:red"' in page
 
@@ -397,7 +397,7 @@ async def test_every_field_can_be_tried(site: Site) -> None:
     """The page of the search syntax has a link for every field."""
     await site.keep()
     page = Elements(await site.page("/queries"))
-    tried = [link for link in page.links.values() if link.startswith("/?q=")]
+    tried = [link for link in page.links.values() if link.startswith("/interactions?q=")]
     assert len(tried) > 20
     for link in tried:
         await site.page(link)
@@ -409,9 +409,9 @@ async def test_every_field_can_be_tried(site: Site) -> None:
         ("/interactions/0123456789abcdef01234567", 404, "There is no interaction 0123456789abcdef01234567."),
         ("/interactions/zzz", 404, "There is no interaction zzz."),
         ("/nowhere", 404, "Not Found"),
-        ("/?limit=0", 422, "limit: "),
-        ("/?colour=red", 422, "colour: "),
-        ("/?cursor=x", 400, "cursor"),
+        ("/interactions?limit=0", 422, "limit: "),
+        ("/interactions?colour=red", 422, "colour: "),
+        ("/interactions?cursor=x", 400, "cursor"),
     ],
 )
 async def test_an_error_is_a_page_for_a_person(site: Site, path: str, status: int, says: str) -> None:
@@ -421,10 +421,10 @@ async def test_an_error_is_a_page_for_a_person(site: Site, path: str, status: in
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     page = Elements(answer.text)
     assert says in page.text
-    assert page.links["Show all interactions"] == "/"
+    assert page.links["Show all interactions"] == "/interactions"
 
 
-@pytest.mark.parametrize("path", ["/", "/interactions/0123456789abcdef01234567"])
+@pytest.mark.parametrize("path", ["/", "/interactions", "/interactions/0123456789abcdef01234567"])
 async def test_a_store_that_is_away_is_a_page_that_says_what_to_do(lost_site: Site, path: str) -> None:
     """An unreachable store gives a page with advice."""
     text = Elements(await lost_site.page(path, 503)).text
@@ -444,7 +444,7 @@ async def test_nothing_that_was_recorded_is_kept_in_a_cache(site: Site) -> None:
     """Pages with recorded content are not cached."""
     record = make_record()
     await site.store.put([record])
-    for path in ("/", f"/interactions/{id_of(record)}", "/interactions/zzz"):
+    for path in ("/", "/interactions", f"/interactions/{id_of(record)}", "/interactions/zzz"):
         assert (await site.get(path)).headers["cache-control"] == "no-store"
 
 
@@ -452,8 +452,8 @@ async def test_a_search_lists_what_has_the_words(site: Site) -> None:
     """A search lists interactions with the words."""
     wanted, other = (replace(make_record(), text=text) for text in ("connection refused", "connection reset"))
     await site.store.put([wanted, other])
-    page = await site.page("/?q=connection+%22connection+refused%22")
+    page = await site.page("/interactions?q=connection+%22connection+refused%22")
     assert f'id="row-{id_of(wanted)}"' in page
     assert f'id="row-{id_of(other)}"' not in page
     assert 'value="connection &#34;connection refused&#34;"' in page
-    assert "is not closed" in await site.page("/?q=%22connection", 422)
+    assert "is not closed" in await site.page("/interactions?q=%22connection", 422)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -45,12 +46,12 @@ async def test_a_thread_shows_each_message_once(site: Site) -> None:
     first, second = await a_thread(site)
     page = Elements(await site.page(f"/threads/{THREAD}"))
     assert page.text.count("Second question?") == 1
-    assert page.text.count("First question?") == 1
+    assert page.text.count("First question?") == 2  # in the heading too
     assert page.text.index("First question?") < page.text.index("Second question?")
     assert page.links["Turn 1"] == f"/interactions/{first}"
     assert page.links["Turn 2"] == f"/interactions/{second}"
     assert page.links["what changed"] == f"/interactions/{second}/changes"
-    assert page.links["Show as list"] == f"/?thread={THREAD}"
+    assert page.links["Show as list"] == f"/interactions?thread={THREAD}"
 
 
 async def test_what_is_long_loads_when_it_is_seen_and_can_be_read_without(site: Site) -> None:
@@ -119,3 +120,43 @@ async def test_hostile_turns_do_nothing(site: Site) -> None:
         assert not {name for name in page.attributes if name.startswith("on")}
         assert "\u202e" not in html
         assert "\x1b" not in html
+
+
+async def test_the_home_page_lists_conversations_by_what_a_person_said(site: Site) -> None:
+    """A thread whose recording began with the result of a tool is titled by the first text in its request."""
+    contents = [
+        said("user", "Rename Customer to Account."),
+        {"role": "model", "parts": [{"functionCall": {"name": "search", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"name": "search", "response": {"output": "3 files"}}}]},
+    ]
+    preview = {"prompt": "⟵ search", "answer": "Done."}
+    place = {"id": THREAD, "turn": 1, "parent": None, "new_messages": 1}
+    raw = json.dumps({"contents": contents}).encode()
+    await site.keep(_id=THREAD, request_raw=raw, preview=preview, thread=place)
+    for path in ("/", "/threads", "/threads/rows"):
+        page = await site.page(path)
+        assert "Rename Customer to Account." in page
+        assert "⟵ search" not in page
+    assert "<h1>Thread" in await site.page(f"/threads/{THREAD}")
+    assert "Rename Customer to Account.</span></h1>" in await site.page(f"/threads/{THREAD}")
+
+
+async def test_a_thread_says_how_it_stands(site: Site) -> None:
+    """Failed threads, and those that wait for the result of a tool, say so."""
+    place = {"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}
+    await site.keep(thread=place, error={"message": "broken", "details": None})
+    await site.keep(thread={**place, "id": ObjectId()}, preview={"prompt": "a", "answer": "search(q=1)"})
+    page = await site.page("/")
+    assert 'class="state failed">failed<' in page
+    assert "waiting for a tool" in page
+
+
+async def test_failed_attempts_are_no_turns(site: Site) -> None:
+    """The count of turns is the number of the last one; failed attempts are counted apart."""
+    first, _ = await a_thread(site)
+    contents = [said("user", "First question?"), said("model", "Rayleigh."), said("user", "Second question?")]
+    failed = {"error": {"message": "overloaded", "details": None}, "response": {"status": 503}}
+    await keep_turn(site, 2, first, contents, **failed)
+    page = Elements(await site.page(f"/threads/{THREAD}"))
+    assert "failed attempt" in page.text
+    assert re.search(r"Turns\s*2\s*and 1 failed attempt\s", page.text)

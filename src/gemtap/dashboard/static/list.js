@@ -1,4 +1,4 @@
-// The list as it grows: rows come from the server, so that filters hold and there is one way to write a row.
+// A list as it grows: rows come from the server, so that filters hold and there is one way to write a row.
 import { fetchPage, harmless, listen, localise, showHealth } from "./page.js";
 
 const list = document.getElementById("list");
@@ -15,7 +15,7 @@ async function refresh() {
   while (due) {
     due = false;
     try {
-      show(await fetchPage(`/rows${location.search}`));
+      show(await fetchPage(`${list.dataset.rows}${location.search}`));
     } catch {
       // The health light tells; the next event tries again.
     }

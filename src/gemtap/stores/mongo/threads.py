@@ -15,7 +15,7 @@ from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, LISTED, NEWEST_F
 from gemtap.stores.mongo.rows import Rows
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
 from gemtap.stores.place import Place, place_of
-from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
+from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort, state_of
 
 _BATCH: Final = 2_000
 """Number of index entries read at a time to collect threads."""
@@ -181,4 +181,5 @@ def _item(sums: Mapping[str, Any], first: Mapping[str, Any], last: Mapping[str, 
         "tokens": sums["tokens"] if sums["counted"] else None,
         "cost": sums["cost"] if sums["priced"] else None,
         "preview": {"prompt": first["preview"]["prompt"], "answer": last["preview"]["answer"]},
+        "state": state_of(last),
     }

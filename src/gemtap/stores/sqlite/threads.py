@@ -13,7 +13,7 @@ from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.queries import Query, Selection
 from gemtap.stores.sqlite.rows import SqlValue, summary
 from gemtap.stores.sqlite.searching import selection
-from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort
+from gemtap.stores.thread_list import ThreadItem, ThreadPage, ThreadSort, state_of
 
 _BY_THREAD: Final = "INDEXED BY interactions_by_thread"
 """The planner does not know that a thread has few interactions."""
@@ -112,4 +112,5 @@ def _item(connection: sqlite3.Connection, thread: bytes, sums: list[int]) -> Thr
         "tokens": tokens,
         "cost": cost,
         "preview": {"prompt": first["preview"]["prompt"], "answer": last["preview"]["answer"]},
+        "state": state_of(last),
     }
