@@ -189,7 +189,7 @@ def test_no_wrong_byte_of_a_new_pack_is_written(database: sqlite3.Connection, mo
     assert heads(database) == []
 
 
-@pytest.mark.parametrize("fault", ["compression", "pieces"])
+@pytest.mark.parametrize("fault", ["compression", "last compression", "pieces"])
 def test_no_wrong_byte_of_a_merged_pack_replaces_the_originals(
     database: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -198,6 +198,10 @@ def test_no_wrong_byte_of_a_merged_pack_replaces_the_originals(
     put(database, records)
     before = heads(database)
     if fault == "compression":
+        quick = compaction.compressed_quickly
+        monkeypatch.setattr(compaction, "compressed_quickly", lambda data: quick(flipped(data)))
+    elif fault == "last compression":
+        monkeypatch.setitem(TIERS, FRESH, (40_000, FINAL))
         honest = compaction.compressed
         monkeypatch.setattr(compaction, "compressed", lambda data, stopping: honest(flipped(data), stopping))
     else:

@@ -1,8 +1,8 @@
 """Compaction: merges small packs into larger ones, which compress better.
 
 New packs are small and compressed quickly. Compaction reads neighbouring packs from the disk, compares the merged pack
-with them piece by piece, and compresses it with zstd's strongest strategy, all outside of the short transaction that
-replaces them.
+with them piece by piece, and compresses it, all outside of the short transaction that replaces them. The last merge of
+a piece uses zstd's strongest strategy, which takes fifty times as long as the level of the merges before it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,11 @@ _MOST_GAPS: Final = 10_000
 """How many numbers without a piece may lie between packs that are merged."""
 
 _INCOMPRESSIBLE: Final = 0.6
+
+_LEVEL: Final = 9
+"""The zstd level of packs that will be merged again."""
+
+_LARGEST_WINDOW_LOG: Final = 24
 
 _CHUNK: Final = 2**18
 
@@ -81,7 +86,8 @@ def _merge(connection: sqlite3.Connection, run: Sequence[PackHead], tier: int, s
     merged = _merged(packs)
     if not _holds_all(merged, packs):
         raise WriteVerificationFailed(f"Packs merged from piece {merged.first} on lost or changed pieces.")
-    return _replace(connection, run, merged, compressed(merged.data, stopping), tier)
+    pack = compressed(merged.data, stopping) if tier == FINAL else compressed_quickly(merged.data)
+    return _replace(connection, run, merged, pack, tier)
 
 
 def _holds_all(merged: Pack, packs: Sequence[Pack]) -> bool:
@@ -144,13 +150,21 @@ def _replace(connection: sqlite3.Connection, old: Sequence[PackHead], new: Pack,
         return True
 
 
+def compressed_quickly(data: bytes) -> bytes:
+    """A zstd frame with a checksum, of data that will soon be compressed again with more."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        _LEVEL, window_log=_window_log(data), write_checksum=True
+    )
+    return zstandard.ZstdCompressor(compression_params=parameters).compress(data)
+
+
 def compressed(data: bytes, stopping: Callable[[], bool] = never) -> bytes:
     """A zstd frame with a checksum, as small as possible within seconds. Raises Stopped."""
     quickly = compress(data)
     if len(quickly) > _INCOMPRESSIBLE * len(data):
         return quickly
     parameters = zstandard.ZstdCompressionParameters(
-        window_log=max(10, min(24, (len(data) - 1).bit_length())),
+        window_log=_window_log(data),
         # As level 19, but with a window over the whole pack.
         chain_log=24,
         hash_log=22,
@@ -168,3 +182,8 @@ def compressed(data: bytes, stopping: Callable[[], bool] = never) -> bytes:
         parts.append(compressor.compress(data[start : start + _CHUNK]))
     parts.append(compressor.flush())
     return b"".join(parts)
+
+
+def _window_log(data: bytes) -> int:
+    """The logarithm of a window over all of the data."""
+    return max(10, min(_LARGEST_WINDOW_LOG, (len(data) - 1).bit_length()))
