@@ -249,14 +249,6 @@ def counters(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT name, value FROM counters").fetchall())
 
 
-def next_interaction(connection: sqlite3.Connection) -> int:
-    """A number for a new interaction, larger than every earlier one."""
-    number: int = connection.execute(
-        "UPDATE counters SET value = value + 1 WHERE name = 'interaction' RETURNING value - 1"
-    ).fetchone()[0]
-    return number
-
-
 def _add(connection: sqlite3.Connection, **by: int) -> None:
     connection.executemany(
         "UPDATE counters SET value = value + ? WHERE name = ?", [(count, name) for name, count in by.items()]

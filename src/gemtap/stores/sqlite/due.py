@@ -14,7 +14,7 @@ from gemtap.stores.sqlite.connections import Run, transaction
 from gemtap.stores.sqlite.reading import WHOLE
 from gemtap.stores.sqlite.rows import summary
 from gemtap.stores.sqlite.scanning import batch_of
-from gemtap.stores.sqlite.search_index import ROW, index
+from gemtap.stores.sqlite.search_index import ROW, SearchWriter
 
 
 class SqliteSearchIndex:
@@ -47,6 +47,7 @@ def _read_due(connection: sqlite3.Connection, bodies: BodyStore, limit: int) -> 
 
 def _index_texts(connection: sqlite3.Connection, texts: Iterable[Searchable]) -> None:
     with transaction(connection, "IMMEDIATE"):
+        writer = SearchWriter(connection)
         for id_, text, note, thread in texts:
             cursor = connection.execute(
                 f"SELECT {ROW} FROM interactions JOIN search_due ON interaction = number WHERE id = ?",  # noqa: S608
@@ -59,5 +60,6 @@ def _index_texts(connection: sqlite3.Connection, texts: Iterable[Searchable]) ->
             document = summary(row["document"])
             if (document["note"], document["thread"]) != (note, thread):
                 continue  # changed since the text was made: still due
-            index(connection, row["number"], row, text)
+            writer.replace(row["number"], row, text)
             connection.execute("DELETE FROM search_due WHERE interaction = ?", (row["number"],))
+        writer.finish()

@@ -45,7 +45,7 @@ EVERYTHING: Final = _MARK + "every"
 """The mark of every interaction."""
 
 ROW: Final = ", ".join(("number", "timestamp", "document", *(COLUMNS[field] for field in MARKED)))
-"""The columns that `index` needs."""
+"""The columns that `SearchWriter` needs."""
 
 
 def mark(field: str, value: SqlValue) -> str | None:
@@ -82,22 +82,67 @@ def make_due(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("INSERT OR IGNORE INTO search_due VALUES (?)", (number,))
 
 
-def index(connection: sqlite3.Connection, number: int, row: Mapping[str, Any], text: str) -> None:
-    """Index the text of a row. Call within a transaction."""
-    _leave_place(connection, number)
-    place = _free_place(connection, row["timestamp"])
-    if place is None:
-        return
-    part = place >> PART_BITS
+class SearchWriter:
+    """Indexes texts within one transaction. Searches find them once `finish` was called.
+
+    FTS5 writes out what it has in memory whenever a statement on another table may have to be undone. The words of a
+    whole transaction, written one after another at its end, become one segment of the index, not one for each text.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._next: dict[int, int] = {}
+        """The next free place by the first place of a half hour."""
+        self._words: dict[int, list[tuple[int, str]]] = {}
+        """Places and their words, by part."""
+
+    def add(self, number: int, row: Mapping[str, Any], text: str) -> None:
+        """Index the text of a row, which is not in the index."""
+        place = self._take_place(row["timestamp"])
+        if place is None:
+            return
+        self._connection.execute("INSERT INTO search_places VALUES (?, ?)", (place, number))
+        words = " ".join([*words_of(text), EVERYTHING, *_marks(row)])
+        self._words.setdefault(place >> PART_BITS, []).append((place, words))
+
+    def replace(self, number: int, row: Mapping[str, Any], text: str) -> None:
+        """Index the text of a row, which may be in the index with another text."""
+        _leave_place(self._connection, number)
+        self.add(number, row, text)
+
+    def finish(self) -> None:
+        """Write the words."""
+        for part, words in self._words.items():
+            self._connection.execute("UPDATE search_parts SET places = places + ? WHERE part = ?", (len(words), part))
+        for part, words in self._words.items():
+            # FTS5 also writes out what it has if the places do not ascend.
+            self._connection.executemany(
+                f"INSERT INTO {table_of(part)} (rowid, text) VALUES (?, ?)",  # noqa: S608 - our own name
+                sorted(words),
+            )
+
+    def _take_place(self, milliseconds: int) -> int | None:
+        """A free place, or None after four million interactions in half an hour: searches do not find more."""
+        first, last = first_place(milliseconds), last_place(milliseconds)
+        place = self._next.get(first)
+        if place is None:
+            (taken,) = self._connection.execute(
+                "SELECT max(place) FROM search_places WHERE place BETWEEN ? AND ?", (first, last)
+            ).fetchone()
+            place = first if taken is None else taken + 1
+            _create_part(self._connection, first >> PART_BITS)
+        if place > last:
+            return None
+        self._next[first] = place + 1
+        return place
+
+
+def _create_part(connection: sqlite3.Connection, part: int) -> None:
     if connection.execute("INSERT OR IGNORE INTO search_parts (part) VALUES (?)", (part,)).rowcount:
         # The tokenizer `ascii` splits at the spaces between our words.
         connection.execute(
             f"CREATE VIRTUAL TABLE {table_of(part)} USING fts5(text, content='', columnsize=0, tokenize='ascii')"
         )
-    connection.execute("INSERT INTO search_places VALUES (?, ?)", (place, number))
-    connection.execute("UPDATE search_parts SET places = places + 1 WHERE part = ?", (part,))
-    words = " ".join([*words_of(text), EVERYTHING, *_marks(row)])
-    connection.execute(f"INSERT INTO {table_of(part)} (rowid, text) VALUES (?, ?)", (place, words))  # noqa: S608
 
 
 def _leave_place(connection: sqlite3.Connection, number: int) -> None:
@@ -106,17 +151,6 @@ def _leave_place(connection: sqlite3.Connection, number: int) -> None:
     ).fetchall()
     for (place,) in left:
         connection.execute("UPDATE search_parts SET deleted = deleted + 1 WHERE part = ?", (place >> PART_BITS,))
-
-
-def _free_place(connection: sqlite3.Connection, milliseconds: int) -> int | None:
-    """The next free place, or None after four million interactions in half an hour: searches do not find more."""
-    first, last = first_place(milliseconds), last_place(milliseconds)
-    (taken,) = connection.execute(
-        "SELECT max(place) FROM search_places WHERE place BETWEEN ? AND ?", (first, last)
-    ).fetchone()
-    if taken is None:
-        return first
-    return taken + 1 if taken < last else None
 
 
 def _marks(row: Mapping[str, Any]) -> Iterator[str]:

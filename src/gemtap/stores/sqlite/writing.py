@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from bson import ObjectId
@@ -12,13 +13,13 @@ from gemtap.interaction import Side
 from gemtap.stores.base import Record, RecordRejected, replaces
 from gemtap.stores.place import Place
 from gemtap.stores.sqlite.annotating import insert_tags
-from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter, next_interaction
+from gemtap.stores.sqlite.bodies import BodyStore, BodyWriter, counters
 from gemtap.stores.sqlite.body_forms import encode_body
 from gemtap.stores.sqlite.connections import transaction
 from gemtap.stores.sqlite.deleting import delete_row
 from gemtap.stores.sqlite.linking import insert_links
 from gemtap.stores.sqlite.rows import SqlValue, columns
-from gemtap.stores.sqlite.search_index import drop_part_of, index, make_due
+from gemtap.stores.sqlite.search_index import SearchWriter, drop_part_of, make_due
 
 # Errors of values that neither a column nor JSON can hold.
 _UNSTORABLE: Final = (
@@ -35,29 +36,24 @@ _UNSTORABLE: Final = (
 
 def write(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> set[ObjectId]:
     """See `Store.put`. Raises sqlite3.Error and RecordRejected."""
-    writer = bodies.writing(connection)
     present: set[ObjectId] = set()
     with transaction(connection, "IMMEDIATE"):
+        writer = _Writer(connection, bodies)
         for record in records:
-            try:
+            with _unstorable_rejected(record):
                 if _write(connection, bodies, writer, record):
                     present.add(record.document["_id"])
-            except _UNSTORABLE as exc:
-                id_ = record.document["_id"]
-                raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
         writer.finish()
     return present
 
 
 def replace(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence[Record]) -> int:
     """See `Store.replace`. Raises sqlite3.Error and RecordRejected."""
-    writer = bodies.writing(connection)
     replaced = 0
     with transaction(connection, "IMMEDIATE"):
         for record in records:
-            id_ = record.document["_id"]
             stored = connection.execute(
-                "SELECT number, timestamp FROM interactions WHERE id = ?", (id_.binary,)
+                "SELECT number, timestamp FROM interactions WHERE id = ?", (record.document["_id"].binary,)
             ).fetchone()
             if stored is None:
                 continue
@@ -65,16 +61,16 @@ def replace(connection: sqlite3.Connection, bodies: BodyStore, records: Sequence
             delete_row(connection, bodies, number)
             # The index keeps the words of a deleted row until its part is dropped.
             drop_part_of(connection, timestamp)
-            try:
-                _insert(connection, writer, record)
-            except _UNSTORABLE as exc:
-                raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
+            # The part of the next record may be the same, so each has a writer of its own.
+            writer = _Writer(connection, bodies)
+            with _unstorable_rejected(record):
+                writer.insert(record)
+            writer.finish()
             replaced += 1
-        writer.finish()
     return replaced
 
 
-def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter, record: Record) -> bool:
+def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: _Writer, record: Record) -> bool:
     """Store the record unless its id exists, and return whether it did."""
     stored = connection.execute(
         "SELECT outcome, number FROM interactions WHERE id = ?", (record.document["_id"].binary,)
@@ -84,25 +80,52 @@ def _write(connection: sqlite3.Connection, bodies: BodyStore, writer: BodyWriter
         if not replaces(record.document, outcome):
             return True
         delete_row(connection, bodies, number)
-    _insert(connection, writer, record)
+    writer.insert(record)
     return stored is not None
 
 
-def _insert(connection: sqlite3.Connection, writer: BodyWriter, record: Record) -> None:
-    request, response = record.document["request"], record.document["response"]
-    number = next_interaction(connection)
-    row = columns(record.document) | {"number": number}
-    row |= _body_columns(writer, "request", request["body"], record)
-    row |= _body_columns(writer, "response", response and response["body"], record)
-    names = ", ".join(row)
-    places = ", ".join(f":{name}" for name in row)
-    connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
-    insert_tags(connection, number, record.document["tags"])
-    insert_links(connection, Place(record.document["timestamp"], record.document["_id"]), record.links)
-    if record.text is None:
-        make_due(connection, number)
-    else:
-        index(connection, number, row, record.text)
+@contextmanager
+def _unstorable_rejected(record: Record) -> Iterator[None]:
+    try:
+        yield
+    except _UNSTORABLE as exc:
+        id_ = record.document["_id"]
+        raise RecordRejected(f"Interaction {id_} cannot be stored: {type(exc).__name__}: {exc}") from exc
+
+
+class _Writer:
+    """Inserts records within one transaction. They are complete once `finish` was called."""
+
+    def __init__(self, connection: sqlite3.Connection, bodies: BodyStore) -> None:
+        self._connection = connection
+        self._bodies = bodies.writing(connection)
+        self._search = SearchWriter(connection)
+        self._next_number = counters(connection)["interaction"]
+
+    def insert(self, record: Record) -> None:
+        """Insert a record with a new id."""
+        document = record.document
+        response = document["response"]
+        number = self._next_number
+        self._next_number += 1
+        row = columns(document) | {"number": number}
+        row |= _body_columns(self._bodies, "request", document["request"]["body"], record)
+        row |= _body_columns(self._bodies, "response", response and response["body"], record)
+        names = ", ".join(row)
+        places = ", ".join(f":{name}" for name in row)
+        self._connection.execute(f"INSERT INTO interactions ({names}) VALUES ({places})", row)  # noqa: S608 - our own names
+        insert_tags(self._connection, number, document["tags"])
+        insert_links(self._connection, Place(document["timestamp"], document["_id"]), record.links)
+        if record.text is None:
+            make_due(self._connection, number)
+        else:
+            self._search.add(number, row, record.text)
+
+    def finish(self) -> None:
+        """Write what the records share: bodies, words and counters. Raises WriteVerificationFailed."""
+        self._connection.execute("UPDATE counters SET value = ? WHERE name = 'interaction'", (self._next_number,))
+        self._bodies.finish()
+        self._search.finish()
 
 
 def _body_columns(writer: BodyWriter, side: Side, value: object, record: Record) -> dict[str, SqlValue]:
