@@ -278,6 +278,15 @@ def _plain(value: Any) -> Json:
             return {key: _plain(item) for key, item in value.items()}
         case list():
             return [_plain(item) for item in value]
+        case ObjectId() | datetime() | bytes():
+            return plain_scalar(value)
+        case _:
+            return value
+
+
+def plain_scalar(value: Any) -> Json:
+    """A value of a document for which JSON has no type, as `to_json` writes it. Raises TypeError for any other."""
+    match value:
         case ObjectId():
             return str(value)
         case datetime():
@@ -285,7 +294,7 @@ def _plain(value: Any) -> Json:
         case bytes():
             return {"base64": base64.b64encode(value).decode("ascii")}
         case _:
-            return value
+            raise TypeError(f"not a value of a document: {type(value).__name__}")
 
 
 def summary(document: Interaction) -> dict[str, Any]:

@@ -148,9 +148,19 @@ def insert_pack(connection: sqlite3.Connection, pack: Pack, tier: int, compresse
     return edition
 
 
+class _ThreadCompressor(threading.local):
+    """A compressor for each thread. Making one takes several times as long as compressing a kilobyte."""
+
+    def __init__(self) -> None:
+        self.zstd = zstandard.ZstdCompressor(write_checksum=True)
+
+
+_compressor: Final = _ThreadCompressor()
+
+
 def compress(data: bytes) -> bytes:
     """A zstd frame with a checksum, at the default level."""
-    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+    return _compressor.zstd.compress(data)
 
 
 def read_pack(connection: sqlite3.Connection, number: int) -> Pack:
