@@ -189,10 +189,6 @@ RESPONSES_STREAM: Final = replace(
     ),
     content_type="text/event-stream; charset=utf-8",
 )
-LOOK_UP: Final = Example(
-    "GET", "/v1/responses/resp_1", "openai.responses.get", response=RESPONSE, answer="Air scatters it."
-)
-
 MODELS: Final = Example("GET", "/v1/models/gpt-5", "openai.models.get", model="gpt-5", response={"id": "gpt-5"})
 
-OPENAI: Final = (CHAT, CHAT_STREAM, CHAT_ERROR, EMBEDDINGS, MODELS, RESPONSES, RESPONSES_STREAM, LOOK_UP)
+OPENAI: Final = (CHAT, CHAT_STREAM, CHAT_ERROR, EMBEDDINGS, MODELS, RESPONSES, RESPONSES_STREAM)

@@ -135,6 +135,7 @@ def test_demo_needs_no_key(tmp_path: Path) -> None:
     listed = json.loads(run(tmp_path, "ls", "--json", "-n", "100", "--data-dir", str(kept)).stdout)["items"]
     assert len(listed) > 5
     assert {item["client"]["name"] for item in listed} == {"Gemtap demo"}
+    assert {item["provider"] for item in listed} >= {"gemini", "openai"}
     assert any(item["streaming"] for item in listed)
     assert any(item["error"] for item in listed)
     assert list((kept / "spool" / "ready").iterdir()) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+import time
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Annotated, Final
@@ -23,6 +24,9 @@ _PACE: Final = 0.05
 _GRACE: Final = 2.0
 """Seconds that running responses have to finish at shutdown."""
 
+_RECORDED_WITHIN: Final = 60.0
+"""Seconds that recording has at the end, on a machine that does much else."""
+
 _PAUSE: Final = 0.8
 """Mean time between the turns of an agent, in seconds."""
 
@@ -37,14 +41,14 @@ def demo(
     ] = None,
     api: Annotated[
         str | None,
-        typer.Option(metavar="PROVIDER", help="The API that the agents use. Default: the Gemini API."),
+        typer.Option(metavar="PROVIDER", help="The API that the agents use. Default: each that has agents."),
     ] = None,
     sessions: Annotated[int, typer.Option(min=1, help="Number of agent sessions.")] = 20,
     leave: Annotated[
         bool, typer.Option("--exit", help="Exit after the sessions instead of waiting for Ctrl-C.")
     ] = False,
 ) -> None:
-    """Run Gemtap with a simulated API and simulated agents; needs no API key.
+    """Run Gemtap with simulated APIs and simulated agents; needs no API key.
 
     Example: gemtap demo --sessions 5
     """
@@ -54,10 +58,11 @@ def demo(
         asyncio.run(_run(settings_of(flags, None).settings, api, sessions, leave=leave))
 
 
-def _agents(settings: Settings, api: str | None) -> tuple[Provider, Agents]:
-    """The provider that is shown, and its agents. Raises Failed."""
+def _agents(settings: Settings, api: str | None) -> list[tuple[Provider, Agents]]:
+    """The providers that are shown, each with its agents. Raises Failed."""
     if api is not None and api not in PROVIDERS:
         raise Failed(f"There is no provider {api}. `gemtap providers` lists them.")
+    found = []
     for provider in [PROVIDERS[api]] if api is not None else PROVIDERS.values():
         demo = demo_of(provider)
         if demo is None:
@@ -67,8 +72,10 @@ def _agents(settings: Settings, api: str | None) -> tuple[Provider, Agents]:
         origin = address_of(settings) if provider.wire.root_paths else f"{address_of(settings)}/{provider.wire.prefix}"
         agents = demo.agents(origin, seed=1, pause=_PAUSE, on_turn=lambda turn: print(f"  {turn}", flush=True))
         if agents is not None:
-            return provider, agents
-    raise Failed(f"The provider {api} has no agents for a demo. Run `gemtap demo` without --api.")
+            found.append((provider, agents))
+    if not found:
+        raise Failed(f"The provider {api} has no agents for a demo. Run `gemtap demo` without --api.")
+    return found
 
 
 async def _run(settings: Settings, api: str | None, sessions: int, *, leave: bool) -> None:
@@ -76,7 +83,7 @@ async def _run(settings: Settings, api: str | None, sessions: int, *, leave: boo
     from gemtap.supervisor import CannotServe, Supervisor
 
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s")
-    provider, agents = _agents(settings, api)
+    shown = _agents(settings, api)
     async with AsyncExitStack() as stack:
         upstreams = {}
         for name, each in PROVIDERS.items():
@@ -91,7 +98,7 @@ async def _run(settings: Settings, api: str | None, sessions: int, *, leave: boo
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(supervisor.run())
-                working = tasks.create_task(_work(settings, provider, agents, sessions, ready))
+                working = tasks.create_task(_work(settings, shown, sessions, ready))
                 serving.add_done_callback(lambda _: working.cancel())
                 if leave:
                     working.add_done_callback(lambda _: supervisor.stop())
@@ -99,14 +106,33 @@ async def _run(settings: Settings, api: str | None, sessions: int, *, leave: boo
             raise Failed(str(group.exceptions[0])) from None
 
 
-async def _work(settings: Settings, provider: Provider, agents: Agents, sessions: int, ready: asyncio.Event) -> None:
+async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessions: int, ready: asyncio.Event) -> None:
     await ready.wait()
     dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
-    title = provider.wire.title
-    print(f"Agents are at work with a simulated {title} API. See what they send: {dashboard}\n", flush=True)
-    await agents.work(sessions)
+    titles = " and ".join(provider.wire.title for provider, _ in shown)
+    kind = "a simulated {} API" if len(shown) == 1 else "simulated APIs: {}"
+    print(f"Agents are at work with {kind.format(titles)}. See what they send: {dashboard}\n", flush=True)
+    async with asyncio.TaskGroup() as tasks:
+        for number, (_, agents) in enumerate(shown):
+            # The first has what remains.
+            share = sessions // len(shown) + (sessions % len(shown) if number == 0 else 0)
+            tasks.create_task(agents.work(share))
     print(
         f"\nThe agents are done, and the dashboard stays at {dashboard} until Ctrl-C.\n"
         "For your own client: end this, run `gemtap serve`, and `gemtap setup` shows how to point it there.",
         flush=True,
     )
+    await _recorded(dashboard)
+
+
+async def _recorded(dashboard: str) -> None:
+    """Wait until all that the agents sent is in the store, or until that takes too long."""
+    import aiohttp
+
+    deadline = time.monotonic() + _RECORDED_WITHIN
+    async with aiohttp.ClientSession() as client:
+        while time.monotonic() < deadline:
+            async with client.get(f"{dashboard}readyz") as response:
+                if (await response.json()).get("backlog") == 0:
+                    return
+            await asyncio.sleep(0.2)

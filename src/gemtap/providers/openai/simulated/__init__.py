@@ -1,0 +1,1 @@
+"""A simulation of OpenAI's API: chat completions, responses, embeddings, files, models and Realtime sessions."""

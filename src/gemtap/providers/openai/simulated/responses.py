@@ -1,0 +1,164 @@
+"""Responses of the simulated API, which keeps them: later ones go on from them, and they can be looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from gemtap.interaction import Json
+from gemtap.json_access import as_dict, as_list, as_text, one_or_many
+from gemtap.providers.openai.simulated.answers import Answer, Question, answer, pieces_of, text_of
+
+_CREATED: Final = 1_780_000_000
+
+
+class Responses:
+    """The responses that were created, by id."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[str, Any]] = {}
+        self._items: dict[str, list[Json]] = {}
+        """All items up to a response, its own among them; also by the id of a conversation."""
+
+    def create(self, body: dict[str, Json]) -> dict[str, Any]:
+        """The response to a request; one in the background is still queued, and ends until it is looked up."""
+        given = body.get("input")
+        new = [{"role": "user", "content": given}] if isinstance(given, str) else one_or_many(given)
+        held = as_text(body.get("conversation")) or as_text(as_dict(body.get("conversation")).get("id"))
+        before = self._items.get(as_text(body.get("previous_response_id")) or held or "", [])
+        items = [*before, *new]
+        found = answer(_question(body, items))
+        response = _response(body, found, held)
+        self._kept[response["id"]] = response
+        for id_ in filter(None, (response["id"], held)):
+            self._items[id_] = [*items, *response["output"]]
+        return {**response, "status": "queued", "output": [], "usage": None} if body.get("background") else response
+
+    def get(self, id_: str) -> dict[str, Any] | None:
+        """A response that was created."""
+        return self._kept.get(id_)
+
+    def delete(self, id_: str) -> bool:
+        """Forget a response. Returns whether there was one."""
+        return self._kept.pop(id_, None) is not None
+
+
+def _question(body: dict[str, Json], items: list[Json]) -> Question:
+    fields = [as_dict(item) for item in items]
+    said = next((text_of(each.get("content")) for each in reversed(fields) if each.get("role") == "user"), "")
+    results: list[str] = []
+    for item in reversed(fields):
+        if not str(item.get("type")).endswith("_output"):
+            break
+        output = item.get("output")
+        results.insert(0, output if isinstance(output, str) else text_of(output))
+    tools = [
+        tool for tool in map(as_dict, one_or_many(body.get("tools"))) if tool.get("type") in ("function", "custom")
+    ]
+    schema = as_dict(as_dict(body.get("text")).get("format")).get("schema")
+    tools = [] if body.get("tool_choice") == "none" else tools
+    prompt = [body.get("instructions"), items]
+    return Question(said, results, tools, prompt, schema, thinks=isinstance(body.get("reasoning"), dict))
+
+
+def _response(body: dict[str, Json], found: Answer, held: str | None) -> dict[str, Any]:
+    written = found.output_tokens + found.reasoning_tokens
+    return {
+        "id": f"resp_{found.id}",
+        "object": "response",
+        "created_at": _CREATED,
+        "status": "completed",
+        "background": bool(body.get("background")),
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.get("instructions"),
+        "model": as_text(body.get("model")) or "gpt-5",
+        "output": list(_items(found)),
+        "parallel_tool_calls": True,
+        "previous_response_id": body.get("previous_response_id"),
+        "service_tier": "default",
+        "tool_choice": body.get("tool_choice", "auto"),
+        "tools": as_list(body.get("tools")),
+        "metadata": {},
+        "temperature": 1.0,
+        "top_p": 1.0,
+        **({"conversation": {"id": held}} if held is not None else {}),
+        "usage": {
+            "input_tokens": found.prompt_tokens,
+            "input_tokens_details": {"cached_tokens": found.prompt_tokens // 128 * 64, "cache_write_tokens": 0},
+            "output_tokens": written,
+            "output_tokens_details": {"reasoning_tokens": found.reasoning_tokens},
+            "total_tokens": found.prompt_tokens + written,
+        },
+    }
+
+
+def _items(found: Answer) -> Iterator[dict[str, Any]]:
+    if found.thoughts:
+        summary = [{"type": "summary_text", "text": found.thoughts}]
+        yield {"id": f"rs_{found.id}", "type": "reasoning", "summary": summary}
+    if found.text:
+        content = [{"type": "output_text", "annotations": [], "logprobs": [], "text": found.text}]
+        message = {"id": f"msg_{found.id}", "type": "message", "status": "completed", "role": "assistant"}
+        yield {**message, "content": content}
+    for call in found.calls:
+        kind, text, prefix = (
+            ("custom_tool_call", "input", "ctc") if call.is_custom else ("function_call", "arguments", "fc")
+        )
+        item = {"id": f"{prefix}_{call.id}", "type": kind, "status": "completed"}
+        yield {**item, "call_id": call.id, "name": call.name, text: call.arguments}
+
+
+def events_of(response: dict[str, Any]) -> list[dict[str, Any]]:
+    """The events of a stream of this response."""
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+    ]
+    for index, item in enumerate(response["output"]):
+        events += _events_of_item(index, item)
+    events.append({"type": f"response.{response['status']}", "response": response})
+    return [{**event, "sequence_number": number} for number, event in enumerate(events)]
+
+
+def _events_of_item(index: int, item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    at = {"item_id": item["id"], "output_index": index}
+    empty: dict[str, Any] = {
+        "message": {"content": []},
+        "reasoning": {"summary": []},
+        "function_call": {"arguments": ""},
+    }
+    begun = {**item, **empty.get(item["type"], {"input": ""})}
+    yield {"type": "response.output_item.added", "output_index": index, "item": begun}
+    match item["type"]:
+        case "message":
+            part = item["content"][0]
+            place = {**at, "content_index": 0}
+            yield {"type": "response.content_part.added", **place, "part": {**part, "text": ""}}
+            for piece in pieces_of(part["text"]):
+                yield {"type": "response.output_text.delta", **place, "delta": piece, "logprobs": []}
+            yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
+            yield {"type": "response.content_part.done", **place, "part": part}
+        case "reasoning":
+            part = item["summary"][0]
+            place = {**at, "summary_index": 0}
+            yield {"type": "response.reasoning_summary_part.added", **place, "part": {**part, "text": ""}}
+            for piece in pieces_of(part["text"]):
+                yield {"type": "response.reasoning_summary_text.delta", **place, "delta": piece}
+            yield {"type": "response.reasoning_summary_text.done", **place, "text": part["text"]}
+            yield {"type": "response.reasoning_summary_part.done", **place, "part": part}
+        case "function_call":
+            for piece in pieces_of(item["arguments"]):
+                yield {"type": "response.function_call_arguments.delta", **at, "delta": piece}
+            yield {
+                "type": "response.function_call_arguments.done",
+                **at,
+                "arguments": item["arguments"],
+                "name": item["name"],
+            }
+        case _:
+            for piece in pieces_of(item["input"]):
+                yield {"type": "response.custom_tool_call_input.delta", **at, "delta": piece}
+            yield {"type": "response.custom_tool_call_input.done", **at, "input": item["input"]}
+    yield {"type": "response.output_item.done", "output_index": index, "item": item}
