@@ -86,8 +86,8 @@ def _merge(connection: sqlite3.Connection, run: Sequence[PackHead], tier: int, s
     merged = _merged(packs)
     if not _holds_all(merged, packs):
         raise WriteVerificationFailed(f"Packs merged from piece {merged.first} on lost or changed pieces.")
-    pack = compressed(merged.data, stopping) if tier == FINAL else compressed_quickly(merged.data)
-    return _replace(connection, run, merged, pack, tier)
+    smaller = compressed(merged.data, stopping) if tier == FINAL else compressed_quickly(merged.data)
+    return _replace(connection, run, merged, smaller, tier)
 
 
 def _holds_all(merged: Pack, packs: Sequence[Pack]) -> bool:
