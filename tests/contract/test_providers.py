@@ -9,6 +9,7 @@ from typing import Any, Final
 from gemtap.providers.registry import ORIGINS, PROVIDERS
 from gemtap.testing.examples import Example
 from gemtap.testing.provider import ProviderContract
+from tests.contract.anthropic_examples import ANTHROPIC, ANTHROPIC_ON_VERTEX
 from tests.contract.openai_examples import OPENAI
 
 CONTENTS: Final = [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]
@@ -208,6 +209,20 @@ class TestOllama(ProviderContract):
     )
 
 
+class TestAnthropic(ProviderContract):
+    """Anthropic's API."""
+
+    provider = PROVIDERS["anthropic"]
+    examples = ANTHROPIC
+
+
+class TestClaudeOnVertex(ProviderContract):
+    """Vertex AI with models of Anthropic's."""
+
+    provider = PROVIDERS["vertex"]
+    examples = ANTHROPIC_ON_VERTEX
+
+
 SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestGemini,
     TestVertex,
@@ -216,6 +231,8 @@ SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestOpenAI,
     TestAzure,
     TestOllama,
+    TestAnthropic,
+    TestClaudeOnVertex,
 )
 
 

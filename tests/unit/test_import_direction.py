@@ -160,7 +160,7 @@ def test_no_provider_is_imported_outside_its_folder() -> None:
 def test_no_provider_is_named_outside_its_folder() -> None:
     """No other file compares or looks up the name of a provider, or knows one of its hosts."""
     hosts = [host for each in PROVIDERS.values() for host in each.wire.hosts]
-    own = (*PROVIDER_FOLDERS, "google")
+    own = (*PROVIDER_FOLDERS, "google", "claude")
     wrong = [
         f"{path.relative_to(SOURCE)} says {text!r}"
         for path in sorted(SOURCE.rglob("*.py"))
@@ -174,6 +174,7 @@ def test_no_provider_is_named_outside_its_folder() -> None:
         # What a program calls itself, whichever API it calls.
         "providers/clients.py says 'antigravity'",
         "providers/clients.py says 'openai'",
+        "providers/clients.py says 'anthropic'",
         # The dialect of most well-known APIs, as data.
         "providers/presets.py says 'openai'",
     ]

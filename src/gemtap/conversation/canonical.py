@@ -28,6 +28,7 @@ from gemtap.conversation.model import (
     Thought,
 )
 from gemtap.interaction import Json
+from gemtap.json_access import read_json
 
 _CHAIN_BYTES: Final = 16
 
@@ -137,7 +138,7 @@ def _token(part: Part) -> bytes:
         case Call(name, arguments):
             return b"call " + name.encode("utf-8", "replace") + _canonical(arguments)
         case Result(content, media=media):
-            return b"\0".join((b"result " + _canonical(content), *map(_token, media)))
+            return b"\0".join((b"result " + _canonical(_parsed(content)), *map(_token, media)))
         case Media(_, uri, base64, cut):
             which = b"" if cut is None else b" " + _canonical(cut)
             return b"media " + (uri or base64 or "").encode("utf-8", "replace") + which
@@ -145,6 +146,14 @@ def _token(part: Part) -> bytes:
             return kind.encode("utf-8", "replace") + _canonical(value)
         case Thought() | Grounding() | Aside():
             return b""
+
+
+def _parsed(content: Json) -> Json:
+    """A result that is JSON in a text as its value: some APIs take a text where others take the value."""
+    if isinstance(content, str) and content.startswith(("{", "[")):
+        value = read_json(content.encode("utf-8", "replace"))
+        return content if value is None else value
+    return content
 
 
 def _canonical(value: Json) -> bytes:

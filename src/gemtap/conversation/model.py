@@ -26,6 +26,10 @@ class Thought:
     """What the model says to itself, as far as the API shows it."""
 
     text: str
+    signature: str | None = None
+    """By which the API recognizes its own thoughts when they are sent again; not every API has one."""
+    sealed: str | None = None
+    """The encrypted thought, if the API shows no words of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Result:
     id: str | None = None
     media: tuple[Media, ...] = ()
     """Pictures and other media that the tool gave back beside the content."""
+    is_error: bool = False
+    """Whether the client says that the tool failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,15 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.dialects import gemini_content, gemini_interactions, ollama, openai_chat, openai_responses
-from gemtap.dialects.cut_rules import MESSAGE, WHOLE, Rule
+from gemtap.dialects import (
+    anthropic_messages,
+    gemini_content,
+    gemini_interactions,
+    ollama,
+    openai_chat,
+    openai_responses,
+)
+from gemtap.dialects.cut_rules import Rule
 
 SMALLEST: Final = 256
 """Bytes. What is shorter costs more to be referred to than to be kept again."""
@@ -33,22 +40,13 @@ _TOKENS: Final = 10_000
 """With more tokens than this and that many a byte, a body is no conversation, and not worth the time."""
 
 
-_READ_BY_NO_DIALECT: Final[Mapping[bytes, Rule]] = {
-    # Anthropic's Messages API
-    b'"messages"': MESSAGE,
-    b'"system"': WHOLE,
-    # both
-    b'"tools"': WHOLE,
-}
-"""Shapes that Vertex AI and gateways serve too. They are stored compactly before a dialect reads them."""
-
 TABLE: Final[Mapping[bytes, Rule]] = {
-    **_READ_BY_NO_DIALECT,
     **gemini_content.CUT_POINTS,
     **gemini_interactions.CUT_POINTS,
     **ollama.CUT_POINTS,
     **openai_chat.CUT_POINTS,
     **openai_responses.CUT_POINTS,
+    **anthropic_messages.CUT_POINTS,
 }
 """The rules of all dialects. A name has the same rule in each of them, so no body needs to be attributed to one."""
 

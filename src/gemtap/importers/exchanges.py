@@ -34,11 +34,7 @@ from gemtap.tap.scrubbing import scrub
 
 _PLACEHOLDER: Final = re.compile(rb"\[redacted:([0-9a-f]+)\]")
 
-_HOSTS: Final = (
-    *((host, name) for name, provider in PROVIDERS.items() for host in provider.wire.hosts),
-    # It is recorded by other programs too, and kept unread.
-    (re.compile(r"api\.anthropic\.com"), "anthropic"),
-)
+_HOSTS: Final = tuple((host, name) for name, provider in PROVIDERS.items() for host in provider.wire.hosts)
 """Whose API a host is."""
 
 _THIS_MACHINE: Final = re.compile(r"(localhost|127\.\d+\.\d+\.\d+|\[::1\])?")
@@ -75,8 +71,9 @@ def provider_of(exchange: ReadExchange, upstreams: Mapping[str, str]) -> tuple[s
             return provider, path
     if not _THIS_MACHINE.fullmatch(host):
         return None
-    if path.startswith("/v1/messages"):
-        return "anthropic", path
+    for name, known_provider in PROVIDERS.items():
+        if known_provider.wire.own_paths is not None and known_provider.wire.own_paths.match(path):
+            return name, path
     # Recorded on its way to a Gemtap, or nobody has noted where it went.
     route = routing.match(path.encode("utf-8", "replace"))
     return None if route is None else (route.provider, route.path.decode("utf-8", "replace"))

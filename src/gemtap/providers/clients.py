@@ -103,6 +103,7 @@ _CARRIERS: Final = frozenset(
         *("google-auth-library-nodejs", "google-http-java-client", "gcloud-python", "google-api-core", "apiclient"),
         # SDKs that Stainless generates, and browsers.
         *("openai", "asyncopenai", "azureopenai", "asyncazureopenai", "anthropic", "asyncanthropic"),
+        *("anthropicvertex", "asyncanthropicvertex"),
         *("mozilla", "applewebkit", "gecko", "version", "mobile", "electron", "opr", "headlesschrome", "vivaldi"),
     ]
 )
@@ -120,7 +121,7 @@ _LANGUAGES: Final = {
 }
 """What follows `google-genai-` in a name, by the product that stands beside the SDK's."""
 
-_STAINLESS: Final = re.compile(r"(?:Async)?(?:Azure)?(OpenAI|Anthropic)/(Python|JS)\s+(\S+)")
+_STAINLESS: Final = re.compile(r"(?:Async)?(?:Azure)?(OpenAI|Anthropic)(?:Vertex)?/(Python|JS)\s+(\S+)")
 """The user-agent of SDKs that Stainless generates: `AsyncOpenAI/Python 1.2.3`."""
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")

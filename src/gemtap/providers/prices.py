@@ -42,6 +42,7 @@ def list_price(
     at: datetime,
     tier: Tier | None = None,
     units: Mapping[str, int] | None = None,
+    times: Decimal = Decimal(1),
 ) -> Cost:
     """The cost in US dollars of the first model that has a price; `usd` is None where none has one, never 0 for that.
 
@@ -49,6 +50,7 @@ def list_price(
     cached input, cache writes, reasoning as output, and `priced_apart`: tokens of audio, images and video and of other
     cache writes, by genai-prices' names.
     `units` are counts of other things that genai-prices has prices for, such as `web_searches`; no tier changes those.
+    `times` multiplies the prices of all tokens, whatever the tier.
     """
     # Imported here: it takes a sixth of a second, which a start should not wait for.
     import genai_prices
@@ -80,7 +82,8 @@ def list_price(
         saved = None
         if any(counts.get(unit) for unit in _OF_CACHES):
             plain = {unit: number for unit, number in counts.items() if not unit.startswith("cache_")}
-            saved = float(_calculate(maker, name, at, plain, context).total_price * factor - total)
+            saved = float((_calculate(maker, name, at, plain, context).total_price * factor - total) * times)
+        total *= times
         missing = []
         for unit, number in (units or {}).items():
             price = getattr(standard.model_price, f"{unit}_kcount", None)

@@ -40,6 +40,8 @@ class Wire(ABC):
     """Host names of the API, matched whole."""
     version: str = ""
     """What its paths begin with, such as `/v1`: added where a client leaves it out."""
+    own_paths: re.Pattern[str] | None = None
+    """The beginning of paths that no other API has. Imports recognize exchanges by it that name no host."""
     root_paths: str = ""
     """The paths that `route_at_root` recognises, for people; empty where there are none."""
     root_order: int = 0

@@ -280,6 +280,12 @@ BEARER = {"authorization": "Bearer [redacted:8f2a11c0beef]"}
         ),
         pytest.param({**BEARER, "user-agent": "Anthropic/JS 0.71.0"}, "anthropic-js", "0.71.0", id="anthropic"),
         pytest.param(
+            {**BEARER, "user-agent": "AsyncAnthropicVertex/Python 2.14.0"},
+            "anthropic-python",
+            "2.14.0",
+            id="anthropic on Vertex AI",
+        ),
+        pytest.param(
             {**KEY, "user-agent": "ai-sdk/google/3.0.43 ai-sdk/provider-utils/4.0.40 runtime/node.js/24"},
             "AI SDK",
             "3.0.43",

@@ -26,6 +26,16 @@ NAMES = st.sampled_from(
         # OpenAI's
         *("messages", "choices", "delta", "message", "tool_calls", "function_call", "function", "arguments", "id"),
         *("logprobs", "usage", "completion_tokens_details", "reasoning_content", "input", "object"),
+        # Anthropic's
+        *(
+            "content_block",
+            "content_block_start",
+            "content_block_delta",
+            "message_start",
+            "message_delta",
+            "partial_json",
+        ),
+        *("thinking", "signature", "citations", "source", "cache_creation", "iterations", "stop_reason", "system"),
         # those of sessions
         *("setup", "clientContent", "turns", "turnComplete", "realtimeInput", "mediaChunks", "audio", "inlineData"),
         *("mimeType", "data", "toolResponse", "functionResponses", "serverContent", "modelTurn", "interrupted"),

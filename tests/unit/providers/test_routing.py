@@ -203,8 +203,14 @@ def test_every_route_leads_to_a_host_of_google_by_a_provider_that_there_is(path:
 def test_every_path_that_people_are_told_of_is_known() -> None:
     """Every documented path has a route."""
     told = re.findall(r"(/\S+)\.\.\.", known())
-    assert len(told) == 14
-    ends = {"/v1internal": b":x", "/antigravity/": b"v1internal:x", "/openai/": b"x", "/azure/": b"openai/x"}
+    assert len(told) == 15
+    ends = {
+        "/v1internal": b":x",
+        "/antigravity/": b"v1internal:x",
+        "/openai/": b"x",
+        "/azure/": b"openai/x",
+        "/anthropic/": b"v1/x",
+    }
     assert all(match(path.encode() + ends.get(path, b"")) for path in told)
     for prefix in re.findall(r"under (/[a-z-]+)\)", known()):
         assert any(match(prefix.encode() + path) for path in (b"/v1/x", b"/v1internal:x"))

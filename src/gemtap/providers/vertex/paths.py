@@ -15,6 +15,15 @@ from gemtap.dialects.openai_chat.paths import openai_operation
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 
 _VERSIONS: Final = frozenset({"v1", "v1beta1"})
+_ANTHROPIC: Final = "anthropic"
+_OF_ANTHROPIC: Final = f"{_ANTHROPIC}/"
+_MESSAGES: Final = frozenset({"rawPredict", "streamRawPredict"})
+_COUNTS_TOKENS: Final = f"{_OF_ANTHROPIC}count-tokens"
+"""Counting tokens of any of its models looks like a model."""
+
+COUNT_TOKENS: Final = f"{_ANTHROPIC}.count_tokens"
+BILLED_MESSAGES: Final = frozenset(f"{_ANTHROPIC}.{verb}" for verb in _MESSAGES)
+
 _PLACES: Final = frozenset({"projects", "locations"})
 
 
@@ -23,7 +32,8 @@ def read_path(method: str, path: str) -> tuple[str, str | None]:
 
     Operations are `generateContent` and the other verbs of models and endpoints, else `RESOURCE.VERB` such as
     `cachedContents.create`; `unknown` where the path has no such shape. A model of Google's is `gemini-2.5-pro`, one
-    of others `anthropic/claude-opus-4`, a deployed one `endpoints/123`.
+    of others `anthropic/claude-opus-4`, a deployed one `endpoints/123`. Requests to models of Anthropic, which have
+    its Messages API, are `anthropic.rawPredict`, `anthropic.streamRawPredict` and `anthropic.count_tokens`.
     """
     match [unquote(segment) for segment in path.split("/") if segment]:
         case ["ws", *_, name]:
@@ -61,7 +71,11 @@ def _operation(method: str, segments: list[str], verb: str) -> tuple[str, str | 
     model, collections = _model(segments), segments[0::2]
     verb_of = ON_ITEM if len(segments) % 2 == 0 else ON_COLLECTION
     if model and verb and len(collections) <= 2 and WORD.fullmatch(verb):
-        return verb, model
+        if not model.startswith(_OF_ANTHROPIC):
+            return verb, model
+        if model == _COUNTS_TOKENS:
+            return COUNT_TOKENS, None
+        return (f"{_ANTHROPIC}.{verb}" if verb in _MESSAGES else verb), model
     words = [*collections, verb or verb_of.get(method, "")]
     return (".".join(words), model) if all(map(WORD.fullmatch, words)) else (UNKNOWN_OPERATION, None)
 

@@ -15,6 +15,7 @@ from gemtap.providers.vertex.paths import read_path
 from tests.unit.providers.exchanges import JSON, SSE, candidate, events, make_exchange, text
 
 PLACE = "/v1beta1/projects/my-project/locations/europe-west4"
+CLAUDE = f"{PLACE}/publishers/anthropic/models/claude-4"
 STREAM = f"{PLACE}/publishers/google/models/gemini-2.5-pro:streamGenerateContent"
 USAGE = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5, "trafficType": "ON_DEMAND"}
 
@@ -36,7 +37,9 @@ def parse(**fields: Any) -> Parsed:
         ("POST", "/v1/publishers/google/models/text-embedding-005:predict", "predict", "text-embedding-005"),
         ("POST", f"{PLACE}/publishers/google/models/veo-3:predictLongRunning", "predictLongRunning", "veo-3"),
         ("POST", "/v1//projects//p//locations//l//publishers//google//models//m%3Apredict", "predict", "m"),
-        ("POST", f"{PLACE}/publishers/anthropic/models/claude-4:rawPredict", "rawPredict", "anthropic/claude-4"),
+        ("POST", f"{CLAUDE}:rawPredict", "anthropic.rawPredict", "anthropic/claude-4"),
+        ("POST", f"{PLACE}/publishers/anthropic/models/count-tokens:rawPredict", "anthropic.count_tokens", None),
+        ("POST", f"{PLACE}/publishers/mistralai/models/large:rawPredict", "rawPredict", "mistralai/large"),
         ("POST", f"{PLACE}/endpoints/123:generateContent", "generateContent", "endpoints/123"),
         ("POST", f"{PLACE}/endpoints/openapi/chat/completions", "openai.chat.completions", None),
         ("GET", "/v1beta1/publishers/google/models", "publishers.models.list", None),
@@ -120,13 +123,13 @@ def test_the_openai_path_has_openais_shapes() -> None:
 
 
 def test_a_stream_of_another_makers_model_is_left_as_it_is() -> None:
-    """Streams of other makers' models are not accumulated."""
+    """Streams of models whose format is not known are not accumulated."""
     parsed = parse(
-        path=f"{PLACE}/publishers/anthropic/models/claude-4:streamRawPredict",
+        path=f"{PLACE}/publishers/mistralai/models/large:streamRawPredict",
         content_type=SSE,
-        response=b'event: message_start\ndata: {"type": "message_start"}\n\n',
+        response=b'data: {"object": "chat.completion.chunk"}\n\n',
     )
-    assert (parsed.operation, parsed.model) == ("streamRawPredict", "anthropic/claude-4")
+    assert (parsed.operation, parsed.model) == ("streamRawPredict", "mistralai/large")
     assert (parsed.streaming, parsed.accumulated, parsed.error) == (True, None, None)
 
 

@@ -1,0 +1,93 @@
+"""What is read out of a request or response of the Messages API.
+
+After https://platform.claude.com/docs/en/api/messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from gemtap.interaction import NO_TOKENS, Json, Tokens
+from gemtap.json_access import as_dict, as_list, as_text, count
+
+_NO_SETTINGS: Final = frozenset(
+    {
+        *("messages", "system", "tools", "prompt", "model", "stream", "metadata", "requests"),
+        *("mcp_servers", "container", "anthropic_version", "anthropic_beta", "betas", "user_profile_id"),
+    }
+)
+"""What is sent beside the settings: the content, the tools, how to answer, and whom it is for."""
+
+_BILLED_BESIDE: Final = frozenset({"compaction", "advisor_message"})
+"""Iterations whose tokens are not in the counts of the whole usage."""
+
+
+def read_settings(request: Json) -> Json:
+    """The generation settings of a request: `max_tokens`, `temperature`, `thinking`, ... None if it has none."""
+    fields = as_dict(request)
+    return {name: value for name, value in fields.items() if name not in _NO_SETTINGS} or None
+
+
+def usages(usage: Json) -> Iterator[dict[str, Json]]:
+    """The usage, and those of its iterations that it does not include: compaction, and another model's advice."""
+    fields = as_dict(usage)
+    yield fields
+    for each in as_list(fields.get("iterations")):
+        iteration = as_dict(each)
+        if as_text(iteration.get("type")) in _BILLED_BESIDE:
+            yield iteration
+
+
+def read_tokens(usage: Json) -> Tokens:
+    """`usage` as token counts.
+
+    Anthropic's `input_tokens` excludes what is read from a cache and written to one; here the input includes both.
+    """
+    return add_tokens([read_own_tokens(each) for each in usages(usage)])
+
+
+def read_own_tokens(fields: dict[str, Json]) -> Tokens:
+    """The token counts of a usage without its iterations."""
+    fresh = count(fields.get("input_tokens"))
+    cached = count(fields.get("cache_read_input_tokens"))
+    written = count(fields.get("cache_creation_input_tokens"))
+    if written is None and isinstance(fields.get("cache_creation"), dict):
+        written = sum(count(each) or 0 for each in as_dict(fields["cache_creation"]).values())
+    output = count(fields.get("output_tokens"))
+    reasoning = count(as_dict(fields.get("output_tokens_details")).get("thinking_tokens"))
+    if output is not None and reasoning is not None:
+        reasoning = min(reasoning, output)
+        output -= reasoning
+    known = [each for each in (fresh, cached, written) if each is not None]
+    given = sum(known) if known else None
+    return {
+        **NO_TOKENS,
+        "input": given,
+        "cached": cached,
+        "cache_write": written,
+        "output": output,
+        "reasoning": reasoning,
+        "total": given + output + (reasoning or 0) if given is not None and output is not None else None,
+    }
+
+
+def add_tokens(tokens: list[Tokens]) -> Tokens:
+    """The sums; None for counts that none of them has."""
+    counted: dict[str, int | None] = dict.fromkeys(NO_TOKENS)
+    for each in tokens:
+        for name, number in each.items():
+            if isinstance(number, int):
+                counted[name] = (counted[name] or 0) + number
+    return counted  # type: ignore[return-value]  # the same names
+
+
+def hour_long_writes(fields: dict[str, Json]) -> int:
+    """How many of the tokens written to a cache stay there for an hour, which costs more than five minutes."""
+    return count(as_dict(fields.get("cache_creation")).get("ephemeral_1h_input_tokens")) or 0
+
+
+def priced_apart(usage: Json) -> dict[str, int]:
+    """Tokens that have prices of their own, by the name that genai-prices has for them."""
+    number = sum(map(hour_long_writes, usages(usage)))
+    return {"cache_write_1h_tokens": number} if number else {}

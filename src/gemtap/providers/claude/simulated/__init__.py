@@ -1,0 +1,1 @@
+"""A simulated Messages API, as Anthropic and Vertex AI serve it."""
