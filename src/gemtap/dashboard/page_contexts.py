@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from gemtap.conversation import Conversation
+from gemtap.conversation import Conversation, cache_miss
 from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.changes import changes_between
 from gemtap.conversation.model import Media, Text, Thought
@@ -146,12 +146,21 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
         raise NotThere("One of the two is no conversation.")
     if after["thread"] is not None and all(item["id"] != str(before["_id"]) for item in others):
         others = [to_json(summary(before)), *others]
+    found = changes_between(first, second, _settings(before), _settings(after))
+    gap = after["timestamp"] - before["timestamp"]
     return {
         "before": to_json(summary(before)),
         "after": to_json(summary(after)),
         "others": others,
-        "changes": changes_between(first, second, _settings(before), _settings(after)),
+        "changes": found,
+        "miss_gap": gap.total_seconds() * 1000,
+        "miss": cache_miss.miss_between(_counts(before), _counts(after), found, second, gap),
     }
+
+
+def _counts(document: Interaction) -> cache_miss.Turn:
+    tokens = document["tokens"]
+    return cache_miss.Turn(document["model"], tokens["input"], tokens["cached"])
 
 
 def comparison(before: Interaction, after: Interaction) -> dict[str, Any]:

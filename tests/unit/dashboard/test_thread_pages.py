@@ -160,3 +160,20 @@ async def test_failed_attempts_are_no_turns(site: Site) -> None:
     page = Elements(await site.page(f"/threads/{THREAD}"))
     assert "failed attempt" in page.text
     assert re.search(r"Turns\s*2\s*and 1 failed attempt\s", page.text)
+
+
+async def test_the_page_of_changes_says_why_the_cache_missed(site: Site) -> None:
+    """The first part that changed is named, with the place and the tokens that were billed again."""
+    used = {**make_record().document["tokens"], "input": 9_000, "cached": 8_000}
+    given = {"request_fields": {"systemInstruction": {"parts": [{"text": "Today is Monday."}]}}, "tokens": used}
+    first = await keep_turn(site, 1, None, [said("user", "First question?")], **given)
+    contents = [said("user", "First question?"), said("model", "Rayleigh."), said("user", "Second question?")]
+    given = {"request_fields": {"systemInstruction": {"parts": [{"text": "Today is Sunday."}]}}}
+    second = await keep_turn(site, 2, first, contents, **given, tokens={**used, "cached": None})
+    page = Elements(await site.page(f"/interactions/{second}/changes"))
+    text = " ".join(page.text.split())
+    assert "Why nothing came from the cache: the system instruction changed." in text
+    assert "The first difference is in System instruction, at character 10." in text
+    assert "9\N{NARROW NO-BREAK SPACE}000 input tokens were billed in full again." in page.text
+    third = await keep_turn(site, 3, second, contents, tokens={**used, "cached": 8_000})
+    assert "Why nothing came" not in await site.page(f"/interactions/{third}/changes")
