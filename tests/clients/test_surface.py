@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.surface import methods
+from tests.surface import methods, openai
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(400)]
 
@@ -14,3 +14,8 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(400)]
 def test_the_requests_of_the_sdks_are_written_down() -> None:
     """`methods.json`, which the table in docs/ is made of, has what the installed SDKs request."""
     assert json.loads(methods.METHODS.read_text()) == methods.walk(), "run `python -m tests.surface.methods`"
+
+
+def test_the_requests_of_openai_are_written_down() -> None:
+    """`openai.json` has what the installed SDKs of OpenAI request."""
+    assert json.loads(openai.METHODS.read_text()) == openai.walk(), "run `python -m tests.surface.openai`"

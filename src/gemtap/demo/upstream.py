@@ -183,12 +183,15 @@ def _accepts_gzip(request: ReceivedRequest) -> bool:
     return any(coding == "gzip" or (coding.startswith("gzip;") and coding != "gzip;q=0") for coding in codings)
 
 
-async def _serve(host: str, port: int, pace: float, *, compress: bool) -> None:
+async def _serve(host: str, port: int, pace: float, names: list[str], *, compress: bool) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     # Nobody can read the requests of a separate process, so it keeps none.
-    async with SimulatedUpstream(host=host, port=port, pace=pace, compress=compress, remember=0) as upstream:
+    providers = [PROVIDERS[name] for name in names] if names else PROVIDERS.values()
+    async with SimulatedUpstream(
+        host=host, port=port, pace=pace, compress=compress, remember=0, providers=providers
+    ) as upstream:
         print(f"listening on {upstream.origin}", flush=True)
         await stop.wait()
 
@@ -200,8 +203,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--pace", type=float, default=0.05, metavar="SECONDS", help="between the chunks of a stream")
     parser.add_argument("--compress", action="store_true", help="gzip answers for clients that accept it")
+    parser.add_argument(
+        "--provider", action="append", default=[], choices=[*PROVIDERS], help="an API; without any, all of them"
+    )
     arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.host, arguments.port, arguments.pace, compress=arguments.compress))
+    asyncio.run(_serve(arguments.host, arguments.port, arguments.pace, arguments.provider, compress=arguments.compress))
 
 
 if __name__ == "__main__":
