@@ -31,6 +31,8 @@ from gemtap.interaction import Context, Json, Tokens
 _OF_AN_IMAGE: Final = 258
 """Tokens: https://ai.google.dev/gemini-api/docs/tokens#multimodal-tokens."""
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 Share = Literal["system", "tools", "results", "history", "new"]
 
 
@@ -95,7 +97,7 @@ def _size_of_tool(tool: Tool) -> int:
 
 
 def _size_of_json(value: Json) -> int:
-    return 0 if value is None else len(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    return 0 if value is None else len(_encode(value))
 
 
 def _estimated_media_tokens(conversation: Conversation) -> int:
