@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from gemtap.recorder.assemble import assemble, assemble_plainly, assemble_read
 from gemtap.recorder.captured import CaptureUnreadable
 from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint
 from gemtap.recorder.last_batch import LastBatch, Said
+from gemtap.recorder.left_in_bytes import whole_document, without_value
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.searchable import text_of, text_said
 from gemtap.stores.base import Record
@@ -70,8 +71,13 @@ class Assembler:
         redactor: Redactor | None,
         workers: Workers | None = None,
         seconds: float = _SECONDS,
+        *,
+        with_values: bool = True,
     ) -> None:
-        """`seconds` of processor time for each capture, besides those for its size."""
+        """`seconds` of processor time for each capture, besides those for its size.
+
+        Without `with_values`, workers leave values of requests in their bytes: see `gemtap.recorder.left_in_bytes`.
+        """
         # A worker has those of the registry itself: a plug-in may have what cannot be pickled.
         self._providers = None if providers is PROVIDERS else providers
         self._seconds = seconds
@@ -79,6 +85,7 @@ class Assembler:
         """Captures, the next ones, among which one has ended its worker: each of them is assembled alone."""
         self._redactor = redactor
         self._workers = workers
+        self._with_values = with_values
         self._batch = LastBatch()
 
     async def assemble(self, paths: Sequence[Path]) -> list[CaptureResult]:
@@ -103,6 +110,7 @@ class Assembler:
                 self._providers,
                 self._redactor,
                 self._seconds,
+                self._with_values,
             )
         except WorkersUnavailable:
             raise
@@ -113,25 +121,41 @@ class Assembler:
             self._suspects = len(paths)
             return await self.assemble(paths)
 
-    async def texts(self, documents: Sequence[Interaction]) -> list[str]:
-        """The text of each, see `gemtap.recorder.searchable`; empty if that takes too long."""
-        threads = {document["_id"]: document["thread"] for document in documents}
+    async def new_texts(self, records: Sequence[Record]) -> list[str]:
+        """The text of each record that was just assembled, see `gemtap.recorder.searchable`."""
+        threads = {record.document["_id"]: record.document["thread"] for record in records}
         if self._workers is None:
             said = self._batch.take(threads)
-            return await asyncio.to_thread(_texts_here, documents, said)
+            return await asyncio.to_thread(_texts_here, records, said)
         try:
-            seconds = _SECONDS_OF_TEXTS + _SECONDS_OF_A_TEXT * len(documents)
-            remembered = await self._workers.run(seconds, _remembered_texts, threads)
-            if remembered is not None:
-                return remembered
-            return await self._workers.run(seconds, _stored_texts, documents)
+            remembered = await self._workers.run(_seconds_of_texts(records), _remembered_texts, threads)
+        except WorkersUnavailable:
+            raise
+        except JobFailed:
+            remembered = None
+        return await self._texts(records) if remembered is None else remembered
+
+    async def texts(self, documents: Sequence[Interaction]) -> list[str]:
+        """The text of each stored document."""
+        return await self._texts([Record(document, b"", b"", accumulated=False) for document in documents])
+
+    async def _texts(self, records: Sequence[Record]) -> list[str]:
+        """The text of each; empty if that takes too long."""
+        if self._workers is None:
+            return await asyncio.to_thread(_texts_here, records, None)
+        try:
+            return await self._workers.run(_seconds_of_texts(records), _whole_texts, records)
         except WorkersUnavailable:
             raise
         except JobFailed as exc:
-            if len(documents) > 1:
-                return [text for document in documents for text in await self.texts([document])]
-            _log.warning("No search for words will find %s: %s", documents[0]["_id"], exc)
+            if len(records) > 1:
+                return [text for record in records for text in await self._texts([record])]
+            _log.warning("No search for words will find %s: %s", records[0].document["_id"], exc)
             return [""]
+
+
+def _seconds_of_texts(records: Sequence[Record]) -> float:
+    return _SECONDS_OF_TEXTS + _SECONDS_OF_A_TEXT * len(records)
 
 
 def read_document(
@@ -228,10 +252,19 @@ _last_batch: Final = LastBatch()
 
 
 def _assemble_and_remember(
-    paths: Iterable[Path], providers: Mapping[str, ExchangeParser] | None, redactor: Redactor | None, seconds: float
+    paths: Iterable[Path],
+    providers: Mapping[str, ExchangeParser] | None,
+    redactor: Redactor | None,
+    seconds: float,
+    with_values: bool,
 ) -> list[CaptureResult]:
     _last_batch.clear()
-    return _assemble_files(paths, providers, redactor, _last_batch, seconds)
+    results = _assemble_files(paths, providers, redactor, _last_batch, seconds)
+    return results if with_values else [_without_value(result) for result in results]
+
+
+def _without_value(result: CaptureResult) -> CaptureResult:
+    return result if result.record is None else replace(result, record=without_value(result.record))
 
 
 def _remembered_texts(threads: Mapping[ObjectId, Thread | None]) -> list[str] | None:
@@ -240,8 +273,8 @@ def _remembered_texts(threads: Mapping[ObjectId, Thread | None]) -> list[str] | 
     return None if said is None else [_limited(text_said, each.document, each.conversation) for each in said]
 
 
-def _stored_texts(documents: Iterable[Interaction]) -> list[str]:
-    return [_limited(text_of, document) for document in documents]
+def _whole_texts(records: Iterable[Record]) -> list[str]:
+    return [_limited(text_of, whole_document(record)) for record in records]
 
 
 def _limited(make_text: Callable[..., str], document: Interaction, *rest: Conversation | None) -> str:
@@ -253,8 +286,8 @@ def _limited(make_text: Callable[..., str], document: Interaction, *rest: Conver
         return ""
 
 
-def _texts_here(documents: Iterable[Interaction], said: Iterable[Said] | None) -> list[str]:
+def _texts_here(records: Iterable[Record], said: Iterable[Said] | None) -> list[str]:
     """Without a limit: only the main thread of a process can have one."""
     if said is None:
-        return [text_of(document) for document in documents]
+        return [text_of(whole_document(record)) for record in records]
     return [text_said(each.document, each.conversation) for each in said]

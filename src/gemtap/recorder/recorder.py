@@ -79,7 +79,7 @@ class Recorder:
         self._spool = spool
         self._store = store
         self._limits = limits
-        self._assembler = Assembler(providers, redactor, workers)
+        self._assembler = Assembler(providers, redactor, workers, with_values=store.stores_values)
         self._incidents = IncidentLog(spool)
         self._threads = Threads(store)
         self._backfill = SearchBackfill(store.search_index, self._assembler.texts)
@@ -189,7 +189,7 @@ class Recorder:
             ]
         )
         # The added messages of a turn are known once its place is.
-        texts = await self._assembler.texts([each.record.document for each in placed])
+        texts = await self._assembler.new_texts([each.record for each in placed])
         await self._put(
             [
                 (path, replace(each, record=replace(each.record, text=text)))

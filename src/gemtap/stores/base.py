@@ -101,6 +101,11 @@ class Store(Protocol):
         ...
 
     @property
+    def stores_values(self) -> bool:
+        """Whether `put` needs the value of a body that equals its parsed bytes. Else any value but None will do."""
+        ...
+
+    @property
     def links(self) -> LinkIndex:
         """The index that joins the turns of a conversation."""
         ...

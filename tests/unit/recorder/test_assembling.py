@@ -14,10 +14,13 @@ import pytest
 from bson import ObjectId
 
 from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.interaction import Interaction
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS as KNOWN
 from gemtap.recorder.assembling import Assembler, CaptureResult
+from gemtap.recorder.left_in_bytes import LEFT_IN_BYTES, whole_document
 from gemtap.recorder.redact import Redactor
+from gemtap.stores.base import Record
 from gemtap.workers import Workers, WorkersUnavailable
 from tests.captures import make_capture
 
@@ -110,6 +113,30 @@ async def test_a_batch_gives_what_each_of_its_captures_holds(workers: Workers, t
     assert found[0].fingerprint is not None
     assert found[0].record is not None
     assert found[0].record.parsed == {"request", "response"}
+
+
+async def test_a_worker_leaves_the_value_of_a_request_in_its_bytes(workers: Workers, tmp_path: Path) -> None:
+    """Everything else is the same, and so are the texts, also once the worker has forgotten the conversations."""
+    paths = [write(tmp_path), write(tmp_path)]
+    with_values = Assembler(PROVIDERS, None, workers)
+    without = Assembler(PROVIDERS, None, workers, with_values=False)
+    whole = records_of(await assemble_all(with_values, paths))
+    texts = await with_values.new_texts(whole)
+    left = records_of(await assemble_all(without, paths))
+    assert [record.document["request"]["body"] for record in left] == [LEFT_IN_BYTES, LEFT_IN_BYTES]
+    restored = [whole_document(record) for record in left]
+    assert [without_time(document) for document in restored] == [without_time(record.document) for record in whole]
+    assert "Why is the sky blue?" in texts[0]
+    assert await without.new_texts(left) == texts
+    assert await without.new_texts(left) == texts
+
+
+def records_of(results: list[CaptureResult]) -> list[Record]:
+    return [result.record for result in results if result.record is not None]
+
+
+def without_time(document: Interaction) -> dict[str, object]:
+    return {name: value for name, value in document.items() if name != "recorded_at"}
 
 
 @pytest.mark.parametrize(

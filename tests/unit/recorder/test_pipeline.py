@@ -49,7 +49,7 @@ async def test_each_body_is_parsed_once_and_the_conversation_is_read_once(
     assert assembled.record is not None
     assert assembled.fingerprint is not None
     assert assembled.record.document["preview"] == {"prompt": "Why is the sky blue?", "answer": "Rayleigh."}
-    (text,) = await assembler.texts([assembled.record.document])
+    (text,) = await assembler.new_texts([assembled.record])
     assert text.split("\n") == ["Rayleigh.", "Why is the sky blue?"]
     assert parsed == {ASKED.decode(): 1, ANSWER.decode(): 1}
     assert read == {"generateContent": 1}

@@ -44,6 +44,8 @@ _BATCH: Final = 200
 class MongoStore:
     """See `gemtap.stores.base.Store`. Reconnects by itself after an outage of the server."""
 
+    stores_values = True
+
     def __init__(self, url: str, description: str) -> None:
         """Does not connect yet. Raises PyMongoError, ValueError or TypeError if the address is invalid."""
         self._description = description
