@@ -21,6 +21,11 @@ upstream = "http://127.0.0.1:9/v1beta"
 title = "The lab"
 key = "LAB_KEY"
 prices."gemini-2.5-*" = { input = 10, output = 20 }
+
+[providers.other]
+dialect = "openai"
+upstream = "http://127.0.0.1:9/v1"
+key = "LAB_KEY"
 """
 
 
@@ -31,7 +36,8 @@ def gemtap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
     folder = tmp_path_factory.mktemp("gemtap")
     (folder / "gemtap.toml").write_text(SETTINGS)
     api = SimulatedApi("--pace", "0.001")
-    gemtap = RunningGemtap(folder, "http://127.0.0.1:9", "--upstream", f"lab={api.origin}/v1beta", LAB_KEY="a-lab-key")
+    upstreams = ("--upstream", f"lab={api.origin}/v1beta", "--upstream", f"other={api.origin}/v1beta/openai")
+    gemtap = RunningGemtap(folder, "http://127.0.0.1:9", *upstreams, LAB_KEY="a-lab-key")
     try:
         yield gemtap
     finally:
@@ -90,3 +96,25 @@ def test_pages_and_commands_know_it(gemtap: RunningGemtap, recorded: Any) -> Non
     assert json.loads(exported.stdout)["messages"][0] == {"role": "user", "content": "Why is the sky blue?"}
     listed = json.loads(run(gemtap, "providers", "--json").stdout.replace("\n", ""))["providers"]
     assert [each["title"] for each in listed if each["name"] == "lab"] == ["The lab"]
+
+
+def test_it_is_sent_again_to_where_the_running_gemtap_sends_it(gemtap: RunningGemtap, recorded: Any) -> None:
+    """The settings file has another upstream than the command line of `gemtap serve`, which no other command sees."""
+    done = run(gemtap, "replay", recorded["id"], "--json")
+    assert done.returncode == 0, done.stderr
+    new = json.loads(done.stdout)
+    assert (new["provider"], new["replay_of"], new["response"]["status"]) == ("lab", recorded["id"], 200)
+
+
+def test_another_provider_is_asked_for_the_same(gemtap: RunningGemtap, recorded: Any) -> None:
+    """In its own shape, from the command line and from the dashboard's API."""
+    done = run(gemtap, "replay", recorded["id"], "--provider", "other", "--model", "gemini-2.5-pro", "--json")
+    assert done.returncode == 0, done.stderr
+    new = json.loads(done.stdout)
+    assert (new["provider"], new["operation"], new["model"]) == ("other", "openai.chat.completions", "gemini-2.5-pro")
+    assert new["request"]["body"]["messages"] == [{"role": "user", "content": "Why is the sky blue?"}]
+    assert (new["replay_of"], new["streaming"], new["finish_reason"]) == (recorded["id"], True, "stop")
+    lost = gemtap.api(f"interactions/{recorded['id']}/replay/lost?provider=other&model=m")
+    assert lost == {"lost": []}
+    refused = run(gemtap, "replay", recorded["id"], "--provider", "other")
+    assert (refused.returncode, "give --model" in refused.stderr) == (1, True)

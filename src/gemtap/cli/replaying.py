@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.console import Console
 
-from gemtap.addresses import mask
+from gemtap.addresses import has_password, mask
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.comparing import answer_text, figures_of, print_side_by_side
 from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import console, harmless, print_json
 from gemtap.cli.reading import open_for_writing
+from gemtap.data_dir_lock import served_settings
 from gemtap.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _RECORDED_WITHIN: Final = 20.0
 def replay(
     id_: InteractionId,
     model: Annotated[str | None, typer.Option(help="Use this model instead.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Ask this provider instead, with a --model of its own.")] = None,
     upstream: Annotated[str | None, typer.Option(metavar="URL", help="Send it to this URL instead.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -53,12 +55,17 @@ def replay(
 
     Example: gemtap replay 66f1c0ffee0123456789abcd --set generationConfig.temperature=0 --diff
 
+    With --provider the conversation is written as a request of that API. What it cannot hold, such as signatures of
+    thoughts, tools that the old API ran and caches, is listed before the request is sent.
+
+    It goes where the running `gemtap serve` sends requests of the provider, else where the settings say.
+
     The key comes from the environment, from a variable such as GEMINI_API_KEY: `gemtap providers` lists them.
     Exit status 1 where the answer is an error. With --json the new interaction is printed.
     """
     from gemtap.replay.request import CannotReplay
 
-    changes = _changes(model, upstream, set_ or [])
+    changes = _changes(model, provider, upstream, set_ or [])
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
 
     async def work(opened: Store) -> tuple[Interaction, Interaction]:
@@ -77,7 +84,7 @@ def replay(
         raise typer.Exit(1)
 
 
-def _changes(model: str | None, upstream: str | None, given: list[str]) -> Changes:
+def _changes(model: str | None, provider: str | None, upstream: str | None, given: list[str]) -> Changes:
     from gemtap.replay.request import Changes, value_of
 
     values = {}
@@ -90,7 +97,7 @@ def _changes(model: str | None, upstream: str | None, given: list[str]) -> Chang
         raise SettingsError(
             f"Bad flag --upstream {mask(upstream)}: it must be like https://host or http://host:port/prefix."
         )
-    return Changes(model, upstream, values)
+    return Changes(model, upstream, provider, values)
 
 
 async def _replay(
@@ -101,7 +108,10 @@ async def _replay(
     from gemtap.replay.sending import sender
     from gemtap.tap.errors import ExchangeFault
 
-    request = request_of(document, raw, changes, settings.providers.upstreams())
+    wanted = None if changes.upstream is not None else changes.provider or document["provider"]
+    request = request_of(document, raw, changes, _upstreams(settings, wanted))
+    for each in request.lost:
+        Console(stderr=True, highlight=False).print(harmless(f"Left out: {each}.", "yellow"), soft_wrap=True)
     shown = _Shown()
     async with sender(settings, os.environ) as sending:
         replayed = sending.begin(request)
@@ -116,6 +126,24 @@ async def _replay(
         shown.show(answer_text(new))
         print()
     return new
+
+
+def _upstreams(settings: Settings, wanted: str | None) -> dict[str, str]:
+    """The upstream of each provider: that of the running `gemtap serve`, else that of the settings.
+
+    Raises Failed where that of the `wanted` one is not known here. What was recorded must not go to another host only
+    because this command does not know the flags of that process.
+    """
+    found = settings.providers.upstreams()
+    for name, value in served_settings(settings.data_dir).items():
+        provider = name.removeprefix("providers.").removesuffix(".upstream")
+        if name != f"providers.{provider}.upstream" or value == mask(found.get(provider, "")):
+            continue
+        if has_password(value) and provider == wanted:
+            text = f"`gemtap serve` has another upstream for {provider}, with a password."
+            raise Failed(f"{text} Give it with --upstream.")
+        found[provider] = value
+    return found
 
 
 class _Shown:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Protocol, cast
 
@@ -23,7 +23,16 @@ class Replaying(Protocol):
         """Whether there is a credential for requests to this provider."""
         ...
 
-    async def begin(self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any]) -> ObjectId | None:
+    async def lost(self, id_: ObjectId, *, model: str, provider: str) -> Sequence[str] | None:
+        """What another provider could not be asked, in clauses; None if the interaction does not exist.
+
+        Raises ValueError, in a sentence, where it cannot be asked at all.
+        """
+        ...
+
+    async def begin(
+        self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any], provider: str | None = None
+    ) -> ObjectId | None:
         """Start a replay and return the id of the new interaction, or None if the original does not exist.
 
         Raises ValueError, in a sentence, where it cannot be sent.
@@ -32,11 +41,12 @@ class Replaying(Protocol):
 
 
 class Changes(BaseModel):
-    """Changes: the model, and values of the body by path (`generationConfig.temperature`)."""
+    """Changes: the model, another provider, and values of the body by path (`generationConfig.temperature`)."""
 
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = None
+    provider: str | None = None
     values: dict[str, Json] = {}
 
 
@@ -67,6 +77,19 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
         rows = await store.statistics(where, by="model")
         return {"models": [row["key"] for row in rows if row["key"] is not None][:_MOST_MODELS]}
 
+    @router.get("/interactions/{id_}/replay/lost")
+    async def lost(
+        id_: str, model: Annotated[str, Query(max_length=500)], provider: Annotated[str, Query(max_length=100)]
+    ) -> dict[str, list[str]]:
+        """What would be left out of the request for a model of another provider, in clauses for people."""
+        try:
+            found = await replays.lost(known_id(id_), model=model, provider=provider)
+        except ValueError as exc:
+            raise HTTPException(409, str(exc)) from exc
+        if found is None:
+            raise unknown(id_)
+        return {"lost": list(found)}
+
     @router.post("/interactions/{id_}/replay", status_code=202)
     async def replay(id_: str, changes: Changes) -> dict[str, str]:
         """Send the request again, with the key of the environment that Gemtap was started in.
@@ -74,7 +97,7 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
         Answers with the id of the new interaction as soon as that is under way; its document has it as `replay_of`.
         """
         try:
-            begun = await replays.begin(known_id(id_), model=changes.model, values=changes.values)
+            begun = await replays.begin(known_id(id_), **changes.model_dump())
         except ValueError as exc:
             raise HTTPException(409, str(exc)) from exc
         if begun is None:

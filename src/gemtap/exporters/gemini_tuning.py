@@ -27,8 +27,8 @@ from gemtap.conversation.model import (
     Thought,
     Tool,
 )
+from gemtap.conversation.schemas import Untranslatable, to_google
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
-from gemtap.exporters.schemas import Untranslatable, to_google
 from gemtap.exporters.training import Example, Unfit, lines
 from gemtap.interaction import Json
 from gemtap.stores.base import Store

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from gemtap.conversation.canonical import Place, paired
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Tool
+from gemtap.conversation.schemas import to_json_schema
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
-from gemtap.exporters.schemas import to_json_schema
 from gemtap.exporters.training import Example, Unfit, lines
 from gemtap.interaction import Json
 from gemtap.stores.base import Store

@@ -53,6 +53,10 @@ class ConfiguredWire(Wire):
             if path == begins or path.startswith(begins + b"/"):
                 return Route(self.name, path[len(begins) :] or b"/")
             begins = begins[begins.find(b"/", 1) :] if begins.find(b"/", 1) > 0 else b""
+        own = self._base.version.encode("ascii") + b"/"
+        if self._version is not None and path.startswith(own):
+            # The upstream's address ends in another version, such as /api/v4: clients have the dialect's.
+            return Route(self.name, path[len(own) - 1 :])
         if self._version is None and _BARE.match(path) is not None:
             path = self._base.version.encode("ascii") + path
         return Route(self.name, path)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from gemtap.dialects.base import UNKNOWN_OPERATION, Dialect, Parsed, RawExchange
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost, Json
 from gemtap.json_access import as_dict
 from gemtap.providers.credential import Credential
@@ -65,6 +66,10 @@ class ConfiguredReader(Reader):
     def with_model(self, path: str, model: str) -> str | None:
         """Where the dialect's API has it."""
         return self._base.with_model(path, model)
+
+    def write(self, prompt: Prompt) -> Written | None:
+        """As the API whose dialect is spoken. The wire face takes out what the upstream's address has already."""
+        return self._base.write(prompt)
 
     def price(self, bill: Bill) -> Cost | None:
         """What the answer itself says that it costs, else the prices that the settings name."""

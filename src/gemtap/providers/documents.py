@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Dialect, SessionDialect
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost, Interaction
 from gemtap.providers.credential import Credential
 from gemtap.providers.reader import SESSION_STATUS, Bill, Reader
@@ -102,6 +103,11 @@ def credential_for(provider: str, path: bytes) -> Credential | None:
 def path_with_model(provider: str, path: str, model: str) -> str | None:
     """The raw path with another model in place of the one that it names; None where it names none."""
     return _ask(provider, lambda reader: reader.with_model(path, model), None)
+
+
+def write_for(provider: str, prompt: Prompt) -> Written | None:
+    """A request that asks a provider for what was asked of another; None where it has no such request."""
+    return _ask(provider, lambda reader: reader.write(prompt), None)
 
 
 def request_headers_of(provider: str) -> frozenset[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from gemtap.dialects.base import Dialect, Parsed, RawExchange
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import NO_TOKENS, Cost, Json, Tokens
 from gemtap.providers.credential import Credential
 from gemtap.providers.instructions import Instructions
@@ -84,6 +85,10 @@ class Reader(ABC):
 
     def with_model(self, path: str, model: str) -> str | None:
         """The raw path with another model in place of the one that it names; None where it names none."""
+        return None
+
+    def write(self, prompt: Prompt) -> Written | None:
+        """A request that asks this API for what was asked of another; None where no such request can be written."""
         return None
 
     def price(self, bill: Bill) -> Cost | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
@@ -51,7 +51,19 @@ class Replays:
             for task in self._running:
                 task.cancel()
 
-    async def begin(self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any]) -> ObjectId | None:
+    async def lost(self, id_: ObjectId, *, model: str, provider: str) -> Sequence[str] | None:
+        """What another provider could not be asked, in clauses; None if the interaction does not exist.
+
+        Raises CannotReplay and StoreError.
+        """
+        document = await self._store.get(id_)
+        if document is None:
+            return None
+        return request_of(document, b"", Changes(model, None, provider), self._settings.providers.upstreams()).lost
+
+    async def begin(
+        self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any], provider: str | None = None
+    ) -> ObjectId | None:
         """Start a replay of an interaction. Returns the id of the new one, or None if the original does not exist.
 
         It returns once the request is on its way. Raises CannotReplay and StoreError.
@@ -59,7 +71,9 @@ class Replays:
         document, raw = await self._store.get(id_), await self._store.raw(id_, "request")
         if document is None or raw is None:
             return None
-        request = request_of(document, raw, Changes(model, None, values), self._settings.providers.upstreams())
+        request = request_of(
+            document, raw, Changes(model, None, provider, values), self._settings.providers.upstreams()
+        )
         async with self._beginning:
             if self._resources is None or self._tasks is None:
                 raise CannotReplay("Gemtap is ending. Try it once it runs again.")

@@ -11,10 +11,12 @@ from urllib.parse import unquote_to_bytes
 from gemtap import __version__
 from gemtap.body import parse_body, serialise
 from gemtap.capture.events import RawHeaders
+from gemtap.dialects.writing import Prompt
 from gemtap.interaction import Interaction, Json
 from gemtap.providers import routing
 from gemtap.providers.declared_secrets import UNKNOWN
-from gemtap.providers.documents import path_with_model
+from gemtap.providers.documents import conversation_of, path_with_model, write_for
+from gemtap.providers.registry import PROVIDERS
 
 _LEFT_OUT: Final = frozenset(
     {
@@ -25,6 +27,8 @@ _LEFT_OUT: Final = frozenset(
         *("content-length", "content-encoding", "accept-encoding", "expect", "origin", "referer", "user-agent"),
     }
 )
+_USER_AGENT: Final = (b"user-agent", f"gemtap/{__version__} (replay)".encode())
+
 _LEFT_OUT_PREFIXES: Final = ("sec-", "x-forwarded-")
 
 
@@ -39,6 +43,8 @@ class Changes:
     model: str | None = None
     upstream: str | None = None
     """An origin, optionally with a path prefix."""
+    provider: str | None = None
+    """The provider that is asked instead, with a model of its own."""
     values: Mapping[str, Json] = field(default_factory=dict)
     """New values by path in the body, such as `generationConfig.temperature`."""
 
@@ -56,11 +62,15 @@ class ReplayRequest:
     headers: RawHeaders
     body: bytes
     replay_of: str
+    lost: tuple[str, ...] = ()
+    """What could not be carried over to another provider."""
 
 
 def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: Mapping[str, str]) -> ReplayRequest:
     """Build the request to replay an interaction; `raw` is the exact body. Raises CannotReplay."""
     _check(document)
+    if changes.provider is not None and changes.provider != document["provider"]:
+        return request_elsewhere(document, changes, upstreams)
     recorded = document["request"]
     path, body, model_changed = recorded["path"], raw, changes.model is None
     if changes.model is not None and (renamed := path_with_model(document["provider"], path, changes.model)):
@@ -80,9 +90,47 @@ def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: M
         upstream=upstream.rstrip("/"),
         path=route.path,
         query=_without_secrets(recorded["query"].encode("utf-8")),
-        headers=[*_kept(document), (b"user-agent", f"gemtap/{__version__} (replay)".encode())],
+        headers=[*_kept(document), _USER_AGENT],
         body=body,
         replay_of=str(document["_id"]),
+    )
+
+
+def request_elsewhere(document: Interaction, changes: Changes, upstreams: Mapping[str, str]) -> ReplayRequest:
+    """The request that asks another provider for the same, in its own shape. Raises CannotReplay."""
+    name = changes.provider or ""
+    provider = PROVIDERS.get(name)
+    if provider is None:
+        raise CannotReplay(f"There is no provider {name}: `gemtap providers` lists them.")
+    if not changes.model:
+        raise CannotReplay(f"A model of {provider.wire.title} is needed with another provider: give --model.")
+    conversation = conversation_of(document)
+    if conversation is None or conversation.is_session or not conversation.prompt:
+        raise CannotReplay("It is no conversation that another API could be asked for.")
+    prompt = Prompt(conversation, changes.model, document["streaming"], document["generation_settings"])
+    written = write_for(name, prompt)
+    route = None
+    if written is not None:
+        route = routing.match(f"/{provider.wire.prefix}{written.path}".encode())
+    upstream = changes.upstream or routing.origin_of(route, upstreams)
+    if written is None or route is None or upstream is None:
+        raise CannotReplay(f"Gemtap cannot write requests for {provider.wire.title}.")
+    for path, value in changes.values.items():
+        _set(written.body, path.split("."), value, path)
+    return ReplayRequest(
+        method="POST",
+        provider=name,
+        upstream=upstream.rstrip("/"),
+        path=route.path,
+        query=written.query.encode(),
+        headers=[
+            (b"content-type", b"application/json"),
+            *((name.encode(), value.encode()) for name, value in written.headers),
+            _USER_AGENT,
+        ],
+        body=serialise(written.body),
+        replay_of=str(document["_id"]),
+        lost=written.lost,
     )
 
 

@@ -23,9 +23,9 @@ from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
 from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
-from gemtap.replay.keys import key_header
+from gemtap.replay.keys import key_headers
 from gemtap.replay.request import CannotReplay, ReplayRequest
-from gemtap.settings import Settings
+from gemtap.settings import Settings, SettingsError
 from gemtap.tap import headers as header_rules
 from gemtap.tap.credentials import Fingerprints, Redacted, load_fingerprint_secret, redact_request
 from gemtap.tap.errors import ExchangeFault
@@ -47,7 +47,10 @@ class Sender:
         fingerprints: Fingerprints,
         environment: Mapping[str, str],
         max_body: int,
+        added: Mapping[str, RawHeaders],
     ) -> None:
+        """`added`: headers of the settings by the provider's name."""
+        self._added = added
         self._folder = folder
         self._policy = policy
         self._upstreams = upstreams
@@ -57,7 +60,11 @@ class Sender:
 
     def begin(self, request: ReplayRequest) -> Replay:
         """Begin the capture of a replay. Raises CannotReplay."""
-        headers: RawHeaders = [*request.headers, _PLAIN, key_header(request, self._environment)]
+        headers: RawHeaders = [
+            *request.headers,
+            _PLAIN,
+            *key_headers(request, self._environment, self._added.get(request.provider, [])),
+        ]
         exchange = Exchange(self._policy, max_body=self._max_body)
         if not exchange.is_captured:
             raise CannotReplay(f"It could not be recorded: {self._policy.refused.last}.")
@@ -158,6 +165,10 @@ class Replay:
 @asynccontextmanager
 async def sender(settings: Settings, environment: Mapping[str, str]) -> AsyncIterator[Sender]:
     """A sender that writes captures into the spool of the settings. Raises CannotReplay."""
+    try:
+        added = settings.providers.added_headers(environment)
+    except SettingsError as exc:
+        raise CannotReplay(str(exc)) from exc
     spool = Spool(settings.spool_dir)
     try:
         spool.create()
@@ -178,7 +189,7 @@ async def sender(settings: Settings, environment: Mapping[str, str]) -> AsyncIte
             silence_timeout=settings.upstream_silence_timeout,
             proxy_of=environment_proxy,
         ) as upstreams:
-            yield Sender(folder, policy, upstreams, fingerprints, environment, settings.capture_max_body)
+            yield Sender(folder, policy, upstreams, fingerprints, environment, settings.capture_max_body, added)
         lost.close()
         refused.close()
     finally:

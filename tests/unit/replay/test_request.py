@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gemtap.replay.keys import has_key, key_header
+from gemtap.replay.keys import has_key, key_headers
 from gemtap.replay.request import CannotReplay, Changes, ReplayRequest, request_of, value_of
 from gemtap.settings import Providers
 from tests.records import REQUEST_RAW, make_record
@@ -119,16 +119,16 @@ def test_what_cannot_be_sent_again(fields: dict[str, Any], message: str) -> None
 def test_the_key_goes_where_the_api_wants_it() -> None:
     """The credential is sent in the header or parameter of the API."""
     gemini = again()
-    assert key_header(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": "k"}) == (b"x-goog-api-key", b"k")
-    assert key_header(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": ""}) == (b"x-goog-api-key", b"g")
+    assert key_headers(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": "k"}, []) == [(b"x-goog-api-key", b"k")]
+    assert key_headers(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": ""}, []) == [(b"x-goog-api-key", b"g")]
     compatible = again(b'{"model": "a"}', {"path": "/v1beta/openai/chat/completions"})
-    assert key_header(compatible, {"GEMINI_API_KEY": "k"}) == (b"authorization", b"Bearer k")
+    assert key_headers(compatible, {"GEMINI_API_KEY": "k"}, []) == [(b"authorization", b"Bearer k")]
     vertex = again(request={"path": "/v1/projects/p/locations/eu/publishers/google/models/m:generateContent"})
-    assert key_header(vertex, {"CLOUDSDK_AUTH_ACCESS_TOKEN": "t"}) == (b"authorization", b"Bearer t")
+    assert key_headers(vertex, {"CLOUDSDK_AUTH_ACCESS_TOKEN": "t"}, []) == [(b"authorization", b"Bearer t")]
     assert has_key("vertex", {"GOOGLE_OAUTH_ACCESS_TOKEN": "k"})
     assert not has_key("gemini", {"OPENAI_API_KEY": "k"})
     assert not has_key("unknown", {"OPENAI_API_KEY": "k"})
     with pytest.raises(CannotReplay, match="set GEMINI_API_KEY or GOOGLE_API_KEY"):
-        key_header(gemini, {})
+        key_headers(gemini, {}, [])
     with pytest.raises(CannotReplay, match="character that no key has"):
-        key_header(gemini, {"GEMINI_API_KEY": "a\r\nx: y"})
+        key_headers(gemini, {"GEMINI_API_KEY": "a\r\nx: y"}, [])

@@ -6,7 +6,9 @@ from typing import Final
 
 from gemtap.dialects.anthropic_messages.batches import RESULTS
 from gemtap.dialects.anthropic_messages.dialect import ANTHROPIC_MESSAGES, COMPLETION
+from gemtap.dialects.anthropic_messages.write import write
 from gemtap.dialects.base import Dialect
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost
 from gemtap.providers.anthropic.client_setup import CLIENTS
 from gemtap.providers.anthropic.paths import read_path
@@ -40,6 +42,10 @@ class AnthropicReader(Reader):
     def credential(self, path: bytes) -> Credential:
         """An API key."""
         return _API_KEY
+
+    def write(self, prompt: Prompt) -> Written:
+        """As a message."""
+        return write(prompt)
 
     def price(self, bill: Bill) -> Cost | None:
         """By Anthropic's price list."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, unquote
 
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.providers.azure.client_setup import CLIENTS
 from gemtap.providers.credential import Credential
 from gemtap.providers.instructions import Instructions
@@ -39,6 +41,11 @@ class AzureReader(OpenAICompatibleReader):
     def credential(self, path: bytes) -> Credential:
         """A key of the resource."""
         return _KEY
+
+    def write(self, prompt: Prompt) -> Written:
+        """As a chat completion of the API that has no version in its queries."""
+        written = super().write(prompt)
+        return replace(written, path=f"/openai{written.path}")
 
     def with_model(self, path: str, model: str) -> str | None:
         """Another deployment."""

@@ -6,10 +6,12 @@ from typing import Final
 
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.gemini_content.dialect import GEMINI_CONTENT
+from gemtap.dialects.gemini_content.write import write
 from gemtap.dialects.gemini_interactions.dialect import GEMINI_INTERACTIONS, INTERACTIONS
 from gemtap.dialects.gemini_interactions.live import GEMINI_INTERACTIONS_LIVE
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.gemini.client_setup import CLIENTS
 from gemtap.providers.gemini.paths import read_path
@@ -46,6 +48,10 @@ class GeminiReader(GoogleReader):
     def credential(self, path: bytes) -> Credential:
         """An API key, which the OpenAI-compatible paths take as a bearer token."""
         return _BEARER if b"/openai/" in path else _API_KEY
+
+    def write(self, prompt: Prompt) -> Written:
+        """As generated content."""
+        return write(prompt)
 
     def with_model(self, path: str, model: str) -> str | None:
         """After `models/`, `tunedModels/` or `endpoints/`."""

@@ -10,8 +10,10 @@ from urllib.parse import unquote
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.openai_chat.paths import openai_operation
+from gemtap.dialects.openai_chat.write import write
 from gemtap.dialects.openai_realtime.dialect import OPENAI_REALTIME, OPENAI_RESPONSES_SESSION
 from gemtap.dialects.openai_responses.dialect import OPENAI_RESPONSES, RESPONSES
+from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.instructions import Instructions
@@ -60,6 +62,10 @@ class OpenAICompatibleReader(Reader):
     def credential(self, path: bytes) -> Credential | None:
         """An API key as a bearer token."""
         return bearer(*self.key_variables) if self.key_variables else None
+
+    def write(self, prompt: Prompt) -> Written:
+        """As a chat completion, which every API of this kind has."""
+        return write(prompt)
 
     def price(self, bill: Bill) -> Cost | None:
         """By the price list: tokens by modality and service tier, and what built-in tools cost beside them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.genai import types
 
-from gemtap.exporters.schemas import Untranslatable, to_google, to_json_schema
+from gemtap.conversation.schemas import Untranslatable, to_google, to_json_schema
 from gemtap.interaction import Json
 
 
