@@ -197,3 +197,23 @@ def test_the_light_says_when_gemtap_is_gone(empty: RunningGemtap, chromium: Brow
         expect(page.locator(f"#row-{id_}")).to_be_visible()
     finally:
         visitor.context.close()
+
+
+def test_the_palette_and_the_theme(visitor: Visitor) -> None:
+    """Ctrl-K goes to pages and searches; the theme that was chosen holds on the next page."""
+    page = visitor.open("/")
+    expect(page.get_by_role("button", name="Ctrl-K")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("heal")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/health")
+    expect(page.get_by_role("button", name="Ctrl-K")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("model:gemini-2.5-pro")
+    page.get_by_role("link", name="Search interactions").click()
+    page.wait_for_url("**/interactions?q=*")
+    page.get_by_role("button", name="Theme: system").click()
+    page.get_by_role("button", name="Theme: light").click()
+    page.reload()
+    expect(page.get_by_role("button", name="Theme: dark")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 19, 22)"

@@ -108,9 +108,9 @@ def _data_dir(settings: Settings) -> Finding:
             return Finding(
                 "data directory", "fault", f"{path} cannot be made: {parent} is not writable. See --data-dir."
             )
-        return Finding("data directory", "note", f"{path} is not there yet: `gemtap serve` makes it.")
+        return Finding("data directory", "note", f"{path} does not exist yet: `gemtap serve` creates it.")
     if not os.access(path, os.W_OK | os.X_OK):
-        return Finding("data directory", "fault", f"{path} is not writable. Mend its permissions, or see --data-dir.")
+        return Finding("data directory", "fault", f"{path} is not writable. Fix its permissions, or see --data-dir.")
     try:
         holder = holder_of(path)
     except OSError as exc:
@@ -172,7 +172,7 @@ def _store(settings: Settings) -> Finding:
 
     path = file_of(settings.store_url)
     if path is not None and not path.exists():
-        return Finding("store", "note", f"{settings.store_url} is not there yet: `gemtap serve` makes it.")
+        return Finding("store", "note", f"{settings.store_url} does not exist yet: `gemtap serve` creates it.")
     try:
         return Finding("store", "ok", asyncio.run(look()))
     except (StoreError, ValueError) as exc:
@@ -223,7 +223,7 @@ def _spool(settings: Settings) -> Finding:
     except OSError as exc:
         if isinstance(exc, FileNotFoundError):
             return Finding("spool", "ok", "empty")
-        return Finding("spool", "fault", f"{spool.path} cannot be read: {exc.strerror}. Mend its permissions.")
+        return Finding("spool", "fault", f"{spool.path} cannot be read: {exc.strerror}. Fix its permissions.")
     if failed:
         text = f"{failed} captures can never be stored: {spool.failed} holds them, each with its reason."
         return Finding("spool", "fault", text)

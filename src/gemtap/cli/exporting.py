@@ -122,7 +122,7 @@ def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: 
             if given:
                 raise SettingsError(f"{flag} needs a file: add -o FILE.")
         if chosen.is_binary and sys.stdout.isatty():
-            raise SettingsError(f"{chosen.name} is nothing that a terminal can show: add -o FILE{chosen.suffix}.")
+            raise SettingsError(f"{chosen.name} is a binary format: add -o FILE{chosen.suffix}.")
 
 
 def _narrowed(wanted: ExportOptions, chosen: Format, id_: str | None, where: str | None) -> ExportOptions:

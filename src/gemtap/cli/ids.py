@@ -43,7 +43,7 @@ async def resolve(store: Store, word: str) -> ObjectId:
             raise Failed("Nothing is recorded yet.")
         return ObjectId(latest[0]["_id"])
     if not _PART.fullmatch(word.lower()):
-        raise Failed(f"{word} is no id: those have 24 hexadecimal digits. `gemtap ls` lists them.")
+        raise Failed(f"{word} is not an id: ids have 24 hexadecimal digits. `gemtap ls` lists them.")
     found = await _beginning(store, word.lower()) or await _ending(store, word.lower())
     if not found:
         raise unknown(word)

@@ -88,12 +88,12 @@ def list_interactions(
     if as_json:
         print_json(listed)
     elif not listed["items"]:
-        console().print("Nothing is recorded that fits.")
+        console().print("No matching interactions.")
     else:
         with paged(wide=wide) as out:
             out.print(_table(listed["items"], *room_in(out, wide=wide)))
             if listed["next"]:
-                out.print(f"Older ones: --cursor {listed['next']}", style="dim", soft_wrap=True)
+                out.print(f"Next page: --cursor {listed['next']}", style="dim", soft_wrap=True)
 
 
 _COLUMNS: Final = (
@@ -179,7 +179,7 @@ def open_for_reading(settings: Settings, read: Callable[[Store], Awaitable[T]], 
     """
     path = file_of(settings.store_url)
     if path is not None and not path.exists():
-        raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` begins one.")
+        raise Failed(f"Nothing is recorded yet: there is no {path}. `gemtap serve` creates it.")
     return _with_store(settings, read, prerelease=prerelease)
 
 

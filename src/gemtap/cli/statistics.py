@@ -80,7 +80,7 @@ def stats(
     if as_json:
         print_json(statistics_as_json(rows))
     elif not rows:
-        console().print("Nothing is recorded that fits.")
+        console().print("No matching interactions.")
     elif by is not None and bucket is not None:
         with paged(wide=wide) as out:
             out.print(_lines(rows, whole, by, bucket, chart, room_in(out, wide=wide)[0]))

@@ -55,12 +55,12 @@ def threads(
     if as_json:
         print_json(threads_as_json(page))
     elif not page.items:
-        console().print("No conversation is recorded that fits.")
+        console().print("No matching threads.")
     else:
         with paged(wide=wide) as out:
             out.print(_table(page.items, *room_in(out, wide=wide)))
             if page.next:
-                out.print(f"More of them: --cursor {page.next}", style="dim", soft_wrap=True)
+                out.print(f"Next page: --cursor {page.next}", style="dim", soft_wrap=True)
 
 
 def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:

@@ -27,6 +27,9 @@ from gemtap.stores.query.filter import TEXT, Says
 _PATIENCE: Final = 2.0
 """Seconds to wait for the last request of each client. The setup page works without it."""
 
+_COUNT_PATIENCE: Final = 1.0
+"""Seconds to wait for the number of results. The list works without it."""
+
 _LOOKED_AT: Final = 20
 """Number of interactions of a client that are examined, since a client may call two providers."""
 
@@ -56,10 +59,10 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
 
     @router.get("/interactions")
     async def interactions(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
-        context = await listed(request, query) | {
-            "in_flight": await in_flight.look(),
-            "health": await look(),
-        }
+        found, results, flying, health = await asyncio.gather(
+            listed(request, query), _count(store, query.where()), in_flight.look(), look()
+        )
+        context = found | {"results": results, "in_flight": flying, "health": health}
         return await render(request, "interactions.html", context)
 
     @router.get("/rows")
@@ -122,6 +125,15 @@ def _kept(params: QueryParams) -> dict[str, str]:
 
 def _without(params: QueryParams, *names: str) -> dict[str, str]:
     return {name: value for name, value in params.items() if name not in names}
+
+
+async def _count(store: Store, where: Filter) -> int | None:
+    """The number of matching interactions, if the store tells it in time."""
+    try:
+        async with asyncio.timeout(_COUNT_PATIENCE):
+            return await store.count(where)
+    except (StoreError, TimeoutError):
+        return None
 
 
 async def _latest(store: Store) -> dict[str, Any] | None:

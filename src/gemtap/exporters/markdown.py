@@ -45,9 +45,9 @@ def to_markdown(shown: Shown) -> str:
     for message in conversation.messages:
         sections += [f"## {SPEAKERS[message.role]}", *_parts(message.parts)]
     if conversation.tools:
-        sections += ["## Tools that were offered", _tools(conversation)]
+        sections += ["## Available tools", _tools(conversation)]
     if conversation.built_in:
-        sections += ["## Built-in tools that were on", _built_in(conversation)]
+        sections += ["## Built-in tools", _built_in(conversation)]
     return "\n\n".join(sections) + "\n"
 
 
@@ -56,7 +56,7 @@ def _facts(shown: Shown) -> str:
     facts = [document["model"], iso(document["timestamp"]), document["client"]["name"]]
     tokens = document["tokens"]
     if tokens["input"] is not None:
-        facts.append(f"{tokens['input']:,} tokens in, {tokens['output'] or 0:,} out")
+        facts.append(f"{tokens['input']:,} input tokens, {tokens['output'] or 0:,} output tokens")
     return " · ".join(harmless(fact) for fact in facts if fact)
 
 
@@ -70,7 +70,7 @@ def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
             case Call():
                 yield f"Calls {code(part.name)}:\n\n{block(part.arguments)}"
             case Result():
-                yield f"{code(part.name or 'Result')} answers:\n\n{block(part.content)}"
+                yield f"Result{f' of {code(part.name)}' if part.name else ''}:\n\n{block(part.content)}"
                 yield from map(_medium, part.media)
             case Media():
                 yield _medium(part)

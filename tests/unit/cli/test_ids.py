@@ -38,7 +38,7 @@ def test_an_interaction_is_named_by_a_part_of_its_id(word: str, expected: Object
     [
         ("66f1", f"fits more than one interaction: {SECOND}, {FIRST}."),
         ("0000", "There is no interaction 0000."),
-        ("no", "is no id"),
+        ("no", "is not an id"),
     ],
 )
 def test_a_part_that_names_none_or_several_is_an_error(word: str, message: str) -> None:

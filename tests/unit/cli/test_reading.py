@@ -77,14 +77,14 @@ def test_a_list_is_a_line_each_with_a_way_to_the_older_ones() -> None:
     lines = shown("ls", "-n", "2").splitlines()
     assert [line.split()[0] for line in lines[1:3]] == ids[:0:-1]
     assert {"cline", "gemini-2.5-pro", "200"} <= set(lines[1].split())
-    cursor = lines[3].removeprefix("Older ones: --cursor ")
+    cursor = lines[3].removeprefix("Next page: --cursor ")
     assert shown("ls", "--cursor", cursor).splitlines()[1].startswith(ids[0])
 
 
 def test_a_list_without_anything_says_so() -> None:
     """An empty list says so."""
     keep(make_record())
-    assert shown("ls", "--model", "absent") == "Nothing is recorded that fits.\n"
+    assert shown("ls", "--model", "absent") == "No matching interactions.\n"
 
 
 @pytest.mark.parametrize(

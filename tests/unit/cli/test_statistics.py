@@ -98,7 +98,7 @@ def test_a_query_counts_what_it_finds() -> None:
     """A query limits the statistics."""
     keep(record(0), record(1, "other"))
     assert lines("model:other", "since:2026-03-15")[1][:2] == ["other", "1"]
-    assert shown("stats", "model:none") == "Nothing is recorded that fits.\n"
+    assert shown("stats", "model:none") == "No matching interactions.\n"
     error = invoke("stats", "colour:red").exception
     assert isinstance(error, SettingsError)
     assert str(error).startswith("Bad query: There is no field 'colour'.")

@@ -117,6 +117,8 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
 async def test_a_filter_that_nothing_fits_says_so(site: Site) -> None:
     """A filter without matches says so."""
     await site.keep()
+    await site.keep(model="other")
+    assert "1 result<" in await site.page("/interactions?model=other")
     page = Elements(await site.page("/interactions?model=absent"))
     assert "No interaction matches." in page.text
     assert "Nothing has been recorded yet" not in page.text

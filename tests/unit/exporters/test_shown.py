@@ -47,7 +47,7 @@ async def test_markdown_of_a_conversation(store: Store) -> None:
     text = content.decode()
     assert text.startswith("# What is in a.py?\n\ngemini-2.5-pro · ")
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings == ["## System", "## User", "## Model", "## Tools", "## Model", "## Tools that were offered"]
+    assert headings == ["## System", "## User", "## Model", "## Tools", "## Model", "## Available tools"]
     assert 'Calls `read_file`:\n\n```json\n{\n  "path": "a.py"\n}\n```' in text
     assert "> I look." in text
     assert report.written["train"] == 1

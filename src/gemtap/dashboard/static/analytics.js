@@ -108,4 +108,5 @@ const drawAll = () => Promise.all([...document.querySelectorAll("figure.chart")]
 if (window.Plotly) {
   drawAll();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAll);
+  addEventListener("theme", drawAll);
 }

@@ -1,4 +1,5 @@
 // What every page does beyond what the server has written: local times, live health, keys, links that open in place.
+import { openPalette } from "./palette.js";
 
 /** The name of the reader's time zone, such as CET or GMT+1. */
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
@@ -203,6 +204,36 @@ if (collapse) {
     collapse.textContent = open ? "Expand all" : "Collapse all";
   });
 }
+const THEMES = ["", "light", "dark"];
+
+function offerTheme(button) {
+  const name = () => localStorage.getItem("theme") ?? "";
+  const say = () => (button.textContent = `Theme: ${name() || "system"}`);
+  button.hidden = false;
+  say();
+  button.addEventListener("click", () => {
+    const next = THEMES[(THEMES.indexOf(name()) + 1) % THEMES.length];
+    if (next) localStorage.setItem("theme", next);
+    else localStorage.removeItem("theme");
+    document.documentElement.style.colorScheme = next;
+    dispatchEvent(new Event("theme"));
+    say();
+  });
+}
+
+function offerPalette(button) {
+  const open = () => document.querySelector("dialog[open]") ?? openPalette();
+  button.hidden = false;
+  button.addEventListener("click", open);
+  addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    open();
+  });
+}
+
+offerTheme(document.getElementById("theme"));
+offerPalette(document.getElementById("palette"));
 localise(document);
 openInPlace();
 moveWithKeys();
