@@ -111,7 +111,8 @@ def _summary(readers: list[Reader]) -> Readings:
 
 def _percentiles(nanoseconds: list[int]) -> tuple[float, float]:
     """The 50th and 99th percentile, in milliseconds."""
-    cuts = statistics.quantiles(nanoseconds, n=100, method="inclusive")
+    # A single stream has one first byte, and quantiles need two values.
+    cuts = statistics.quantiles(nanoseconds * 2 if len(nanoseconds) == 1 else nanoseconds, n=100, method="inclusive")
     return cuts[49] / 1e6, cuts[98] / 1e6
 
 

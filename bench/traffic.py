@@ -63,6 +63,17 @@ def answer_body(response_id: str) -> bytes:
     return json.dumps(_answer(_prose(20, 480), response_id), indent=2).encode("ascii")
 
 
+def request_of(size: int) -> bytes:
+    """A request of about this many bytes, with messages of up to 4 KB."""
+    contents: list[dict[str, Any]] = []
+    left = size - 100
+    while left > 0:
+        text = _prose(len(contents), max(1, min(left, 4_000) // 6))
+        contents.append({"role": "user" if len(contents) % 2 == 0 else "model", "parts": [{"text": text}]})
+        left -= len(text) + 45
+    return json.dumps({"contents": contents}).encode("ascii")
+
+
 def large_request_body() -> bytes:
     """A request with an inline image, 3 MB."""
     image = base64.b64encode(random.Random(30).randbytes(2_250_000)).decode("ascii")
