@@ -11,6 +11,7 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,7 +46,6 @@ def paced(port: int, rate: int, seconds: float) -> Iterator[Paced]:
 
 
 async def _send(port: int, rate: int, seconds: float) -> list[float]:
-    loop = asyncio.get_running_loop()
     body = request_body()
     head = [f"POST {GENERATE} HTTP/1.1", f"host: 127.0.0.1:{port}", f"content-length: {len(body)}"]
     head += [f"{name}: {value}" for name, value in HEADERS.items()]
@@ -62,16 +62,16 @@ async def _send(port: int, rate: int, seconds: float) -> list[float]:
                 raise RuntimeError(f"a request was answered with {answer[:300]!r}")
             lengths = (line[15:] for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length:"))
             await reader.readexactly(int(next(lengths)))
-            times.append((loop.time() - due) * 1000)
+            times.append((time.monotonic() - due) * 1000)
         writer.close()
 
     async with asyncio.TaskGroup() as group:
         for _ in range(_CONNECTIONS):
             group.create_task(work())
-        start = loop.time()
+        start = time.monotonic()  # the loop's own clock counts milliseconds
         for number in range(round(rate * seconds)):
             due = start + number / rate
-            await asyncio.sleep(max(0.0, due - loop.time()))
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
             dues.put_nowait(due)
         for _ in range(_CONNECTIONS):
             dues.put_nowait(None)

@@ -29,7 +29,7 @@ from bench.measure import asyncio_upstream
 from bench.paced import paced
 from bench.page import table, write_between_markers
 from bench.pages import year_until
-from bench.processes import cpu_seconds
+from bench.processes import cpu_seconds, family
 from bench.readers import read_streams
 from bench.samples import Samples
 from bench.traffic import request_body
@@ -61,7 +61,8 @@ def measure(gemtap: Gemtap, state: str, samples: Samples) -> None:
 
 
 def _desk_seconds(gemtap: Gemtap) -> float:
-    return cpu_seconds(gemtap.processes["desk"])
+    """CPU time of the desk with its workers."""
+    return sum(cpu_seconds(pid) for pid in family(gemtap.processes["desk"]))
 
 
 @contextmanager
