@@ -119,10 +119,10 @@ bench-tap-first: $(VENV)/.test ## the tap's latency while the desk works, five m
 	$(BIN)/python -m bench.tap_first $(BENCH)
 
 bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a second, about a quarter of an hour
-	$(BIN)/python -m bench.outage
+	$(BIN)/python -m bench.outage $(BENCH)
 
 bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
-	$(BIN)/python -m bench.crowd
+	$(BIN)/python -m bench.crowd $(BENCH)
 
 bench-storage: $(VENV)/.test ## a month of agents' traffic, and how large what is stored of it is, minutes; needs 5 GB of disk
 	$(BIN)/python -m bench.storage $(STORAGE)
@@ -131,19 +131,19 @@ bench-storage-year: $(VENV)/.test ## the same of a year, about half an hour; nee
 	$(BIN)/python -m bench.storage --months 12 --part $@ $(STORAGE)
 
 bench-threads: $(VENV)/.test ## how often threads are told right, minutes; writes docs/threads.md
-	$(BIN)/python -m bench.threads
+	$(BIN)/python -m bench.threads $(BENCH)
 
 bench-statistics: $(VENV)/.test ## lists, threads and statistics over a year in both stores, about ten minutes; needs 5 GB of disk
 	$(BIN)/python -m bench.statistics $(STATISTICS)
 
 bench-lists: $(VENV)/.test ## lists of large interactions beside small ones in both stores, two minutes; needs 1 GB of disk
-	$(BIN)/python -m bench.lists
+	$(BIN)/python -m bench.lists $(BENCH)
 
 bench-secrets: install ## what the search for credentials adds to capturing a request, half a minute
-	$(BIN)/python -m bench.secrets
+	$(BIN)/python -m bench.secrets $(BENCH)
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
-	$(BIN)/python -m bench.large
+	$(BIN)/python -m bench.large $(BENCH)
 
 bench-pages: $(VENV)/.test ## the dashboard's pages over a year of traffic in both stores, ten minutes; writes docs/performance.md
 	$(BIN)/python -m bench.pages $(PAGES)

@@ -19,13 +19,21 @@ def test_every_format_goes_to_a_file_and_to_standard_output(folder: Path) -> Non
     (id_,) = keep(turn(*TOOL_USE))
     for chosen in FORMATS.values():
         which = [id_] if chosen.shows_one else []
-        done = run("export", chosen.name, *which, "-o", f"out{chosen.suffix}")
-        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"1 written, of 1.\n"), chosen.name
+        done = invoke("export", chosen.name, *which, "-o", f"out{chosen.suffix}")
+        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "1 written, of 1.\n"), chosen.name
         written = (folder / f"out{chosen.suffix}").read_bytes()
-        done = run("export", chosen.name, *which)
-        assert done.stdout == written, chosen.name
-        assert done.stderr == b"1 written, of 1.\n"
+        done = invoke("export", chosen.name, *which)
+        assert done.stdout_bytes == written, chosen.name
+        assert done.stderr == "1 written, of 1.\n"
         assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
+
+
+def test_a_process_writes_bytes_to_standard_output(folder: Path) -> None:
+    """The command as a process writes to its real stdout what it writes to a file, and the report to stderr."""
+    keep(turn(*TOOL_USE))
+    assert run("export", "parquet", "-o", "out.parquet").stderr == b"1 written, of 1.\n"
+    done = run("export", "parquet")
+    assert (done.returncode, done.stdout) == (0, (folder / "out.parquet").read_bytes())
 
 
 def test_the_report_tells_what_was_left_out_and_removed(folder: Path) -> None:
