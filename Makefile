@@ -45,7 +45,7 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser" $(PARALLEL)
 
-CLIENTS := anthropic google-genai-2 google-genai-3 google-generativeai langchain langchain-openai mitmproxy openai openai-2
+CLIENTS := anthropic google-genai-2 google-genai-3 google-generativeai langchain langchain-openai mitmproxy ollama openai openai-2
 JS := tests/clients/js/node_modules
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm
