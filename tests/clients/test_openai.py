@@ -36,8 +36,10 @@ CALLS: Mapping[str, Sequence[Stored]] = {
 }
 """What each task leaves behind, call by call."""
 
-BOTH_SOUNDS = {"sound": [Stored("openai.audio.speech", "gpt-4o-mini-tts"), Stored("openai.audio.transcriptions")]}
-REALTIME = {"realtime": [Stored("openai.realtime", "gpt-realtime", 101)]}
+BOTH_SOUNDS: Mapping[str, Sequence[Stored]] = {
+    "sound": [Stored("openai.audio.speech", "gpt-4o-mini-tts"), Stored("openai.audio.transcriptions")]
+}
+REALTIME: Mapping[str, Sequence[Stored]] = {"realtime": [Stored("openai.realtime", "gpt-realtime", 101)]}
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             # Both forms of base URLs lead to the same upstream.
             version = "" if client.name.startswith("openai-5") else "/v1"
             seen.append(see(client.command(), f"{gemtap.origin}/openai{version}", *client.calls))
-            yield Session(client, *seen, documents(gemtap, sum(map(len, client.calls.values()))))
+            direct, tapped = seen
+            yield Session(client, direct, tapped, documents(gemtap, sum(map(len, client.calls.values()))))
         finally:
             gemtap.close()
             api.stop()

@@ -127,6 +127,8 @@ class _Exchange:
     async def _send(self, script: Script, socket: web.WebSocketResponse) -> None:
         for step in script:
             match step:
+                case Send(piece, is_text=True):
+                    await socket.send_str(piece.decode())
                 case Send(piece):
                     await socket.send_bytes(piece)
                 case Pause(seconds):

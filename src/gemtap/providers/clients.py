@@ -55,6 +55,10 @@ _PRODUCTS: Final = {
     "aider": "aider",
     "claude-cli": "Claude Code",
     "codex_cli_rs": "Codex",
+    "codex_exec": "Codex",
+    "codex_vscode": "Codex",
+    "codex-tui": "Codex",
+    "codex": "Codex",
 }
 """Product tokens of `user-agent` and `x-goog-api-client` in lower case, `geminicli-vscode` taken for `geminicli`."""
 

@@ -25,6 +25,8 @@ class Send:
     """Send a piece of the body in a separate write, or one WebSocket message."""
 
     piece: bytes
+    is_text: bool = False
+    """Whether a WebSocket message is a text. Google's are binary."""
 
 
 @dataclass(frozen=True, slots=True)

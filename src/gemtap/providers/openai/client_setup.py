@@ -7,18 +7,92 @@ from typing import Final
 
 from gemtap.providers.instructions import Instructions
 
+_BASE: Final = "{tap}/openai/v1"
+
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "openai-python": Instructions(
         "openai for Python",
         "Where the client is made, or OPENAI_BASE_URL in the environment",
-        ('client = OpenAI(base_url="{tap}/openai/v1")',),
+        (f'client = OpenAI(base_url="{_BASE}")',),
         called=("openai-python",),
     ),
     "openai-javascript": Instructions(
         "openai for JavaScript",
         "Where the client is made, or OPENAI_BASE_URL in the environment",
-        ('const client = new OpenAI({ baseURL: "{tap}/openai/v1" });',),
+        (f'const client = new OpenAI({{ baseURL: "{_BASE}" }});',),
         called=("openai-js",),
     ),
+    "codex": Instructions(
+        "Codex",
+        "~/.codex/config.toml, above the first [table]; with an API key: `codex login --with-api-key`",
+        (f'openai_base_url = "{_BASE}"',),
+        "It holds its turns in one WebSocket session, which is one interaction, and falls back to requests.",
+        called=("Codex",),
+    ),
+    "openai-langchain": Instructions(
+        "LangChain with OpenAI",
+        "Where the model is made, or OPENAI_BASE_URL in the environment",
+        (f'ChatOpenAI(model="gpt-5", base_url="{_BASE}")',),
+        called=("LangChain", "openai-python"),
+    ),
+    "openai-litellm": Instructions(
+        "LiteLLM with OpenAI",
+        "The shell, or api_base in the call",
+        (f"export OPENAI_API_BASE={_BASE}",),
+        called=("LiteLLM", "openai-python"),
+    ),
+    "openai-aider": Instructions(
+        "aider with OpenAI",
+        "The shell",
+        (f"export OPENAI_API_BASE={_BASE}", "aider --model openai/gpt-5"),
+        called=("aider", "LiteLLM", "openai-python"),
+    ),
+    "openai-opencode": Instructions(
+        "opencode with OpenAI",
+        "opencode.json",
+        (f'{{"provider": {{"openai": {{"options": {{"baseURL": "{_BASE}"}}}}}}}}',),
+        called=("opencode",),
+    ),
+    "openai-cline": Instructions(
+        "Cline with OpenAI",
+        "Cline's settings in VS Code: API Provider “OpenAI Compatible”, as its Base URL",
+        (_BASE,),
+        called=("Cline", "openai-js"),
+    ),
+    "openai-roo-code": Instructions(
+        "Roo Code with OpenAI",
+        "Roo Code's settings in VS Code: API Provider “OpenAI”, tick “Use custom base URL”",
+        (_BASE,),
+        called=("Roo Code", "openai-js"),
+    ),
+    "openai-kilo-code": Instructions(
+        "Kilo Code with OpenAI",
+        "kilo.json",
+        (f'{{"provider": {{"openai": {{"options": {{"baseURL": "{_BASE}"}}}}}}}}',),
+        called=("Kilo Code",),
+    ),
+    "openai-continue": Instructions(
+        "Continue with OpenAI",
+        "config.yaml, at the model",
+        ("provider: openai", f"apiBase: {_BASE}"),
+        called=("Continue", "openai-js"),
+    ),
+    "llm": Instructions(
+        "llm",
+        "The folder that `llm logs path` is in: extra-openai-models.yaml",
+        ("- model_id: tapped-gpt-5", "  model_name: gpt-5", f"  api_base: {_BASE}"),
+        "Then: llm -m tapped-gpt-5 'Hello'",
+        called=("openai-python",),
+    ),
+    "openai-curl": Instructions(
+        "curl with OpenAI",
+        "The shell",
+        (
+            f'curl {_BASE}/chat/completions -H "Authorization: Bearer $OPENAI_API_KEY" \\',
+            "  -H 'Content-Type: application/json' \\",
+            '  -d \'{"model": "gpt-5", "messages": [{"role": "user", "content": "Hello"}]}\'',
+        ),
+        called=("curl",),
+    ),
 }
-"""By the name that `gemtap setup` takes."""
+"""By the name that `gemtap setup` takes. What other APIs have instructions for too is named after this one."""

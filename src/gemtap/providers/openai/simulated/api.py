@@ -13,7 +13,7 @@ from gemtap.providers.openai.simulated import chat
 from gemtap.providers.openai.simulated.answers import text_of, tokens_of
 from gemtap.providers.openai.simulated.faults import document, failure_of, refusal, streamed
 from gemtap.providers.openai.simulated.realtime import RealtimeSession
-from gemtap.providers.openai.simulated.responses import Responses, events_of
+from gemtap.providers.openai.simulated.responses import Responses, ResponsesSession, events_of
 from gemtap.simulation.base import Session, Simulation
 from gemtap.simulation.received import ReceivedRequest
 from gemtap.simulation.script import Begin, Script, Send
@@ -72,8 +72,10 @@ class OpenAISimulation(Simulation):
         return refusal(404, f"Invalid URL ({request.method} {path})")
 
     def open_session(self, request: ReceivedRequest) -> Session | Script | None:
-        """A Realtime session."""
+        """A Realtime session, or responses over a WebSocket."""
         path, _, query = request.target.partition("?")
+        if path == "/v1/responses":
+            return ResponsesSession(self._responses, self._pace)
         model = re.search(r"(?:^|&)model=([^&]+)", query)
         return RealtimeSession(model[1] if model else "gpt-realtime", self._pace) if path == "/v1/realtime" else None
 

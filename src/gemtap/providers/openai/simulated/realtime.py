@@ -121,4 +121,4 @@ class RealtimeSession(Session):
 
     def _event(self, kind: str, **fields: Any) -> Send:
         self._events += 1
-        return Send(json.dumps({"type": kind, "event_id": f"event_{self._events}", **fields}).encode())
+        return Send(json.dumps({"type": kind, "event_id": f"event_{self._events}", **fields}).encode(), is_text=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, as_text, one_or_many
+from gemtap.json_access import as_dict, as_list, as_text, one_or_many, read_json
 from gemtap.providers.openai.simulated.answers import Answer, Question, answer, pieces_of, text_of
+from gemtap.providers.openai.simulated.faults import error_of
+from gemtap.simulation.base import Session
+from gemtap.simulation.script import Pause, Script, Send
 
 _CREATED: Final = 1_780_000_000
 
@@ -162,3 +166,26 @@ def _events_of_item(index: int, item: dict[str, Any]) -> Iterator[dict[str, Any]
                 yield {"type": "response.custom_tool_call_input.delta", **at, "delta": piece}
             yield {"type": "response.custom_tool_call_input.done", **at, "input": item["input"]}
     yield {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+class ResponsesSession(Session):
+    """Responses over a WebSocket, one after another: each `response.create` gets the events of a stream."""
+
+    def __init__(self, responses: Responses, pace: float) -> None:
+        self._responses = responses
+        self._pace = pace
+
+    def receive(self, message: bytes) -> Script:
+        """The events of the response to a request; an error for anything else."""
+        body = as_dict(read_json(message))
+        if body.get("type") != "response.create":
+            return [Send(json.dumps({"type": "error", "status": 400, **error_of(400)}).encode(), is_text=True)]
+        response = self._responses.create(body)
+        if body.get("generate") is False:
+            # Only to have the prompt at hand for the next one.
+            response = {**response, "output": []}
+        return [
+            step
+            for event in events_of(response)
+            for step in (Pause(self._pace), Send(json.dumps(event).encode(), is_text=True))
+        ]
