@@ -20,7 +20,7 @@ from gemtap.dashboard.thread_rows import rows_of
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.statistics.aggregate import bucket_start
+from gemtap.stores.statistics.aggregate import bucket_start, buckets_between
 
 Last = Literal["24h", "7d", "30d", "90d", "1y", "all"]
 
@@ -48,6 +48,18 @@ _BUCKETS: Final[dict[Last, Bucket]] = {
     "1y": "week",
     "all": "month",
 }
+_SPANS: Final[tuple[tuple[Bucket, timedelta], ...]] = (
+    ("hour", timedelta(days=2)),
+    ("day", timedelta(days=90)),
+    ("week", timedelta(days=365)),
+)
+"""The time that the data may cover at most for each interval."""
+
+_FINEST_FIRST: Final[tuple[Bucket, ...]] = ("hour", "day", "week", "month")
+
+_FEWEST_BARS: Final = 12
+"""Buckets on the time axis at least."""
+
 _BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
 
 _MOST_BARS: Final = 200
@@ -85,13 +97,16 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     async def analytics(request: Request, query: Annotated[AnalyticsQuery, Query()]) -> Response:
         now = datetime.now(UTC)
         last = query.last or await _enough(store, now)
-        asked = _asked(query, last, now)
-        where = parse(query.q, now) & Filter(since=asked.since)
+        query_filter = parse(query.q, now)
+        first = await _first(store, query_filter, last, now)
+        asked = _asked(query, last, now, first)
+        where = query_filter & Filter(since=asked.since)
         counted = await _counted(store, where, asked)
         context: dict[str, Any] = {
             "asked": asked,
             "params": query,
             "last": last,
+            "begins": _begins(asked, first),
             "choices": _choices(query, last),
             "health": await look(),
             **counted,
@@ -120,8 +135,38 @@ async def _enough(store: Store, now: datetime) -> Last:
     return "7d" if older else "24h"
 
 
-def _asked(query: AnalyticsQuery, last: Last, now: datetime) -> Asked:
-    bucket = query.bucket or _BUCKETS[last]
+async def _first(store: Store, where: Filter, last: Last, now: datetime) -> datetime | None:
+    """The time of the first matching interaction in the range; None if there is none."""
+    length = _LENGTHS[last]
+    within = where & Filter(since=now - length if length is not None else None)
+    found = await store.list(within, order="oldest", limit=1)
+    return found[0]["timestamp"] if found else None
+
+
+def _fitting(last: Last, now: datetime, first: datetime | None) -> Bucket:
+    """The interval for a range: finer if the data covers only a part of it, such as the first day of recording."""
+    widest = _BUCKETS[last]
+    if first is None:
+        return widest
+    finer: Bucket = next((bucket for bucket, most in _SPANS if now - first <= most), "month")
+    return min(finer, widest, key=_FINEST_FIRST.index)
+
+
+def _begins(asked: Asked, first: datetime | None) -> datetime | None:
+    """Where the time axis begins: with the first interaction if most of the range is empty before it."""
+    if first is None or (asked.since is not None and (asked.until - first) * 3 > asked.until - asked.since):
+        return asked.since
+    begin, end = bucket_start(first, asked.bucket), bucket_start(asked.until, asked.bucket)
+    # A single bar as wide as the chart would look like a long time.
+    for _ in range(_FEWEST_BARS):
+        if len(buckets_between(begin, end, asked.bucket)) >= _FEWEST_BARS:
+            break
+        begin = bucket_start(begin - timedelta(seconds=1), asked.bucket)
+    return begin
+
+
+def _asked(query: AnalyticsQuery, last: Last, now: datetime, first: datetime | None) -> Asked:
+    bucket = query.bucket or _fitting(last, now, first)
     length = _LENGTHS[last]
     # Whole buckets only: a partial bucket would look like a quiet one.
     since = bucket_start(now - length, bucket) if length is not None else None

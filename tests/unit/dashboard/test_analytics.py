@@ -194,7 +194,9 @@ async def test_only_here_may_a_script_write_styles(site: Site) -> None:
     assert "style-src 'self' 'unsafe-inline'" in policy
     assert "script-src" not in policy
     page = Elements(answer.text)
-    assert page.scripts == ["/static/page.js", page.scripts[1], "/static/analytics.js"]
+    plotly = next(script for script in page.scripts if "plotly" in script)
+    assert page.scripts[1:] == ["/static/page.js", plotly, "/static/analytics.js"]
+    assert page.scripts[0].startswith("/static/theme.js?")
     assert "img" not in page.tags
     assert "unsafe" not in (await site.get("/")).headers["content-security-policy"]
     script = await site.get("/analytics/plotly.js")
@@ -231,3 +233,20 @@ def test_a_list_of_a_bucket_keeps_to_it() -> None:
     link = asked.in_bucket(datetime(2026, 3, 14, tzinfo=UTC), condition("model", None))
     times = "since%3A2026-03-14T00%3A00%3A00.000Z+until%3A2026-03-15T00%3A00%3A00.000Z"
     assert link == f"/interactions?q=client%3Acline+-model%3A%2A+{times}"
+
+
+@pytest.mark.anyio
+async def test_the_first_minutes_are_no_block_over_a_month(site: Site) -> None:
+    """With a few minutes of data, a month is shown by hours, and the axis begins shortly before the data."""
+    now = datetime.now(UTC)
+    for minutes in (1, 4):
+        await site.keep(timestamp=now - timedelta(minutes=minutes))
+    page = await site.page("/analytics?last=30d")
+    assert 'data-bucket="hour"' in page
+    since, until = (datetime.fromisoformat(word) for word in re.findall(r'data-(?:since|until)="([^"]+)"', page)[:2])
+    assert timedelta(hours=11) <= until - since <= timedelta(hours=14)
+    await site.keep(timestamp=now - timedelta(days=25))
+    page = await site.page("/analytics?last=30d")
+    assert 'data-bucket="day"' in page
+    since = datetime.fromisoformat(re.findall(r'data-since="([^"]+)"', page)[0])
+    assert since < (now - timedelta(days=29)).replace(tzinfo=None)
