@@ -37,7 +37,10 @@ CALLS: Mapping[str, Sequence[Stored]] = {
 """What each task leaves behind, call by call."""
 
 BOTH_SOUNDS: Mapping[str, Sequence[Stored]] = {
-    "sound": [Stored("openai.audio.speech", "gpt-4o-mini-tts"), Stored("openai.audio.transcriptions")]
+    "sound": [
+        Stored("openai.audio.speech", "gpt-4o-mini-tts"),
+        Stored("openai.audio.transcriptions", "gpt-4o-transcribe"),
+    ]
 }
 REALTIME: Mapping[str, Sequence[Stored]] = {"realtime": [Stored("openai.realtime", "gpt-realtime", 101)]}
 

@@ -19,7 +19,8 @@ _THOUGHTS: Final = ("reasoning_content", "reasoning")
 
 def has_content(chunk: Json) -> bool:
     """Whether the chunk brings something of the answer: text, or a call."""
-    return any(
+    choices = as_list(as_dict(chunk).get("choices"))
+    return any(as_text(as_dict(choice).get("text")) for choice in choices) or any(
         as_text(delta.get(name)) or isinstance(delta.get(name), dict) or as_list(delta.get(name))
         for delta in _deltas(chunk)
         for name in (*_JOINED, "tool_calls", "function_call", "audio")
@@ -70,6 +71,8 @@ class _Choice:
         self._fields: dict[str, Json] = {}
         self._message: dict[str, Json] = {}
         self._texts = _Texts(_JOINED)
+        self._text = _Texts(("text",))
+        """That of a completion, which has no message."""
         self._calls: list[_Call] = []
         self._open: dict[int, _Call] = {}
         """The incomplete calls, by index."""
@@ -82,7 +85,9 @@ class _Choice:
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
         delta = dict(as_dict(fields.pop("delta", None)))
-        self._fields.setdefault("message", self._message)
+        fields = self._text.take(fields)
+        if not self._text:
+            self._fields.setdefault("message", self._message)
         if isinstance(fields.get("logprobs"), dict):
             self._add_logprobs(fields.pop("logprobs"))
         overlay(self._fields, fields)
@@ -121,6 +126,7 @@ class _Choice:
 
     def finish(self) -> dict[str, Json]:
         overlay(self._message, self._texts.joined())
+        self._fields.update(self._text.joined())
         self._audio.update(self._sound.joined())
         if self._annotations:
             self._message["annotations"] = self._annotations
@@ -232,6 +238,9 @@ class _Texts:
             if isinstance(fields.get(name), str):
                 self._pieces.setdefault(name, []).append(fields.pop(name))
         return fields
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
 
     def joined(self) -> dict[str, Json]:
         return {name: "".join(pieces) for name, pieces in self._pieces.items()}

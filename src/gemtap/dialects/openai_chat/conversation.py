@@ -50,6 +50,19 @@ def read(request: Json, response: Json) -> Conversation:
     )
 
 
+def read_completion(request: Json, response: Json) -> Conversation:
+    """The prompt of a text, and what completes it."""
+    prompt = as_dict(request).get("prompt")
+    given = as_text(prompt) or "\n".join(filter(None, map(as_text, as_list(prompt))))
+    choices = as_list(as_dict(response).get("choices"))
+    text = as_text(as_dict(choices[0]).get("text")) if choices else None
+    return Conversation(
+        system=None,
+        prompt=(Message("user", (Text(given),)),) if given else (),
+        answer=Message("model", (Text(text),)) if text is not None else None,
+    )
+
+
 def read_images(request: Json, response: Json) -> Conversation:
     """The prompt of pictures, and the pictures."""
     prompt = as_text(as_dict(request).get("prompt"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
-from gemtap.dialects.openai_chat import CUT_POINTS, conversation
+from gemtap.dialects.openai_chat import CUT_POINTS, conversation, media_events
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
 from gemtap.dialects.openai_chat.fields import (
     media_tokens,
@@ -24,24 +25,31 @@ from gemtap.json_access import as_dict, as_text
 _IMAGES: Final = ("images.generations", "images.edits")
 
 _CHAT: Final = "chat.completions"
-"""How the operation of a chat ends, the only one whose streams are accumulated."""
+"""How the operation of a chat ends."""
+
+_COMPLETIONS: Final = "completions"
+"""How the operations end whose streams bring choices: chats, and the older completions of a text."""
+
+_FORM_MODEL: Final = re.compile(rb'name="?model"?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{1,200})\r?\n')
 
 
 def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
-    is_chat = operation.endswith(_CHAT)
+    is_chat, has_choices = operation.endswith(_CHAT), operation.endswith(_COMPLETIONS)
     response: Json = exchange.response_json
     error = read_error(response)
     if streamed:
-        response = accumulate([chunk.value for chunk in chunks]) if is_chat else None
+        values = [chunk.value for chunk in chunks]
+        response = (accumulate if has_choices else media_events.accumulate)(values)
         error = find_error(chunks, whole=exchange.response_whole)
-        if is_chat and error is None:
+        if has_choices and error is None:
             error = _unfinished(exchange, response)
     usage = as_dict(response).get("usage")
+    begins = has_content if has_choices else media_events.has_content
     return Parsed(
         operation=operation,
-        model=model or model_name(exchange.request_json),
+        model=model or model_name(exchange.request_json) or _model_of_form(exchange),
         model_version=as_text(as_dict(response).get("model")),
         streaming=streamed,
         generation_settings=read_settings(exchange.request_json),
@@ -50,10 +58,18 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         finish_reason=read_finish_reason(response),
         error=error,
         accumulated=(response or None) if streamed else None,
-        first_token_end=next((chunk.end for chunk in chunks if has_content(chunk.value)), None),
+        first_token_end=next((chunk.end for chunk in chunks if begins(chunk.value)), None),
         reasoning_streamed=any(has_thoughts(chunk.value) for chunk in chunks),
         preview=NO_PREVIEW.copy() if is_chat else read_preview(exchange.request_json),
     )
+
+
+def _model_of_form(exchange: RawExchange) -> str | None:
+    """The model where it is a field of a form, as beside a file."""
+    if not exchange.request_headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return None
+    found = _FORM_MODEL.search(exchange.request_raw)
+    return found[1].decode("utf-8", "replace") if found is not None else None
 
 
 def _unfinished(exchange: RawExchange, response: Json) -> Error | None:
@@ -73,10 +89,12 @@ class OpenAIChat:
         return _read(exchange, operation, model)
 
     def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
-        """What was said in a chat."""
+        """What was said in a chat, or drawn."""
         if operation.endswith(_IMAGES):
             return conversation.read_images(request, response)
-        return conversation.read(request, response) if operation.endswith(_CHAT) else None
+        if operation.endswith(_CHAT):
+            return conversation.read(request, response)
+        return conversation.read_completion(request, response) if operation.endswith(_COMPLETIONS) else None
 
     def media_tokens(self, usage: Json) -> int | None:
         """By the details of the prompt."""
