@@ -45,8 +45,9 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser" $(PARALLEL)
 
-CLIENTS := anthropic google-genai-2 google-genai-3 google-generativeai langchain langchain-openai mitmproxy ollama openai openai-2
+CLIENTS := anthropic anthropic-1 google-genai-2 google-genai-3 google-generativeai langchain langchain-openai mitmproxy ollama openai openai-2
 JS := tests/clients/js/node_modules
+NPM_INSTALL := npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional
 
 test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm
 	$(BIN)/python -m pytest -m clients tests/clients
@@ -57,7 +58,9 @@ $(VENV)/clients/%/.installed: requirements/clients-%.txt
 	touch $@
 
 $(JS)/.installed: tests/clients/js/package.json
-	cd tests/clients/js && npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional
+	cd tests/clients/js && $(NPM_INSTALL)
+	@# Claude Code's program is a package for each platform, which is optional like much else that no test needs.
+	cd tests/clients/js && $(NPM_INSTALL) --no-save "$$(node claude_code.mjs)"
 	touch $@
 
 test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts

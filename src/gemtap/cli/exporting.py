@@ -104,7 +104,7 @@ def _list_formats(*, as_json: bool) -> None:
         )
         return
     for each in FORMATS.values():
-        console().print(f"{each.name:<15}{each.what}")
+        console().print(f"{each.name:<20}{each.what}")
 
 
 def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: bool) -> None:

