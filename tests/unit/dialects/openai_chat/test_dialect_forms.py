@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gemtap.providers.documents import conversation_of
 from tests.contract.openai_examples import events
 from tests.unit.providers.openai.recording import document_of
@@ -14,10 +16,8 @@ def test_a_streamed_completion_of_a_text() -> None:
         for text, reason in (("Air ", None), ("scatters it.", "stop"))
     ]
     document = document_of("/v1/completions", events(*pieces), request={"model": "m", "prompt": "The sky is blue:"})
-    assert document["response"] is not None
-    assert document["response"]["body"]["choices"] == [
-        {"index": 0, "text": "Air scatters it.", "finish_reason": "stop"}
-    ]
+    body: Any = document["response"] and document["response"]["body"]
+    assert body["choices"] == [{"index": 0, "text": "Air scatters it.", "finish_reason": "stop"}]
     assert document["error"] is None
     assert document["preview"] == {"prompt": "The sky is blue:", "answer": "Air scatters it."}
     conversation = conversation_of(document)

@@ -39,8 +39,8 @@ def test_a_transcript_that_comes_in_pieces() -> None:
     done = {"type": "transcript.text.done", "text": "Hello there.", "usage": USAGE}
     for values in ([*pieces, done], pieces):
         document = streamed("audio/transcriptions", *values)
-        assert document["response"] is not None
-        assert document["response"]["body"]["text"] == "Hello there."
+        body: Any = document["response"] and document["response"]["body"]
+        assert body["text"] == "Hello there."
 
 
 def test_sound_that_comes_in_pieces_has_its_usage() -> None:
