@@ -21,16 +21,15 @@ _MOST_COMPARED: Final = 20_000
 """Limit for both responses together, in words. Longer ones are not compared, since that would take minutes."""
 
 
+def text_so_far(document: Interaction) -> str:
+    """The text of a streamed response that is still under way; empty until the model has said something."""
+    return (_said(document) or "") if document["streaming"] else ""
+
+
 def answer_text(document: Interaction) -> str:
     """The response as text: the model's text and calls if it is a conversation, else the body."""
-    from gemtap.providers.documents import conversation_of
-
-    try:
-        conversation = conversation_of(document)
-    except Exception:
-        conversation = None  # show the body instead
-    if conversation is not None and conversation.answer is not None:
-        return "".join(map(_part_text, conversation.answer.parts))
+    if (said := _said(document)) is not None:
+        return said
     body = document["response"]["body"] if document["response"] is not None else None
     match body:
         case None:
@@ -41,6 +40,19 @@ def answer_text(document: Interaction) -> str:
             return f"{len(body):,} bytes"
         case _:
             return json.dumps(body, ensure_ascii=False, indent=2)
+
+
+def _said(document: Interaction) -> str | None:
+    """The model's text and calls; None where there is no answer of a conversation."""
+    from gemtap.providers.documents import conversation_of
+
+    try:
+        conversation = conversation_of(document)
+    except Exception:
+        return None  # show the body instead
+    if conversation is None or conversation.answer is None:
+        return None
+    return "".join(map(_part_text, conversation.answer.parts))
 
 
 def _part_text(part: Part) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from gemtap.addresses import has_password, mask
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.comparing import answer_text, figures_of, print_side_by_side
+from gemtap.cli.comparing import answer_text, figures_of, print_side_by_side, text_so_far
 from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import console, harmless, print_json
 from gemtap.cli.reading import open_for_writing
@@ -172,7 +172,7 @@ def _so_far(replayed: Replay) -> str:
     from gemtap.recorder.assemble import assemble
 
     record = assemble(replayed.captured(), id=replayed.id, recorded_at=datetime.now(UTC), providers=PROVIDERS)
-    return answer_text(record.document) if record.document["streaming"] else ""
+    return text_so_far(record.document)
 
 
 async def _recorded(store: Store, settings: Settings, id_: ObjectId) -> Interaction:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gemtap.cli.comparing import answer_text
+from gemtap.cli.comparing import answer_text, text_so_far
+from tests.contract.openai_examples import PIECES, events
 from tests.records import make_record
+from tests.unit.providers.openai.recording import record_of
 
 
 def shown(*parts: Any, **candidate: Any) -> str:
@@ -42,3 +44,11 @@ def test_all_that_an_answer_holds_is_shown_but_thoughts() -> None:
         "Searched for: one",
         "- One https://one.example",
     ]
+
+
+def test_a_response_that_has_only_begun_says_nothing() -> None:
+    """The first events of a response have its settings and no answer: they are no text."""
+    begun = record_of("/v1/responses", events(*PIECES[:2]), request={"model": "gpt-5", "input": "Why?"})
+    assert text_so_far(begun.document) == ""
+    whole = record_of("/v1/responses", events(*PIECES), request={"model": "gpt-5", "input": "Why?"})
+    assert text_so_far(whole.document).endswith("Air scatters it.")
