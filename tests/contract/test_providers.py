@@ -223,6 +223,16 @@ class TestClaudeOnVertex(ProviderContract):
     examples = ANTHROPIC_ON_VERTEX
 
 
+class TestMistral(ProviderContract):
+    """Mistral's API."""
+
+    provider = PROVIDERS["mistral"]
+    examples = (
+        replace(CHAT, path="/v1/chat/completions"),
+        replace(CHAT, path="/v1/agents/completions", operation="mistral.agents.completions"),
+    )
+
+
 SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestGemini,
     TestVertex,
@@ -231,6 +241,7 @@ SUITES: Final[tuple[type[ProviderContract], ...]] = (
     TestOpenAI,
     TestAzure,
     TestOllama,
+    TestMistral,
     TestAnthropic,
     TestClaudeOnVertex,
 )

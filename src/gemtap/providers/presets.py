@@ -27,7 +27,6 @@ PRESETS: Final[Mapping[str, Preset]] = {
     "openrouter": Preset("OpenRouter", "https://openrouter.ai/api/v1", "openrouter", "OPENROUTER_API_KEY"),
     "groq": Preset("Groq", "https://api.groq.com/openai/v1", "groq", "GROQ_API_KEY"),
     "deepseek": Preset("DeepSeek", "https://api.deepseek.com", "deepseek", "DEEPSEEK_API_KEY"),
-    "mistral": Preset("Mistral", "https://api.mistral.ai/v1", "mistral", "MISTRAL_API_KEY"),
     "xai": Preset("xAI", "https://api.x.ai/v1", "x-ai", "XAI_API_KEY"),
     "together": Preset("Together", "https://api.together.xyz/v1", "together", "TOGETHER_API_KEY"),
     "fireworks": Preset("Fireworks", "https://api.fireworks.ai/inference/v1", "fireworks", "FIREWORKS_API_KEY"),

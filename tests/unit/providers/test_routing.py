@@ -203,11 +203,12 @@ def test_every_route_leads_to_a_host_of_google_by_a_provider_that_there_is(path:
 def test_every_path_that_people_are_told_of_is_known() -> None:
     """Every documented path has a route."""
     told = re.findall(r"(/\S+)\.\.\.", known())
-    assert len(told) == 15
+    assert len(told) == 16
     ends = {
         "/v1internal": b":x",
         "/antigravity/": b"v1internal:x",
         "/openai/": b"x",
+        "/mistral/": b"x",
         "/azure/": b"openai/x",
         "/anthropic/": b"v1/x",
     }

@@ -6,6 +6,7 @@ After https://platform.openai.com/docs/api-reference/chat-streaming.
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import Final
 
 from gemtap.interaction import Json
@@ -77,6 +78,8 @@ class _Choice:
         self._open: dict[int, _Call] = {}
         """The incomplete calls, by index."""
         self._function_call: _Call | None = None
+        self._parts: list[Json] = []
+        """Content in parts, as Mistral's models that think send it."""
         self._logprobs: dict[str, list[Json]] = {}
         self._audio: dict[str, Json] = {}
         self._sound = _Texts(("data", "transcript"))
@@ -101,6 +104,10 @@ class _Choice:
         if isinstance(delta.get("function_call"), dict):  # what calls were before there could be several
             self._function_call = self._function_call or _Call()
             self._function_call.add({"function": delta.pop("function_call")})
+        if isinstance(delta.get("content"), list):
+            self._parts += delta.pop("content")
+        elif self._parts and as_text(delta.get("content")):
+            self._parts.append({"type": "text", "text": delta.pop("content")})
         overlay(self._message, self._texts.take(delta))
 
     def _add_call(self, fragment: dict[str, Json]) -> None:
@@ -127,6 +134,10 @@ class _Choice:
     def finish(self) -> dict[str, Json]:
         overlay(self._message, self._texts.joined())
         self._fields.update(self._text.joined())
+        if self._parts:
+            before = as_text(self._message.get("content"))
+            text: list[Json] = [{"type": "text", "text": before}] if before else []
+            self._message["content"] = _joined_parts(text + self._parts)
         self._audio.update(self._sound.joined())
         if self._annotations:
             self._message["annotations"] = self._annotations
@@ -135,6 +146,24 @@ class _Choice:
         if self._function_call is not None:
             self._message["function_call"] = self._function_call.finish()["function"]
         return self._fields
+
+
+def _joined_parts(parts: list[Json]) -> list[Json]:
+    """Content in parts, with each run of texts as one, and each run of thoughts."""
+    found: list[Json] = []
+    for kind, run in groupby(parts, lambda part: as_dict(part).get("type")):
+        same = list(run)
+        if kind == "text":
+            found.append(
+                {**as_dict(same[0]), "text": "".join(as_text(as_dict(each).get("text")) or "" for each in same)}
+            )
+        elif kind == "thinking":
+            thoughts = [part for each in same for part in as_list(as_dict(each).get("thinking"))]
+            is_flat = all(as_dict(part).get("type") == "text" for part in thoughts)
+            found.append({**as_dict(same[0]), "thinking": _joined_parts(thoughts) if is_flat else thoughts})
+        else:
+            found += same
+    return found
 
 
 class _Call:

@@ -168,6 +168,10 @@ def _content(content: Json) -> Iterator[Part]:
                 text = as_text(fields.get("text")) or as_text(fields.get("refusal"))
                 if text is not None:
                     yield Text(text)
+            case "thinking":
+                thoughts = "".join(as_text(as_dict(each).get("text")) or "" for each in as_list(fields.get("thinking")))
+                if thoughts:
+                    yield Thought(thoughts)
             case "image_url":
                 yield image_of(as_text(as_dict(fields.get("image_url")).get("url")) or "")
             case "input_audio":

@@ -1,0 +1,32 @@
+"""Mistral on the wire: OpenAI's paths, and more of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from gemtap.providers.openai.wire import OpenAICompatibleWire
+from gemtap.providers.wire import RawHeaders
+
+_TYPES: Final = {401: "unauthorized", 404: "not_found", 422: "invalid_request_error", 429: "rate_limited"}
+
+
+class MistralWire(OpenAICompatibleWire):
+    """Mistral's API, whose errors have no object around them."""
+
+    name = "mistral"
+    title = "Mistral"
+    upstream = "https://api.mistral.ai/v1"
+    prefix = "mistral"
+    hosts = (re.compile(r"(?:api|codestral)\.mistral\.ai"),)
+
+    def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
+        """An error as Mistral words one."""
+        kind = _TYPES.get(status, "internal_server_error" if status >= 500 else "invalid_request_error")
+        error = {"object": "error", "message": message, "type": kind, "param": None, "code": code.lower()}
+        body = json.dumps(error, ensure_ascii=False).encode("utf-8")
+        return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode("ascii"))], body
+
+
+WIRE: Final = MistralWire()
