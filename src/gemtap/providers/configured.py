@@ -73,7 +73,7 @@ def provider_of(name: str, definition: Definition) -> Provider:
     def load_reader() -> Reader:
         from gemtap.providers.configured_reader import ConfiguredReader
 
-        return ConfiguredReader(name, definition, base.reader)
+        return ConfiguredReader(name, definition, base.reader, base.wire.version)
 
     return Provider(ConfiguredWire(name, definition, base.wire), load_reader, base.load_demo)
 

@@ -14,6 +14,7 @@ from gemtap.interaction import Cost, Json
 from gemtap.json_access import as_dict
 from gemtap.providers.credential import Credential
 from gemtap.providers.definition import Definition, ModelPrice
+from gemtap.providers.instructions import Instructions
 from gemtap.providers.presets import FREE
 from gemtap.providers.prices import list_price, own_price, unpriced
 from gemtap.providers.reader import Bill, Reader
@@ -28,7 +29,8 @@ _VERSIONS: Final = ("/v1", "/v1beta")
 class ConfiguredReader(Reader):
     """Reads exchanges as the API does whose dialect is spoken."""
 
-    def __init__(self, name: str, definition: Definition, base: Reader) -> None:
+    def __init__(self, name: str, definition: Definition, base: Reader, version: str) -> None:
+        """`version`: what the dialect's API has before its paths, such as `/v1`."""
         self._name = name
         self._definition = definition
         self._base = base
@@ -36,6 +38,14 @@ class ConfiguredReader(Reader):
         self.told_later = base.told_later
         self.resending = base.resending
         self.request_headers = base.request_headers
+        self.setup = {
+            definition.prefix: Instructions(
+                f"Any client of {definition.title}",
+                "In its settings, as the base URL in place of the API's own",
+                (f"{{tap}}/{definition.prefix}{version}",),
+                f"A client that adds {version} itself gets {{tap}}/{definition.prefix}." if version else "",
+            )
+        }
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """As the dialect's API names it, whether the upstream's address ends in the version or the path begins so."""

@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+import genai_prices.data
 import pytest
 
 from gemtap.interaction import NO_TOKENS, Cost, Json
+from gemtap.providers.client_setup import clients
 from gemtap.providers.configured import provider_of, register
 from gemtap.providers.configured_reader import told_cost
 from gemtap.providers.declared_secrets import SECRETS, secrets_of
 from gemtap.providers.definition import Definition, with_defaults
+from gemtap.providers.presets import PRESETS
 from gemtap.providers.provider import Provider
 from gemtap.providers.reader import Bill
 from gemtap.providers.registry import INSTALLED, ORIGINS, PROVIDERS
-from gemtap.providers.routing import error_of, known, match
+from gemtap.providers.routing import error_of, known, match, origin_of
 from gemtap.providers.wire import Route
 from tests.unit.providers.exchanges import make_exchange
 
@@ -180,3 +183,27 @@ def test_the_key_of_replays_is_the_variable_of_the_settings() -> None:
     without = mine().reader.credential(b"/v1/models")
     assert without is not None
     assert (without.find({"OPENAI_API_KEY": "other"}), without.needed) == (None, False)
+
+
+def test_setup_has_the_address_of_a_provider_of_the_settings(registered: None) -> None:
+    """For any client, since any may call it."""
+    instructions = clients()["mine"].for_tap("http://localhost:4360")
+    assert (instructions.title, instructions.lines) == ("Any client of My gateway", ("http://localhost:4360/mine/v1",))
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_a_provider(name: str) -> None:
+    """It needs no other setting, its prefix is free, and its price list exists."""
+    preset = Definition.model_validate(with_defaults(name, {}))
+    assert (preset.upstream, preset.title) == (PRESETS[name].upstream, PRESETS[name].title)
+    makers = {each.id for each in genai_prices.data.providers}
+    assert preset.prices in makers | {"free"}
+    register({name: preset})
+    try:
+        route = match(f"/{preset.prefix}/v1/chat/completions".encode())
+        assert route is not None
+        full = f"{origin_of(route, {name: preset.upstream})}{route.path.decode()}"
+        assert full.removeprefix(preset.upstream).lstrip("/").removeprefix("v1/") == "chat/completions"
+        assert "/v1/v1/" not in full
+    finally:
+        register({})
