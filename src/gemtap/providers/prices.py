@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gemtap.interaction import Cost, Tokens
+from gemtap.providers.text_price import text_price
 
 if TYPE_CHECKING:
-    from genai_prices.types import PriceCalculation
+    from genai_prices.types import ModelPrice
 
 STANDARD: Final = "standard"
 
@@ -68,12 +69,12 @@ def list_price(
         except ValueError:
             wrong = f"the token counts of {name} contradict each other"
             continue
-        total, told, factor = standard.total_price, source, Decimal(1)
+        total, told, factor = standard.total, source, Decimal(1)
         context = None
         if tier is not None:
             changed = _calculate(maker, name, at, counts, tier.context)
             if changed.model_price != standard.model_price:
-                total, context = changed.total_price, tier.context
+                total, context = changed.total, tier.context
             elif tier.factor is not None:
                 total, told, factor = total * tier.factor, f"{source}; {tier.source}", tier.factor
             else:
@@ -82,7 +83,7 @@ def list_price(
         saved = None
         if any(counts.get(unit) for unit in _OF_CACHES):
             plain = {unit: number for unit, number in counts.items() if not unit.startswith("cache_")}
-            saved = float((_calculate(maker, name, at, plain, context).total_price * factor - total) * times)
+            saved = float((_calculate(maker, name, at, plain, context).total * factor - total) * times)
         total *= times
         missing = []
         for unit, number in (units or {}).items():
@@ -136,14 +137,27 @@ def unpriced(why: str) -> Cost:
     return {"usd": None, "source": None, "missing": why}
 
 
+class _Calculated(NamedTuple):
+    total: Decimal
+    """US dollars."""
+    model_price: ModelPrice
+
+
 def _calculate(
     maker: str, name: str, at: datetime, counts: Mapping[str, int], context: Mapping[str, str] | None = None
-) -> PriceCalculation:
+) -> _Calculated:
     import genai_prices
+    from genai_prices.data_snapshot import get_snapshot
 
-    return genai_prices.calc_price(
+    _, model = get_snapshot().find_provider_model(name, None, maker, None)
+    price = model.get_prices(at)
+    total = text_price(price, counts) if context is None else None
+    if total is not None:
+        return _Calculated(total, price)
+    found = genai_prices.calc_price(
         genai_prices.Usage(**counts), name, provider_id=maker, genai_request_timestamp=at, price_context=context
     )
+    return _Calculated(found.total_price, found.model_price)
 
 
 def _counts(tokens: Tokens, priced_apart: Mapping[str, int]) -> dict[str, int]:
