@@ -52,8 +52,9 @@ class Writer:
 
     async def put(self, records: Sequence[Record]) -> set[ObjectId]:
         """See `gemtap.stores.base.Store.put`. Raises RecordRejected, DeletedMeanwhile and PyMongoError."""
-        # Compressing and encoding large bodies takes tens of milliseconds.
-        stored = [await asyncio.to_thread(to_stored, record) for record in records]
+        # Compressing and encoding large bodies takes tens of milliseconds. All in one thread: for small ones the change
+        # of threads takes longer than that.
+        stored = await asyncio.to_thread(lambda: [to_stored(record) for record in records])
         for record in stored:
             for file_id, content in record.files.values():
                 await self._files.keep(file_id, content)
