@@ -198,7 +198,7 @@ def _serving(settings: Settings) -> Iterator[Finding]:
     if tap.get("full"):
         yield Finding("proxy", "fault", f"nothing is captured: {tap['full']}. Make room.")
     elif lost or refused:
-        text = f"{lost} exchanges went unrecorded and {refused} were refused since its start: {tap.get('last_loss')}"
+        text = f"{lost} exchanges were not recorded and {refused} were refused since its start: {tap.get('last_loss')}"
         yield Finding("proxy", "fault", text)
     elif unsynced := tap.get("captures_unsynced"):
         text = (

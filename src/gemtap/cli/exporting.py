@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -71,7 +72,9 @@ def export(
         return
     chosen = FORMATS.get(name)
     if chosen is None:
-        raise SettingsError(f"There is no format {name}. There are {', '.join(FORMATS)}.")
+        near = get_close_matches(name, FORMATS, n=1, cutoff=0.5)
+        meant = f" Did you mean '{near[0]}'?" if near else ""
+        raise SettingsError(f"Unknown format '{name}'.{meant} Formats: {', '.join(FORMATS)}.")
     _check(
         chosen, output, {"--split": split, "--every-turn": every_turn, "--scrub": scrub, "--bodies": bodies}, as_json
     )
@@ -113,10 +116,10 @@ def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: 
     takes["--bodies"] = chosen.name in ("csv", "parquet")
     for flag, given in flags.items():
         if given not in (None, False) and not takes[flag]:
-            raise SettingsError(f"{flag} has no meaning for {chosen.name}.")
+            raise SettingsError(f"{flag} does not apply to {chosen.name}.")
     split = flags["--split"]
     if split is not None and not 0 < split < 1:
-        raise SettingsError(f"Bad flag --split: {split:g} is no share between 0 and 1, such as 0.9.")
+        raise SettingsError(f"Bad flag --split: {split:g} is not between 0 and 1, such as 0.9.")
     if output is None:
         for flag, given in (("--split", split is not None), ("--json", as_json)):
             if given:
@@ -131,7 +134,7 @@ def _narrowed(wanted: ExportOptions, chosen: Format, id_: str | None, where: str
         raise SettingsError(f"{chosen.name} {needs}. `gemtap ls` lists them.")
     if id_ is not None:
         if where is not None:
-            raise SettingsError(f"--where has no meaning for {chosen.name}.")
+            raise SettingsError(f"--where does not apply to {chosen.name}.")
         return wanted
     return wanted if where is None else replace(wanted, where=filter_of(where))
 

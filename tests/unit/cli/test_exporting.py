@@ -91,7 +91,7 @@ def test_a_query_that_is_none_is_explained() -> None:
     assert b"Did you mean model?" in done.stderr
     done = run("export", "html", id_, "--where", "x")
     assert done.returncode == 2
-    assert b"--where has no meaning for html" in done.stderr
+    assert b"--where does not apply to html" in done.stderr
 
 
 def test_the_formats_are_listed() -> None:
@@ -104,11 +104,12 @@ def test_the_formats_are_listed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("word",), "There is no format word. There are jsonl, "),
-        (("har", "--split", "0.5", "-o", "a"), "--split has no meaning for har."),
-        (("csv", "--scrub"), "--scrub has no meaning for csv."),
-        (("openai-chat", "--bodies"), "--bodies has no meaning for openai-chat."),
-        (("openai-chat", "--split", "1.5", "-o", "a"), "Bad flag --split: 1.5 is no share between 0 and 1"),
+        (("word",), "Unknown format 'word'. Formats: jsonl, "),
+        (("markdwn", "last"), "Unknown format 'markdwn'. Did you mean 'markdown'?"),
+        (("har", "--split", "0.5", "-o", "a"), "--split does not apply to har."),
+        (("csv", "--scrub"), "--scrub does not apply to csv."),
+        (("openai-chat", "--bodies"), "--bodies does not apply to openai-chat."),
+        (("openai-chat", "--split", "1.5", "-o", "a"), "Bad flag --split: 1.5 is not between 0 and 1"),
         (("openai-chat", "--split", "0.5"), "--split needs a file: add -o FILE."),
         (("openai-chat", "--json"), "--json needs a file: add -o FILE."),
         (("markdown",), "markdown shows one conversation: "),
