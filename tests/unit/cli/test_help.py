@@ -60,6 +60,11 @@ def test_every_command_is_found_in_the_module_that_the_table_names() -> None:
         (each.name or (each.callback and each.callback.__name__)): each.callback and each.callback.__module__
         for each in app.registered_commands
     }
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        (modules[group.name],) = {
+            each.callback and each.callback.__module__ for each in group.typer_instance.registered_commands
+        }
     assert {name: f"gemtap.cli.{module}" for name, module in cli_app.COMMANDS.items()} == modules
 
 

@@ -48,7 +48,7 @@ def assert_one_line(stderr: bytes) -> None:
         (["show", NOBODY, "--json", "--raw", "request"], 2),
         (["serve", "--tls-cert", "chain.pem"], 2),
         (["serve", "--upstream", "gemini"], 2),
-        (["serve", "--upstream", "mistral=https://x.example"], 2),
+        (["serve", "--upstream", "nobody=https://x.example"], 2),
         (["serve", "--host", "0.0.0.0"], 1),
     ],
 )
