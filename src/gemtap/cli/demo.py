@@ -114,8 +114,10 @@ async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessio
     print(f"Agents are at work with {kind.format(titles)}. See what they send: {dashboard}\n", flush=True)
     async with asyncio.TaskGroup() as tasks:
         for number, (_, agents) in enumerate(shown):
-            # The first has what remains.
-            share = sessions // len(shown) + (sessions % len(shown) if number == 0 else 0)
+            # Each has at least one, and the first what remains.
+            share = max(sessions // len(shown), 1) + (
+                sessions % len(shown) if number == 0 and sessions > len(shown) else 0
+            )
             tasks.create_task(agents.work(share))
     print(
         f"\nThe agents are done, and the dashboard stays at {dashboard} until Ctrl-C.\n"
