@@ -116,7 +116,8 @@ async def measure(folder: Path, *, before: float, away: float, rate: float) -> O
             mongod.kill()
             phases.append(await traffic.run("during the outage", lambda seconds: seconds > away))
             backlog = gemtap.backlog() or 0
-            spool_bytes = sum(path.stat().st_blocks * 512 for path in (gemtap.data_dir / "spool").rglob("*.capture"))
+            files = [path for path in (gemtap.data_dir / "spool").rglob("*") if path.is_file()]
+            spool_bytes = sum(path.stat().st_blocks * 512 for path in files)
             await asyncio.to_thread(mongod.start)
             phases.append(await _until_worked_off(traffic, gemtap))
             await asyncio.to_thread(gemtap.settle)

@@ -20,7 +20,8 @@ from typing import Any, Final
 from bench.page import table, write_between_markers
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import Spool, TapFolder
+from gemtap.capture.spool import Spool
+from gemtap.capture.tap_folder import TapFolder
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
 from gemtap.providers.declared_secrets import secrets_of
@@ -67,7 +68,7 @@ class _Proxy:
         self._spool = Spool(folder)
         self._spool.create()
         self._fingerprints = Fingerprints(b"bench")
-        tap = TapFolder(self._spool)
+        tap = self._tap = TapFolder(self._spool)
         lost = LossCounter(tap, IncidentKind.CAPTURES_LOST)
         refused = LossCounter(tap, IncidentKind.REQUESTS_REFUSED)
         self._policy = CapturePolicy(self._spool, tap, SpoolLimits(2**40, 0), lost=lost, refused=refused)
@@ -94,8 +95,12 @@ class _Proxy:
         exchange.end(Outcome.CLIENT_DISCONNECTED, None)
 
     def empty(self) -> None:
-        """Let go of what was captured."""
-        self._spool.recycle(self._spool.waiting())
+        """Delete what was captured."""
+        for path in self._spool.waiting():
+            path.unlink()
+        self._tap.rotate()
+        for path in sorted(self._tap.path.glob("*.segment"))[:-1]:
+            path.unlink()
 
 
 def _microseconds(work: Callable[[], None], times: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 from bson import ObjectId
 from typer.testing import CliRunner
 
+from gemtap.capture.events import Kind, read_events
 from gemtap.capture.spool import Spool
+from gemtap.capture.tap_folder import TapFolder
 from gemtap.cli.app import app, register
 from gemtap.interaction import Json
 from gemtap.stores.base import Record, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.upkeep.secrets import examine, make_searchable_again, redact_examined
+from gemtap.upkeep.spool_secrets import SpooledSecret, examine_spool
 from tests.captures import JSON, make_capture
 from tests.e2e.leaks import mongodb_values, sqlite_values
 from tests.exactness import exactly
@@ -197,6 +201,38 @@ def test_the_spool_is_searched_too(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     done = CliRunner().invoke(app, run)
     assert done.exit_code == 0
     assert "0 files in the spool, no secret found." in done.output
+
+
+def test_journals_are_searched_too(tmp_path: Path) -> None:
+    """Exchanges that have ended and that have not, those that went on in files, and what is damaged."""
+    spool = Spool(tmp_path)
+    spool.create()
+    tap = TapFolder(spool)
+    names = []
+    for capture, moves in (
+        (make_capture(request=[(1, body({"input": "nothing"}))]), False),
+        (make_capture(request=[(1, body({"input": PASTED}))]), False),
+        (make_capture(request=[(1, body({"input": PASTED}))], outcome=None), False),
+        (make_capture(request=[(1, body({"input": PASTED}))], outcome=None), True),
+    ):
+        names.append(max(tap.path.glob("*.segment")).relative_to(tmp_path))
+        written = tap.capture(ObjectId())
+        for event in read_events(capture):
+            written.write(Kind(event.kind), event.at, event.value)
+        if moves:
+            written.move()
+        tap.rotate()
+    first = tmp_path / names[1]
+    first.write_bytes(first.read_bytes()[:-30] + bytes(30))
+
+    async def examine() -> list[SpooledSecret]:
+        return [secret async for found in examine_spool(spool) for secret in found]
+
+    found = asyncio.run(examine())
+    segments = {(each.file, each.where) for each in found if each.file.endswith(".segment")}
+    assert segments == {(str(name), "request.body") for name in names[1:]}
+    assert [each.where for each in found if each.file.endswith(".capture")] == ["request.body"]
+    tap.close()
 
 
 def test_redact_alone_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from typing import Final
 
 from bson import ObjectId
 
+from gemtap.capture.backlog import Backlog
 from gemtap.capture.capture_policy import SpoolLimits
-from gemtap.capture.spool import Spool, hand_on_orphans
+from gemtap.capture.spool import Spool
 from gemtap.interaction import Interaction
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.recorder import Recorder
@@ -26,6 +27,7 @@ from tests.power.disk import FileSystem, mounted
 from tests.power.recording import Recording, start
 from tests.power.stores import StoreKind, store_on
 from tests.power.write_log import Cut
+from tests.spooled import under_way
 
 _LIMITS: Final = SpoolLimits(spool_max_bytes=2**40, disk_min_free_bytes=0)
 _NOWHERE: Final = "http://127.0.0.1:9"
@@ -86,8 +88,8 @@ async def _look_before(url: str, recording: Recording, found: Found) -> None:
 def _recover_with_processes(folder: Path, url: str) -> None:
     gemtap = start(folder, url, _NOWHERE, "second")
     try:
-        spool = gemtap.data_dir / "spool"
-        eventually(lambda: not any(any((spool / each).rglob("*.capture")) for each in ("open", "ready")) or None)
+        spool = Spool(gemtap.data_dir / "spool")
+        eventually(lambda: not (under_way(spool.path) or Backlog(spool).look()[0]) or None)
     finally:
         gemtap.close()
 
@@ -96,7 +98,6 @@ async def _look_after(data_dir: Path, url: str, recording: Recording, found: Fou
     load_fingerprint_secret(data_dir / "fingerprint.key")
     spool = Spool(data_dir / "spool")
     spool.create()
-    hand_on_orphans(spool)
     store = open_store(url)
     try:
         if not await Recorder(spool, store, PROVIDERS, _LIMITS).drain_if_alone():

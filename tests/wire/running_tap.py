@@ -16,6 +16,7 @@ from bson import ObjectId
 
 from gemtap.capture.events import Event, read_events
 from gemtap.settings import Providers, ProviderSettings, Settings
+from tests.spooled import ended, under_way
 from tests.wire.peers import PATIENCE, Head, Peer, eventually
 
 
@@ -36,6 +37,7 @@ class RunningTap:
         self.spool = self.settings.spool_dir
         self.log = data_dir.parent / f"{data_dir.name}-tap.log"
         self.environment = environment or {}
+        self._forgotten: set[ObjectId] = set()
         self.process = self.start()
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -71,18 +73,19 @@ class RunningTap:
         return self.capture_of(id_.decode())
 
     def capture_of(self, id_: str) -> Captured:
-        path = self.spool / "ready" / f"{ObjectId(id_)}.capture"
-        eventually(lambda: path.exists() or None)
-        return Captured(path)
+        return Captured(eventually(lambda: ended(self.spool).get(ObjectId(id_))))
 
     def only_capture(self) -> Captured:
-        """Wait for the single capture in `ready/`."""
-        return Captured(eventually(lambda: next((self.spool / "ready").glob("*.capture"), None)))
+        """Wait for the single capture of an exchange that is over."""
+        return Captured(eventually(lambda: next(iter(self.ended().values()), None)))
+
+    def ended(self) -> dict[ObjectId, bytes]:
+        """The captures of exchanges that are over, without those of earlier tests."""
+        return {id_: capture for id_, capture in ended(self.spool).items() if id_ not in self._forgotten}
 
     def forget(self) -> None:
-        """Delete the captures of earlier tests."""
-        for path in (self.spool / "ready").glob("*.capture"):
-            path.unlink()
+        """Pass over the captures of earlier tests from now on."""
+        self._forgotten |= ended(self.spool).keys() | under_way(self.spool).keys()
 
     def kill(self) -> None:
         self.process.kill()
@@ -113,9 +116,8 @@ class RunningTap:
 class Captured:
     """A parsed capture."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.bytes = path.read_bytes()
+    def __init__(self, capture: bytes) -> None:
+        self.bytes = capture
         self.events: list[Event] = list(read_events(self.bytes))
 
     def _value(self, kind: str) -> Any:

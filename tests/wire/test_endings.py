@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.spooled import under_way
 from tests.wire.peers import PATIENCE, Peer, ScriptedUpstream, chunk, eventually, request, response
 from tests.wire.running_tap import Captured, RunningTap
 
@@ -408,7 +409,7 @@ def test_shutdown_ends_what_is_still_running(
     assert tap.process.wait(PATIENCE) == 0
     assert tap.capture_of(id_.decode()).outcome == "shutdown"
     assert tap.captured(head).outcome == "shutdown"
-    assert list((tap.spool / "open").iterdir()) == []
+    assert not under_way(tap.spool)
 
 
 def test_a_tap_ends_when_its_parent_dies(start_tap: Callable[..., RunningTap]) -> None:
@@ -429,7 +430,6 @@ def test_what_a_killed_tap_had_captured_is_handed_on(
     assert client.take_chunk() == b"data: 2\r\n\r\n"
     tap.kill()
     client.close()
-    assert list((tap.spool / "ready").iterdir()) == []
     tap.start()
     capture = tap.capture_of(id_.decode())
     assert capture.outcome is None
@@ -471,7 +471,7 @@ def test_an_answers_head_that_comes_alone_is_passed_on_and_captured_alone(
 
 def open_captures(tap: RunningTap) -> list[Captured]:
     """The readable part of the captures that are being written."""
-    return [Captured(path) for path in (tap.spool / "open").glob("*/*.capture") if path.stat().st_size]
+    return [Captured(capture) for capture in under_way(tap.spool).values()]
 
 
 def test_a_starting_tap_leaves_the_captures_of_a_living_one_alone(
@@ -535,4 +535,4 @@ def test_files_and_folders_are_private(tap: RunningTap, upstream: ScriptedUpstre
     peer.send(chunk(b""))
     client.take_chunks()
     client.close()
-    eventually(lambda: any((tap.spool / "ready").iterdir()) or None)
+    eventually(lambda: tap.ended() or None)

@@ -12,8 +12,9 @@ from typing import Final, Literal
 from bson import ObjectId
 
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import Capture, Spool, TapFolder
+from gemtap.capture.spool import Spool
 from gemtap.capture.syncing import CaptureSync
+from gemtap.capture.tap_folder import Capture, TapFolder
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class CapturePolicy:
         return self._when_full == "refuse"
 
     async def watch(self) -> None:
-        """Check the limits repeatedly, until cancelled."""
+        """Once a second, check the limits, and do the upkeep of the journal, until cancelled."""
         size, measured_at, took = 0, float("-inf"), 0.0
         while True:
             started = time.monotonic()
@@ -109,6 +110,7 @@ class CapturePolicy:
             self.full = full
             for losses in (self.lost, self.refused):
                 losses.hand_on()
+            await self._folder.upkeep()
             await asyncio.sleep(_LOOK_EVERY)
 
 

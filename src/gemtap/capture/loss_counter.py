@@ -13,7 +13,8 @@ from typing import Final
 
 from bson import ObjectId
 
-from gemtap.capture.spool import LOSSES_SUFFIX, Spool, TapFolder
+from gemtap.capture.spool import LOSSES_SUFFIX, Spool
+from gemtap.capture.tap_folder import TapFolder
 from gemtap.incident import Incident, IncidentKind, from_line, now, to_line
 
 _log = logging.getLogger(__name__)

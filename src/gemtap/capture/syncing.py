@@ -3,10 +3,10 @@
 Written data survives the process, but not a power failure: the kernel writes it to the disk later, commonly within
 half a minute. There are three cases:
 
-- `second`: once a second, the file system of the spool is synced if anything was captured since. One `syncfs` covers
-  all captures, also moved and deleted ones, and the folders. With a thousand captures a second, one `fdatasync` per
-  capture takes a hundred times as long (3 s instead of 0.03 s), since each flushes the disk.
-- `always`: in addition, each chunk is forwarded only after its own capture is on the disk.
+- `second`: once a second, the present segment is synced if anything was captured since. If anything else has changed (a
+  new segment, a capture in a file of its own), one `syncfs` covers all files, also moved and deleted ones, and the
+  folders. With many files, one `fdatasync` for each takes a hundred times as long, since each flushes the disk.
+- `always`: in addition, each chunk is forwarded only after it is on the disk.
 - `none`: the kernel decides.
 
 Syncs run outside the event loop's thread, one at a time: with a slow disk each covers more writes, and none queue up.
@@ -26,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal
 
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import Capture, TapFolder
+from gemtap.capture.tap_folder import Capture, TapFolder
 
 _log = logging.getLogger(__name__)
 
@@ -46,15 +46,22 @@ class CaptureSync:
     """Syncs the captures of one tap."""
 
     def __init__(
-        self, folder: TapFolder, mode: SyncMode, failed: LossCounter, *, sync_all: Callable[[int], None] | None = None
+        self,
+        folder: TapFolder,
+        mode: SyncMode,
+        failed: LossCounter,
+        *,
+        sync_all: Callable[[int], None] | None = None,
+        sync_one: Callable[[int], None] | None = None,
     ) -> None:
-        """`failed` counts failed syncs; `sync_all` syncs the file system of an open descriptor."""
+        """`failed` counts failed syncs; `sync_all` syncs the file system of an open descriptor, `sync_one` its file."""
         self.mode: Final = mode
         self.longest_unsynced = 0.0
         """Longest time from a write to the end of its sync, in seconds: what a power failure could have lost."""
         self._folder = folder
         self.failed: Final = failed
         self._sync_all = sync_all or sync_file_system
+        self._sync_one = sync_one or sync_file
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="sync")
         self._logged_slow_at = float("-inf")
 
@@ -71,12 +78,15 @@ class CaptureSync:
         if self.mode == "none":
             return
         # Later writes belong to the next sync, although this one may cover some of them.
-        captures, written_at = self._folder.take_unsynced()
+        captures, written_at, only_segment = self._folder.take_unsynced()
         if not captures:
             return
         started = time.monotonic()
+        sync = self._sync_one if only_segment else self._sync_all
         try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._sync_all, self._folder.folder)
+            # A duplicate: the next segment may begin during the sync, and the number of the descriptor be reused.
+            file = os.dup(self._folder.segment if only_segment else self._folder.folder)
+            await asyncio.get_running_loop().run_in_executor(self._threads, _sync_and_close, sync, file)
         except OSError as exc:
             # No retry: after a failure the kernel marks the pages as written, and the next sync would succeed
             # (https://wiki.postgresql.org/wiki/Fsync_Errors). The captures can still be read, and the store syncs its
@@ -92,9 +102,14 @@ class CaptureSync:
         Raises OSError if the disk failed to write it.
         """
         if self.mode == "always":
-            # A duplicate descriptor: the capture may be closed during the sync, and its number reused.
-            file, folder = os.dup(capture.file), capture.folder_to_sync()
-            await asyncio.get_running_loop().run_in_executor(self._threads, _sync_capture, file, folder)
+            segment = self._folder.present
+            files = capture.files_to_sync()
+            run = asyncio.get_running_loop().run_in_executor
+            if files is None:
+                await run(self._threads, _sync_and_close, self._sync_all, os.dup(self._folder.folder))
+            elif files:
+                await run(self._threads, _sync_files, files)
+                self._folder.note_synced(segment)
 
     async def close(self) -> None:
         """Sync the remaining writes."""
@@ -121,22 +136,31 @@ def sync_file_system(descriptor: int) -> None:
             raise OSError(number, os.strerror(number))
     else:
         os.sync()
-        _sync_file(descriptor)
+        sync_file(descriptor)
 
 
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
-def _sync_capture(file: int, folder: int | None) -> None:
+def _sync_and_close(sync: Callable[[int], None], file: int) -> None:
     try:
-        _sync_file(file)
-        if folder is not None:
-            os.fsync(folder)
+        sync(file)
     finally:
         os.close(file)
 
 
-def _sync_file(descriptor: int) -> None:
+def _sync_files(files: list[int]) -> None:
+    try:
+        sync_file(files[0])
+        for folder in files[1:]:
+            os.fsync(folder)
+    finally:
+        for file in files:
+            os.close(file)
+
+
+def sync_file(descriptor: int) -> None:
+    """Sync the content of an open file. Raises OSError."""
     if sys.platform == "darwin":
         fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync leaves it in the disk's memory there
     else:

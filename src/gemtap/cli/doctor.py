@@ -215,11 +215,12 @@ def _serving(settings: Settings) -> Iterator[Finding]:
 
 
 def _spool(settings: Settings) -> Finding:
+    from gemtap.capture.backlog import Backlog
     from gemtap.capture.spool import Spool
 
     spool = Spool(settings.spool_dir)
     try:
-        (waiting, oldest), failed = spool.oldest(), spool.failed_count()
+        (waiting, oldest), failed = Backlog(spool).look(), spool.failed_count()
     except OSError as exc:
         if isinstance(exc, FileNotFoundError):
             return Finding("spool", "ok", "empty")

@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gemtap import __version__
+from gemtap.capture.backlog import Backlog
 from gemtap.capture.spool import Spool
 from gemtap.dashboard import (
     analytics,
@@ -68,8 +69,10 @@ def make_dashboard(
     """The dashboard over a store, and over the recorder that fills it: `read_capture` is how that reads a capture,
     `workers` make the pages of recorded content, and `replays` sends requests again."""
 
+    backlog = Backlog(spool)
+
     async def look() -> Health:
-        return await health.look(store, spool, progress)
+        return await health.look(store, spool, backlog, progress)
 
     token = make_token()
     render = Render(Site(address_of(settings), token), workers)
@@ -87,7 +90,7 @@ def make_dashboard(
     if replays is not None:
         app.include_router(api_replays.make_router(replays, store), prefix="/api")
     app.include_router(provider_colours.make_router())
-    app.include_router(health.make_router(store, spool, progress))
+    app.include_router(health.make_router(look))
     app.include_router(pages.make_router(render, settings, store, in_flight, look))
     app.include_router(reading.make_router(render, settings, store, in_flight, look, replays))
     app.include_router(analytics.make_router(render, store, look))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from gemtap import __version__
+from gemtap.capture.backlog import Backlog
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.health_state import Health
 from gemtap.recorder.recorder import Progress
@@ -17,7 +19,7 @@ from gemtap.stores.base import Store, StoreError
 _PING_TIMEOUT: Final = 3.0
 
 
-async def look(store: Store, spool: Spool, progress: Progress) -> Health:
+async def look(store: Store, spool: Spool, waiting: Backlog, progress: Progress) -> Health:
     """The current state."""
     store_error = None
     try:
@@ -27,7 +29,7 @@ async def look(store: Store, spool: Spool, progress: Progress) -> Health:
         store_error = str(exc)
     except TimeoutError:
         store_error = f"{store.description} did not answer within {_PING_TIMEOUT:g} s."
-    backlog, oldest = spool.oldest()
+    backlog, oldest = await asyncio.to_thread(waiting.look)
     return Health(
         store=store.description,
         store_error=store_error,
@@ -41,7 +43,7 @@ async def look(store: Store, spool: Spool, progress: Progress) -> Health:
     )
 
 
-def make_router(store: Store, spool: Spool, progress: Progress) -> APIRouter:
+def make_router(look: Callable[[], Awaitable[Health]]) -> APIRouter:
     """The routes `/healthz` (the process answers) and `/readyz` (captures are recorded)."""
     router = APIRouter(tags=["health"])
 
@@ -53,7 +55,7 @@ def make_router(store: Store, spool: Spool, progress: Progress) -> APIRouter:
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
         """200 while what is captured is recorded, else 503."""
-        health = await look(store, spool, progress)
+        health = await look()
         return JSONResponse(health.as_json(), 200 if health.ok else 503)
 
     return router

@@ -1,17 +1,18 @@
-"""Exchanges in flight, read from the open captures in the spool, which are never modified."""
+"""Exchanges in flight, read from the journals and open captures in the spool, which are never modified."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
 from bson import ObjectId
 
 from gemtap.capture.events import Kind, pack, read_events
+from gemtap.capture.journal import JournalCapture, JournalReader, end_of
 from gemtap.capture.spool import SUFFIX, Spool, capture_id
 from gemtap.conversation.model import Text, Thought
 from gemtap.interaction import Interaction, Json, iso
@@ -26,6 +27,9 @@ _MOST: Final = 30
 
 _LARGEST: Final = 8 * 1024 * 1024
 """Bytes of a capture that are read. The text of a larger one stops growing, since each look parses it again."""
+
+_SEGMENTS: Final = 4
+"""Segments of a journal that are read at most, before the present one, when nobody has looked for long."""
 
 _EVERY: Final = 0.25
 
@@ -44,6 +48,7 @@ class InFlight:
         self._spool = spool
         self._read = read
         self._open: dict[ObjectId, _OpenCapture] = {}
+        self._journals: dict[Path, JournalReader] = {}
         self._looked_at = float("-inf")
         self._lock = asyncio.Lock()
 
@@ -63,20 +68,40 @@ class InFlight:
             return None if found is None else await asyncio.to_thread(found.document, self._read)
 
     def _look(self) -> None:
+        found: dict[ObjectId, Path | JournalCapture] = {}
+        for journal in self._follow_journals():
+            found |= {ObjectId(id_): capture for id_, capture in journal.open.items()}
         try:
-            paths = {id_: path for path in self._spool.open.glob(f"*/*{SUFFIX}") if (id_ := capture_id(path))}
+            found |= {id_: path for path in self._spool.open.glob(f"*/*{SUFFIX}") if (id_ := capture_id(path))}
         except FileNotFoundError:  # a tap ended and removed its folder
-            paths = {}
-        newest = sorted(paths, reverse=True)[:_MOST]
-        self._open = {id_: self._open.get(id_) or _OpenCapture(paths[id_], id_) for id_ in newest}
-        for each in self._open.values():
+            pass
+        newest = sorted(found, reverse=True)[:_MOST]
+        self._open = {id_: self._open.get(id_) or _OpenCapture(id_) for id_ in newest}
+        for id_, each in self._open.items():
             try:
-                each.follow(self._read)
+                each.follow(found[id_], self._read)
             except FileNotFoundError:
                 continue  # the exchange ended
             except Exception:
                 # The recorder reports a capture that cannot be read.
-                _log.debug("%s cannot be read yet", each.path, exc_info=True)
+                _log.debug("%s cannot be read yet", id_, exc_info=True)
+
+    def _follow_journals(self) -> Iterable[JournalReader]:
+        folders = self._spool.taps()
+        for gone in self._journals.keys() - set(folders):
+            self._journals.pop(gone).close()
+        for folder in folders:
+            last, _ = end_of(folder)
+            reader = self._journals.get(folder)
+            if reader is None or reader.position[0] < last - _SEGMENTS:
+                # Exchanges in flight are in the last segments, or in files of their own.
+                if reader is not None:
+                    reader.close()
+                reader = self._journals[folder] = JournalReader(folder, (max(last - _SEGMENTS, 0), 0))
+            while reader.next() is not None:
+                pass
+            reader.moved.clear()
+        return self._journals.values()
 
 
 class _OpenCapture:
@@ -85,8 +110,7 @@ class _OpenCapture:
     Of a request that re-sends a long conversation the prompt is read once; after that only what the answer adds.
     """
 
-    def __init__(self, path: Path, id_: ObjectId) -> None:
-        self.path = path
+    def __init__(self, id_: ObjectId) -> None:
         self.summary: dict[str, Json] = {}
         self._id = id_
         self._offset = 0
@@ -98,20 +122,20 @@ class _OpenCapture:
         self._bytes = 0
         self._too_much = False
 
-    def follow(self, read: ReadCapture) -> None:
+    def follow(self, capture: Path | JournalCapture, read: ReadCapture) -> None:
         """Read appended events and update the summary. Raises FileNotFoundError, and JobFailed once."""
         if self._too_much:
             return
         try:
-            self._follow(read)
+            self._follow(capture, read)
         except JobFailed:
             # It would take too much each time.
             self._too_much = True
             raise
 
-    def _follow(self, read: ReadCapture) -> None:
+    def _follow(self, capture: Path | JournalCapture, read: ReadCapture) -> None:
         asked = len(self._asked)
-        self._take_in()
+        self._take_in(_added(capture, self._offset))
         if self._head and (not self.summary or len(self._asked) > asked):
             self.summary = _what_is_asked(self.document(read))
         if self._answered:
@@ -128,11 +152,8 @@ class _OpenCapture:
         """The partial document."""
         return read(self._head + bytes(self._asked) + bytes(self._answered), self._id)
 
-    def _take_in(self) -> None:
-        """Read the appended events."""
-        with self.path.open("rb") as file:
-            file.seek(self._offset)
-            added = file.read(_LARGEST - self._offset)
+    def _take_in(self, added: bytes) -> None:
+        """Sort the appended events."""
         self._offset += len(added)
         self._torn += added
         taken = 0
@@ -150,6 +171,15 @@ class _OpenCapture:
                 case _:
                     self._answered += packed
         self._torn = self._torn[taken:]
+
+
+def _added(capture: Path | JournalCapture, offset: int) -> bytes:
+    """What a capture has from this offset."""
+    if isinstance(capture, JournalCapture):
+        return capture.read(offset)
+    with capture.open("rb") as file:
+        file.seek(offset)
+        return file.read(_LARGEST - offset)
 
 
 def _what_is_asked(document: Interaction) -> dict[str, Json]:

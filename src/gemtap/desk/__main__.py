@@ -18,9 +18,8 @@ def main() -> None:
     give_way()
     settings = child_settings()
     log_to_stderr(settings, "desk")
-    # Their messages about starts, exits and changes are of no use to readers of this log.
-    for name in ("uvicorn", "watchfiles"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    # Its messages about starts and exits are of no use to readers of this log.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     run_child(make_desk(settings), settings, grace=_GRACE)
 
 

@@ -1,7 +1,7 @@
 """Captures assembled where hostile ones can do no harm: in a worker, each with a bound of time and memory.
 
 Captures are never small by themselves: 32 KB may unpack to 64 MiB, and a parser may take the square of its input's
-length. So all of them go there, not only those that look dangerous. It costs little: a worker gets paths and gives back
+length. So all of them go there, not only those that look dangerous. It costs little: a worker gets places and returns
 records, and what it does no longer holds up the pages of the desk.
 """
 
@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 from bson import ObjectId
 
-from gemtap.capture.spool import capture_id
 from gemtap.conversation import Conversation
 from gemtap.interaction import Interaction, Thread
 from gemtap.providers.base import ExchangeParser
@@ -31,6 +29,7 @@ from gemtap.recorder.last_batch import LastBatch, Said
 from gemtap.recorder.left_in_bytes import whole_document, without_value
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.searchable import text_of, text_said
+from gemtap.recorder.waiting import Source
 from gemtap.stores.base import Record
 from gemtap.workers import JobFailed, OverLimit, Workers, WorkersUnavailable, processor_limit
 
@@ -58,7 +57,6 @@ class CaptureResult:
     fingerprint: Fingerprint | None = None
     unreadable: str | None = None
     """Why there never will be a record. None if the capture is empty or deleted."""
-    is_empty: bool = False
     over_limit: bool = False
 
 
@@ -88,7 +86,7 @@ class Assembler:
         self._with_values = with_values
         self._batch = LastBatch()
 
-    async def assemble(self, paths: Sequence[Path]) -> list[CaptureResult]:
+    async def assemble(self, sources: Sequence[Source]) -> list[CaptureResult]:
         """What the first of the captures hold: at least one of them, and as many as are assembled in about a second.
 
         Raises OSError, and WorkersUnavailable: it can be tried again. A capture that takes too much, or ends its
@@ -96,17 +94,17 @@ class Assembler:
         """
         if self._workers is None:
             self._batch.clear()
-            return await asyncio.to_thread(_assemble_files, paths, self._providers, self._redactor, self._batch)
+            return await asyncio.to_thread(_assemble_all, sources, self._providers, self._redactor, self._batch)
         if self._suspects > 0:
             self._suspects -= 1
-            paths = paths[:1]
-        seconds = self._seconds + max(map(_size, paths)) * _SECONDS_A_BYTE
+            sources = sources[:1]
+        seconds = self._seconds + max(source.size for source in sources) * _SECONDS_A_BYTE
         try:
             return await self._workers.run(
                 # More than the limit of a single capture, whose error explains the cause.
                 seconds + _SECONDS_AT_ONCE + 1,
                 _assemble_and_remember,
-                paths,
+                sources,
                 self._providers,
                 self._redactor,
                 self._seconds,
@@ -115,11 +113,11 @@ class Assembler:
         except WorkersUnavailable:
             raise
         except JobFailed as exc:
-            if len(paths) == 1:
-                return [await asyncio.to_thread(_assemble_plainly, paths[0], str(exc), self._redactor)]
+            if len(sources) == 1:
+                return [await asyncio.to_thread(_assemble_plainly, sources[0], str(exc), self._redactor)]
             # One of them is the cause: one by one, the others are assembled.
-            self._suspects = len(paths)
-            return await self.assemble(paths)
+            self._suspects = len(sources)
+            return await self.assemble(sources)
 
     async def new_texts(self, records: Sequence[Record]) -> list[str]:
         """The text of each record that was just assembled, see `gemtap.recorder.searchable`."""
@@ -166,8 +164,8 @@ def read_document(
     return assemble(capture, id=id_, recorded_at=datetime.now(UTC), providers=providers, redactor=redactor).document
 
 
-def _assemble_files(
-    paths: Iterable[Path],
+def _assemble_all(
+    sources: Iterable[Source],
     providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
     batch: LastBatch,
@@ -180,34 +178,34 @@ def _assemble_files(
     """
     found = []
     started = time.process_time()
-    for path in paths:
-        assembled = _assemble_file(path, providers, redactor, batch, seconds)
+    for source in sources:
+        assembled = _assemble_one(source, providers, redactor, batch, seconds)
         found.append(assembled)
         if assembled.over_limit or (seconds is not None and time.process_time() - started > _SECONDS_AT_ONCE):
             break
     return found
 
 
-def _assemble_file(
-    path: Path,
+def _assemble_one(
+    source: Source,
     providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
     batch: LastBatch,
     seconds: float | None,
 ) -> CaptureResult:
-    limit = None if seconds is None else seconds + _size(path) * _SECONDS_A_BYTE
+    limit = None if seconds is None else seconds + source.size * _SECONDS_A_BYTE
     try:
         with nullcontext() if limit is None else processor_limit(limit):
-            id_, capture = _read(path)
+            id_, capture = _read(source)
             if not capture:
-                return CaptureResult(is_empty=True)
+                return CaptureResult()
             now = datetime.now(UTC)
             known = PROVIDERS if providers is None else providers
             assembled = assemble_read(capture, id_, now, known, redactor)
             batch.remember(assembled)
             return CaptureResult(assembled.record, readable_fingerprint(assembled.conversation, id_))
     except OverLimit:
-        return _assemble_plainly(path, f"it takes more than {limit:.3g} s of processor time", redactor)
+        return _assemble_plainly(source, f"it takes more than {limit:.3g} s of processor time", redactor)
     except FileNotFoundError:
         return CaptureResult()
     except (OSError, MemoryError):
@@ -219,13 +217,13 @@ def _assemble_file(
         return CaptureResult(unreadable=f"{type(exc).__name__}: {exc}")
 
 
-def _assemble_plainly(path: Path, why: str, redactor: Redactor | None) -> CaptureResult:
+def _assemble_plainly(source: Source, why: str, redactor: Redactor | None) -> CaptureResult:
     """The record of a capture that is not parsed, for the given reason."""
     if redactor is not None:
         # It is unknown whether it contains anything to redact.
         return CaptureResult(unreadable=f"it cannot be looked through for redact_patterns: {why}", over_limit=True)
     try:
-        id_, capture = _read(path)
+        id_, capture = _read(source)
         return CaptureResult(assemble_plainly(capture, id=id_, recorded_at=datetime.now(UTC), why=why), over_limit=True)
     except FileNotFoundError:
         return CaptureResult()
@@ -233,18 +231,10 @@ def _assemble_plainly(path: Path, why: str, redactor: Redactor | None) -> Captur
         return CaptureResult(unreadable=f"{why}; {exc}", over_limit=True)
 
 
-def _read(path: Path) -> tuple[ObjectId, bytes]:
-    id_ = capture_id(path)
-    if id_ is None:
+def _read(source: Source) -> tuple[ObjectId, bytes]:
+    if source.id is None:
         raise CaptureUnreadable("the file's name is no capture's id")
-    return id_, path.read_bytes()
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    return source.id, source.read()
 
 
 _last_batch: Final = LastBatch()
@@ -252,14 +242,14 @@ _last_batch: Final = LastBatch()
 
 
 def _assemble_and_remember(
-    paths: Iterable[Path],
+    sources: Iterable[Source],
     providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
     seconds: float,
     with_values: bool,
 ) -> list[CaptureResult]:
     _last_batch.clear()
-    results = _assemble_files(paths, providers, redactor, _last_batch, seconds)
+    results = _assemble_all(sources, providers, redactor, _last_batch, seconds)
     return results if with_values else [_without_value(result) for result in results]
 
 

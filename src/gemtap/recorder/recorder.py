@@ -1,30 +1,31 @@
 """The recorder's loop: captures out of the spool, interactions into the store, nothing lost in between.
 
-A capture is deleted only after the store has committed its interaction. After any error, the file stays.
+A capture's file or segment is deleted only after the store has committed its interaction. After any error, it stays.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
-from watchfiles import awatch
+from bson import ObjectId
 
+from gemtap.capture.backlog import Backlog
 from gemtap.capture.capture_policy import SpoolLimits
+from gemtap.capture.journal import Damage
 from gemtap.capture.loss_counter import counted_losses
-from gemtap.capture.spool import Spool, capture_id
+from gemtap.capture.spool import Spool
 from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assembling import Assembler
-from gemtap.recorder.batches import batches
 from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
@@ -32,20 +33,24 @@ from gemtap.recorder.read import UNPARSED
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.recorder.threads import Placed, Threads
+from gemtap.recorder.waiting import CaptureFile, Source, Waiting
 from gemtap.stores.base import Record, RecordRejected, Store, StoreUnavailable
 from gemtap.workers import Workers, WorkersUnavailable
 
 _log = logging.getLogger(__name__)
 
 SCAN_EVERY: Final = 5.0
-"""Seconds between two scans of `ready/` without an event of the file system, since events are only hints."""
+"""Seconds between two scans of the spool, although nothing was written: a tap may have died."""
+
+_LOOK_EVERY: Final = 0.05
+"""Seconds between two looks at the sizes of the journals, which is less work for taps than events of the file system.
+What arrives meanwhile is recorded together."""
 
 _LOOK_AFTER: Final = 1.0
 """Seconds after which recording a backlog is interrupted for what has just arrived."""
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 30.0
-_WATCH_DEBOUNCE_MS: Final = 50
 
 
 @dataclass
@@ -81,6 +86,8 @@ class Recorder:
         self._limits = limits
         self._assembler = Assembler(providers, redactor, workers, with_values=store.stores_values)
         self._incidents = IncidentLog(spool)
+        self._waiting = Waiting(spool, self._note_damage)
+        self._backlog = Backlog(spool)
         self._threads = Threads(store)
         self._backfill = SearchBackfill(store.search_index, self._assembler.texts)
         self.progress = Progress()
@@ -105,6 +112,7 @@ class Recorder:
                 for task in watching:
                     task.cancel()
         finally:
+            self._waiting.close()
             os.close(lock)
 
     async def _record(self) -> None:
@@ -134,18 +142,19 @@ class Recorder:
 
         Oldest first. During a long backlog, new captures are recorded in between.
         """
-        waiting = self._spool.waiting()
+        await asyncio.to_thread(self._waiting.begin)
+        # How many an outage has held up is part of the incident.
+        waiting = 0 if self.progress.last_error is None else (await asyncio.to_thread(self._backlog.look))[0]
         count, looked_at = 0, time.monotonic()
-        for batch in batches(waiting):
-            while batch:
-                handled, recorded = await self._record_some(batch)
-                batch, count = batch[handled:], count + recorded
-                self._works(len(waiting))
-                if time.monotonic() - looked_at > _LOOK_AFTER:
-                    fresh = [path for path in self._spool.waiting() if path.name > waiting[-1].name]
-                    for newer in batches(fresh):
-                        count += await self._record_all(newer)
-                    looked_at = time.monotonic()
+        while batch := await asyncio.to_thread(self._waiting.take):
+            handled, recorded = await self._record_some(batch)
+            await asyncio.to_thread(self._waiting.done, batch[:handled])
+            count += recorded
+            self._works(waiting)
+            if time.monotonic() - looked_at > _LOOK_AFTER:
+                count += await self._record_ahead()
+                await self._incidents.hand_over(self._store)
+                looked_at = time.monotonic()
         return count
 
     async def drain_if_alone(self) -> bool:
@@ -159,28 +168,28 @@ class Recorder:
             await self._incidents.hand_over(self._store)
             return True
         finally:
+            self._waiting.close()
             os.close(lock)
 
-    async def _record_all(self, paths: list[Path]) -> int:
+    async def _record_ahead(self) -> int:
         count = 0
-        while paths:
-            handled, recorded = await self._record_some(paths)
-            paths, count = paths[handled:], count + recorded
+        sources = await asyncio.to_thread(self._waiting.take_ahead)
+        while sources:
+            handled, recorded = await self._record_some(sources)
+            await asyncio.to_thread(self._waiting.done_ahead, sources[:handled])
+            sources, count = sources[handled:], count + recorded
         return count
 
-    async def _record_some(self, paths: list[Path]) -> tuple[int, int]:
+    async def _record_some(self, sources: Sequence[Source]) -> tuple[int, int]:
         """Record the first of these captures. How many were handled, at least one, and how many recorded of them."""
-        assembled = await self._assembler.assemble(paths)
-        records: list[tuple[Path, Record, Fingerprint | None]] = []
-        for path, each in zip(paths, assembled, strict=False):
-            if each.is_empty:
-                # Its tap died, or this recorder after storing it: there is nothing to record.
-                self._spool.recycle([path])
-            elif each.unreadable is not None:
-                self._fail(path, each.unreadable)
+        assembled = await self._assembler.assemble(sources)
+        records: list[tuple[Source, Record, Fingerprint | None]] = []
+        for source, each in zip(sources, assembled, strict=False):
+            if each.unreadable is not None:
+                self._fail(source, each.unreadable)
             elif each.record is not None:
                 self._note_unparsed(each.record)
-                records.append((path, each.record, each.fingerprint))
+                records.append((source, each.record, each.fingerprint))
         counted = await count_once(self._store, [record for _, record, _ in records])
         placed = await self._threads.place(
             [
@@ -192,13 +201,13 @@ class Recorder:
         texts = await self._assembler.new_texts([each.record for each in placed])
         await self._put(
             [
-                (path, replace(each, record=replace(each.record, text=text)))
-                for (path, *_), each, text in zip(records, placed, texts, strict=True)
+                (source, replace(each, record=replace(each.record, text=text)))
+                for (source, *_), each, text in zip(records, placed, texts, strict=True)
             ]
         )
         return len(assembled), len(records)
 
-    async def _put(self, records: list[tuple[Path, Placed]]) -> None:
+    async def _put(self, records: list[tuple[Source, Placed]]) -> None:
         placed = [each for _, each in records]
         try:
             present = await self._store.put([each.record for each in placed])
@@ -210,16 +219,27 @@ class Recorder:
             for single in records:
                 await self._put([single])
             return
-        # Before the captures go: where this is interrupted it is done again with them.
+        # Before the captures are deleted: if this is interrupted, it is done again with them.
         await self._threads.join(placed, present)
-        self._spool.recycle(path for path, _ in records)
         self.progress.recorded += len(records)
 
-    def _fail(self, path: Path, reason: str) -> None:
+    def _fail(self, source: Source, reason: str) -> None:
+        path = self._spool.failed / source.name
+        if not isinstance(source, CaptureFile) and path.exists():
+            return  # it is kept since the last attempt, after which the store took nothing else of the batch
         self.progress.failed += 1
-        _log.error("A capture can never be stored, and is kept as %s: %s", self._spool.failed / path.name, reason)
-        self._spool.fail(path, reason)
-        self._incidents.note(IncidentKind.CAPTURE_FAILED, capture_id(path), reason, file=path.name)
+        _log.error("A capture can never be stored, and is kept as %s: %s", path, reason)
+        self._spool.fail(source.name, reason, None if isinstance(source, CaptureFile) else source.read())
+        self._incidents.note(IncidentKind.CAPTURE_FAILED, source.id, reason, file=source.name)
+
+    def _note_damage(self, damage: Damage) -> None:
+        place = f"{damage.segment}: bytes {damage.start} to {damage.end}"
+        message = "A part of a segment in the spool is damaged. Exchanges in it are lost, or recorded as interrupted."
+        _log.error("%s %s", message, place)
+        # Found again after a crash, it is the same one.
+        id_ = ObjectId(hashlib.blake2b(place.encode(), digest_size=12).digest())
+        causes = [{"cause": f"damage in {place}", "count": 1}]
+        self._incidents.note(IncidentKind.CAPTURES_LOST, id_, message, causes=causes)
 
     def _note_unparsed(self, record: Record) -> None:
         document = record.document
@@ -242,10 +262,17 @@ class Recorder:
         self.progress.last_error_at = datetime.now(UTC)
 
     async def _watch(self) -> None:
-        # No filter: what has changed does not matter, and looking at each name costs as much as reading a capture.
-        changes = awatch(self._spool.ready, watch_filter=None, debounce=_WATCH_DEBOUNCE_MS, step=10, recursive=False)
-        async for _ in changes:
-            self._wake.set()
+        seen: object = None
+        while True:
+            try:
+                state = self._waiting.state()
+            except OSError as exc:
+                _log.warning("The spool cannot be read: %s", exc)
+            else:
+                if state != seen:
+                    self._wake.set()
+                seen = state
+            await asyncio.sleep(_LOOK_EVERY)
 
     async def _watch_limits(self) -> None:
         while True:

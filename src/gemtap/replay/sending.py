@@ -18,7 +18,8 @@ from gemtap.addresses import host_of, mask
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.events import RawHeaders
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import SUFFIX, Spool, TapFolder
+from gemtap.capture.spool import Spool
+from gemtap.capture.tap_folder import TapFolder
 from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.interaction import Outcome
@@ -108,7 +109,7 @@ class Replay:
         self._request = request
         self._headers = headers
         self._redacted = redacted
-        self._capture = folder.path / f"{exchange.id}{SUFFIX}"
+        self._folder = folder
 
     @property
     def id(self) -> ObjectId:
@@ -116,8 +117,8 @@ class Replay:
         return self._exchange.id
 
     def captured(self) -> bytes:
-        """The capture so far."""
-        return self._capture.read_bytes()
+        """The capture so far. Raises OSError."""
+        return self._exchange.captured()
 
     async def run(self) -> AsyncIterator[int]:
         """Send the request. Yields the size of each captured chunk in bytes, and completes the capture at the end.
@@ -160,6 +161,8 @@ class Replay:
             raise
         finally:
             exchange.end(outcome, details)
+            # So that the segment is deleted when it is recorded. The next replay may be days away.
+            self._folder.rotate()
 
 
 @asynccontextmanager

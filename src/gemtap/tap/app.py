@@ -17,8 +17,9 @@ from starlette.types import Receive, Scope, Send
 from gemtap import __version__
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import Spool, TapFolder, hand_on_orphans
+from gemtap.capture.spool import Spool, hand_on_orphans
 from gemtap.capture.syncing import CaptureSync
+from gemtap.capture.tap_folder import TapFolder
 from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck

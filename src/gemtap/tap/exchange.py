@@ -45,6 +45,10 @@ class Exchange:
         """Whether there is a capture without gaps so far."""
         return self._capture is not None
 
+    def captured(self) -> bytes:
+        """The capture so far; empty if there is none, or none any more. Raises OSError."""
+        return b"" if self._capture is None else self._capture.read()
+
     def now(self) -> int:
         """Microseconds since the start."""
         return int((time.perf_counter() - self._start) * 1e6)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from bson import ObjectId
 
+from gemtap.capture.frames import SegmentName
+from gemtap.capture.journal import JournalReader
 from gemtap.capture.spool import SUFFIX, Spool, capture_id
 from gemtap.known_secrets import KnownSecrets
 from gemtap.providers.registry import PROVIDERS
@@ -33,6 +35,9 @@ class SpooledSecret:
 async def examine_spool(spool: Spool) -> AsyncIterator[list[SpooledSecret]]:
     """The secrets of each file that is not empty, in no particular order. Files that go away meanwhile are left out."""
     known = KnownSecrets()
+    for folder in await asyncio.to_thread(spool.taps):
+        for found in await asyncio.to_thread(_secrets_of_journal, spool, folder, known):
+            yield found
     for path in await asyncio.to_thread(_files, spool.path):
         try:
             content = await asyncio.to_thread(path.read_bytes)
@@ -43,19 +48,55 @@ async def examine_spool(spool: Spool) -> AsyncIterator[list[SpooledSecret]]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.is_file() and SegmentName.parse(path.name) is None)
+
+
+def _secrets_of_journal(spool: Spool, folder: Path, known: KnownSecrets) -> list[list[SpooledSecret]]:
+    """The secrets of each segment, also in exchanges that are recorded, as long as they are on the disk."""
+    reader = JournalReader(folder)
+    found: dict[str, set[tuple[str, str]]] = {}
+    captures = []
+    try:
+        while (ended := reader.next()) is not None:
+            captures.append(ended[0])
+    finally:
+        reader.close()
+    captures += [*reader.open.values(), *(moved for moved, _ in reader.moved.values())]
+    for capture in captures:
+        try:
+            secrets = _in_capture(capture.read(), capture.id, known)
+        except FileNotFoundError:
+            continue  # it is recorded and deleted by now
+        for segment in capture.segments.values():
+            found.setdefault(segment, set()).update(secrets)
+    for damage in reader.damage:
+        with (folder / damage.segment).open("rb") as file:
+            file.seek(damage.start)
+            raw = file.read(damage.end - damage.start)
+        found.setdefault(damage.segment, set()).update(("bytes", each.kind) for each in known.find(raw))
+    return [
+        [SpooledSecret(str((folder / name).relative_to(spool.path)), where, kind) for where, kind in sorted(secrets)]
+        for name, secrets in found.items()
+    ]
 
 
 def _secrets(spool: Spool, path: Path, content: bytes, known: KnownSecrets) -> list[SpooledSecret]:
-    file = str(path.relative_to(spool.path))
-    # A file that is no capture, or cannot be read as one, may hold a key in the clear, whatever it is.
-    found = {("bytes", each.kind) for each in known.find(content)}
     if path.name.endswith(SUFFIX):
-        try:
-            id_ = capture_id(path) or ObjectId()
-            record = assemble(content, id=id_, recorded_at=datetime.now(UTC), providers=PROVIDERS)
-        except (CaptureUnreadable, MemoryError):
-            pass
-        else:
-            found = {(each.where, each.kind) for each in examined(record, known).secrets}
+        found = _in_capture(content, capture_id(path) or ObjectId(), known)
+    else:
+        found = _in_bytes(content, known)
+    file = str(path.relative_to(spool.path))
     return [SpooledSecret(file, where, kind) for where, kind in sorted(found)]
+
+
+def _in_capture(content: bytes, id_: ObjectId, known: KnownSecrets) -> set[tuple[str, str]]:
+    try:
+        record = assemble(content, id=id_, recorded_at=datetime.now(UTC), providers=PROVIDERS)
+    except (CaptureUnreadable, MemoryError):
+        return _in_bytes(content, known)
+    return {(each.where, each.kind) for each in examined(record, known).secrets}
+
+
+def _in_bytes(content: bytes, known: KnownSecrets) -> set[tuple[str, str]]:
+    """What is no capture, or cannot be read as one, may hold a key in the clear, whatever it is."""
+    return {("bytes", each.kind) for each in known.find(content)}

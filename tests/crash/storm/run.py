@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Literal
 
+from gemtap.capture.backlog import Backlog
+from gemtap.capture.spool import Spool
 from gemtap.stores.opening import open_store
 from tests.crash.storm.accounts import Accounts, settle
 from tests.crash.storm.kills import Database, Killer
@@ -15,6 +17,7 @@ from tests.crash.storm.traffic import Clients, Upstream
 from tests.e2e.running_gemtap import RunningGemtap, eventually
 from tests.mongod import Mongod
 from tests.replica_set import ReplicaSet
+from tests.spooled import under_way
 
 Kind = Literal["sqlite", "mongodb", "replica-set"]
 
@@ -65,8 +68,8 @@ async def _traffic(gemtap: RunningGemtap, killer: Killer, ledger: Ledger, kills:
 
 def _is_idle(gemtap: RunningGemtap) -> bool | None:
     """Whether nothing is under way in the tap or waits in the spool."""
-    spool = gemtap.data_dir / "spool"
-    return not any(any((spool / folder).rglob("*.capture")) for folder in ("open", "ready")) or None
+    spool = Spool(gemtap.data_dir / "spool")
+    return not (under_way(spool.path) or Backlog(spool).look()[0]) or None
 
 
 def _database(folder: Path, kind: Kind) -> tuple[Database, str]:

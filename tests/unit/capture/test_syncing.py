@@ -7,7 +7,8 @@ import errno
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from bson import ObjectId
 
 from gemtap.capture.events import Kind
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import Spool, TapFolder
+from gemtap.capture.spool import Spool
 from gemtap.capture.syncing import CaptureSync, SyncMode, sync_file_system
+from gemtap.capture.tap_folder import TapFolder
 from gemtap.incident import IncidentKind
 
 PATIENCE = 10.0
@@ -38,11 +40,16 @@ class Disk:
 
     def __init__(self) -> None:
         self.syncs = 0
+        self.syncs_of_everything = 0
         self.at_work = 0
         self.most_at_work = 0
         self.error: int | None = None
         self.free = threading.Event()
         self.free.set()
+
+    def sync_all(self, descriptor: int) -> None:
+        self.syncs_of_everything += 1
+        self.sync(descriptor)
 
     def sync(self, descriptor: int) -> None:
         os.fstat(descriptor)
@@ -70,7 +77,8 @@ async def sync(folder: TapFolder, disk: Disk) -> AsyncIterator[CaptureSync]:
 
 
 def syncing(folder: TapFolder, disk: Disk, mode: SyncMode) -> CaptureSync:
-    return CaptureSync(folder, mode, LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED), sync_all=disk.sync)
+    failed = LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED)
+    return CaptureSync(folder, mode, failed, sync_all=disk.sync_all, sync_one=disk.sync)
 
 
 def write(folder: TapFolder, count: int = 1) -> None:
@@ -91,6 +99,42 @@ async def test_nothing_is_synced_where_nothing_was_written(folder: TapFolder, di
     for expected in (2, 2):
         await sync.sync()
         assert disk.syncs == expected
+
+
+async def test_only_the_segment_is_synced_where_nothing_else_changed(
+    folder: TapFolder, disk: Disk, sync: CaptureSync
+) -> None:
+    """A new segment and a capture in a file of its own need more than that."""
+    await sync.sync()
+    everything = [disk.syncs_of_everything]
+    large = folder.capture(ObjectId())
+    changes: list[Callable[[], None]] = [partial(write, folder), folder.rotate, partial(write, folder)]
+    for change in (*changes, large.move, large.close):
+        change()
+        await sync.sync()
+        everything.append(disk.syncs_of_everything)
+    assert everything == [1, 1, 2, 2, 3, 4]
+    assert disk.syncs == 6
+
+
+async def test_always_waits_for_the_segment_that_was_written_to(folder: TapFolder, disk: Disk) -> None:
+    """Also if the next one has begun meanwhile, or the capture went on in a file of its own."""
+    sync = syncing(folder, disk, "always")
+    capture = folder.capture(ObjectId())
+    capture.write(Kind.REQUEST_BODY, 0, b"x")
+    await sync.durable(capture)
+    await sync.durable(capture)
+    assert disk.syncs_of_everything == 0
+    capture.write(Kind.REQUEST_BODY, 1, b"y")
+    folder.rotate()
+    await sync.durable(capture)
+    assert disk.syncs_of_everything == 1
+    capture.move()
+    capture.write(Kind.REQUEST_BODY, 2, b"z")
+    await sync.durable(capture)
+    capture.close()
+    assert disk.syncs_of_everything == 1
+    await sync.close()
 
 
 async def test_what_is_written_during_a_sync_is_left_to_the_next(

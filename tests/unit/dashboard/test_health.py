@@ -53,7 +53,7 @@ async def test_captures_that_wait_are_counted(site: Site) -> None:
 async def test_captures_that_failed_are_counted_and_told_of_on_each_page(site: Site) -> None:
     """Failed captures are counted, and reported on every page."""
     for _ in range(2):
-        site.spool.fail(capture_in(site.spool.ready), "it is no capture")
+        site.spool.fail(capture_in(site.spool.ready).name, "it is no capture")
     answer = await site.get("/readyz")
     assert (answer.status_code, answer.json()["failed"]) == (200, 2)
     for path in ("/", "/setup"):

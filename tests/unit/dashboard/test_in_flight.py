@@ -12,7 +12,8 @@ import pytest
 from bson import ObjectId
 
 from gemtap.capture.events import Event, Kind, read_events
-from gemtap.capture.spool import Capture, Spool, TapFolder
+from gemtap.capture.spool import Spool
+from gemtap.capture.tap_folder import Capture, TapFolder
 from gemtap.dashboard.in_flight import InFlight
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
@@ -102,15 +103,35 @@ async def test_events_that_are_torn_are_taken_in_once_they_are_whole(
     flights: InFlight, tap: TapFolder, spool: Spool
 ) -> None:
     """Torn events are read once they are complete."""
-    whole = ObjectId()
-    begin(tap, whole)
-    content = (tap.path / f"{whole}.capture").read_bytes()
+    content = begin(tap, ObjectId()).read()
     torn = tap.path / f"{ObjectId()}.capture"
     for length in (1, len(content) // 2, len(content) - 1):
         torn.write_bytes(content[:length])
         await flights.look()
     torn.write_bytes(content)
     assert [each["prompt"] for each in await flights.look()] == ["Count.", "Count."]
+
+
+async def test_an_exchange_in_a_file_of_its_own_is_followed_on(flights: InFlight, tap: TapFolder) -> None:
+    """A long exchange leaves the segments, and its text goes on."""
+    id_ = ObjectId()
+    capture = begin(tap, id_)
+    write(capture, RESPONSE, CHUNKS[0])
+    assert [each["text"] for each in await flights.look()] == ["One,"]
+    capture.move()
+    write(capture, CHUNKS[1])
+    assert [each["text"] for each in await flights.look()] == ["One, two,"]
+    capture.close()
+    assert await flights.look() == []
+
+
+async def test_an_exchange_goes_on_over_several_segments(flights: InFlight, tap: TapFolder) -> None:
+    """Its events are found in each, also by a look that comes late."""
+    capture = begin(tap, ObjectId())
+    for event in (RESPONSE, *CHUNKS):
+        tap.rotate()
+        write(capture, event)
+    assert [each["text"] for each in await flights.look()] == ["One, two, three"]
 
 
 async def test_what_is_no_capture_is_passed_over(flights: InFlight, tap: TapFolder) -> None:

@@ -15,6 +15,7 @@ from gemtap.dialects.gemini_content.dialect import GeminiContent
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.redact import Redactor
+from gemtap.recorder.waiting import CaptureFile
 from tests.captures import make_capture
 
 pytestmark = pytest.mark.anyio
@@ -45,7 +46,7 @@ async def test_each_body_is_parsed_once_and_the_conversation_is_read_once(
     path = tmp_path / f"{id_}.capture"
     path.write_bytes(make_capture(request=[(1, ASKED)], response=[(2, ANSWER)]))
     assembler = Assembler({"gemini": PROVIDERS["gemini"]}, redactor)
-    (assembled,) = await assembler.assemble([path])
+    (assembled,) = await assembler.assemble([CaptureFile(path, path.stat().st_size)])
     assert assembled.record is not None
     assert assembled.fingerprint is not None
     assert assembled.record.document["preview"] == {"prompt": "Why is the sky blue?", "answer": "Rayleigh."}
@@ -60,7 +61,7 @@ async def test_texts_of_other_documents_are_made_of_their_bodies(tmp_path: Path)
     path = tmp_path / f"{ObjectId()}.capture"
     path.write_bytes(make_capture(request=[(1, ASKED)], response=[(2, ANSWER)]))
     assembler = Assembler({"gemini": PROVIDERS["gemini"]}, None)
-    (first,) = await assembler.assemble([path])
+    (first,) = await assembler.assemble([CaptureFile(path, path.stat().st_size)])
     assert first.record is not None
     document = first.record.document
     later = {**document, "_id": ObjectId(), "recorded_at": datetime.now(UTC)}

@@ -14,8 +14,8 @@ from bson import ObjectId
 from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.providers.registry import PROVIDERS
-from gemtap.recorder import batches as batches_module
 from gemtap.recorder import recorder as recorder_module
+from gemtap.recorder import waiting as waiting_module
 from gemtap.recorder.recorder import Recorder
 from gemtap.stores.base import Filter, Record, RecordRejected, StoreUnavailable
 from gemtap.stores.sqlite import SqliteStore
@@ -223,7 +223,7 @@ async def test_what_has_just_arrived_does_not_wait_for_the_end_of_a_backlog(
 ) -> None:
     """New captures are recorded during a backlog."""
     monkeypatch.setattr(recorder_module, "_LOOK_AFTER", 0.0)
-    monkeypatch.setattr(batches_module, "BATCH_CAPTURES", 2)
+    monkeypatch.setattr(waiting_module, "BATCH_CAPTURES", 2)
     old = [leave(spool) for _ in range(6)]
     fresh: list[Path] = []
     batches: list[list[str]] = []
