@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 SEGMENT_SUFFIX: Final = ".segment"
 
@@ -74,8 +74,7 @@ class SegmentName:
         return f"{self.number:08d}-{self.marker.hex()}{self.seed:08x}{SEGMENT_SUFFIX}"
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame. `start` and `end` are offsets in the segment, `length` is that of the events, before `end`."""
 
     id: bytes

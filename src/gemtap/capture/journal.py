@@ -50,7 +50,8 @@ class JournalCapture:
         """The next frame."""
         self.frames = frame.number + 1
         self.size += frame.length
-        self.segments.setdefault(segment.number, str(segment))
+        if segment.number not in self.segments:
+            self.segments[segment.number] = str(segment)
         self._places.extend((segment.number, frame.end - frame.length, frame.length))
 
     def read(self, start: int = 0) -> bytes:
