@@ -140,38 +140,40 @@ def id_of(name: str) -> ObjectId | None:
         return None
 
 
-def hand_on_orphans(spool: Spool) -> int:
-    """Hand on the files of dead taps: captures to `ready/`, counted losses to `incidents/`. Returns their captures.
-
-    Those have no `end`, so that they are recorded as interrupted. Journals stay: the recorder reads them in place.
-    """
-    count = 0
+def hand_on_losses(spool: Spool) -> None:
+    """Hand on to `incidents/` what dead taps have counted. Their captures are left to the recorder."""
     for folder in spool.taps():
         lock = lock_folder(folder)
         if lock is not None:
             try:
-                count += hand_on(spool, folder)
+                _hand_on_losses(spool, folder)
             finally:
                 os.close(lock)
-    return count
 
 
-def hand_on(spool: Spool, folder: Path) -> int:
-    """The same for one folder, which the caller has locked. Removes it if nothing is left in it."""
-    count = 0
+def hand_on(spool: Spool, folder: Path) -> None:
+    """Hand on the files of a dead tap, whose folder is locked here: captures to `ready/`, losses to `incidents/`.
+
+    Its segments stay. The folder is removed if nothing is left in it.
+    """
     try:
         for path in folder.glob(f"*{SUFFIX}"):
             path.rename(spool.ready / path.name)
-            count += 1
+        _hand_on_losses(spool, folder)
+        folder.rmdir()
+    except OSError:
+        pass  # it has a journal or foreign files
+
+
+def _hand_on_losses(spool: Spool, folder: Path) -> None:
+    try:
         for path in folder.glob(f"*{LOSSES_SUFFIX}"):
             if path.read_bytes().strip():
                 path.rename(spool.incidents / f"{ObjectId()}{INCIDENT_SUFFIX}")
             else:
                 path.unlink()
-        folder.rmdir()
-    except OSError:
-        pass  # it has a journal or foreign files
-    return count
+    except FileNotFoundError:
+        pass  # another process did it
 
 
 def lock_folder(folder: Path) -> int | None:

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from gemtap import __version__
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.loss_counter import LossCounter
-from gemtap.capture.spool import Spool, hand_on_orphans
+from gemtap.capture.spool import Spool, hand_on_losses
 from gemtap.capture.syncing import CaptureSync
 from gemtap.capture.tap_folder import TapFolder
 from gemtap.environment_proxy import environment_proxy
@@ -68,7 +68,7 @@ def make_app(settings: Settings) -> TapApp:
         spool = Spool(settings.spool_dir)
         try:
             spool.create()
-            hand_on_orphans(spool)
+            hand_on_losses(spool)
             fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
         except OSError as exc:
             _log.error("The proxy cannot start: %s", exc)

@@ -17,7 +17,7 @@ from gemtap.capture import tap_folder
 from gemtap.capture.backlog import Backlog
 from gemtap.capture.events import Kind, read_events
 from gemtap.capture.frames import LARGEST_IN_JOURNAL
-from gemtap.capture.spool import Spool, capture_id, hand_on_orphans
+from gemtap.capture.spool import Spool, capture_id, hand_on, hand_on_losses, lock_folder
 from gemtap.capture.tap_folder import Capture, TapFolder
 from tests.spooled import ended, under_way
 
@@ -276,11 +276,17 @@ def test_only_a_dead_taps_captures_are_handed_on(spool: Spool) -> None:
         living = TapFolder(spool)
         mine = living.capture(ObjectId())
         mine.move()
-        assert hand_on_orphans(spool) == 0
+        (dead,) = set(spool.taps()) - {living.path}
+        assert lock_folder(dead) is None
+        assert lock_folder(living.path) is None
         assert Backlog(spool).look()[0] == 0
         holder.send_signal(signal.SIGKILL)
         holder.wait(10)
-        assert hand_on_orphans(spool) == 1
+    lock = lock_folder(dead)
+    assert lock is not None
+    hand_on(spool, dead)
+    os.close(lock)
+    assert len(spool.waiting()) == 1
     assert Backlog(spool).look()[0] == 2
     assert sorted(map(values, ended(spool.path).values())) == [[b"first"], [b"second"]]
     mine.close()
@@ -292,7 +298,8 @@ def test_strange_files_among_the_taps_folders_are_left_alone(spool: Spool) -> No
     (spool.open / "file").touch()
     (spool.open / "dead").mkdir()
     (spool.open / "dead" / "README").touch()
-    assert hand_on_orphans(spool) == 0
+    hand_on_losses(spool)
+    hand_on(spool, spool.open / "dead")
     assert (spool.open / "file").exists()
     assert (spool.open / "dead" / "README").exists()
 
