@@ -89,7 +89,8 @@ def _recover_with_processes(folder: Path, url: str) -> None:
     gemtap = start(folder, url, _NOWHERE, "second")
     try:
         spool = Spool(gemtap.data_dir / "spool")
-        eventually(lambda: not (under_way(spool.path) or Backlog(spool).look()[0]) or None)
+        backlog = Backlog(spool)
+        eventually(lambda: not (backlog.look()[0] or under_way(spool.path)) or None)
     finally:
         gemtap.close()
 

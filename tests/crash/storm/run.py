@@ -43,7 +43,9 @@ async def storm(folder: Path, kind: Kind, *, kills: int, rate: float, seed: int)
             gemtap = await asyncio.to_thread(RunningGemtap, folder, upstream, *flags)
             try:
                 await _traffic(gemtap, Killer(gemtap, database, ledger, seed), ledger, kills, rate, seed)
-                await asyncio.to_thread(eventually, lambda: _is_idle(gemtap), _WORKS_OFF_WITHIN)
+                spool = Spool(gemtap.data_dir / "spool")
+                backlog = Backlog(spool)
+                await asyncio.to_thread(eventually, lambda: _is_idle(spool, backlog), _WORKS_OFF_WITHIN)
             finally:
                 await asyncio.to_thread(gemtap.close)
         store = open_store(url)
@@ -66,10 +68,9 @@ async def _traffic(gemtap: RunningGemtap, killer: Killer, ledger: Ledger, kills:
             enough.set()
 
 
-def _is_idle(gemtap: RunningGemtap) -> bool | None:
+def _is_idle(spool: Spool, backlog: Backlog) -> bool | None:
     """Whether nothing is under way in the tap or waits in the spool."""
-    spool = Spool(gemtap.data_dir / "spool")
-    return not (under_way(spool.path) or Backlog(spool).look()[0]) or None
+    return not (backlog.look()[0] or under_way(spool.path)) or None
 
 
 def _database(folder: Path, kind: Kind) -> tuple[Database, str]:
