@@ -36,6 +36,8 @@ class JournalCapture:
     """Bytes of its events."""
     has_gap: bool = False
     """Whether a frame is missing. What follows one is left out, so that it is an interrupted exchange."""
+    ended_at: Position | None = None
+    """Behind its last frame; None if it has not ended."""
     segments: dict[int, str] = field(default_factory=dict)
     """Names of the segments that have frames of it."""
     _places: array[int] = field(default_factory=lambda: array("Q"))
@@ -146,7 +148,10 @@ class JournalReader:
             return None
         if not capture.has_gap:
             capture.add(self._name, frame)
-        return self.open.pop(frame.id) if frame.mark == Mark.CLOSED else None
+        if frame.mark != Mark.CLOSED:
+            return None
+        capture.ended_at = self.position
+        return self.open.pop(frame.id)
 
     def _next_frame(self) -> Frame | None:
         while True:

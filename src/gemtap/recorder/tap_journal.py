@@ -30,9 +30,8 @@ class TapJournal:
         self._damaged = damaged
         self._reader = JournalReader(folder)
         self._recorded: Position = read_progress(folder)
-        self._taken: Position = self._recorded
         self._end: Position = (0, 0)
-        self._peeked: tuple[JournalCapture, Position | None] | None = None
+        self._peeked: JournalCapture | None = None
         self._interrupted: list[JournalCapture] | None = None
         """The exchanges without an end, the newest first, once the journal of a dead tap has been read to its end."""
         self._ahead: JournalReader | None = None
@@ -65,23 +64,27 @@ class TapJournal:
             self._reader.damage.clear()
             if found is None:
                 interrupted = self._take_interrupted()
-                return None if interrupted is None else self._peek(interrupted, None)
+                if interrupted is None:
+                    return None
+                self._peeked = interrupted
+                break
             capture, position = found
             if position <= self._recorded:
                 continue
             if capture.id.binary in self._recorded_ahead:
                 self._recorded_ahead.remove(capture.id.binary)
                 continue
-            return self._peek(capture, position)
-        return self._peeked[0]
+            self._peeked = capture
+        return self._peeked
 
     def take(self) -> None:
         """Take what `peek` has returned."""
-        assert self._peeked is not None
-        _, position = self._peeked
         self._peeked = None
-        if position is not None:
-            self._taken = position
+
+    def note_recorded(self, capture: JournalCapture) -> None:
+        """This one and all that were taken before are recorded. Raises OSError."""
+        if capture.ended_at is not None and capture.ended_at > self._recorded:
+            self._write_progress(capture.ended_at)
 
     def take_ahead(self, most: int) -> list[JournalCapture]:
         """Exchanges that began and ended behind the end, so that they do not wait for a backlog. Raises OSError."""
@@ -98,16 +101,14 @@ class TapJournal:
         self._recorded_ahead.add(id_)
 
     def checkpoint(self) -> bool:
-        """Everything that was taken is recorded: note it, and delete segments that are not needed any more.
+        """Everything that was taken is recorded: delete segments that are not needed any more.
 
         Returns whether this was all of a dead tap, whose folder is removed then. Raises OSError.
         """
-        if self._taken > self._recorded:
-            self._write_progress()
         is_over = self._peeked is None and self._interrupted == []
         needed = [self._reader.oldest_open, self._reader.position[0]]
         if self._peeked is not None:
-            needed += self._peeked[0].segments
+            needed += self._peeked.segments
         self._delete_segments(sys.maxsize if is_over else min(needed))
         if is_over:
             self._remove_folder()
@@ -122,10 +123,6 @@ class TapJournal:
             if descriptor is not None:
                 os.close(descriptor)
         self._progress = self._lock = None
-
-    def _peek(self, capture: JournalCapture, position: Position | None) -> JournalCapture:
-        self._peeked = (capture, position)
-        return capture
 
     def _take_interrupted(self) -> JournalCapture | None:
         if self._lock is None:
@@ -153,12 +150,11 @@ class TapJournal:
                 draft.rename(path)
         reader.close()
 
-    def _write_progress(self) -> None:
+    def _write_progress(self, recorded: Position) -> None:
         if self._progress is None:
             self._progress = os.open(self._folder / PROGRESS_NAME, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        number, offset = self._taken
-        os.pwrite(self._progress, b"%08d %020d\n" % (number, offset), 0)
-        self._recorded = self._taken
+        os.pwrite(self._progress, b"%08d %020d\n" % recorded, 0)
+        self._recorded = recorded
 
     def _delete_segments(self, before: int) -> None:
         segments = [each for each in segments_of(self._folder) if each.number < before]

@@ -89,10 +89,16 @@ class Waiting:
 
     def done(self, sources: Sequence[Source]) -> None:
         """The first that `take` has returned are recorded, or kept in `failed/`. Raises OSError."""
+        last: dict[Path, JournalCapture] = {}
         for source in sources:
             if isinstance(source, CaptureFile):
                 source.path.unlink(missing_ok=True)
+            elif source.ended_at is not None:
+                last[source.folder] = source
         del self._taken[: len(sources)]
+        for folder, capture in last.items():
+            if folder in self._journals:
+                self._journals[folder].note_recorded(capture)
 
     def take_ahead(self) -> list[Source]:
         """Captures that came after `begin`, at most a batch. Raises OSError."""
