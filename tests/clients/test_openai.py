@@ -145,7 +145,7 @@ def test_streams_are_stored_as_the_answers_that_were_seen(session: Session) -> N
 
 
 def test_turns_are_one_thread(session: Session) -> None:
-    """Of a chat by its messages, of responses by the id of the one before."""
+    """Chats are linked by their messages, responses by the id of the one before."""
     for task in ("chat_with_a_call", "respond"):
         first, second = session.of(task)
         assert second["thread"]["id"] == first["thread"]["id"]

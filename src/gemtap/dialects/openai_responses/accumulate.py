@@ -27,7 +27,7 @@ _IN_PARTS: Final = {
     "response.refusal.delta": ("content", "refusal", "refusal"),
     "response.reasoning_text.delta": ("content", "reasoning_text", "text"),
     "response.reasoning_summary_text.delta": ("summary", "summary_text", "text"),
-    # Of sessions; the first version of the Realtime API has other names.
+    # These are events of sessions; the first version of the Realtime API has other names.
     "response.output_audio_transcript.delta": ("content", "output_audio", "transcript"),
     "response.audio_transcript.delta": ("content", "output_audio", "transcript"),
     "response.text.delta": ("content", "output_text", "text"),

@@ -23,7 +23,7 @@ from gemtap.providers.vertex.paths import BILLED_MESSAGES, COUNT_TOKENS, read_pa
 class VertexReader(GoogleReader):
     """Reads exchanges with Vertex AI.
 
-    Models of Anthropic have its Messages API. Of others that are not Google's, it knows operation, model and errors.
+    Models of Anthropic have its Messages API. For those of other makers it reads operation, model and errors.
     """
 
     billed = BILLED | BILLED_MESSAGES
