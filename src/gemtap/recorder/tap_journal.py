@@ -36,6 +36,8 @@ class TapJournal:
         """The exchanges without an end, the newest first, once the journal of a dead tap has been read to its end."""
         self._ahead: JournalReader | None = None
         self._recorded_ahead: set[bytes] = set()
+        self._passed_over: Position = (0, 0)
+        """Behind the last exchange that was recorded ahead and has been reached since."""
         self._progress: int | None = None
         self._lock: int | None = None
 
@@ -73,6 +75,7 @@ class TapJournal:
                 continue
             if capture.id.binary in self._recorded_ahead:
                 self._recorded_ahead.remove(capture.id.binary)
+                self._passed_over = position
                 continue
             self._peeked = capture
         return self._peeked
@@ -105,6 +108,9 @@ class TapJournal:
 
         Returns whether this was all of a dead tap, whose folder is removed then. Raises OSError.
         """
+        if self._passed_over > self._recorded:
+            # No later exchange may ever come to say so, and these would count as waiting.
+            self._write_progress(self._passed_over)
         is_over = self._peeked is None and self._interrupted == []
         needed = [self._reader.oldest_open, self._reader.position[0]]
         if self._peeked is not None:

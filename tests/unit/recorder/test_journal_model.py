@@ -83,14 +83,22 @@ class World:
             if capture.id in capture._tap.open:
                 capture.move()
         else:
-            capture.write(Kind.END if step == "end" else Kind.RESPONSE_BODY, number, {} if step == "end" else b"x" * 30)
-            capture.release()
-            self.written[id_] += [*self.held.pop(id_), number]
-            self.held[id_] = []
             if step == "end":
-                capture.close()
-                self.ended.add(id_)
                 del self.running[at]
+                self._end(capture, number)
+            else:
+                self._write(capture, Kind.RESPONSE_BODY, number, b"x" * 30)
+
+    def _write(self, capture: Capture, kind: Kind, number: int, value: object) -> None:
+        capture.write(kind, number, value)
+        capture.release()
+        self.written[capture.id] += [*self.held.pop(capture.id), number]
+        self.held[capture.id] = []
+
+    def _end(self, capture: Capture, number: int) -> None:
+        self._write(capture, Kind.END, number, {})
+        capture.close()
+        self.ended.add(capture.id)
 
     def _record(self, how: str) -> None:
         self.recorder.begin()
@@ -105,6 +113,8 @@ class World:
             self.recorder.done(batch)
             if how == "ahead":
                 self.step("begin", 0)
+                *_, capture = self.running.pop()
+                self._end(capture, 0)
                 ahead = self.recorder.take_ahead()
                 for source in ahead:
                     self._keep(source.id, source.read())
@@ -119,7 +129,9 @@ class World:
         self.times[id_] = self.times.get(id_, 0) + 1
 
     def finish(self) -> None:
-        """All taps end, and everything is recorded."""
+        """Everything is recorded and nothing waits; then the taps end, and what they had open is recorded."""
+        self._record("take")
+        assert Backlog(self.spool).look() == (0, None)
         for tap in self.taps:
             tap.close()
         self._record("take")
