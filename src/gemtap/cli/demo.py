@@ -13,6 +13,7 @@ from typing import Annotated, Final
 import typer
 
 from gemtap.cli.app import Failed, app, settings_of
+from gemtap.cli.health import ask
 from gemtap.providers.demo import Agents
 from gemtap.providers.provider import Provider
 from gemtap.providers.registry import PROVIDERS, demo_of
@@ -129,12 +130,8 @@ async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessio
 
 async def _recorded(dashboard: str) -> None:
     """Wait until all that the agents sent is in the store, or until that takes too long."""
-    import aiohttp
-
     deadline = time.monotonic() + _RECORDED_WITHIN
-    async with aiohttp.ClientSession() as client:
-        while time.monotonic() < deadline:
-            async with client.get(f"{dashboard}readyz") as response:
-                if (await response.json()).get("backlog") == 0:
-                    return
-            await asyncio.sleep(0.2)
+    while time.monotonic() < deadline:
+        if (await asyncio.to_thread(ask, f"{dashboard}readyz")).get("backlog") == 0:
+            return
+        await asyncio.sleep(0.2)
