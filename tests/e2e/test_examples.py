@@ -62,7 +62,9 @@ def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
         check=True,
     )
     assert recorded in (tmp_path / "all.jsonl").read_text(), exported
-    (tmp_path / "gemtap.toml").write_text('[providers.gateway]\ndialect = "gemini"\nupstream = "http://localhost:9"\n')
+    # The proxy itself, which answers: `doctor` reports an upstream that does not.
+    gateway = f'[providers.gateway]\ndialect = "gemini"\nupstream = "{gemtap.origin}"\n'
+    (tmp_path / "gemtap.toml").write_text(gateway)
     return tmp_path
 
 
@@ -89,7 +91,7 @@ def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Pat
         goes_on(full, folder, environment)
         return
     done = subprocess.run(full, cwd=folder, env=environment, capture_output=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, (done.stdout + done.stderr).decode()
     if reader.startswith("jq "):
         for line in done.stdout.splitlines():
             json.loads(line)

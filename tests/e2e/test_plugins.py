@@ -55,11 +55,12 @@ class Installed:
         return body.decode()
 
 
-def serve(folder: Path, plugins: Path, *names: str) -> Iterator[Installed]:
-    """Gemtap with the packages that are installed in a folder; the named providers have simulated upstreams."""
+def serve(folder: Path, plugins: Path, *names: str, simulated: str = "gemini") -> Iterator[Installed]:
+    """Gemtap with the packages that are installed in a folder; the named providers have a simulated upstream."""
     path = {"PYTHONPATH": str(plugins)}
     with ExitStack() as stack:
-        api = SimulatedApi("--pace", "0", **path)
+        # One API alone, since several know the path of a chat.
+        api = SimulatedApi("--pace", "0", "--provider", simulated, **path)
         stack.callback(api.stop)
         upstreams = {f"GEMTAP_PROVIDERS__{name.upper()}__UPSTREAM": api.origin for name in names}
         gemtap = RunningGemtap(folder, api.origin, **path, **upstreams)
@@ -79,7 +80,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def toy(plugins: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """Gemtap with the example."""
-    yield from serve(tmp_path_factory.mktemp("toy"), plugins, "toy")
+    yield from serve(tmp_path_factory.mktemp("toy"), plugins, "toy", simulated="toy")
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +140,7 @@ def test_its_interactions_are_shown(turns: list[Any], toy: Installed) -> None:
     page = toy.page(f"/interactions/{turns[1]['id']}")
     assert 'class="dot toy"' in page
     assert "You said: Question 2" in page
-    assert "Bearer $TOY_API_KEY" in page
+    assert "Bearer $TOY_API_KEY" in toy.page(f"/interactions/{turns[1]['id']}?tab=request")
     assert ".dot.toy { background: light-dark(#a83279, #f08cc8); }" in toy.page("/providers.css")
 
 
