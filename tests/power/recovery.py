@@ -87,11 +87,12 @@ async def _look_before(url: str, recording: Recording, found: Found) -> None:
 
 def _recover_with_processes(folder: Path, url: str) -> None:
     gemtap = start(folder, url, _NOWHERE, "second")
+    spool = Spool(gemtap.data_dir / "spool")
+    backlog = Backlog(spool)
     try:
-        spool = Spool(gemtap.data_dir / "spool")
-        backlog = Backlog(spool)
         eventually(lambda: not (backlog.look()[0] or under_way(spool.path)) or None)
     finally:
+        backlog.close()
         gemtap.close()
 
 

@@ -36,6 +36,13 @@ class Backlog:
                 self._lock.release()
         return self._last
 
+    def close(self) -> None:
+        """Close the segments that are open, so that their file system can be unmounted."""
+        with self._lock:
+            for journal in self._journals.values():
+                journal.reader.close()
+            self._journals.clear()
+
     def _look(self) -> Waiting:
         taps = self._spool.taps()
         for gone in self._journals.keys() - set(taps):
