@@ -13,7 +13,6 @@ from typing import Annotated, Final
 import typer
 
 from gemtap.cli.app import Failed, app, settings_of
-from gemtap.cli.health import ask
 from gemtap.providers.demo import Agents
 from gemtap.providers.provider import Provider
 from gemtap.providers.registry import PROVIDERS, demo_of
@@ -130,6 +129,9 @@ async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessio
 
 async def _recorded(dashboard: str) -> None:
     """Wait until all that the agents sent is in the store, or until that takes too long."""
+    # Its module is imported late, since commands are listed in the order of their imports.
+    from gemtap.cli.health import ask
+
     deadline = time.monotonic() + _RECORDED_WITHIN
     while time.monotonic() < deadline:
         if (await asyncio.to_thread(ask, f"{dashboard}readyz")).get("backlog") == 0:
