@@ -33,10 +33,13 @@ def under_way(spool: Path) -> dict[ObjectId, bytes]:
     found: dict[ObjectId, bytes] = {}
     for folder in Spool(spool).taps():
         reader = JournalReader(folder)
-        while reader.next() is not None:
-            pass
-        found |= {each.id: each.read() for each in reader.open.values()}
-        reader.close()
+        try:
+            while reader.next() is not None:
+                pass
+            found |= {each.id: each.read() for each in reader.open.values()}
+        finally:
+            # The recorder may have deleted a segment meanwhile: an open one would keep its file system mounted.
+            reader.close()
     return found | _contents(list((spool / "open").glob("*/*.capture")))
 
 

@@ -149,8 +149,23 @@ def mounted(image: Path, mount_point: Path, file_system: FileSystem) -> Iterator
         deadline = time.monotonic() + _PATIENCE
         while subprocess.run(["umount", str(mount_point)], capture_output=True, check=False).returncode != 0:
             if time.monotonic() > deadline:
-                _run("umount", str(mount_point))
+                raise Unavailable(f"{mount_point} stays mounted: {'; '.join(_users(mount_point)) or 'used by nobody'}")
             time.sleep(0.05)
+
+
+def _users(mount_point: Path) -> Iterator[str]:
+    """The processes that have files or folders below it open, with these."""
+    for process in Path("/proc").glob("[0-9]*"):
+        used = set()
+        for link in (*process.glob("fd/*"), process / "cwd"):
+            try:
+                used.add(os.readlink(link))
+            except OSError:
+                continue  # it is closed meanwhile
+        used = {path for path in used if path.startswith(str(mount_point))}
+        if used:
+            command = process.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            yield f"{process.name} ({command[:100]}) has {', '.join(sorted(used))}"
 
 
 def unmount_all(folder: Path) -> None:
