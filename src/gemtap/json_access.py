@@ -15,6 +15,17 @@ def read_json(raw: bytes) -> Json:
         return None
 
 
+def json_or_text(text: str) -> Json:
+    """The value that a text is the JSON of. The text itself where it is no JSON that can be read, and for `null`."""
+    value = read_json(text.encode("utf-8", "replace"))
+    return text if value is None else value
+
+
+def as_json_text(value: Json) -> str:
+    """A string as it is, every other value as its JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def as_dict(value: Json) -> dict[str, Json]:
     """The object itself, or an empty one where the value is no object."""
     return value if isinstance(value, dict) else {}

@@ -28,7 +28,7 @@ from gemtap.conversation.model import (
     Thought,
 )
 from gemtap.interaction import Json
-from gemtap.json_access import read_json
+from gemtap.json_access import json_or_text
 
 _CHAIN_BYTES: Final = 16
 
@@ -82,6 +82,17 @@ def paired(messages: Sequence[Message]) -> dict[Place, Place]:
                     pairs[place] = answered[0]
                     unanswered.remove(answered)
     return pairs
+
+
+def call_ids(messages: Sequence[Message]) -> dict[Place, str]:
+    """An id for each call: its own, or one that is made. Results refer to calls by ids, which not every API has."""
+    places = (
+        ((number, index), part)
+        for number, message in enumerate(messages)
+        for index, part in enumerate(message.parts)
+        if isinstance(part, Call)
+    )
+    return {place: call.id or f"call_{count}" for count, (place, call) in enumerate(places, 1)}
 
 
 def _answers(result: Result, call: Call) -> bool:
@@ -151,8 +162,7 @@ def _token(part: Part) -> bytes:
 def _parsed(content: Json) -> Json:
     """A result that is JSON in a text as its value: some APIs take a text where others take the value."""
     if isinstance(content, str) and content.startswith(("{", "[")):
-        value = read_json(content.encode("utf-8", "replace"))
-        return content if value is None else value
+        return json_or_text(content)
     return content
 
 

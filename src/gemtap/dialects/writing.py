@@ -5,13 +5,12 @@ What a dialect has no place for is left out and told: whoever sends the request 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from gemtap.conversation.canonical import Place, paired
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Thought
+from gemtap.conversation.model import Conversation, Media, Message, Other, Result, Thought
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict
 
@@ -83,6 +82,11 @@ class Writing:
 
     prompt: Prompt
     losses: Losses = field(default_factory=Losses)
+    _answered: dict[Place, Place] = field(init=False)
+    """The place of each result's call."""
+
+    def __post_init__(self) -> None:
+        self._answered = paired(self.prompt.conversation.prompt)
 
     def settings(self, known: Mapping[str, str]) -> dict[str, Any]:
         """The settings by the dialect's names; `known` has these by the common ones."""
@@ -107,6 +111,16 @@ class Writing:
                         self.losses.add(f"a part that only the old API has ({kind})")
             yield number, message
 
+    def results(self, number: int, message: Message) -> Iterator[tuple[Result, Place]]:
+        """The results in a message, each with the place of its call. A result without a call is lost."""
+        for index, part in enumerate(message.parts):
+            if isinstance(part, Result):
+                call = self._answered.get((number, index))
+                if call is None:
+                    self.losses.add("a result without a call")
+                else:
+                    yield part, call
+
     def finish(
         self, path: str, body: dict[str, Any], query: str = "", headers: tuple[tuple[str, str], ...] = ()
     ) -> Written:
@@ -125,31 +139,3 @@ class Writing:
             return True
         self.losses.add(f"a medium ({media.kind}{'' if media.base64 is not None else ' at an address'})")
         return False
-
-
-def call_ids(messages: Sequence[Message]) -> dict[Place, str]:
-    """An id for each call, by place: its own, or one that is made. Each result refers to its call by one."""
-    places = (
-        ((number, index), part)
-        for number, message in enumerate(messages)
-        for index, part in enumerate(message.parts)
-        if isinstance(part, Call)
-    )
-    return {place: call.id or f"call_{count}" for count, (place, call) in enumerate(places, 1)}
-
-
-def results(writing: Writing, number: int, message: Message) -> Iterator[tuple[Result, Place]]:
-    """The results in a message, each with the place of its call. A result without a call is lost."""
-    answered = paired(writing.prompt.conversation.prompt)
-    for index, part in enumerate(message.parts):
-        if isinstance(part, Result):
-            call = answered.get((number, index))
-            if call is None:
-                writing.losses.add("a result without a call")
-            else:
-                yield part, call
-
-
-def as_json_text(value: Json) -> str:
-    """A text as it is, everything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

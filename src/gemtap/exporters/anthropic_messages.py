@@ -6,7 +6,6 @@ https://platform.claude.com/docs/en/api/messages.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -22,20 +21,17 @@ from gemtap.conversation.model import (
     Result,
     Text,
     Thought,
-    Tool,
 )
-from gemtap.conversation.schemas import to_json_schema
+from gemtap.dialects.anthropic_messages.write import tool_definition
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.training import Example, Unfit, lines
-from gemtap.interaction import Json
-from gemtap.json_access import as_dict
+from gemtap.json_access import as_dict, as_json_text
 from gemtap.stores.base import Store
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
 _IMAGES: Final = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _PDF: Final = "application/pdf"
-_NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 _MISMATCH: Final = "function calls and their results do not match"
 
 _OF_THE_API: Final = re.compile(
@@ -64,7 +60,7 @@ def to_example(conversation: Conversation, tokens: int | None) -> Example:
     if conversation.system is not None:
         example["system"] = conversation.system
     if conversation.tools:
-        example["tools"] = [_tool(tool) for tool in conversation.tools]
+        example["tools"] = [tool_definition(tool) for tool in conversation.tools]
     names = [tool.name for tool in conversation.tools]
     names += [part.name for message in conversation.messages for part in message.parts if isinstance(part, Call)]
     if not all(_NAME.fullmatch(name) for name in names):
@@ -140,7 +136,7 @@ def _blocks(
 
 
 def _result(result: Result, id_: str) -> dict[str, Any]:
-    content = _as_text(result.content)
+    content = as_json_text(result.content)
     block: dict[str, Any] = {"type": "tool_result", "tool_use_id": id_, "content": content}
     if result.media:
         text: Iterable[dict[str, Any]] = [{"type": "text", "text": content}] if content else []
@@ -162,17 +158,6 @@ def _medium(media: Media) -> dict[str, Any]:
     else:
         raise Unfit("media that are not in the conversation")
     return {"type": kind, "source": source}
-
-
-def _as_text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _tool(tool: Tool) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": tool.name}
-    if tool.description is not None:
-        made["description"] = tool.description
-    return {**made, "input_schema": to_json_schema(tool.parameters) or _NO_PARAMETERS}
 
 
 FORMAT: Final = Format(

@@ -6,17 +6,16 @@ https://platform.openai.com/docs/api-reference/chat/create.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from gemtap.conversation.canonical import Place, paired
-from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text, Tool
-from gemtap.conversation.schemas import to_json_schema
+from gemtap.conversation.canonical import Place, call_ids, paired
+from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Result, Text
+from gemtap.dialects.openai_chat.write import tool_definition
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.training import Example, Unfit, lines
-from gemtap.interaction import Json
+from gemtap.json_access import as_json_text
 from gemtap.stores.base import Store
 
 # https://platform.openai.com/docs/api-reference/chat/create#chat-create-tools
@@ -24,7 +23,6 @@ MAX_TOOLS: Final = 128
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 _MEDIA: Final = "media, for which messages of text have no place"
-_NO_PARAMETERS: Final = {"type": "object", "properties": {}}
 
 
 async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIterator[Chunk]:
@@ -38,7 +36,7 @@ def to_example(conversation: Conversation, tokens: int | None) -> Example:
     messages = to_messages(conversation)
     example: Example = {"messages": messages}
     if conversation.tools:
-        example["tools"] = [_tool(tool) for tool in conversation.tools]
+        example["tools"] = [tool_definition(tool) for tool in conversation.tools]
     fault = fault_of(example)
     if fault is not None:
         raise Unfit(fault)
@@ -50,7 +48,7 @@ def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
     messages: list[dict[str, Any]] = []
     if conversation.system is not None:
         messages.append({"role": "system", "content": conversation.system})
-    ids = _call_ids(conversation.messages)
+    ids = call_ids(conversation.messages)
     answered = paired(conversation.messages)
     for number, message in enumerate(conversation.messages):
         match message.role:
@@ -62,7 +60,7 @@ def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
                         call = answered.get((number, index))
                         if call is None:
                             raise Unfit("function calls and their results do not match")
-                        content = _as_text(part.content)
+                        content = as_json_text(part.content)
                         messages.append({"role": "tool", "tool_call_id": ids[call], "content": content})
             case "model":
                 said = _assistant(number, message, ids)
@@ -71,17 +69,6 @@ def to_messages(conversation: Conversation) -> list[dict[str, Any]]:
             case _:
                 messages.append({"role": "user", "content": _text(message)})
     return messages
-
-
-def _call_ids(messages: Sequence[Message]) -> dict[Place, str]:
-    """An id for each call. Each result refers to its call by one, which not every API provides."""
-    calls = (
-        ((number, index), part)
-        for number, message in enumerate(messages)
-        for index, part in enumerate(message.parts)
-        if isinstance(part, Call)
-    )
-    return {place: call.id or f"call_{count}" for count, (place, call) in enumerate(calls, 1)}
 
 
 def fault_of(example: Mapping[str, Any]) -> str | None:
@@ -116,7 +103,7 @@ def _assistant(number: int, message: Message, ids: Mapping[Place, str]) -> dict[
         {
             "id": ids[number, index],
             "type": "function",
-            "function": {"name": part.name, "arguments": _as_text(part.arguments)},
+            "function": {"name": part.name, "arguments": as_json_text(part.arguments)},
         }
         for index, part in enumerate(message.parts)
         if isinstance(part, Call)
@@ -137,18 +124,6 @@ def _text(message: Message) -> str:
             case Other():
                 raise Unfit(f"a part that is no text ({part.kind})")
     return "".join(part.text for part in message.parts if isinstance(part, Text))
-
-
-def _as_text(value: Json) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _tool(tool: Tool) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": tool.name}
-    if tool.description is not None:
-        function["description"] = tool.description
-    function["parameters"] = to_json_schema(tool.parameters) or _NO_PARAMETERS
-    return {"type": "function", "function": function}
 
 
 FORMAT: Final = Format(

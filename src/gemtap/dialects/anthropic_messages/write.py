@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gemtap.conversation.canonical import Place
-from gemtap.conversation.model import Call, Media, Message, Text
+from gemtap.conversation.canonical import Place, call_ids
+from gemtap.conversation.model import Call, Media, Message, Text, Tool
 from gemtap.conversation.schemas import to_json_schema
-from gemtap.dialects.writing import Prompt, Writing, Written, as_json_text, call_ids, results
+from gemtap.dialects.writing import Prompt, Writing, Written
+from gemtap.json_access import as_json_text
 
 PATH: Final = "/v1/messages"
 
@@ -43,14 +44,7 @@ def write(prompt: Prompt) -> Written:
     if conversation.system is not None:
         body["system"] = conversation.system
     if conversation.tools:
-        body["tools"] = [
-            {
-                "name": each.name,
-                **({} if each.description is None else {"description": each.description}),
-                "input_schema": to_json_schema(each.parameters) or _NO_PARAMETERS,
-            }
-            for each in conversation.tools
-        ]
+        body["tools"] = [tool_definition(each) for each in conversation.tools]
     settings = writing.settings(_SETTINGS)
     if isinstance(settings.get("stop_sequences"), str):
         settings["stop_sequences"] = [settings["stop_sequences"]]
@@ -60,9 +54,15 @@ def write(prompt: Prompt) -> Written:
     return writing.finish(PATH, body, headers=_HEADERS)
 
 
+def tool_definition(tool: Tool) -> dict[str, Any]:
+    """An entry of `tools`."""
+    described = {} if tool.description is None else {"description": tool.description}
+    return {"name": tool.name, **described, "input_schema": to_json_schema(tool.parameters) or _NO_PARAMETERS}
+
+
 def _blocks(writing: Writing, number: int, message: Message, ids: Mapping[Place, str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    for result, call in results(writing, number, message):
+    for result, call in writing.results(number, message):
         content: list[dict[str, Any]] = [{"type": "text", "text": as_json_text(result.content)}]
         content += [block for media in result.media if (block := _medium(writing, media)) is not None]
         found.append({"type": "tool_result", "tool_use_id": ids[call], "content": content})

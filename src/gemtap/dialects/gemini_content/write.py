@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from gemtap.conversation.model import Call, Media, Message, Text
 from gemtap.conversation.schemas import to_json_schema
-from gemtap.dialects.writing import Prompt, Writing, Written, results
+from gemtap.dialects.writing import Prompt, Writing, Written
 from gemtap.interaction import Json
 
 _SETTINGS: Final = {
@@ -63,7 +63,7 @@ def _parts(writing: Writing, number: int, message: Message) -> list[dict[str, An
                 signature = {} if signed else {"thoughtSignature": _NO_SIGNATURE}
                 signed = True
                 found.append({"functionCall": {"name": name, "args": _as_object(arguments)}, **signature})
-    for result, (of, index) in results(writing, number, message):
+    for result, (of, index) in writing.results(number, message):
         call = writing.prompt.conversation.prompt[of].parts[index]
         name = result.name or (call.name if isinstance(call, Call) else "")
         found.append({"functionResponse": {"name": name, "response": _as_object(result.content)}})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from gemtap.conversation.model import Call, Media, Message, Text
+from gemtap.conversation.canonical import Place, call_ids
+from gemtap.conversation.model import Call, Media, Message, Text, Tool
 from gemtap.conversation.schemas import to_json_schema
-from gemtap.dialects.writing import Prompt, Writing, Written, as_json_text, call_ids, results
+from gemtap.dialects.writing import Prompt, Writing, Written
+from gemtap.json_access import as_json_text
 
 PATH: Final = "/v1/chat/completions"
 
@@ -31,7 +34,7 @@ def write(prompt: Prompt) -> Written:
             messages += _assistant(writing, number, message, ids)
             continue
         media: list[Any] = []
-        for result, call in results(writing, number, message):
+        for result, call in writing.results(number, message):
             text = as_json_text(result.content)
             messages.append({"role": "tool", "tool_call_id": ids[call], "content": text})
             media += [part for each in result.media if (part := _medium(writing, each)) is not None]
@@ -40,17 +43,21 @@ def write(prompt: Prompt) -> Written:
             messages.append({"role": "user", "content": _plain(content)})
     body: dict[str, Any] = {"model": prompt.model, "messages": messages}
     if conversation.tools:
-        body["tools"] = [
-            {"type": "function", "function": _function(each.name, each.description, each.parameters)}
-            for each in conversation.tools
-        ]
+        body["tools"] = [tool_definition(each) for each in conversation.tools]
     body |= writing.settings(_SETTINGS)
     if prompt.streaming:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     return writing.finish(PATH, body)
 
 
-def _assistant(writing: Writing, number: int, message: Message, ids: Any) -> list[dict[str, Any]]:
+def tool_definition(tool: Tool) -> dict[str, Any]:
+    """An entry of `tools`."""
+    described = {} if tool.description is None else {"description": tool.description}
+    parameters = to_json_schema(tool.parameters) or _NO_PARAMETERS
+    return {"type": "function", "function": {"name": tool.name, **described, "parameters": parameters}}
+
+
+def _assistant(writing: Writing, number: int, message: Message, ids: Mapping[Place, str]) -> list[dict[str, Any]]:
     calls = [
         {
             "id": ids[number, index],
@@ -96,8 +103,3 @@ def _plain(content: list[dict[str, Any]]) -> Any:
     if all(part["type"] == "text" for part in content):
         return "".join(part["text"] for part in content)
     return content
-
-
-def _function(name: str, description: str | None, parameters: Any) -> dict[str, Any]:
-    described = {} if description is None else {"description": description}
-    return {"name": name, **described, "parameters": to_json_schema(parameters) or _NO_PARAMETERS}
