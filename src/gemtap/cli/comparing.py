@@ -58,6 +58,7 @@ def _said(document: Interaction) -> str | None:
 def _part_text(part: Part) -> str:
     from gemtap.conversation.model import Call, Grounding, Media, Other, Text
     from gemtap.conversation.server_tools import shown_as
+    from gemtap.json_access import as_json_text
 
     match part:
         case Text(text):
@@ -68,7 +69,7 @@ def _part_text(part: Part) -> str:
             return f"\n[{mime_type}{f' {uri}' if uri else ''}]\n"
         case Other():
             title, value, _ = shown_as(part)
-            return f"\n{title}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}\n"
+            return f"\n{title}: {as_json_text(value)}\n"
         case Grounding(queries, sources):
             searched = f"\nSearched for: {', '.join(queries)}" if queries else ""
             cited = (f"\n- {' '.join(filter(None, (each.title, each.uri)))}" for each in sources)

@@ -17,6 +17,7 @@ from gemtap.conversation.canonical import joined, sent_again
 from gemtap.conversation.differing import Line, line_changes, opcodes
 from gemtap.conversation.model import Call, Conversation, Media, Message, Other, Part, Result, Role, Text
 from gemtap.interaction import Json
+from gemtap.json_access import as_json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _named_lines(name: str, value: Json, indent: str) -> Iterator[str]:
         yield indent + name
         yield from value_lines(value, indent + "  ")
     else:
-        yield f"{indent}{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        yield f"{indent}{name} {as_json_text(value)}"
 
 
 def _value_texts(settings: Mapping[str, Json]) -> dict[str, str]:

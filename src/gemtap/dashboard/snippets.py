@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
 from gemtap.interaction import Interaction
+from gemtap.json_access import as_json_text
 from gemtap.providers import routing
 from gemtap.providers.credential import Credential
 from gemtap.providers.documents import credential_for, request_headers_of
@@ -30,7 +31,7 @@ def snippets_of(document: Interaction, tap: str, desk: str) -> dict[str, str]:
     wanted = {"content-type", *request_headers_of(document["provider"])}
     headers = {name: str(value) for name, value in request["headers"].items() if name in wanted}
     key = credential_for(document["provider"], request["path"].encode("utf-8"))
-    text = None if body is None else body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    text = None if body is None else as_json_text(body)
     source = f"{desk}/api/interactions/{document['_id']}/request"
     asked = _Asked(request["method"], url, headers, key, text, source)
     return {"curl": _curl(asked), "Python": _python(asked), "JavaScript": _javascript(asked)}

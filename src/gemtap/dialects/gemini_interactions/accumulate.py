@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, count, overlay, read_json
+from gemtap.json_access import as_dict, as_list, count, json_or_text, overlay
 
 _OF_THE_INTERACTION: Final = ("status", "usage", "error")
 """Members of events about the whole interaction besides `interaction`; `usage` is cumulative."""
@@ -67,7 +67,7 @@ class _Step:
             self._fields[name][position]["text"] = "".join(pieces)
         if self._arguments:
             text = "".join(self._arguments)
-            value = read_json(text.encode("utf-8", "replace"))
+            value = json_or_text(text)
             self._fields["arguments"] = value if isinstance(value, dict) else text
         return self._fields
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Part, Result, Role, Text, Thought, Tool
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, as_text, read_json
+from gemtap.json_access import as_dict, as_list, as_text, json_or_text
 
 _MAGIC: Final = (
     (b"\x89PNG", "image/png"),
@@ -52,10 +52,9 @@ def _message(message: dict[str, Json]) -> Message | None:
     if message.get("role") == "tool":
         text = as_text(message.get("content")) or ""
         # A result is text here; what is JSON in it is read as what it is.
-        value = read_json(text.encode("utf-8", "replace"))
         name = as_text(message.get("tool_name")) or as_text(message.get("name"))
         id_ = as_text(message.get("tool_call_id"))
-        role, parts = "tool", (Result(text if value is None else value, name, id_, tuple(_images(message))),)
+        role, parts = "tool", (Result(json_or_text(text), name, id_, tuple(_images(message))),)
     else:
         role = "model" if message.get("role") == "assistant" else "user"
         parts = tuple(_parts(message))

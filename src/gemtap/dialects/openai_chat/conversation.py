@@ -27,7 +27,7 @@ from gemtap.conversation.model import (
     Tool,
 )
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, as_text, one_or_many, read_json
+from gemtap.json_access import as_dict, as_list, as_text, json_or_text, one_or_many
 
 _SYSTEM: Final = ("system", "developer")
 
@@ -102,11 +102,9 @@ def _message(message: dict[str, Json]) -> Message | None:
     match message.get("role"):
         case "tool" | "function":
             content = message.get("content")
-            text = _text(content)
             media = tuple(part for part in _content(content) if isinstance(part, Media))
             # A result is text here; what is JSON in it is read as what it is.
-            value = read_json(text.encode("utf-8", "replace"))
-            result = text if value is None else value
+            result = json_or_text(_text(content))
             id_ = as_text(message.get("tool_call_id"))
             role, parts = "tool", (Result(result, as_text(message.get("name")), id_, media),)
         case "assistant":
@@ -151,8 +149,7 @@ def _call(function: dict[str, Json], id_: str | None) -> Call:
 def arguments_of(arguments: Json) -> Json:
     """The arguments of a call, which are JSON in a text; the text itself where it is none, for models write it."""
     if isinstance(arguments, str):
-        value = read_json(arguments.encode("utf-8", "replace"))
-        arguments = value if value is not None or not arguments.strip() else arguments
+        arguments = json_or_text(arguments) if arguments.strip() else None
     return {} if arguments is None else arguments
 
 

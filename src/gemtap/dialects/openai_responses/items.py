@@ -21,7 +21,7 @@ from gemtap.conversation.model import (
 )
 from gemtap.dialects.openai_chat.conversation import arguments_of, image_of
 from gemtap.interaction import Json
-from gemtap.json_access import as_dict, as_list, as_text, one_or_many, read_json
+from gemtap.json_access import as_dict, as_list, as_text, json_or_text, one_or_many
 
 _CALLS: Final = {
     "computer_call": ("computer", ("action", "actions")),
@@ -159,8 +159,7 @@ def _sources(annotations: list[Json]) -> Iterator[Source]:
 def _output(output: Json) -> tuple[Json, tuple[Media, ...]]:
     """What a tool gave back: its media apart from the rest."""
     if isinstance(output, str):
-        value = read_json(output.encode("utf-8", "replace"))
-        return (output if value is None else value), ()
+        return json_or_text(output), ()
     parts = list(_contents(output))
     media = tuple(part for part in parts if isinstance(part, Media))
     if isinstance(output, list) and parts:
