@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gemtap.interaction import Error, Json
+from collections.abc import Iterable
+
+from gemtap.interaction import NO_TOKENS, Error, Json, Tokens
 from gemtap.json_access import as_dict, as_list, as_text
 
 
@@ -24,3 +26,13 @@ def read_error(response: Json) -> Error | None:
             message = as_text(error) or as_text(said.get("message")) or as_text(said.get("status")) or "error"
             return {"message": message, "details": error}
     return None
+
+
+def add_tokens(tokens: Iterable[Tokens]) -> Tokens:
+    """The sums; None for counts that none of them has."""
+    counted: dict[str, int | None] = dict.fromkeys(NO_TOKENS)
+    for each in tokens:
+        for name, number in each.items():
+            if isinstance(number, int):
+                counted[name] = (counted[name] or 0) + number
+    return counted  # type: ignore[return-value]  # the same names

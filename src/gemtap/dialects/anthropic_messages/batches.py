@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from gemtap.dialects.anthropic_messages.fields import add_tokens, read_tokens
+from gemtap.dialects.anthropic_messages.fields import read_tokens
+from gemtap.dialects.common_fields import add_tokens
 from gemtap.interaction import NO_TOKENS, Error, Json, Tokens
 from gemtap.json_access import as_dict, as_text, read_json
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from gemtap.dialects.common_fields import add_tokens
 from gemtap.interaction import NO_TOKENS, Json, Tokens
 from gemtap.json_access import as_dict, as_list, as_text, count
 
@@ -70,16 +71,6 @@ def read_own_tokens(fields: dict[str, Json]) -> Tokens:
         "reasoning": reasoning,
         "total": given + output + (reasoning or 0) if given is not None and output is not None else None,
     }
-
-
-def add_tokens(tokens: list[Tokens]) -> Tokens:
-    """The sums; None for counts that none of them has."""
-    counted: dict[str, int | None] = dict.fromkeys(NO_TOKENS)
-    for each in tokens:
-        for name, number in each.items():
-            if isinstance(number, int):
-                counted[name] = (counted[name] or 0) + number
-    return counted  # type: ignore[return-value]  # the same names
 
 
 def hour_long_writes(fields: dict[str, Json]) -> int:

@@ -12,14 +12,14 @@ from typing import Final
 from gemtap.conversation.model import Conversation, Message
 from gemtap.dialects.base import Message as SessionMessage
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.common_fields import model_name, read_error
+from gemtap.dialects.common_fields import add_tokens, model_name, read_error
 from gemtap.dialects.cut_rules import Rule
 from gemtap.dialects.gemini_content.fields import read_generation_settings
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_interactions import conversation
 from gemtap.dialects.gemini_interactions.accumulate import accumulate
 from gemtap.dialects.gemini_interactions.dialect import has_content, read_tokens
-from gemtap.dialects.gemini_live.usage import add_tokens, add_usages
+from gemtap.dialects.gemini_live.usage import add_usages
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
 

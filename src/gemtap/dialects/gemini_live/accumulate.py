@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gemtap.dialects.base import Message
+from gemtap.dialects.session_sound import size_of
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, overlay
 
@@ -182,9 +183,3 @@ class _Turn:
         for name, pieces in self._transcriptions.items():
             self._told[name] = {"text": "".join(pieces), **as_dict(self._told.get(name))}
         return {"role": self._role, "parts": self._parts, **self._told}
-
-
-def size_of(data: Json) -> int:
-    """Bytes of what is written in base64."""
-    text = as_text(data) or ""
-    return len(text.rstrip("=")) * 3 // 4

@@ -5,11 +5,11 @@ A turn has only the type and the size of its sound, which came in many small chu
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 
 from gemtap.conversation.model import UNKNOWN_TYPE, Media
-from gemtap.dialects.gemini_live.accumulate import message_of, size_of
+from gemtap.dialects.gemini_live.accumulate import message_of
+from gemtap.dialects.session_sound import Spoken, assemble
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, count
 
@@ -20,15 +20,11 @@ def sound_of(request: Json, response: Json, number: int) -> Media | None:
     `request` and `response` are the bodies of the session's document.
     """
     pieces = {"user": _sent(request), "model": _received(response)}
-    for place, (role, medium) in enumerate(_media_of_turns(response)):
-        wanted = count(medium.get("bytes")) or 0
-        found, size = list[str](), 0
-        while size < wanted and (piece := next(pieces[role], None)) is not None:
-            found.append(piece)
-            size += size_of(piece)
-        if place == number:
-            return _joined(as_text(medium.get("mimeType")) or UNKNOWN_TYPE, found) if size == wanted and found else None
-    return None
+    found = (
+        Spoken(role, as_text(medium.get("mimeType")) or UNKNOWN_TYPE, count(medium.get("bytes")) or 0)
+        for role, medium in _media_of_turns(response)
+    )
+    return assemble(found, pieces, number)
 
 
 def _media_of_turns(response: Json) -> Iterator[tuple[str, dict[str, Json]]]:
@@ -38,14 +34,6 @@ def _media_of_turns(response: Json) -> Iterator[tuple[str, dict[str, Json]]]:
             medium = as_dict(part).get("inlineData")
             if isinstance(medium, dict):
                 yield role, medium
-
-
-def _joined(mime_type: str, pieces: list[str]) -> Media | None:
-    try:
-        content = b"".join(base64.b64decode(Media(mime_type, base64=piece).standard_base64) for piece in pieces)
-    except ValueError:
-        return None
-    return Media(mime_type, base64=base64.b64encode(content).decode("ascii"))
 
 
 def _received(response: Json) -> Iterator[str]:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gemtap.dialects.base import Message
+from gemtap.dialects.common_fields import add_tokens
 from gemtap.dialects.gemini_content.fields import read_tokens
 from gemtap.dialects.gemini_live.accumulate import message_of
-from gemtap.interaction import NO_TOKENS, Json, Tokens
+from gemtap.interaction import Json, Tokens
 from gemtap.json_access import as_dict, as_list, count
 
 _COUNTS: Final = ("tokenCount", "tokens", "count")
@@ -36,16 +37,6 @@ def turn_usages(messages: Sequence[Message]) -> list[dict[str, Json]]:
             has_usage = True
         has_ended |= content.get("turnComplete", content.get("turn_complete")) is True
     return found
-
-
-def add_tokens(tokens: Iterable[Tokens]) -> Tokens:
-    """The sums; None for counts that are unknown in all turns."""
-    counted: dict[str, int | None] = dict.fromkeys(NO_TOKENS)
-    for each in tokens:
-        for name, number in each.items():
-            if isinstance(number, int):
-                counted[name] = (counted[name] or 0) + number
-    return counted  # type: ignore[return-value]  # the same names
 
 
 def read_usage_tokens(usages: Iterable[Json]) -> Tokens:

@@ -15,6 +15,7 @@ from typing import Final
 
 from gemtap.dialects.base import Message
 from gemtap.dialects.openai_responses.accumulate import accumulate as accumulate_response
+from gemtap.dialects.session_sound import size_of
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, count, overlay
 
@@ -72,11 +73,6 @@ def accumulate(messages: Sequence[Message]) -> list[dict[str, Json]]:
         else:
             session.received(unwrapped(message.json))
     return session.finish()
-
-
-def size_of(data: Json) -> int:
-    """Bytes of what is written in base64."""
-    return len((as_text(data) or "").rstrip("=")) * 3 // 4
 
 
 class _Session:

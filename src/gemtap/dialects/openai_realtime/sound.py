@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 
 from gemtap.conversation.model import Media
-from gemtap.dialects.openai_realtime.accumulate import APPENDED, PCM, SPOKEN, kind_of, size_of, unwrapped
+from gemtap.dialects.openai_realtime.accumulate import APPENDED, PCM, SPOKEN, kind_of, unwrapped
 from gemtap.dialects.openai_realtime.conversation import sounds
+from gemtap.dialects.session_sound import Spoken, assemble
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, count
 
@@ -18,23 +18,11 @@ def sound_of(request: Json, response: Json, number: int) -> Media | None:
     `request` and `response` are the bodies of the session's document.
     """
     pieces = {"user": _sent(request), "model": _received(response)}
-    for place, (role, part) in enumerate(sounds(as_list(as_dict(response).get("items")))):
-        wanted, size = count(part.get("bytes")) or 0, 0
-        found = list[str]()
-        while size < wanted and (piece := next(pieces[role], None)) is not None:
-            found.append(piece)
-            size += size_of(piece)
-        if place == number:
-            return _joined(as_text(part.get("format")) or PCM, found) if size == wanted and found else None
-    return None
-
-
-def _joined(mime_type: str, pieces: list[str]) -> Media | None:
-    try:
-        content = b"".join(base64.b64decode(Media(mime_type, base64=piece).standard_base64) for piece in pieces)
-    except ValueError:
-        return None
-    return Media(mime_type, base64=base64.b64encode(content).decode("ascii"))
+    found = (
+        Spoken(role, as_text(part.get("format")) or PCM, count(part.get("bytes")) or 0)
+        for role, part in sounds(as_list(as_dict(response).get("items")))
+    )
+    return assemble(found, pieces, number)
 
 
 def _received(response: Json) -> Iterator[str]:
