@@ -11,6 +11,9 @@ ON_COLLECTION: Final = {"GET": "list", "POST": "create"}
 ON_ITEM: Final = {"GET": "get", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 """Verbs by method, where the path ends with the name of one thing."""
 
+ON_ITEM_WITH_POST: Final = {**ON_ITEM, "POST": "update"}
+"""The same for APIs where a POST to one thing changes it."""
+
 _FILE: Final = re.compile(r"^/+download/|:download$|/files/[^/]+/content$")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from gemtap.dialects.base import UNKNOWN_OPERATION
-from gemtap.dialects.rest_paths import ON_ITEM, WORD
+from gemtap.dialects.rest_paths import ON_ITEM, ON_ITEM_WITH_POST, WORD
 
 _CALLED: Final = frozenset(
     {
@@ -62,8 +62,6 @@ _FAMILIES: Final = frozenset(
 
 _WORDS: Final = _CALLED | _VERBS | _SINGLE | _COLLECTIONS | _FAMILIES
 
-_ON_SINGLE: Final = {"GET": "get", "POST": "update", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
-_ON_ONE: Final = {**ON_ITEM, "POST": "update"}
 _ON_MANY: Final = {"GET": "list", "POST": "create", "DELETE": "delete"}
 
 
@@ -100,11 +98,11 @@ def _verb(method: str, names: list[str], *, ends_with_id: bool) -> str | None:
     """How the operation ends; empty if its last name says all, None for what is not known."""
     last = names[-1]
     if ends_with_id:
-        return _ON_ONE.get(method)
+        return ON_ITEM_WITH_POST.get(method)
     if last in _VERBS:
         return "" if method in ("GET", "POST") else None
     if last in _SINGLE or "usage" in names:
-        return _ON_SINGLE.get(method)
+        return ON_ITEM_WITH_POST.get(method)
     if method == "GET" and tuple(names) in _SESSIONS:
         return ""
     if last in _CALLED and method == "POST":

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from gemtap.dialects.anthropic_messages.dialect import COMPLETION
 from gemtap.dialects.base import UNKNOWN_OPERATION
-from gemtap.dialects.rest_paths import ON_COLLECTION, WORD
+from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM_WITH_POST, WORD
 
 _COLLECTIONS: Final = frozenset(
     {
@@ -51,8 +51,6 @@ _VERBS: Final = frozenset(
 )
 """The last name of a path that says itself what is done."""
 
-_ON_ONE: Final = {"GET": "get", "POST": "update", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
-
 
 def read_path(method: str, path: str) -> tuple[str, str | None]:
     """The operation and, where the path names one, the model.
@@ -83,7 +81,7 @@ def _operation(method: str, segments: list[str]) -> tuple[str, str | None]:
             return UNKNOWN_OPERATION, None
         if is_last and segment in _VERBS:
             return ".".join([*names, segment]) if names else UNKNOWN_OPERATION, None
-        if segment in _COLLECTIONS | _PLACES | _THINGS and not _is_id(names, ends_with, segment):
+        if segment in _COLLECTIONS | _PLACES | _THINGS and not _is_id(names, ends_with):
             ends_with = "collection" if segment in _COLLECTIONS else "thing" if segment in _THINGS else "place"
             names.append(segment)
         elif ends_with == "collection":
@@ -91,11 +89,11 @@ def _operation(method: str, segments: list[str]) -> tuple[str, str | None]:
             model = segment if names[-1] == "models" else model
         else:
             return UNKNOWN_OPERATION, None
-    verbs = {"collection": ON_COLLECTION, "item": _ON_ONE, "thing": _ON_ONE}.get(ends_with, {})
+    verbs = {"collection": ON_COLLECTION, "item": ON_ITEM_WITH_POST, "thing": ON_ITEM_WITH_POST}.get(ends_with, {})
     verb = verbs.get(method)
     return (".".join([*names, verb]) if names and verb else UNKNOWN_OPERATION), model
 
 
-def _is_id(names: list[str], ends_with: str, segment: str) -> bool:
-    """Whether a segment with a known name is an id: that of a model may be any word."""
+def _is_id(names: list[str], ends_with: str) -> bool:
+    """Whether the next segment is an id even if it is a known name: that of a model may be any word."""
     return ends_with == "collection" and names[-1] in ("models", "installation_settings")
