@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 from gemtap.providers.secrets import Declared
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+_JSON: Final = b"application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +78,11 @@ class Wire(ABC):
 
         `code` is one of Google's canonical error codes, such as `UNAVAILABLE`.
         """
+
+
+def json_error(
+    error: dict[str, Any], *, content_type: bytes = _JSON, indent: int | None = None
+) -> tuple[RawHeaders, bytes]:
+    """Headers and body of an answer that is this JSON; an indented one ends with a line break."""
+    body = json.dumps(error, ensure_ascii=False, indent=indent).encode("utf-8") + (b"\n" if indent else b"")
+    return [(b"content-type", content_type), (b"content-length", str(len(body)).encode("ascii"))], body

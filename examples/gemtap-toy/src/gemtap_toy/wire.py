@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.secrets import Declared
-from gemtap.providers.wire import RawHeaders, Route, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 
 class ToyWire(Wire):
@@ -26,8 +25,7 @@ class ToyWire(Wire):
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """As OpenAI words one."""
-        body = json.dumps({"error": {"message": message, "type": code.lower()}}, ensure_ascii=False).encode()
-        return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())], body
+        return json_error({"error": {"message": message, "type": code.lower()}})
 
 
 WIRE: Final = ToyWire()

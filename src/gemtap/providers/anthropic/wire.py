@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.common_secrets import STORED_CREDENTIAL
 from gemtap.providers.secrets import Declared
-from gemtap.providers.wire import RawHeaders, Route, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _PATHS: Final = re.compile(rb"/+(?:v1|api)(?:/|$)")
 
@@ -71,9 +70,7 @@ class AnthropicWire(Wire):
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Anthropic words one. It has no `request_id`: no request has reached the API."""
         error = {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}
-        body = json.dumps({"type": "error", "error": error, "request_id": None}, ensure_ascii=False).encode("utf-8")
-        length = str(len(body)).encode("ascii")
-        return [(b"content-type", b"application/json"), (b"content-length", length)], body
+        return json_error({"type": "error", "error": error, "request_id": None})
 
 
 WIRE: Final = AnthropicWire()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.openai.secrets import OPENAI
-from gemtap.providers.wire import RawHeaders, Route, Wire
-
-_CONTENT_TYPE: Final = (b"content-type", b"application/json")
+from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _PATHS: Final = re.compile(rb"/+(?:openai|models|anthropic)(?:/|$)")
 """The last two are those of other models in Azure AI Foundry."""
@@ -53,8 +50,7 @@ class AzureWire(Wire):
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Azure words one: a code and a message."""
         error = {"error": {"code": _CODES.get(status, code.title().replace("_", "")), "message": message}}
-        body = json.dumps(error, ensure_ascii=False).encode("utf-8")
-        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+        return json_error(error)
 
 
 WIRE: Final = AzureWire()

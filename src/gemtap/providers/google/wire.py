@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.google.secrets import GOOGLE
-from gemtap.providers.wire import RawHeaders, Route, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _CODE_ASSIST_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
 
-_CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=UTF-8")
+_CONTENT_TYPE: Final = b"application/json; charset=UTF-8"
 
 
 class GoogleWire(Wire):
@@ -24,8 +23,7 @@ class GoogleWire(Wire):
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Google words one: https://cloud.google.com/apis/design/errors."""
         error = {"error": {"code": status, "message": message, "status": code}}
-        body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
-        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+        return json_error(error, content_type=_CONTENT_TYPE, indent=2)
 
 
 class CodeAssistApiWire(GoogleWire):

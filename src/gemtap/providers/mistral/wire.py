@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.openai.wire import OpenAICompatibleWire
-from gemtap.providers.wire import RawHeaders
+from gemtap.providers.wire import RawHeaders, json_error
 
 _TYPES: Final = {401: "unauthorized", 404: "not_found", 422: "invalid_request_error", 429: "rate_limited"}
 
@@ -25,8 +24,7 @@ class MistralWire(OpenAICompatibleWire):
         """An error as Mistral words one."""
         kind = _TYPES.get(status, "internal_server_error" if status >= 500 else "invalid_request_error")
         error = {"object": "error", "message": message, "type": kind, "param": None, "code": code.lower()}
-        body = json.dumps(error, ensure_ascii=False).encode("utf-8")
-        return [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode("ascii"))], body
+        return json_error(error)
 
 
 WIRE: Final = MistralWire()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.openai.secrets import OPENAI
-from gemtap.providers.wire import RawHeaders, Route, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
-_CONTENT_TYPE: Final = (b"content-type", b"application/json; charset=utf-8")
+_CONTENT_TYPE: Final = b"application/json; charset=utf-8"
 
 _AT_ROOT: Final = re.compile(
     rb"/+api/+(?:chat|generate|embed|embeddings|tags|ps|show|create|copy|delete|pull|push|blobs|version)(?=/|$)"
@@ -37,8 +36,7 @@ class OllamaWire(Wire):
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Ollama words one: a text."""
-        body = json.dumps({"error": message}, ensure_ascii=False).encode("utf-8")
-        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+        return json_error({"error": message}, content_type=_CONTENT_TYPE)
 
 
 WIRE: Final = OllamaWire()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
 from gemtap.providers.openai.secrets import OPENAI
-from gemtap.providers.wire import RawHeaders, Route, Wire
-
-_CONTENT_TYPE: Final = (b"content-type", b"application/json")
+from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _VERSION: Final = re.compile(rb"/+v1(?=/|$)")
 
@@ -39,8 +36,7 @@ class OpenAICompatibleWire(Wire):
         """An error as OpenAI words one: https://platform.openai.com/docs/guides/error-codes."""
         kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
         error = {"error": {"message": message, "type": kind, "param": None, "code": code.lower()}}
-        body = (json.dumps(error, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
-        return [_CONTENT_TYPE, (b"content-length", str(len(body)).encode("ascii"))], body
+        return json_error(error, indent=2)
 
 
 class OpenAIWire(OpenAICompatibleWire):
