@@ -51,7 +51,9 @@ class Backlog:
         count = len(files)
         ids = [id_ for path in files[:1] if (id_ := capture_id(path)) is not None]
         for tap in taps:
-            waiting, oldest = self._journals.setdefault(tap, _Journal(tap)).look()
+            if tap not in self._journals:
+                self._journals[tap] = _Journal(tap)
+            waiting, oldest = self._journals[tap].look()
             count += waiting
             if oldest is not None:
                 ids.append(oldest)

@@ -47,8 +47,7 @@ class Mark(IntEnum):
     CLOSED = 1
     """Nothing follows."""
     MOVED = 2
-    """The exchange goes on in a file of its own, which has all of its events. The frame holds no events but the size of
-    the file at that moment, eight bytes."""
+    """The exchange goes on in a file of its own, which has all of its events. The frame holds none."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -93,8 +93,8 @@ class JournalReader:
         """Everything before has been read."""
         self.open: dict[bytes, JournalCapture] = {}
         """Exchanges that have not ended."""
-        self.moved: dict[bytes, tuple[JournalCapture, int]] = {}
-        """Exchanges that went on in files of their own, and the sizes of these files at that moment."""
+        self.moved: dict[bytes, JournalCapture] = {}
+        """Exchanges that went on in files of their own."""
         self.damage: list[Damage] = []
         self._only_whole = start is not None
         self._damaged_from: int | None = None
@@ -124,7 +124,7 @@ class JournalReader:
 
     def forget(self, before: int) -> None:
         """Segments with lower numbers are deleted."""
-        self.moved = {id_: each for id_, each in self.moved.items() if max(each[0].segments, default=0) >= before}
+        self.moved = {id_: each for id_, each in self.moved.items() if max(each.segments, default=0) >= before}
 
     @property
     def oldest_open(self) -> int:
@@ -142,9 +142,7 @@ class JournalReader:
             self.open[frame.id] = capture
         capture.has_gap = capture.has_gap or frame.number != capture.frames
         if frame.mark == Mark.MOVED:
-            del self.open[frame.id]
-            size = os.pread(self._opened(), frame.length, frame.end - frame.length)
-            self.moved[frame.id] = (capture, int.from_bytes(size, "big"))
+            self.moved[frame.id] = self.open.pop(frame.id)
             return None
         if not capture.has_gap:
             capture.add(self._name, frame)

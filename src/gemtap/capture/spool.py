@@ -17,7 +17,7 @@ from typing import Final
 from bson import ObjectId
 from bson.errors import InvalidId
 
-from gemtap.capture.frames import SEGMENT_SUFFIX
+from gemtap.capture.frames import SEGMENT_SUFFIX, SegmentName
 
 SUFFIX: Final = ".capture"
 REASON_SUFFIX: Final = ".reason.txt"
@@ -105,9 +105,10 @@ class Spool:
 def _unrecorded(entry: os.DirEntry[str], recorded: tuple[int, int]) -> int:
     size = entry.stat(follow_symlinks=False).st_size
     number, offset = recorded
-    if entry.name.endswith(SEGMENT_SUFFIX) and (segment := int(entry.name.split("-")[0])) <= number:
-        return max(0, size - offset) if segment == number else 0
-    return size
+    segment = SegmentName.parse(entry.name)
+    if segment is None or segment.number > number:
+        return size
+    return max(0, size - offset) if segment.number == number else 0
 
 
 def read_progress(folder: Path) -> tuple[int, int]:

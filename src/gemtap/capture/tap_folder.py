@@ -299,11 +299,10 @@ class Capture:
         tap, draft, name = self._tap, f"{self.id}{DRAFT_SUFFIX}", f"{self.id}{SUFFIX}"
         file = os.open(draft, _APPEND, 0o600, dir_fd=tap.folder)
         try:
-            copied = self.read()
-            _write_all(file, copied)
+            _write_all(file, self.read())
             os.rename(draft, name, src_dir_fd=tap.folder, dst_dir_fd=tap.folder)
             if self._places:
-                tap.append(self.id.binary, self._frames, Mark.MOVED, len(copied).to_bytes(8, "big"))
+                tap.append(self.id.binary, self._frames, Mark.MOVED, b"")
         except OSError:
             os.close(file)
             for each in (draft, name):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.capture.spool import INCIDENT_SUFFIX, Spool, id_of
+from gemtap.capture.spool import INCIDENT_SUFFIX, Spool, id_of, private
 from gemtap.incident import Incident, IncidentKind, from_line, now, to_line
 from gemtap.stores.base import Store
 
@@ -88,7 +87,7 @@ class IncidentLog:
         path = self._folder / f"{incident['_id']}{INCIDENT_SUFFIX}"
         written = path.with_suffix(".new")
         try:
-            with open(written, "wb", opener=_private) as file:
+            with open(written, "wb", opener=private) as file:
                 file.write(to_line(incident))
             written.replace(path)
         except OSError as exc:
@@ -108,7 +107,3 @@ def _read(path: Path) -> list[Incident]:
         _log.warning("%s is no incident (%s), and is kept as %s.", path, exc, damaged.name)
         path.rename(damaged)
         return []
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -145,7 +145,7 @@ class TapJournal:
         reader = JournalReader(self._folder)
         while reader.next() is not None:
             pass
-        for capture, _ in reader.moved.values():
+        for capture in reader.moved.values():
             path = self._folder / capture.name
             if path.exists() and (copied := capture.read()) != path.read_bytes()[: len(copied)]:
                 draft = path.with_suffix(DRAFT_SUFFIX)

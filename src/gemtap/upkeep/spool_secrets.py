@@ -61,7 +61,7 @@ def _secrets_of_journal(spool: Spool, folder: Path, known: KnownSecrets) -> list
             captures.append(ended[0])
     finally:
         reader.close()
-    captures += [*reader.open.values(), *(moved for moved, _ in reader.moved.values())]
+    captures += [*reader.open.values(), *reader.moved.values()]
     for capture in captures:
         try:
             secrets = _in_capture(capture.read(), capture.id, known)

@@ -298,6 +298,8 @@ def test_strange_files_among_the_taps_folders_are_left_alone(spool: Spool) -> No
     (spool.open / "file").touch()
     (spool.open / "dead").mkdir()
     (spool.open / "dead" / "README").touch()
+    (spool.open / "dead" / "foreign.segment").write_bytes(b"four")
+    assert spool.size() == 4
     hand_on_losses(spool)
     hand_on(spool, spool.open / "dead")
     assert (spool.open / "file").exists()
