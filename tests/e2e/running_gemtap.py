@@ -102,13 +102,18 @@ class RunningGemtap:
             self.process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, cwd=self._folder, env=self._environment
             )
+        # It binds the ports before it starts its processes. Until then, those of a killed one can still answer.
+        eventually(lambda: (self._is_running() and len(self.children()) == 2) or None)
         for port, path in ((self.port, "/_gemtap/health"), (self.dashboard_port, "/healthz")):
             eventually(lambda port=port, path=path: self._answers(port, path))  # type: ignore[misc]
         return self.process
 
-    def _answers(self, port: int, path: str) -> bool | None:
+    def _is_running(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
-        return _get(port, path)[0] == 200 or None
+        return True
+
+    def _answers(self, port: int, path: str) -> bool | None:
+        return (self._is_running() and _get(port, path)[0] == 200) or None
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of a path of the dashboard."""
