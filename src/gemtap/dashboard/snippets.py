@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
-from gemtap.interaction import Interaction
+from gemtap.interaction import Interaction, Request
 from gemtap.json_access import as_json_text
 from gemtap.providers import routing
 from gemtap.providers.credential import Credential
@@ -24,16 +24,14 @@ _REDACTED: Final = "[redacted:"
 def snippets_of(document: Interaction, tap: str, desk: str) -> dict[str, str]:
     """Snippets by language. Empty for WebSocket sessions and file uploads."""
     request = document["request"]
-    body = request["body"]
-    if "upgrade" in request["headers"] or isinstance(body, bytes) or "body_truncated" in request:
+    if not _can_be_sent(request):
         return {}
-    url = tap + request["path"] + _query(request["query"])
-    wanted = {"content-type", *request_headers_of(document["provider"])}
-    headers = {name: str(value) for name, value in request["headers"].items() if name in wanted}
-    key = credential_for(document["provider"], request["path"].encode("utf-8"))
-    text = None if body is None else as_json_text(body)
-    source = f"{desk}/api/interactions/{document['_id']}/request"
-    asked = _Asked(request["method"], url, headers, key, text, source)
+    asked = _asked(
+        document,
+        tap + request["path"],
+        None if request["body"] is None else as_json_text(request["body"]),
+        f"{desk}/api/interactions/{document['_id']}/request",
+    )
     return {"curl": _curl(asked), "Python": _python(asked), "JavaScript": _javascript(asked)}
 
 
@@ -45,20 +43,17 @@ def curl_script(document: Interaction, raw: bytes, upstreams: Mapping[str, str])
     request = document["request"]
     route = routing.match(request["path"].encode("utf-8"))
     origin = routing.origin_of(route, upstreams)
-    if route is None or origin is None or not snippets_of(document, "", ""):
+    if route is None or origin is None or not _can_be_sent(request):
         return None
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
-    url = origin.rstrip("/") + route.path.decode("utf-8", "replace") + _query(request["query"])
-    key = credential_for(document["provider"], request["path"].encode("utf-8"))
-    wanted = {"content-type", *request_headers_of(document["provider"])}
-    headers = {name: str(value) for name, value in request["headers"].items() if name in wanted}
-    command = _curl(_Asked(request["method"], url, headers, key, None, ""))
+    asked = _asked(document, origin.rstrip("/") + route.path.decode("utf-8", "replace"), None, "")
+    command = _curl(asked)
     lines = ["#!/bin/sh", f"# Recorded by Gemtap as {document['_id']}."]
-    if key is not None:
-        lines.append(f"# Needs the variable {key.variables[0]}.")
+    if asked.key is not None:
+        lines.append(f"# Needs the variable {asked.key.variables[0]}.")
     if not text:
         return "\n".join([*lines, command]) + "\n"
     mark = "GEMTAP_BODY"
@@ -81,6 +76,19 @@ class _Asked:
     @property
     def is_long(self) -> bool:
         return self.text is not None and len(self.text) > _LONGEST
+
+
+def _can_be_sent(request: Request) -> bool:
+    return not ("upgrade" in request["headers"] or isinstance(request["body"], bytes) or "body_truncated" in request)
+
+
+def _asked(document: Interaction, url: str, text: str | None, source: str) -> _Asked:
+    """`url` is without the query."""
+    request, provider = document["request"], document["provider"]
+    wanted = {"content-type", *request_headers_of(provider)}
+    headers = {name: str(value) for name, value in request["headers"].items() if name in wanted}
+    key = credential_for(provider, request["path"].encode("utf-8"))
+    return _Asked(request["method"], url + _query(request["query"]), headers, key, text, source)
 
 
 def _query(query: str) -> str:
