@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol
@@ -34,3 +35,11 @@ class Demo(ABC):
     def missing(self) -> str | None:
         """What has to be installed before `agents` works, as a sentence. None where nothing is missing."""
         return None
+
+
+def missing_extra(used: str, *modules: str) -> str | None:
+    """What `Demo.missing` says where one of these modules of the extra `demo` is not installed."""
+    # In this order: a module is looked for only if its package is there.
+    if all(importlib.util.find_spec(module) is not None for module in modules):
+        return None
+    return f"The demo's agents use {used}: pip install 'gemtap[demo]', or `make demo`."

@@ -14,7 +14,7 @@ import logging
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import _lru_cache_wrapper, cache
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -137,7 +137,7 @@ _T = TypeVar("_T")
 _caches: Final[list[Callable[[], None]]] = []
 
 
-def derived(make: Callable[[], _T]) -> _lru_cache_wrapper[_T]:
+def derived(make: Callable[[], _T]) -> Callable[[], _T]:
     """Cache what a function makes of the providers, until `configure` changes these."""
     cached = cache(make)
     _caches.append(cached.cache_clear)

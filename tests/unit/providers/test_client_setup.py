@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from gemtap.providers import client_setup
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.provider import Provider
@@ -28,24 +26,21 @@ def test_clients_know_their_provider_and_get_the_address() -> None:
     assert vertex.for_tap("http://tap").lines[0] == "export GOOGLE_VERTEX_BASE_URL=http://tap"
 
 
-def test_a_name_of_two_providers_gets_the_prefix_of_the_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_of_two_providers_gets_the_prefix_of_the_later_one() -> None:
     """No client disappears."""
     first, second = (Instructions(title, "here", ("{tap}",)) for title in ("first", "second"))
-    providers = {"gemini": with_setup(GEMINI, curl=first), "vertex": with_setup(VERTEX, curl=second)}
-    monkeypatch.setattr(client_setup, "PROVIDERS", providers)
-    found = client_setup.clients.__wrapped__()
+    found = client_setup.clients_of([with_setup(GEMINI, curl=first), with_setup(VERTEX, curl=second)])
     assert {name: (each.title, each.provider) for name, each in found.items()} == {
         "curl": ("first", "gemini"),
         "vertex-curl": ("second", "vertex"),
     }
 
 
-def test_a_provider_without_a_reader_has_no_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_provider_without_a_reader_has_no_clients() -> None:
     """The clients of the others are shown."""
 
     def fail() -> Reader:
         raise ImportError("no such module")
 
-    providers = {"gemini": replace(GEMINI, load_reader=fail), "vertex": VERTEX}
-    monkeypatch.setattr(client_setup, "PROVIDERS", providers)
-    assert set(client_setup.clients.__wrapped__()) == set(VERTEX.reader.setup)
+    found = client_setup.clients_of([replace(GEMINI, load_reader=fail), VERTEX])
+    assert set(found) == set(VERTEX.reader.setup)

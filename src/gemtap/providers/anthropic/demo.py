@@ -12,7 +12,7 @@ from gemtap.json_access import as_dict, as_list, as_text, read_json
 from gemtap.providers.claude.simulated import messages
 from gemtap.providers.claude.simulated.answers import last_text
 from gemtap.providers.claude.simulated.caching import PromptCache, count_tokens
-from gemtap.providers.demo import Agents, Demo
+from gemtap.providers.demo import Agents, Demo, missing_extra
 from gemtap.simulation.base import Simulation
 from gemtap.simulation.received import ReceivedRequest
 from gemtap.simulation.script import Begin, Pause, Script, Send
@@ -149,6 +149,10 @@ class AnthropicDemo(Demo):
         from gemtap.providers.anthropic.agents import AnthropicAgents
 
         return AnthropicAgents(origin, seed=seed, pause=pause, on_turn=on_turn)
+
+    def missing(self) -> str | None:
+        """The agents use aiohttp, which is an extra."""
+        return missing_extra("aiohttp", "aiohttp")
 
 
 DEMO: Final = AnthropicDemo()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Callable
 from typing import Final
 
-from gemtap.providers.demo import Agents, Demo
+from gemtap.providers.demo import Agents, Demo, missing_extra
 from gemtap.providers.google.simulated.api import GoogleSimulation, Surface
 from gemtap.providers.google.simulated.routes import model_routes
 from gemtap.providers.google.simulated.surfaces import (
@@ -73,13 +72,7 @@ class GeminiDemo(Demo):
 
     def missing(self) -> str | None:
         """Google's SDK is an extra."""
-        if all(map(_is_installed, ("google", "google.genai", "aiohttp"))):
-            return None
-        return "The demo's agents use Google's SDK: pip install 'gemtap[demo]', or `make demo`."
-
-
-def _is_installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+        return missing_extra("Google's SDK", "google", "google.genai", "aiohttp")
 
 
 DEMO: Final = GeminiDemo()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from typing import Final
 
-from gemtap.providers.demo import Agents, Demo
+from gemtap.providers.demo import Agents, Demo, missing_extra
 from gemtap.providers.openai.simulated.api import OpenAISimulation
 from gemtap.simulation.base import Simulation
 
@@ -26,9 +25,7 @@ class OpenAIDemo(Demo):
 
     def missing(self) -> str | None:
         """The agents use aiohttp, which is an extra."""
-        if importlib.util.find_spec("aiohttp") is not None:
-            return None
-        return "The demo's agents use aiohttp: pip install 'gemtap[demo]', or `make demo`."
+        return missing_extra("aiohttp", "aiohttp")
 
 
 DEMO: Final = OpenAIDemo()
