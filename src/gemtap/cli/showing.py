@@ -13,7 +13,7 @@ from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, setti
 from gemtap.cli.health import ask, desk_url, running
 from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import harmless, paged, print_bytes, print_json
-from gemtap.cli.reading import open_for_reading
+from gemtap.cli.reading import ending_text, open_for_reading
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
@@ -99,14 +99,10 @@ async def _body(store: Store, word: str, side: Side) -> bytes:
 
 def _print_document(out: Console, document: Interaction, *, whole: bool) -> None:
     from gemtap.cli.conversing import lines_of
-    from gemtap.endings import ending_of
     from gemtap.interaction import to_json
 
     shown = to_json(document)
-    ending = ending_of(shown)
-    style = {"good": "green", "mild": "yellow", "bad": "red"}[ending.grade]
-    title = Text.assemble(harmless(document["model"] or document["operation"], "bold"), "  ", (str(ending), style))
-    out.print(title)
+    out.print(Text.assemble(harmless(document["model"] or document["operation"], "bold"), "  ", ending_text(shown)))
     for name, fact in _facts(shown):
         out.print(Text.assemble((f"{name:<9}", "dim"), harmless(fact)), soft_wrap=True)
     if document["error"] is not None:

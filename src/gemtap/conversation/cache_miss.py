@@ -20,7 +20,7 @@ from gemtap.conversation.model import Conversation
 MINIMUM: Final = 1_024
 """Tokens below which no provider caches a prompt. Some models need more."""
 
-_LARGEST_MINIMUM: Final = 4_096
+LARGEST_MINIMUM: Final = 4_096
 """The greatest minimum of a model."""
 
 _MAY_EXPIRE: Final = timedelta(minutes=5)
@@ -68,7 +68,7 @@ def miss_between(
     again = min(before.input_tokens, after.input_tokens)
     if again < MINIMUM:
         return Miss("below the minimum", is_certain=True)
-    if again < _LARGEST_MINIMUM and not before.cached_tokens:
+    if again < LARGEST_MINIMUM and not before.cached_tokens:
         # It may be below the minimum of its model.
         return Miss("unknown", is_certain=False, tokens=again)
     if before.model != after.model:

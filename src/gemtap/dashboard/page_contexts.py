@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from gemtap.conversation import Conversation, cache_miss
 from gemtap.conversation.added import first_new_for_reader
@@ -43,14 +43,14 @@ def fill_in_recorded(
     return fill_in(site, template, make_context(*args) | shared)
 
 
-TABS: Final = ("conversation", "request", "response", "headers", "timing", "cost")
+Tab = Literal["conversation", "request", "response", "headers", "timing", "cost"]
 """The views of an interaction."""
 
 _OUTLINED: Final = 6
 """Messages from which on a page has an outline of them."""
 
 
-def interaction(document: Interaction, tap: str, desk: str, tab: str = "conversation") -> dict[str, Any]:
+def interaction(document: Interaction, tap: str, desk: str, tab: Tab = "conversation") -> dict[str, Any]:
     """The page of an interaction: the messages of a conversation, or the bodies of any other exchange."""
     conversation = conversation_view.merged(document)
     shown = to_json(summary(document) if conversation is not None else document)
@@ -71,7 +71,7 @@ def interaction(document: Interaction, tap: str, desk: str, tab: str = "conversa
         "snippets": snippets_of(document, tap, desk),
         "session": response is not None and response["status"] == 101,
         "tab": tab,
-        "tabs": TABS,
+        "tabs": get_args(Tab),
         "outline": [],
         **replay_form.fields_of(document),
     }
@@ -153,6 +153,7 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
         "after": to_json(summary(after)),
         "others": others,
         "changes": found,
+        "cached_minimums": (cache_miss.MINIMUM, cache_miss.LARGEST_MINIMUM),
         "miss_gap": gap.total_seconds() * 1000,
         "miss": cache_miss.miss_between(_counts(before), _counts(after), found, second, gap),
     }

@@ -25,8 +25,6 @@ _MEDIA_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
 }
 
-Tab = Literal["conversation", "request", "response", "headers", "timing", "cost"]
-
 _TURNS_SEARCHED: Final = 100
 """Number of turns that are searched for the next one."""
 
@@ -44,7 +42,9 @@ def make_router(
         return found
 
     @router.get("")
-    async def interaction(request: Request, id_: str, tab: Annotated[Tab, Query()] = "conversation") -> HTMLResponse:
+    async def interaction(
+        request: Request, id_: str, tab: Annotated[page_contexts.Tab, Query()] = "conversation"
+    ) -> HTMLResponse:
         known = known_id(id_)
         document = await store.get(known)
         flying = document is None
