@@ -13,7 +13,7 @@ import pytest
 from bson import ObjectId
 
 from gemtap.interaction import Interaction
-from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.base import Filter, IntervalTooFine, Record, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By
 from tests.records import NOON, make_record
@@ -79,6 +79,7 @@ def bucket_of(moment: datetime, bucket: Bucket | None) -> datetime | None:
     day = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
     return {
         None: None,
+        "minute": moment.replace(second=0, microsecond=0),
         "hour": day + timedelta(hours=moment.hour),
         "day": day,
         "week": day - timedelta(days=day.weekday()),
@@ -123,11 +124,30 @@ def ranked(values: list[float | None]) -> dict[str, Any]:
 @pytest.mark.parametrize("bucket", [None, *get_args(Bucket)])
 async def test_every_bucket_is_what_counting_gives(store: Store, bucket: Bucket | None) -> None:
     """For every bucket, statistics equal those computed from the documents in Python."""
-    records = varied(300)
+    records = varied(300, days=1.9 if bucket == "minute" else 40)
     await store.put(records)
     documents = [record.document for record in records]
     for by in (None, "model"):
         assert await store.statistics(Filter(), bucket=bucket, by=by) == counted(documents, bucket, by)
+
+
+async def test_minutes_are_counted_for_two_days_at_most(store: Store) -> None:
+    """A longer period is refused, as far as there is data; a part of it is counted."""
+    records = varied(100, days=10)
+    await store.put(records)
+    newest = max(record.document["timestamp"] for record in records)
+    for where in (Filter(), Filter(model="gpt-5"), Filter(since=newest - timedelta(days=2, seconds=1))):
+        with pytest.raises(IntervalTooFine, match="48 hours"):
+            await store.statistics(where, bucket="minute")
+    for since, until in ((newest - timedelta(days=2), None), (None, newest - timedelta(days=8.5))):
+        documents = [
+            record.document
+            for record in records
+            if (since is None or record.document["timestamp"] >= since)
+            and (until is None or record.document["timestamp"] < until)
+        ]
+        rows = await store.statistics(Filter(since=since, until=until), bucket="minute", by="model")
+        assert rows == counted(documents, "minute", "model") != []
 
 
 @pytest.mark.parametrize("by", get_args(By))
@@ -194,14 +214,14 @@ async def test_what_is_not_known_is_no_zero(store: Store) -> None:
     assert row["duration_ms"] == row["first_byte_ms"] == {"p50": None, "p95": None, "p99": None}
 
 
-@pytest.mark.parametrize("bucket", [None, "day", "hour"])
+@pytest.mark.parametrize("bucket", [None, "day", "hour", "minute"])
 async def test_statistics_follow_what_is_stored_changed_and_replaced(store: Store, bucket: Bucket | None) -> None:
     """Also for days that were asked about before."""
 
     async def told() -> Sequence[Any]:
         return await store.statistics(Filter(), bucket=bucket, by="outcome")
 
-    records = varied(60, days=5)
+    records = varied(60, days=1.9 if bucket == "minute" else 5)
     await store.put(records[:30])
     assert await told() == counted([record.document for record in records[:30]], bucket, "outcome")
     await store.put(records[20:])

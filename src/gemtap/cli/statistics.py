@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Repeats `stores.statistics`, to keep its import out of help texts.
 _By = Literal["model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"]
-_Bucket = Literal["hour", "day", "week", "month"]
+_Bucket = Literal["minute", "hour", "day", "week", "month"]
 _Chart = Literal["requests", "errors", "tokens", "cost", "duration"]
 
 _BAR: Final = 24
@@ -33,7 +33,7 @@ _LONGEST: Final = 60
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"
 
-_FORMATS: Final[dict[str | None, str]] = {"hour": "%Y-%m-%d %H:00", "month": "%Y-%m"}
+_FORMATS: Final[dict[str | None, str]] = {"minute": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:00", "month": "%Y-%m"}
 
 
 @app.command()
@@ -44,7 +44,10 @@ def stats(
     ] = None,
     *,
     by: Annotated[_By | None, typer.Option(help="One row for each value of this field. Default: model.")] = None,
-    bucket: Annotated[_Bucket | None, typer.Option(help="One row for each hour, day, week or month (UTC).")] = None,
+    bucket: Annotated[
+        _Bucket | None,
+        typer.Option(help="One row for each minute (of at most 48 hours), hour, day, week or month, in UTC."),
+    ] = None,
     chart: Annotated[_Chart, typer.Option(help="The value that charts show.")] = "requests",
     wide: Wide = False,
     as_json: AsJson = False,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -14,24 +14,15 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from gemtap.api_schema import QueryText
-from gemtap.dashboard.charts import SHOWN_KEYS, Asked, after, cache_share, charts_of, condition, name_of
+from gemtap.dashboard.charts import SHOWN_KEYS, Asked, cache_share, charts_of, condition, name_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.thread_rows import rows_of
+from gemtap.dashboard.time_range import Last, TimeRange, time_range
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.statistics.aggregate import bucket_start, buckets_between
+from gemtap.stores.statistics.aggregate import after, bucket_start
 
-Last = Literal["24h", "7d", "30d", "90d", "1y", "all"]
-
-_LENGTHS: Final[dict[Last, timedelta | None]] = {
-    "24h": timedelta(days=1),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "90d": timedelta(days=90),
-    "1y": timedelta(days=365),
-    "all": None,
-}
 _NAMES: Final[dict[str, str]] = {
     "24h": "24 hours",
     "7d": "7 days",
@@ -40,26 +31,6 @@ _NAMES: Final[dict[str, str]] = {
     "1y": "a year",
     "all": "everything",
 }
-_BUCKETS: Final[dict[Last, Bucket]] = {
-    "24h": "hour",
-    "7d": "day",
-    "30d": "day",
-    "90d": "day",
-    "1y": "week",
-    "all": "month",
-}
-_SPANS: Final[tuple[tuple[Bucket, timedelta], ...]] = (
-    ("hour", timedelta(days=2)),
-    ("day", timedelta(days=90)),
-    ("week", timedelta(days=365)),
-)
-"""The time that the data may cover at most for each interval."""
-
-_FINEST_FIRST: Final[tuple[Bucket, ...]] = ("hour", "day", "week", "month")
-
-_FEWEST_BARS: Final = 12
-"""Buckets on the time axis at least."""
-
 _BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
 
 _MOST_BARS: Final = 200
@@ -83,7 +54,7 @@ class AnalyticsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     last: Last | None = None
-    """The default is seven days, or one day while nothing older is recorded."""
+    """See `time_range`."""
     bucket: Bucket | None = None
     by: By = "model"
     q: QueryText = ""
@@ -96,18 +67,17 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     @router.get("/analytics")
     async def analytics(request: Request, query: Annotated[AnalyticsQuery, Query()]) -> Response:
         now = datetime.now(UTC)
-        last = query.last or await _enough(store, now)
         query_filter = parse(query.q, now)
-        first = await _first(store, query_filter, last, now)
-        asked = _asked(query, last, now, first)
+        shown = await time_range(store, query_filter, query.last, query.bucket, now)
+        asked = Asked(query.q.strip(), shown.since, shown.until, shown.bucket, query.by)
         where = query_filter & Filter(since=asked.since)
         counted = await _counted(store, where, asked)
         context: dict[str, Any] = {
             "asked": asked,
             "params": query,
-            "last": last,
-            "begins": _begins(asked, first),
-            "choices": _choices(query, last),
+            "last": shown.last,
+            "begins": shown.begins,
+            "choices": _choices(query, shown),
             "health": await look(),
             **counted,
         }
@@ -127,50 +97,6 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         return FileResponse(path, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
 
     return router
-
-
-async def _enough(store: Store, now: datetime) -> Last:
-    """The range if none is given."""
-    older = await store.list(Filter(until=now - timedelta(days=1)), limit=1)
-    return "7d" if older else "24h"
-
-
-async def _first(store: Store, where: Filter, last: Last, now: datetime) -> datetime | None:
-    """The time of the first matching interaction in the range; None if there is none."""
-    length = _LENGTHS[last]
-    within = where & Filter(since=now - length if length is not None else None)
-    found = await store.list(within, order="oldest", limit=1)
-    return found[0]["timestamp"] if found else None
-
-
-def _fitting(last: Last, now: datetime, first: datetime | None) -> Bucket:
-    """The interval for a range: finer if the data covers only a part of it, such as the first day of recording."""
-    widest = _BUCKETS[last]
-    if first is None:
-        return widest
-    finer: Bucket = next((bucket for bucket, most in _SPANS if now - first <= most), "month")
-    return min(finer, widest, key=_FINEST_FIRST.index)
-
-
-def _begins(asked: Asked, first: datetime | None) -> datetime | None:
-    """Where the time axis begins: with the first interaction if most of the range is empty before it."""
-    if first is None or (asked.since is not None and (asked.until - first) * 3 > asked.until - asked.since):
-        return asked.since
-    begin, end = bucket_start(first, asked.bucket), bucket_start(asked.until, asked.bucket)
-    # A single bar as wide as the chart would look like a long time.
-    for _ in range(_FEWEST_BARS):
-        if len(buckets_between(begin, end, asked.bucket)) >= _FEWEST_BARS:
-            break
-        begin = bucket_start(begin - timedelta(seconds=1), asked.bucket)
-    return begin
-
-
-def _asked(query: AnalyticsQuery, last: Last, now: datetime, first: datetime | None) -> Asked:
-    bucket = query.bucket or _fitting(last, now, first)
-    length = _LENGTHS[last]
-    # Whole buckets only: a partial bucket would look like a quiet one.
-    since = bucket_start(now - length, bucket) if length is not None else None
-    return Asked(query.q.strip(), since, now, bucket, query.by)
 
 
 async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
@@ -210,9 +136,9 @@ def _row(asked: Asked, row: StatRow) -> dict[str, Any]:
     }
 
 
-def _choices(query: AnalyticsQuery, last: Last) -> dict[str, list[dict[str, Any]]]:
+def _choices(query: AnalyticsQuery, shown: TimeRange) -> dict[str, list[dict[str, Any]]]:
     """Links to the same page with one parameter changed."""
-    params = {name: value for name, value in {**query.model_dump(), "last": last}.items() if value}
+    params = {name: value for name, value in {**query.model_dump(), "last": shown.last}.items() if value}
 
     def links(name: str, values: dict[str, str], chosen: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         kept = {key: value for key, value in params.items() if key not in drop}
@@ -221,10 +147,9 @@ def _choices(query: AnalyticsQuery, last: Last) -> dict[str, list[dict[str, Any]
             for value, shown in values.items()
         ]
 
-    bucket = query.bucket or _BUCKETS[last]
     return {
         # Another range has another default bucket.
-        "last": links("last", _NAMES, last, ("bucket",)),
-        "bucket": links("bucket", {each: each for each in get_args(Bucket)}, bucket),
+        "last": links("last", _NAMES, shown.last, ("bucket",)),
+        "bucket": links("bucket", {each: each for each in get_args(Bucket)}, shown.bucket),
         "by": links("by", {each: each.replace("_", " ") for each in _BYS}, query.by),
     }

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import urlencode
 
 from gemtap.interaction import iso
 from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.statistics.aggregate import bucket_start
+from gemtap.stores.statistics.aggregate import after
 
 SHOWN_KEYS: Final = 7
 """Number of keys with a colour of their own. All other keys share one series."""
@@ -42,13 +42,6 @@ class Asked:
     def in_bucket(self, start: datetime, *conditions: str) -> str:
         """Link to the list of one bucket."""
         return self.listed(*conditions, since=start, until=after(start, self.bucket))
-
-
-def after(start: datetime, bucket: Bucket) -> datetime:
-    """The start of the next bucket."""
-    length = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}
-    # A month has at most 31 days.
-    return bucket_start(start + length.get(bucket, timedelta(days=31)), bucket)
 
 
 def condition(field: str, value: str | None) -> str:

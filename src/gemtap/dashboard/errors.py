@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gemtap.dashboard.render import Look, Render
 from gemtap.stores.annotations import BadAnnotation
-from gemtap.stores.base import BadCursor, QueryTooSlow, StoreError
+from gemtap.stores.base import BadCursor, IntervalTooFine, QueryTooSlow, StoreError
 
 _FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
@@ -49,7 +49,7 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
 
 def _describe(exc: Exception) -> tuple[int, str]:
     match exc:
-        case BadCursor():
+        case BadCursor() | IntervalTooFine():
             return 400, str(exc)
         case BadAnnotation():
             return 422, str(exc)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from bson import ObjectId
@@ -38,6 +39,14 @@ class QueryTooSlow(StoreError):
             f"This query takes more than {QUERY_SECONDS} s, and was ended. Ask about a shorter time (since:7d), or for "
             "rarer words."
         )
+
+
+class IntervalTooFine(StoreError):
+    """Statistics by the minute were requested for too long a period."""
+
+    def __init__(self, longest: timedelta) -> None:
+        hours = longest // timedelta(hours=1)
+        super().__init__(f"Minutes are counted for at most {hours} hours. Add since:{hours}h, or choose hours.")
 
 
 class RecordRejected(StoreError):
@@ -207,6 +216,7 @@ class Store(Protocol):
         """Statistics of the matching interactions, by period and by one of their fields.
 
         Sorted by bucket and then by number of requests, most first. Buckets without interactions have no row.
+        Raises IntervalTooFine for minutes of a long period.
         """
         ...
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from gemtap.dashboard.charts import Asked, after, condition
+from gemtap.dashboard.charts import Asked, condition
 from gemtap.stores.query.parsing import parse
+from gemtap.stores.statistics.aggregate import after
 from tests.records import make_record
 from tests.unit.dashboard.conftest import Site
 from tests.unit.dashboard.test_pages import HOSTILE, Elements
@@ -220,7 +221,7 @@ def test_a_condition_is_read_back_as_it_was_meant(value: str) -> None:
 def test_buckets_follow_each_other() -> None:
     """Buckets are consecutive."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    for bucket, number in (("hour", 24 * 365), ("day", 365), ("month", 12)):
+    for bucket, number in (("minute", 60 * 24 * 365), ("hour", 24 * 365), ("day", 365), ("month", 12)):
         at = start
         for _ in range(number):
             at = after(at, bucket)  # type: ignore[arg-type]
@@ -237,14 +238,14 @@ def test_a_list_of_a_bucket_keeps_to_it() -> None:
 
 @pytest.mark.anyio
 async def test_the_first_minutes_are_no_block_over_a_month(site: Site) -> None:
-    """With a few minutes of data, a month is shown by hours, and the axis begins shortly before the data."""
+    """With a few minutes of data, a month is shown by minutes, and the axis begins shortly before the data."""
     now = datetime.now(UTC)
     for minutes in (1, 4):
         await site.keep(timestamp=now - timedelta(minutes=minutes))
     page = await site.page("/analytics?last=30d")
-    assert 'data-bucket="hour"' in page
+    assert 'data-bucket="minute"' in page
     since, until = (datetime.fromisoformat(word) for word in re.findall(r'data-(?:since|until)="([^"]+)"', page)[:2])
-    assert timedelta(hours=11) <= until - since <= timedelta(hours=14)
+    assert timedelta(minutes=11) <= until - since <= timedelta(minutes=14)
     await site.keep(timestamp=now - timedelta(days=25))
     page = await site.page("/analytics?last=30d")
     assert 'data-bucket="day"' in page

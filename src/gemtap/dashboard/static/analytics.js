@@ -1,6 +1,6 @@
 // Charts of what stands in the page's tables, in the colours of the sheet. A mark leads to the list behind it.
 const HEIGHT = 230;
-const LENGTH = { hour: 36e5, day: 864e5, week: 6048e5 };
+const LENGTH = { minute: 6e4, hour: 36e5, day: 864e5, week: 6048e5 };
 
 /** A colour of the sheet as it is now: whether the page is light or dark decides. */
 function colourOf(name, property = "color") {

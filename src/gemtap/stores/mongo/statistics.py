@@ -34,11 +34,11 @@ _SUMS: Final[Mapping[str, Any]] = {
 async def read_parts(
     interactions: AsyncCollection[Any], where: Filter, bucket: Bucket | None, by: By | None
 ) -> list[Part]:
-    """Counts of the matching interactions, by hour or day and by the field."""
+    """Counts of the matching interactions, by minute, hour or day and by the field."""
     parts: list[Part] = []
     matching = {"$and": [selection(where), AT_ANY_TIME]}
     index = LISTED if is_listed(where) else None
-    unit = "hour" if bucket == "hour" else "day"
+    unit = bucket if bucket in ("minute", "hour") else "day"
     day = await _day_of_first(interactions, matching, index)
     while day is not None:
         # One day at a time, since a group is a document of at most 16 MB.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bson import ObjectId
@@ -14,8 +14,9 @@ from gemtap.stores.sqlite.queries import where_clause
 from gemtap.stores.sqlite.searching import selection
 from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part, floats
 
-_HOUR: Final = 3_600_000
-_DAY: Final = 24 * _HOUR
+_DAY: Final = 86_400_000
+_UNITS: Final[Mapping[Bucket | None, int]] = {"minute": 60_000, "hour": 3_600_000}
+"""Milliseconds of what is counted together; a day for other buckets."""
 
 _COUNTS: Final = ", ".join(
     (
@@ -28,8 +29,9 @@ _COUNTS: Final = ", ".join(
 
 
 def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-    """Counts of the matching interactions, by hour or day and by the field. Call within one transaction."""
-    start = {None: "0", "hour": f"timestamp / {_HOUR} * {_HOUR}"}.get(bucket, f"timestamp / {_DAY} * {_DAY}")
+    """Counts of the matching interactions, by minute, hour or day and by the field. Call within one transaction."""
+    unit = _UNITS.get(bucket, _DAY)
+    start = "0" if bucket is None else f"timestamp / {unit} * {unit}"
     clauses, parameters = selection(connection, where)
     found = connection.execute(
         f"SELECT {start}, {COLUMNS[by] if by else 'NULL'}, {_COUNTS}, total(cost_usd), total(cache_saved_usd), "  # noqa: S608 - our own names

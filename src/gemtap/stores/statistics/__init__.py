@@ -1,8 +1,8 @@
 """Statistics: numbers of interactions, tokens, costs and durations, by period and by one field.
 
-A store returns counts in parts (`Part`), each of the interactions of one hour or day. `statistics.query` requests them,
-`statistics.cache` caches those of whole days, and `statistics.aggregate` adds them up into rows. Percentiles cannot be
-added up, so a part has all values that they are computed from.
+A store returns counts in parts (`Part`), each of the interactions of one minute, hour or day. `statistics.query`
+requests them, `statistics.cache` caches those of whole days, and `statistics.aggregate` adds them up into rows.
+Percentiles cannot be added up, so a part has all values that they are computed from.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, Literal, NamedTuple, TypedDict
 
-Bucket = Literal["hour", "day", "week", "month"]
-"""Periods in UTC. Weeks begin on Monday."""
+Bucket = Literal["minute", "hour", "day", "week", "month"]
+"""Periods in UTC. Weeks begin on Monday. Minutes are for at most `query.MOST_MINUTES`."""
 
 By = Literal[
     "model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"
@@ -81,10 +81,10 @@ COUNTS: Final = ("requests", "errors", "priced", *TOKENS, *CONTEXT)
 
 
 class Part(NamedTuple):
-    """Counts of the interactions of one key and one hour or day."""
+    """Counts of the interactions of one key and one minute, hour or day."""
 
     start: int
-    """A time within that hour or day, in milliseconds since 1970."""
+    """A time within that period, in milliseconds since 1970."""
     key: str | None
     counts: Sequence[int]
     """In the order of `COUNTS`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from math import ceil
@@ -25,6 +25,13 @@ from gemtap.stores.statistics import (
 
 _FEW: Final = 20_000
 """Values."""
+
+_LENGTHS: Final[Mapping[Bucket, timedelta]] = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+}
 
 
 class _Tally:
@@ -90,8 +97,11 @@ def rows_of(parts: Iterable[Part], bucket: Bucket | None) -> list[StatRow]:
 
 def bucket_start(moment: datetime, bucket: Bucket) -> datetime:
     """Start of the bucket that contains a time (UTC)."""
-    hour = moment.replace(minute=0, second=0, microsecond=0)
+    minute = moment.replace(second=0, microsecond=0)
+    hour = minute.replace(minute=0)
     match bucket:
+        case "minute":
+            return minute
         case "hour":
             return hour
         case "day":
@@ -106,10 +116,14 @@ def buckets_between(first: datetime, last: datetime, bucket: Bucket) -> list[dat
     """Start of every bucket from one up to and including another, empty ones too."""
     found = [first]
     while found[-1] < last:
-        # 31 days after the first of a month is in the next month.
-        step = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(days=7)}.get(bucket)
-        found.append(bucket_start(found[-1] + (step or timedelta(days=31)), bucket))
+        found.append(after(found[-1], bucket))
     return found
+
+
+def after(start: datetime, bucket: Bucket) -> datetime:
+    """The start of the next bucket."""
+    # 31 days after the first of a month is in the next month.
+    return bucket_start(start + _LENGTHS.get(bucket, timedelta(days=31)), bucket)
 
 
 def percentiles(parts: Sequence[bytes]) -> Percentiles:

@@ -64,10 +64,9 @@ def split(where: Filter, oldest: datetime | None, newest: datetime | None) -> Sp
     The cache answers only queries for all interactions of a period. The day of the newest interaction is never cached:
     it would soon be invalid.
     """
-    bounds = _bounds(where)
-    if bounds is None or newest is None or oldest is None:
+    since, until, is_exact = bounds(where)
+    if not is_exact or newest is None or oldest is None:
         return Split(None, (where,))
-    since, until = bounds
     # There is nothing before the oldest and after the newest interaction, so their days are complete.
     first = midnight(oldest) if since is None or since <= oldest else midnight(since + DAY - _MOMENT)
     end = midnight(newest if until is None else min(until, newest))
@@ -77,10 +76,11 @@ def split(where: Filter, oldest: datetime | None, newest: datetime | None) -> Sp
     return Split(days, (Filter(*where.terms, until=first), Filter(*where.terms, since=end)))
 
 
-def _bounds(where: Filter) -> tuple[datetime | None, datetime | None] | None:
-    """The period, without its end, if the filter asks for all interactions of one; None for any other filter."""
+def bounds(where: Filter) -> tuple[datetime | None, datetime | None, bool]:
+    """The period that contains all matches, without its end, and whether the filter has no other condition."""
     since: datetime | None = None
     until: datetime | None = None
+    is_exact = True
     for term in where.terms:
         match term.tests:
             case (Within(at_least, None, None, below),) if term.field == "time" and not term.negated:
@@ -89,8 +89,8 @@ def _bounds(where: Filter) -> tuple[datetime | None, datetime | None] | None:
                 if isinstance(below, datetime):
                     until = min(until or below, below)
             case _:
-                return None
-    return since, until
+                is_exact = False
+    return since, until, is_exact
 
 
 def midnight(moment: datetime) -> datetime:

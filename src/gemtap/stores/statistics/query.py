@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+from gemtap.stores.base import IntervalTooFine
 from gemtap.stores.query.filter import Filter
 from gemtap.stores.statistics import Bucket, By, Part, StatRow
 from gemtap.stores.statistics.aggregate import rows_of
-from gemtap.stores.statistics.cache import Span, runs, split, unpack
+from gemtap.stores.statistics.cache import Span, Split, bounds, runs, split, unpack
 
 _DAYS_AT_ONCE: Final = 7
 """Number of days counted and cached at a time: SQLite cannot write anything else during that time."""
+
+MOST_MINUTES: Final = timedelta(days=2)
+"""The longest period that is counted by the minute."""
 
 
 class Counts(Protocol):
@@ -24,7 +28,7 @@ class Counts(Protocol):
         ...
 
     async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
-        """Count the matching interactions, by hour or day as the bucket requires."""
+        """Count the matching interactions, by minute, hour or day as the bucket requires."""
         ...
 
     async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> Mapping[datetime, bytes]:
@@ -38,7 +42,13 @@ class Counts(Protocol):
 
 async def statistics(counts: Counts, where: Filter, bucket: Bucket | None, by: By | None) -> list[StatRow]:
     """See `stores.base.Store.statistics`."""
-    asked = split(where, *await counts.times())
+    oldest, newest = await counts.times()
+    if bucket == "minute":
+        _check_minutes(where, oldest, newest)
+        # Days are not cached by the minute: they would be as large as the interactions.
+        asked = Split(None, (where,))
+    else:
+        asked = split(where, oldest, newest)
     parts: list[Part] = []
     for each in asked.rest:
         parts += await counts.count(each, bucket, by)
@@ -48,6 +58,15 @@ async def statistics(counts: Counts, where: Filter, bucket: Bucket | None, by: B
             parts += await counts.count_to_keep(span, bucket, by)
         parts += await asyncio.to_thread(_unpacked, kept)
     return await asyncio.to_thread(rows_of, parts, bucket)
+
+
+def _check_minutes(where: Filter, oldest: datetime | None, newest: datetime | None) -> None:
+    """Raise IntervalTooFine if the period of the filter, as far as there is data, is too long for minutes."""
+    since, until, _ = bounds(where)
+    if oldest is None or newest is None:
+        return
+    if min(until or newest, newest) - max(since or oldest, oldest) > MOST_MINUTES:
+        raise IntervalTooFine(MOST_MINUTES)
 
 
 def _unpacked(kept: Mapping[datetime, bytes]) -> list[Part]:
