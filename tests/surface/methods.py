@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gemtap.providers.google.reader import BILLED, TOLD_LATER
+from gemtap.providers.google.reader import BATCH_RESULTS, BILLED, TOLD_LATER
 from gemtap.providers.registry import PROVIDERS
 from gemtap.providers.routing import match
 
@@ -175,6 +175,8 @@ def tokens_of(operation: str) -> str:
     """Where an operation's tokens come from, for people."""
     if operation in TOLD_LATER:
         return "`usage`, if it is the first to see the end of a run"
+    if operation in BATCH_RESULTS:
+        return "`usageMetadata` of each result, once"
     if operation not in BILLED:
         return "none"
     if operation in ("interactions.create", "decisions.create"):
@@ -190,7 +192,7 @@ def tokens_of(operation: str) -> str:
 
 def cost_of(operation: str) -> str:
     """How an operation is priced, for people."""
-    if operation == "bidiGenerateMusic" or operation not in BILLED | TOLD_LATER:
+    if operation == "bidiGenerateMusic" or operation not in BILLED | TOLD_LATER | BATCH_RESULTS:
         return "none"
     if operation == "cachedContents.create":
         return "storage until the cache expires"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Protocol, runtime_checkable
 
 from gemtap.conversation.model import Conversation, Media
+from gemtap.dialects.batch_results import Result
 from gemtap.dialects.cut_rules import Rule
 from gemtap.interaction import NO_PREVIEW, NO_TOKENS, Error, Json, Preview, Tokens
 
@@ -122,4 +123,13 @@ class SessionDialect(Protocol):
 
         The bodies are those of a stored document. None where they do not have it.
         """
+        ...
+
+
+@runtime_checkable
+class BatchDialect(Protocol):
+    """A dialect with operations that return the results of a batch."""
+
+    def results(self, operation: str, response: Json | bytes) -> Iterable[Result] | None:
+        """The results in a response: its bytes, or its value in a stored document. None where it has none."""
         ...

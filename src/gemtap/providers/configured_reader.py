@@ -16,12 +16,14 @@ from gemtap.providers.credential import Credential
 from gemtap.providers.definition import Definition, ModelPrice
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.presets import FREE
-from gemtap.providers.prices import list_price, own_price, unpriced
+from gemtap.providers.prices import Tier, list_price, own_price, unpriced
 from gemtap.providers.reader import Bill, Reader
 
 _BEARER: Final = Credential((), "authorization", "Bearer {}")
 _XAI_TICKS: Final = 10_000_000_000
 """`cost_in_usd_ticks` of xAI counts ten-billionths of a US dollar: https://docs.x.ai/docs/api-reference."""
+
+_BATCH: Final = Tier({"processing": "batch"}, None, "")
 
 _VERSIONS: Final = ("/v1", "/v1beta")
 
@@ -36,6 +38,7 @@ class ConfiguredReader(Reader):
         self._base = base
         self.billed = base.billed
         self.told_later = base.told_later
+        self.batch_results = base.batch_results
         self.resending = base.resending
         self.request_headers = base.request_headers
         self.setup = {
@@ -95,12 +98,20 @@ class ConfiguredReader(Reader):
         if isinstance(prices, Mapping):
             found = _own(prices, models)
             source = f"the setting providers.{self._name}.prices"
+            if bill.in_batch:
+                return unpriced(f"{source} says nothing of batches")
             if found is None:
                 return unpriced(f"{source} has no price of {models[0] if models else 'the model, which is not known'}")
             return own_price(found.input, found.output, found.cached, bill.tokens, bill.priced_apart, source)
         if not prices:
             return unpriced(f"the setting providers.{self._name}.prices names no price list")
-        return list_price([(prices, model) for model in models], bill.tokens, bill.priced_apart, bill.at)
+        return list_price(
+            [(prices, model) for model in models],
+            bill.tokens,
+            bill.priced_apart,
+            bill.at,
+            _BATCH if bill.in_batch else None,
+        )
 
 
 def _own(prices: Mapping[str, ModelPrice], models: Sequence[str]) -> ModelPrice | None:

@@ -9,6 +9,7 @@ from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Dialect, SessionDialect
 from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost, Interaction
+from gemtap.providers.batch_price import price_with_results
 from gemtap.providers.credential import Credential
 from gemtap.providers.reader import SESSION_STATUS, Bill, Reader
 from gemtap.providers.registry import PROVIDERS, reader_of, report
@@ -66,22 +67,23 @@ def cost_of(document: Interaction) -> Cost | None:
 
     response = document["response"]
 
-    def price(reader: Reader) -> Cost | None:
-        return reader.price(
-            Bill(
-                operation=document["operation"],
-                models=(document["model_version"], document["model"]),
-                tokens=document["tokens"],
-                priced_apart=dialect.priced_apart(document["usage_metadata"]),
-                at=document["timestamp"],
-                usage=document["usage_metadata"],
-                request=document["request"]["body"],
-                response=response["body"] if response else None,
-                response_headers=response["headers"] if response else {},
-            )
-        )
+    bill = Bill(
+        operation=document["operation"],
+        models=(document["model_version"], document["model"]),
+        tokens=document["tokens"],
+        priced_apart=dialect.priced_apart(document["usage_metadata"]),
+        at=document["timestamp"],
+        usage=document["usage_metadata"],
+        request=document["request"]["body"],
+        response=response["body"] if response else None,
+        response_headers=response["headers"] if response else {},
+    )
+    return _ask(document["provider"], lambda reader: price_with_results(reader, dialect, bill), None)
 
-    return _ask(document["provider"], price, None)
+
+def brings_results(document: Mapping[str, Any]) -> bool:
+    """Whether its operation returns the results of a batch."""
+    return _ask(document["provider"], lambda reader: document["operation"] in reader.batch_results, False)
 
 
 def tells_later(document: Mapping[str, Any]) -> bool:

@@ -137,6 +137,19 @@ def unpriced(why: str) -> Cost:
     return {"usd": None, "source": None, "missing": why}
 
 
+def add_costs(costs: Sequence[Cost]) -> Cost:
+    """One cost for all of them; what has no price is missing from it. Raises IndexError where there are none."""
+    known = [each["usd"] for each in costs if each["usd"] is not None]
+    if len(costs) == 1 or not known:
+        return costs[0]
+    missing = list(dict.fromkeys(each["missing"] for each in costs if "missing" in each))
+    cost = priced(sum(known), next(each["source"] for each in costs if each["usd"] is not None), missing)
+    saved = [each["cache_saved"] for each in costs if "cache_saved" in each]
+    if saved:
+        cost["cache_saved"] = sum(saved)
+    return cost
+
+
 class _Calculated(NamedTuple):
     total: Decimal
     """US dollars."""

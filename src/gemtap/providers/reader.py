@@ -34,6 +34,8 @@ class Bill:
     request: Json = None
     response: Json = None
     response_headers: Mapping[str, str | list[str]] = field(default_factory=dict)
+    in_batch: bool = False
+    """Whether it is one result of a batch, which mostly costs less. `operation` is the one that returns all of them."""
 
 
 class Reader(ABC):
@@ -43,6 +45,8 @@ class Reader(ABC):
     """Operations whose tokens are counted; None for every operation. Look-ups report tokens that others have used."""
     told_later: frozenset[str] = frozenset()
     """Look-ups that may be the first to report what a run in the background has used: then they are counted."""
+    batch_results: frozenset[str] = frozenset()
+    """Operations that return the results of a batch, as often as they are asked for: they are counted once."""
     by_subscription: bool = False
     """Whether nothing is billed by tokens."""
     resending: frozenset[str] = frozenset()
@@ -75,7 +79,7 @@ class Reader(ABC):
 
     def counts(self, parsed: Parsed) -> bool:
         """Whether the tokens that the exchange reports are its own, as far as it can tell by itself."""
-        if self.billed is None or parsed.operation in self.billed:
+        if self.billed is None or parsed.operation in self.billed | self.batch_results:
             return True
         return parsed.operation in self.told_later and parsed.finish_reason is not None
 
@@ -99,7 +103,7 @@ class Reader(ABC):
 
     def is_billed(self, operation: str) -> bool:
         """Whether the operation may be billed by tokens."""
-        return self.billed is None or operation in self.billed or operation in self.told_later
+        return self.billed is None or operation in self.billed | self.told_later | self.batch_results
 
     def named(self, bill: Bill) -> list[tuple[str, str]]:
         """Maker and name of each model that the price may be found by."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from gemtap.conversation.model import Conversation
@@ -16,6 +17,7 @@ from gemtap.dialects.anthropic_messages.accumulate import (
 from gemtap.dialects.anthropic_messages.batches import RESULTS, read_results
 from gemtap.dialects.anthropic_messages.fields import priced_apart, read_settings, read_tokens
 from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.batch_results import Result, summarise
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
 from gemtap.interaction import NO_PREVIEW, Error, Json, Preview
@@ -61,7 +63,7 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
 
 
 def _read_results(exchange: RawExchange, operation: str) -> Parsed:
-    found = read_results(exchange.response_raw)
+    found = summarise(read_results(exchange.response_raw))
     return Parsed(
         operation=operation,
         model_version=found.model_version,
@@ -117,6 +119,10 @@ class AnthropicMessages:
     def priced_apart(self, usage: Json) -> dict[str, int]:
         """What is written to a cache for an hour."""
         return priced_apart(usage)
+
+    def results(self, operation: str, response: Json | bytes) -> Iterable[Result] | None:
+        """The messages of a batch."""
+        return read_results(response) if operation == RESULTS else None
 
 
 ANTHROPIC_MESSAGES: Final = AnthropicMessages()

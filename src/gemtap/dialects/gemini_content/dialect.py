@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.batch_results import Result, Summary, summarise
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.gemini_content import CUT_POINTS
 from gemtap.dialects.gemini_content.accumulate import accumulate, has_content, has_thoughts
+from gemtap.dialects.gemini_content.batches import FILE, RESULTS, batch_model, has_results, read_results
 from gemtap.dialects.gemini_content.conversation import read as read_conversation
 from gemtap.dialects.gemini_content.fields import (
     all_finished,
@@ -29,6 +32,9 @@ from gemtap.json_access import as_dict, as_text
 
 _GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
 """The operations whose streams are accumulated. Those of others have other shapes."""
+
+
+_OK: Final = 200
 
 
 class Envelope:
@@ -61,6 +67,8 @@ class _Answer:
 
 def _read(exchange: RawExchange, operation: str, model: str | None, envelope: Envelope) -> Parsed:
     """Read one exchange; `model` is what the path names."""
+    if operation in RESULTS and exchange.status == _OK:
+        return _read_results(exchange, operation)
     request = envelope.request(exchange.request_json)
     answer = _read_answer(exchange, operation, envelope)
     response = answer.response
@@ -79,6 +87,20 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
         first_token_end=answer.first_content_end,
         preview=NO_PREVIEW.copy() if operation in _GENERATES else read_preview(request, response),
         reasoning_streamed=answer.has_thoughts,
+    )
+
+
+def _read_results(exchange: RawExchange, operation: str) -> Parsed:
+    """A batch, or a file: what either says of tokens is said in its results."""
+    body: Json | bytes = exchange.response_raw if operation == FILE else exchange.response_json
+    found = summarise(read_results(operation, body)) if has_results(operation, body) else Summary()
+    return Parsed(
+        operation=operation,
+        model=batch_model(exchange.response_json),
+        model_version=found.model_version,
+        usage_metadata=found.counts,
+        tokens=found.tokens,
+        error=found.error or read_error(exchange.response_json),
     )
 
 
@@ -156,6 +178,11 @@ class GeminiContent:
     def priced_apart(self, usage: Json) -> dict[str, int]:
         """Tokens of audio, images and video."""
         return priced_apart(usage)
+
+    def results(self, operation: str, response: Json | bytes) -> Iterable[Result] | None:
+        """The answers of a batch, inside it or in a file."""
+        is_some = operation in RESULTS and has_results(operation, response)
+        return read_results(operation, response) if is_some else None
 
 
 GEMINI_CONTENT: Final = GeminiContent()

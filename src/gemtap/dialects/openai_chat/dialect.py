@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.batch_results import Result, summarise
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.openai_chat import CUT_POINTS, conversation, media_events
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
+from gemtap.dialects.openai_chat.batches import RESULTS, has_results, read_results
 from gemtap.dialects.openai_chat.fields import (
     media_tokens,
     priced_apart,
@@ -30,10 +33,14 @@ _CHAT: Final = "chat.completions"
 _COMPLETIONS: Final = "completions"
 """How the operations end whose streams bring choices: chats, and the older completions of a text."""
 
+_OK: Final = 200
+
 _FORM_MODEL: Final = re.compile(rb'name="?model"?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{1,200})\r?\n')
 
 
 def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
+    if operation == RESULTS and exchange.status == _OK and has_results(exchange.response_raw):
+        return _read_results(exchange, operation)
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
     is_chat, has_choices = operation.endswith(_CHAT), operation.endswith(_COMPLETIONS)
@@ -61,6 +68,17 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         first_token_end=next((chunk.end for chunk in chunks if begins(chunk.value)), None),
         reasoning_streamed=any(has_thoughts(chunk.value) for chunk in chunks),
         preview=NO_PREVIEW.copy() if is_chat else read_preview(exchange.request_json),
+    )
+
+
+def _read_results(exchange: RawExchange, operation: str) -> Parsed:
+    found = summarise(read_results(exchange.response_raw))
+    return Parsed(
+        operation=operation,
+        model_version=found.model_version,
+        usage_metadata=found.counts,
+        tokens=found.tokens,
+        error=found.error,
     )
 
 
@@ -103,6 +121,10 @@ class OpenAIChat:
     def priced_apart(self, usage: Json) -> dict[str, int]:
         """Tokens of images and sound."""
         return priced_apart(usage)
+
+    def results(self, operation: str, response: Json | bytes) -> Iterable[Result] | None:
+        """The answers of a batch, if a file has any."""
+        return read_results(response) if operation == RESULTS and has_results(response) else None
 
 
 OPENAI_CHAT: Final = OpenAIChat()

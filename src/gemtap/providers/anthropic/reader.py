@@ -18,14 +18,15 @@ from gemtap.providers.reader import Bill, Reader
 
 _API_KEY: Final = Credential(("ANTHROPIC_API_KEY",), "x-api-key")
 
-BILLED: Final = frozenset({"messages.create", COMPLETION, RESULTS})
-"""Operations whose tokens are counted. Results of a batch are counted as often as they are downloaded."""
+BILLED: Final = frozenset({"messages.create", COMPLETION})
+"""Operations whose tokens are counted."""
 
 
 class AnthropicReader(Reader):
     """Reads exchanges with Anthropic's API."""
 
     billed = BILLED
+    batch_results = frozenset({RESULTS})
     resending = frozenset({"messages.count_tokens"})
     colour = ("#b5532f", "#e8936f")
     setup = CLIENTS

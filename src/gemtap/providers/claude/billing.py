@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
 
-from gemtap.dialects.anthropic_messages.batches import RESULTS
 from gemtap.dialects.anthropic_messages.fields import hour_long_writes, read_own_tokens, usages
 from gemtap.interaction import Cost
 from gemtap.json_access import as_dict, as_text, count
-from gemtap.providers.prices import Tier, list_price, priced, unpriced
+from gemtap.providers.prices import Tier, add_costs, list_price, unpriced
 from gemtap.providers.reader import Bill
 
 MAKER: Final = "anthropic"
@@ -43,11 +42,8 @@ def price(bill: Bill, names: Sequence[str]) -> Cost | None:
     """
     if bill.tokens["input"] is None:
         return None
-    if bill.operation == RESULTS:
-        # The lines were added up, and have no usage in common.
-        return list_price([(MAKER, name) for name in names], bill.tokens, bill.priced_apart, bill.at, BATCH)
     usage = as_dict(bill.usage)
-    tier = as_text(usage.get("service_tier"))
+    tier = "batch" if bill.in_batch else as_text(usage.get("service_tier"))
     if tier == "priority":
         return unpriced("the priority tier is paid by commitment")
     times = _times(as_text(usage.get("speed")), as_text(usage.get("inference_geo")), names)
@@ -69,7 +65,7 @@ def price(bill: Bill, names: Sequence[str]) -> Cost | None:
                 times,
             )
         )
-    return _sum(costs)
+    return add_costs(costs)
 
 
 def _times(speed: str | None, place: str | None, names: Sequence[str]) -> Decimal | None:
@@ -80,17 +76,3 @@ def _times(speed: str | None, place: str | None, names: Sequence[str]) -> Decima
     if times is not None and place == "us" and any(map(_IN_ONE_COUNTRY.match, names)):
         times *= _SURCHARGE
     return times
-
-
-def _sum(costs: Sequence[Cost]) -> Cost:
-    """One cost for all parts of an answer; what has no price is missing from it."""
-    first, *others = costs
-    missing = [each["missing"] for each in costs if "missing" in each]
-    known = [each["usd"] for each in costs if each["usd"] is not None]
-    if not others or not known:
-        return first
-    cost = priced(sum(known), next(each["source"] for each in costs if each["usd"] is not None), missing)
-    saved = [each["cache_saved"] for each in costs if "cache_saved" in each]
-    if saved:
-        cost["cache_saved"] = sum(saved)
-    return cost

@@ -77,7 +77,7 @@ def price(bill: Bill, models: list[tuple[str, str]]) -> Cost | None:
         return _prediction(bill, models)
     if bill.tokens["input"] is None:
         return None
-    tier = service_tier(bill)
+    tier = "batch" if bill.in_batch else service_tier(bill)
     if tier == _PROVISIONED:
         return unpriced("provisioned throughput is paid beforehand")
     if tier != STANDARD and tier not in TIERS:

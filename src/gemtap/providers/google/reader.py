@@ -6,6 +6,8 @@ import re
 from typing import Final
 from urllib.parse import quote
 
+from gemtap.dialects.gemini_content.batches import RESULTS
+from gemtap.dialects.openai_chat.batches import RESULTS as OPENAI_RESULTS
 from gemtap.interaction import Cost
 from gemtap.providers.credential import bearer
 from gemtap.providers.google.billing import price
@@ -33,11 +35,16 @@ TOLD_LATER: Final = frozenset({"interactions.get", "interactions.cancel"})
 """A run in the background reports its usage to whoever asks for it when it has ended."""
 
 
+BATCH_RESULTS: Final = RESULTS | {OPENAI_RESULTS}
+"""Gemini's own, and those of its OpenAI-compatible paths."""
+
+
 class GoogleReader(Reader):
     """A reader of one of Google's APIs, which bill the same things."""
 
     billed = BILLED
     told_later = TOLD_LATER
+    batch_results = BATCH_RESULTS
 
     def price(self, bill: Bill) -> Cost | None:
         """By Google's price lists: tokens by modality and service tier, grounding, storage of caches, images."""

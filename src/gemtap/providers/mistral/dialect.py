@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from gemtap.conversation.model import Conversation, Message, Text
 from gemtap.dialects.base import Parsed, RawExchange
+from gemtap.dialects.batch_results import Result
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.interaction import Error, Json
 from gemtap.json_access import as_dict, as_text
@@ -56,6 +57,10 @@ class MistralChat:
     def priced_apart(self, usage: Json) -> Mapping[str, int]:
         """Tokens of sound."""
         return OPENAI_CHAT.priced_apart(usage)
+
+    def results(self, operation: str, response: Json | bytes) -> Iterable[Result] | None:
+        """The answers of a batch, if a file has any."""
+        return OPENAI_CHAT.results(operation, response)
 
 
 def _error(response: Json) -> Error | None:

@@ -18,6 +18,7 @@ _PAGE: Final = "platform.openai.com/docs/pricing of 2026-11"
 
 TIERS: Final = {
     "flex": Tier({"service_tier": "flex"}, Decimal("0.5"), f"half of it for flex, {_PAGE}"),
+    "batch": Tier({"processing": "batch"}, Decimal("0.5"), f"half of it for batches, {_PAGE}"),
     "priority": Tier({"service_tier": "priority"}, None, ""),
 }
 """Service tiers whose price is not the standard one."""
@@ -34,7 +35,7 @@ def price(bill: Bill, models: list[tuple[str, str]]) -> Cost | None:
     if bill.tokens["input"] is None:
         by_time = as_dict(bill.usage).get("type") == "duration"
         return unpriced("it is priced by the minute") if by_time else None
-    tier = service_tier(bill)
+    tier = "batch" if bill.in_batch else service_tier(bill)
     if tier == "scale":
         return unpriced("the scale tier is paid beforehand")
     if tier != STANDARD and tier not in TIERS:

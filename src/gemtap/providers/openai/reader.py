@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from gemtap.dialects.base import Dialect
+from gemtap.dialects.openai_chat.batches import RESULTS
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.openai_chat.paths import openai_operation
 from gemtap.dialects.openai_chat.write import write
@@ -43,6 +44,7 @@ class OpenAICompatibleReader(Reader):
 
     billed = BILLED
     told_later = TOLD_LATER
+    batch_results = frozenset({RESULTS})
     resending = frozenset({"openai.responses.input_tokens", "openai.responses.compact"})
     request_headers = frozenset({"openai-organization", "openai-project", "openai-beta"})
     key_variables: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gemtap.interaction import Cost
+from gemtap.providers.batch_price import price_with_results
 from gemtap.providers.reader import Bill
 from gemtap.providers.registry import PROVIDERS
 from gemtap.testing.examples import Example
@@ -39,8 +40,9 @@ def cost_of(response: Any, path: str = "/v1/messages", provider: str = "anthropi
         priced_apart=dialect.priced_apart(parsed.usage_metadata),
         at=AT,
         usage=parsed.usage_metadata,
+        response=response.decode() if isinstance(response, bytes) else response,
     )
-    return parsed.tokens, reader.price(bill)
+    return parsed.tokens, price_with_results(reader, dialect, bill)
 
 
 def close(one: float | None, other: float | None) -> bool:
@@ -76,7 +78,7 @@ def test_advice_of_another_model_has_that_models_price() -> None:
 
 
 def test_results_of_a_batch_cost_half() -> None:
-    """The lines have one price together."""
+    """Their price is the sum of those of the lines."""
     line = b'{"custom_id": "a", "result": {"type": "succeeded", "message": %s}}\n'
     body = b'{"model": "claude-opus-4-8", "usage": {"input_tokens": 1000000, "output_tokens": 0}}'
     _, cost = cost_of(line % body * 2, "/v1/messages/batches/b/results")
