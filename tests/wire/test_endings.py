@@ -299,11 +299,11 @@ def test_a_silent_upstream(start_tap: Callable[..., RunningTap], upstream: Scrip
 
 def test_a_slow_upload_is_no_silence(start_tap: Callable[..., RunningTap], upstream: ScriptedUpstream) -> None:
     """The timeout applies to the upstream's response, not to a client that is still sending."""
-    tap = start_tap(upstream_silence_timeout=0.5)
+    tap = start_tap(upstream_silence_timeout=1.5)
     with tap.connect() as client:
         client.send(request(STREAM, "Content-Length: 3", body=b""))
         for letter in (b"a", b"b", b"c"):
-            time.sleep(0.4)
+            time.sleep(0.6)
             client.send(letter)
         peer = upstream.accept()
         peer.take_request()
