@@ -29,6 +29,12 @@ class Mongod:
         return f"mongodb://127.0.0.1:{self.port}"
 
     @property
+    def pid(self) -> int:
+        """The process. It has to run."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it was started, and neither stopped nor killed since."""
         return self._process is not None

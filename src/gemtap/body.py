@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -37,6 +38,8 @@ class ParsedBody:
     value: Json | str | bytes
     is_json: bool = False
     incomplete: str | None = None
+    cuts: tuple[int, ...] | None = None
+    """Where the body is to be cut, see `gemtap.dialects.cut_points`; None if that was not looked for."""
 
 
 class _NotStandard(ValueError):
@@ -50,6 +53,16 @@ def parse_body(raw: bytes) -> ParsedBody:
     """
     if not raw:
         return ParsedBody(None)
+    if (too_many := _too_many(raw)) is not None:
+        try:
+            return ParsedBody(raw.decode("utf-8"), incomplete=too_many)
+        except UnicodeDecodeError:
+            return ParsedBody(raw)
+    return _parsed(raw, _refuse_constant)
+
+
+def _parsed(raw: bytes, constant: Callable[[str], object]) -> ParsedBody:
+    """What `parse_body` returns for bytes that are not too many. `constant` gives the value of what is no JSON."""
     duplicates: list[str] = []
 
     def pairs(items: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -62,11 +75,9 @@ def parse_body(raw: bytes) -> ParsedBody:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         return ParsedBody(raw)
-    if (too_many := _too_many(raw)) is not None:
-        return ParsedBody(text, incomplete=too_many)
     try:
         # A byte order mark is no part of JSON, and yet some clients send one.
-        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_constant=_refuse_constant)
+        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=pairs, parse_constant=constant)
     except RecursionError:
         return ParsedBody(text, incomplete=_TOO_DEEP)
     except ValueError as exc:
@@ -74,10 +85,56 @@ def parse_body(raw: bytes) -> ParsedBody:
         too_long = "integer string conversion" in str(exc)
         return ParsedBody(text, incomplete=_TOO_LARGE if too_long else None)
     kept, reasons = storable(value)
-    if _TOO_DEEP in reasons and _deeper_than(_MAX_READ_NESTING, value):
+    if _TOO_DEEP in reasons and is_deeper_than(_MAX_READ_NESTING, value):
         return ParsedBody(text, incomplete=_TOO_DEEP)
     reasons += duplicates[:1]
     return ParsedBody(kept, is_json=True, incomplete="; ".join(reasons) or None)
+
+
+class Inserted:
+    """A value that stands for a part of a body, see `parse_body_with`."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Json) -> None:
+        self.value = value
+
+
+MAX_INSERTED_NESTING: Final = MAX_NESTING - 20
+"""Levels that a value may have that is inserted at most 20 levels deep."""
+
+_INSERTED: Final = "NaN"
+"""Stands in the text for an inserted value. It is no JSON, but Python tells where it comes upon one, in their order."""
+
+
+def parse_body_with(raw: bytes, parts: Sequence[tuple[int, int, Json]]) -> ParsedBody | None:
+    """What `parse_body` returns, with known values for some parts, which are not parsed again. None if it is unknown.
+
+    `parts` are offsets of values of JSON in the body, ascending, each with its end and `parse_body` of it, which was
+    complete. They begin and end with a bracket, and have no more than `MAX_INSERTED_NESTING` levels.
+
+    The rest is parsed with a placeholder for each part. Where JSON has a placeholder for a value, it may have any other
+    value. Where a placeholder is no value, within a text for example, this returns None.
+    """
+    if _too_many(raw) is not None:
+        return None
+    rest, position = [], 0
+    for start, end, _ in parts:
+        rest.append(raw[position:start])
+        position = end
+    rest.append(raw[position:])
+    if any(_INSERTED.encode() in each for each in rest):
+        return None
+    values = iter(parts)
+
+    def insert(name: str) -> Inserted:
+        part = next(values, None)
+        if name != _INSERTED or part is None:
+            raise _NotStandard(name)
+        return Inserted(part[2])
+
+    parsed = _parsed(_INSERTED.encode().join(rest), insert)
+    return parsed if parsed.is_json and next(values, None) is None else None
 
 
 def _too_many(raw: bytes) -> str | None:
@@ -100,7 +157,8 @@ def _is_lines(raw: bytes) -> bool:
     return _NEXT_LINE.search(raw, max(0, end - 100), end + 100) is not None
 
 
-def _deeper_than(levels: int, value: Json) -> bool:
+def is_deeper_than(levels: int, value: Json) -> bool:
+    """Whether objects and arrays are nested in more levels than this."""
     layer = [value]
     for _ in range(levels + 1):
         layer = [
@@ -148,6 +206,8 @@ def _storable(value: Any, depth: int, reasons: dict[str, None]) -> Any:
         reason = None
     elif kind is int:
         reason = None if value in _BSON_INTEGERS else _TOO_LARGE
+    elif kind is Inserted:
+        return value.value
     elif kind is float:
         # 1e999 is JSON, and Python reads it as infinity, which no JSON that we show could say.
         reason = None if math.isfinite(value) else "numbers beyond a double"

@@ -33,7 +33,7 @@ LAYERS: Final = (
     {"body", "endings", "json_access", "incident"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "simulation", "low_priority"},
-    {"store_kinds", "settings_error"},
+    {"store_kinds", "settings_error", "reuse"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

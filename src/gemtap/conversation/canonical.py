@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
@@ -29,6 +29,7 @@ from gemtap.conversation.model import (
 )
 from gemtap.interaction import Json
 from gemtap.json_access import json_or_text
+from gemtap.reuse import computed_once, reusable
 
 _CHAIN_BYTES: Final = 16
 
@@ -109,6 +110,8 @@ class Piece:
     said: bytes
     messages: int
     """Number of messages up to the end of this piece."""
+    message: Message | None = field(default=None, compare=False, repr=False)
+    """The message, if it is only one."""
 
     @property
     def size(self) -> int:
@@ -123,9 +126,10 @@ def pieces(messages: Sequence[Message]) -> Iterator[Piece]:
         parts += message.parts
         is_last = number == len(messages)
         if is_last or message.role != "model" or messages[number].role != "model":
-            said = _said(parts)
+            only = message if len(parts) == len(message.parts) else None
+            said = _said(parts) if only is None else _said_in(only)
             if said:
-                yield Piece(message.role, said, number)
+                yield Piece(message.role, said, number, only)
             parts = []
 
 
@@ -133,9 +137,24 @@ def chain(pieces: Iterable[Piece], before: bytes = b"") -> list[bytes]:
     """For each piece a hash of it and of all pieces before it; `before` is the hash of what came before them all."""
     found = []
     for piece in pieces:
-        before = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=_CHAIN_BYTES).digest()
+        before = _chained(before, piece)
         found.append(before)
     return found
+
+
+def _chained(before: bytes, piece: Piece) -> bytes:
+    kept = reusable(piece.message)
+    if kept is not None and (known := kept.results.get((_chained, before))) is not None:
+        return bytes(known)
+    digest = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=_CHAIN_BYTES).digest()
+    if kept is not None:
+        kept.results[_chained, before] = digest
+    return digest
+
+
+@computed_once
+def _said_in(message: Message) -> bytes:
+    return _said(message.parts)
 
 
 def _said(parts: Iterable[Part]) -> bytes:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from gemtap.dialects import (
     anthropic_messages,
@@ -60,36 +60,97 @@ class _NoJson(Exception):
     """The text is no valid JSON here, or parsing it would take too long."""
 
 
+class Span(NamedTuple):
+    """A value around which a body is cut, and which is not within another one."""
+
+    size: int
+    rule: Rule
+    is_element: bool
+    """Whether it is an element of an array."""
+    cuts: tuple[int, ...]
+    """The cut points in it and at its ends, relative to its start."""
+    tokens: int
+    """How much of the scan's budget it takes."""
+
+
+class Cuts(NamedTuple):
+    """Where to cut a body."""
+
+    points: list[int]
+    """Offsets, ascending and unique."""
+    spans: list[tuple[int, Span]]
+    """Each span with its start, ascending."""
+
+
 def cut_points(raw: bytes) -> list[int]:
     """Offsets at which to cut a body, ascending and unique; empty for an unknown format.
 
     Takes time linear in the body's size, and never raises an error, whatever the bytes.
     """
+    return cuts_of(raw).points
+
+
+def cuts_of(raw: bytes, known: Mapping[int, Span] | None = None) -> Cuts:
+    """The cut points of a body with the spans around which it is cut.
+
+    `known` are spans of other bodies, by an offset in this one at which the same bytes are: they are not read again.
+    They change nothing about the result.
+    """
     opening = _OPENING.match(raw)
     if opening is None:
-        return []
-    scan = _Scan(raw)
+        return Cuts([], [])
+    scan = _Scan(raw, known or {})
     try:
         scan.value(opening.end(), _BODY)
     except _NoJson:
         pass
-    return sorted(scan.cuts - {0, len(raw)})
+    return Cuts(sorted(set(scan.cuts) - {0, len(raw)}), scan.spans)
 
 
 class _Scan:
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, known: Mapping[int, Span]) -> None:
         self._raw = raw
+        self._known = known
         self._budget = _TOKENS + int(len(raw) * _TOKENS_A_BYTE)
-        self.cuts: set[int] = set()
+        self.cuts: list[int] = []
+        self.spans: list[tuple[int, Span]] = []
+        self._is_in_span = False
 
     def value(self, start: int, rule: Rule, *, is_element: bool = False) -> int:
         """Cut the value that begins here by the rule, and return its end."""
+        known = self._known.get(start)
+        if known is not None and self._is_same(known, rule, is_element):
+            self._budget -= known.tokens
+            self.cuts += [start + cut for cut in known.cuts]
+            self.spans.append((start, known))
+            return start + known.size
         first = self._raw[start : start + 1]
         if first == b"[":
             return self._array(start, rule)
+        if not rule.cut or self._is_in_span:
+            return self._cut(start, first, rule, is_element)
+        before, budget = len(self.cuts), self._budget
+        self._is_in_span = True
+        end = self._cut(start, first, rule, is_element)
+        self._is_in_span = False
+        if end - start >= SMALLEST and (is_element or not rule.elements_only):
+            cuts = tuple(cut - start for cut in self.cuts[before:])
+            self.spans.append((start, Span(end - start, rule, is_element, cuts, budget - self._budget)))
+        return end
+
+    def _is_same(self, known: Span, rule: Rule, is_element: bool) -> bool:
+        """Whether reading the value would give this span again."""
+        return (
+            known.rule is rule
+            and known.is_element == is_element
+            and known.tokens <= self._budget
+            and not self._is_in_span
+        )
+
+    def _cut(self, start: int, first: bytes, rule: Rule, is_element: bool) -> int:
         end = self._object(start, rule) if first == b"{" and rule.members else self._skip(start)
         if rule.cut and end - start >= SMALLEST and (is_element or not rule.elements_only):
-            self.cuts |= {start, end}
+            self.cuts += (start, end)
         return end
 
     def _array(self, start: int, rule: Rule) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bson import ObjectId
 
-from gemtap.body import ParsedBody
+from gemtap.body import ParsedBody, parse_body
 from gemtap.conversation import Conversation
 from gemtap.encodings import Decoded
 from gemtap.interaction import Side
@@ -16,7 +16,7 @@ from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.captured import Exchange, read_capture
 from gemtap.recorder.document import document_of
 from gemtap.recorder.read import UNPARSED, Reading, read
-from gemtap.recorder.redact import RedactedBody, Redactor, redact
+from gemtap.recorder.redact import Parse, RedactedBody, Redactor, redact
 from gemtap.stores.base import Record
 
 
@@ -50,10 +50,11 @@ def assemble_read(
     recorded_at: datetime,
     providers: Mapping[str, ExchangeParser],
     redactor: Redactor | None,
+    parse_request: Parse = parse_body,
 ) -> Assembled:
-    """The same, with the conversation that was read on the way."""
+    """The same, with the conversation that was read on the way. `parse_request` does what `parse_body` does."""
     exchange = read_capture(capture)
-    bodies = redact(exchange, redactor)
+    bodies = redact(exchange, redactor, parse_request)
     reading = read(exchange, bodies, providers, redactor)
     return Assembled(_record(exchange, reading, id_, recorded_at), reading.conversation)
 
@@ -84,6 +85,7 @@ def _record(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at: da
         response_raw=reading.response.raw,
         accumulated=reading.parsed.accumulated is not None,
         parsed=_parsed_sides(exchange, reading),
+        request_cuts=reading.request.parsed.cuts,
     )
 
 

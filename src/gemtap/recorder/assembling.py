@@ -28,6 +28,7 @@ from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint
 from gemtap.recorder.last_batch import LastBatch, Said
 from gemtap.recorder.left_in_bytes import whole_document, without_value
 from gemtap.recorder.redact import Redactor
+from gemtap.recorder.resent import ResentBodies
 from gemtap.recorder.searchable import text_of, text_said
 from gemtap.recorder.waiting import Source
 from gemtap.stores.base import Record
@@ -85,6 +86,7 @@ class Assembler:
         self._workers = workers
         self._with_values = with_values
         self._batch = LastBatch()
+        self._resent = ResentBodies()
 
     async def assemble(self, sources: Sequence[Source]) -> list[CaptureResult]:
         """What the first of the captures hold: at least one of them, and as many as are assembled in about a second.
@@ -94,7 +96,9 @@ class Assembler:
         """
         if self._workers is None:
             self._batch.clear()
-            return await asyncio.to_thread(_assemble_all, sources, self._providers, self._redactor, self._batch)
+            return await asyncio.to_thread(
+                _assemble_all, sources, self._providers, self._redactor, self._batch, self._resent
+            )
         if self._suspects > 0:
             self._suspects -= 1
             sources = sources[:1]
@@ -169,9 +173,10 @@ def _assemble_all(
     providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
     batch: LastBatch,
+    resent: ResentBodies,
     seconds: float | None = None,
 ) -> list[CaptureResult]:
-    """What these captures hold; `batch` remembers it.
+    """What these captures hold; `batch` remembers it, and `resent` the requests.
 
     With `seconds` of processor time for each, besides those for its size: up to the first that takes longer, and no
     more than are assembled in about a second. That is for the main thread of a worker.
@@ -179,7 +184,7 @@ def _assemble_all(
     found = []
     started = time.process_time()
     for source in sources:
-        assembled = _assemble_one(source, providers, redactor, batch, seconds)
+        assembled = _assemble_one(source, providers, redactor, batch, resent, seconds)
         found.append(assembled)
         if assembled.over_limit or (seconds is not None and time.process_time() - started > _SECONDS_AT_ONCE):
             break
@@ -191,6 +196,7 @@ def _assemble_one(
     providers: Mapping[str, ExchangeParser] | None,
     redactor: Redactor | None,
     batch: LastBatch,
+    resent: ResentBodies,
     seconds: float | None,
 ) -> CaptureResult:
     limit = None if seconds is None else seconds + source.size * _SECONDS_A_BYTE
@@ -201,10 +207,11 @@ def _assemble_one(
                 return CaptureResult()
             now = datetime.now(UTC)
             known = PROVIDERS if providers is None else providers
-            assembled = assemble_read(capture, id_, now, known, redactor)
+            assembled = assemble_read(capture, id_, now, known, redactor, resent.parse)
             batch.remember(assembled)
             return CaptureResult(assembled.record, readable_fingerprint(assembled.conversation, id_))
     except OverLimit:
+        resent.clear()  # it may have been interrupted
         return _assemble_plainly(source, f"it takes more than {limit:.3g} s of processor time", redactor)
     except FileNotFoundError:
         return CaptureResult()
@@ -240,6 +247,9 @@ def _read(source: Source) -> tuple[ObjectId, bytes]:
 _last_batch: Final = LastBatch()
 """That of this worker."""
 
+_resent: Final = ResentBodies()
+"""Those of this worker."""
+
 
 def _assemble_and_remember(
     sources: Iterable[Source],
@@ -249,7 +259,7 @@ def _assemble_and_remember(
     with_values: bool,
 ) -> list[CaptureResult]:
     _last_batch.clear()
-    results = _assemble_all(sources, providers, redactor, _last_batch, seconds)
+    results = _assemble_all(sources, providers, redactor, _last_batch, _resent, seconds)
     return results if with_values else [_without_value(result) for result in results]
 
 

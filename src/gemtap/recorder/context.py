@@ -27,6 +27,7 @@ from gemtap.conversation.model import (
     Tool,
 )
 from gemtap.interaction import Context, Json, Tokens
+from gemtap.reuse import computed_once
 
 _OF_AN_IMAGE: Final = 258
 """Tokens: https://ai.google.dev/gemini-api/docs/tokens#multimodal-tokens."""
@@ -66,9 +67,17 @@ def _sizes(conversation: Conversation) -> dict[Share, int]:
         "new": 0,
     }
     for message, share in _dated(conversation):
-        for part in message.parts:
-            sizes["results" if isinstance(part, Result) else share] += _size(part)
+        results, others = _sizes_in(message)
+        sizes["results"] += results
+        sizes[share] += others
     return sizes
+
+
+@computed_once
+def _sizes_in(message: Message) -> tuple[int, int]:
+    """The size of the results of tools in a message, and that of its other parts."""
+    results = sum(_size(part) for part in message.parts if isinstance(part, Result))
+    return results, sum(_size(part) for part in message.parts if not isinstance(part, Result))
 
 
 def _dated(conversation: Conversation) -> Iterator[tuple[Message, Literal["history", "new"]]]:
@@ -92,6 +101,7 @@ def _size(part: Part) -> int:
             return 0
 
 
+@computed_once
 def _size_of_tool(tool: Tool) -> int:
     return len(tool.name) + len(tool.description or "") + _size_of_json(tool.parameters)
 
@@ -103,12 +113,16 @@ def _size_of_json(value: Json) -> int:
 def _estimated_media_tokens(conversation: Conversation) -> int:
     """An image's for each."""
     return _OF_AN_IMAGE * sum(
-        _number_of_media(part)
+        _number_of_media_in(message)
         for message in conversation.prompt
         # Words that were spoken stand beside their sound.
         if not (conversation.is_session and any(isinstance(part, Text) for part in message.parts))
-        for part in message.parts
     )
+
+
+@computed_once
+def _number_of_media_in(message: Message) -> int:
+    return sum(map(_number_of_media, message.parts))
 
 
 def _number_of_media(part: Part) -> int:

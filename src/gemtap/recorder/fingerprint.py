@@ -19,6 +19,7 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.canonical import Piece, chain, pieces
 from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
+from gemtap.reuse import reusable
 
 _log = logging.getLogger(__name__)
 
@@ -129,13 +130,30 @@ def _candidates(
     """
     for place in range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1):
         after = messages - prompt[place].messages
-        yield (_link(b"chain", hashes[place]),), after
-        if prompt[place].role == "model" and (links := _exchange(prompt, place)):
-            yield tuple(links), after
+        chained, exchange = _links_at(prompt, hashes, place)
+        yield chained, after
+        if exchange:
+            yield exchange, after
     # Or it has put an answer, a summary of it all, in the place of all: as the first message, or as the model's words.
     for number, piece in enumerate(prompt[:_SUMMARY_WITHIN]):
         if number == 0 or piece.role == "model":
             yield tuple(_summary(piece)), messages - piece.messages
+
+
+def _links_at(
+    prompt: Sequence[Piece], hashes: Sequence[bytes], place: int
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """The link of all up to this place, and that of the exchange which ends there."""
+    kept, key = reusable(prompt[place].message), (_links_at, hashes[place])
+    # The hash stands for all messages before.
+    if kept is not None and (known := kept.results.get(key)) is not None:
+        links: tuple[tuple[bytes, ...], tuple[bytes, ...]] = known
+        return links
+    exchange = _exchange(prompt, place) if prompt[place].role == "model" else []
+    links = (_link(b"chain", hashes[place]),), tuple(exchange)
+    if kept is not None:
+        kept.results[key] = links
+    return links
 
 
 def _exchange(said: Sequence[Piece], place: int) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -17,6 +17,9 @@ from gemtap.recorder.captured import Exchange
 from gemtap.recorder.decode import DecodedBody, decode_bodies
 from gemtap.recorder.sessions import ReadMessage, bytes_of, message_of, sent_by
 from gemtap.settings import Settings
+
+Parse = Callable[[bytes], ParsedBody]
+"""What `gemtap.body.parse_body` does."""
 
 _MARK: Final = b"[redacted]"
 
@@ -37,13 +40,13 @@ class Redactor:
     def __reduce__(self) -> tuple[type[Redactor], tuple[tuple[str, ...], bool]]:
         return Redactor, (self._expressions, self._known_secrets)
 
-    def body(self, raw: bytes) -> tuple[bytes, ParsedBody]:
+    def body(self, raw: bytes, parse: Parse = parse_body) -> tuple[bytes, ParsedBody]:
         """The bytes without it, and their value.
 
         The bytes around it stay unchanged, unless JSON escapes hide it: such a value is serialised again.
         """
         found = self._replaced(raw)
-        parsed = parse_body(found)
+        parsed = parse(found)
         if parsed.is_json:
             value = self.value(parsed.value)
             if value != parsed.value:
@@ -112,19 +115,19 @@ class RedactedExchange:
     messages: tuple[Message, ...] = ()
 
 
-def redact(exchange: Exchange, redactor: Redactor | None) -> RedactedExchange:
-    """The bodies of an exchange, decoded, redacted and parsed."""
+def redact(exchange: Exchange, redactor: Redactor | None, parse_request: Parse = parse_body) -> RedactedExchange:
+    """The bodies of an exchange, decoded, redacted and parsed: that of an HTTP request by `parse_request`."""
     if exchange.is_session:
         return _redacted_session(exchange, redactor)
     bodies = decode_bodies(exchange)
-    return RedactedExchange(_redacted(bodies.request, redactor), _redacted(bodies.response, redactor))
+    return RedactedExchange(_redacted(bodies.request, redactor, parse_request), _redacted(bodies.response, redactor))
 
 
-def _redacted(body: DecodedBody, redactor: Redactor | None) -> RedactedBody:
+def _redacted(body: DecodedBody, redactor: Redactor | None, parse: Parse = parse_body) -> RedactedBody:
     decoded = body.decoded
     if redactor is None:
-        return RedactedBody(decoded, parse_body(decoded.body), body.wire_bytes)
-    raw, parsed = redactor.body(decoded.body)
+        return RedactedBody(decoded, parse(decoded.body), body.wire_bytes)
+    raw, parsed = redactor.body(decoded.body, parse)
     if raw == decoded.body:
         return RedactedBody(decoded, parsed, body.wire_bytes)
     return RedactedBody(replace(decoded, body=raw), parsed, body.wire_bytes, is_changed=True)

@@ -81,6 +81,8 @@ class Record:
     """The text that searches look through, see `gemtap.recorder.searchable`; None if it is not known yet."""
     parsed: frozenset[Side] = frozenset()
     """The sides known to have a body that equals `parse_body` of its bytes."""
+    request_cuts: Sequence[int] | None = None
+    """`gemtap.dialects.cut_points` of `request_raw`, where they are known."""
 
 
 class StoredIncidents(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought, Tool
@@ -89,6 +89,7 @@ PARTS = st.one_of(
 MESSAGES = st.builds(Message, st.sampled_from(["user", "model", "tool"]), st.lists(PARTS, max_size=3).map(tuple))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(
         Conversation,

@@ -27,6 +27,7 @@ from gemtap.conversation.model import (
 )
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, one_or_many
+from gemtap.reuse import read_once
 
 _BILLING: Final = "x-anthropic-billing-header:"
 
@@ -64,19 +65,16 @@ def _system(system: Json) -> Iterator[str]:
             yield part.text
 
 
-def _messages(message: dict[str, Json]) -> Iterator[Message]:
+@read_once
+def _messages(message: dict[str, Json]) -> tuple[Message, ...]:
     """The message. The results of tools, which the user sends here, are a message of their own before the rest."""
     parts = tuple(_parts(message.get("content")))
     if message.get("role") == "assistant":
-        if parts:
-            yield Message("model", parts)
-        return
+        return (Message("model", parts),) if parts else ()
     results = tuple(part for part in parts if isinstance(part, Result))
     others = tuple(part for part in parts if not isinstance(part, Result))
-    if results:
-        yield Message("tool", results)
-    if others:
-        yield Message("user", others)
+    found = (Message("tool", results), Message("user", others))
+    return tuple(each for each in found if each.parts)
 
 
 def _parts(content: Json) -> Iterator[Part]:

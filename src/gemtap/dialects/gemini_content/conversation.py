@@ -13,6 +13,7 @@ from gemtap.dialects.gemini_content.grounding import grounding_of
 from gemtap.dialects.gemini_content.parts import either, read_parts
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, one_or_many
+from gemtap.reuse import read_once
 
 _DECLARATIONS: Final = ("functionDeclarations", "function_declarations")
 
@@ -57,19 +58,20 @@ def beside_answer(candidate: dict[str, Json]) -> Iterator[Part]:
         yield Aside("logprobsResult", logprobs)
 
 
-def read_message(content: Json) -> list[Message]:
+@read_once
+def read_message(content: Json) -> tuple[Message, ...]:
     """The message of a content; two where tool results and words of a person stand together, none of an empty one."""
     fields = as_dict(content)
     parts = list(read_parts(fields.get("parts")))
     if fields.get("role") == "model":
         return _message("model", parts)
     results = [part for part in parts if isinstance(part, Result)]
-    return _message("tool", results) + _message("user", [part for part in parts if not isinstance(part, Result)])
+    return (*_message("tool", results), *_message("user", [part for part in parts if not isinstance(part, Result)]))
 
 
-def _message(role: Role, parts: Iterable[Part]) -> list[Message]:
+def _message(role: Role, parts: Iterable[Part]) -> tuple[Message, ...]:
     kept = tuple(parts)
-    return [Message(role, kept)] if kept else []
+    return (Message(role, kept),) if kept else ()
 
 
 def system_text(content: Json) -> str | None:
@@ -86,12 +88,19 @@ def system_text(content: Json) -> str | None:
 def declared_tools(tools: Json) -> Iterator[Tool]:
     """The functions that are declared."""
     for tool in one_or_many(tools):
-        for declaration in one_or_many(either(as_dict(tool), *_DECLARATIONS)):
-            fields = as_dict(declaration)
-            name = as_text(fields.get("name"))
-            if name is not None:
-                schema = either(fields, "parametersJsonSchema", "parameters_json_schema")
-                yield Tool(name, as_text(fields.get("description")), schema or fields.get("parameters"))
+        yield from _declared(tool)
+
+
+@read_once
+def _declared(tool: Json) -> tuple[Tool, ...]:
+    found = []
+    for declaration in one_or_many(either(as_dict(tool), *_DECLARATIONS)):
+        fields = as_dict(declaration)
+        name = as_text(fields.get("name"))
+        if name is not None:
+            schema = either(fields, "parametersJsonSchema", "parameters_json_schema")
+            found.append(Tool(name, as_text(fields.get("description")), schema or fields.get("parameters")))
+    return tuple(found)
 
 
 def built_in_tools(tools: Json) -> Iterator[BuiltInTool]:

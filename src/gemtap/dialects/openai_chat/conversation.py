@@ -28,6 +28,7 @@ from gemtap.conversation.model import (
 )
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, json_or_text, one_or_many
+from gemtap.reuse import read_once
 
 _SYSTEM: Final = ("system", "developer")
 
@@ -39,7 +40,7 @@ def read(request: Json, response: Json) -> Conversation:
     choices = as_list(as_dict(response).get("choices"))
     answer = tuple(_answer(as_dict(choices[0]))) if choices else ()
     system = [_text(message.get("content")) for message in said if message.get("role") in _SYSTEM]
-    prompt = [message for each in said if each.get("role") not in _SYSTEM and (message := _message(each))]
+    prompt = [message for each in said if each.get("role") not in _SYSTEM for message in _messages(each)]
     return Conversation(
         system="\n".join(filter(None, system)) or None,
         prompt=tuple(prompt),
@@ -96,7 +97,8 @@ def _sources(annotations: list[Json]) -> Iterator[Source]:
                 yield Source(name.removesuffix("_citation"), title or as_text(value.get("filename")), uri)
 
 
-def _message(message: dict[str, Json]) -> Message | None:
+@read_once
+def _messages(message: dict[str, Json]) -> tuple[Message, ...]:
     role: Role
     parts: tuple[Part, ...]
     match message.get("role"):
@@ -111,7 +113,7 @@ def _message(message: dict[str, Json]) -> Message | None:
             role, parts = "model", tuple(_parts(message))
         case _:
             role, parts = "user", tuple(_content(message.get("content")))
-    return Message(role, parts) if parts else None
+    return (Message(role, parts),) if parts else ()
 
 
 def _parts(message: dict[str, Json]) -> Iterator[Part]:
@@ -200,13 +202,24 @@ def _text(content: Json) -> str:
 
 
 def _tools(request: dict[str, Json]) -> Iterator[Tool]:
-    tools = [as_dict(tool) for tool in one_or_many(request.get("tools"))]
-    functions = [tool.get("function") or tool.get("custom") for tool in tools]
-    for function in [*functions, *as_list(request.get("functions"))]:
-        fields = as_dict(function)
-        name = as_text(fields.get("name"))
-        if name is not None:
-            yield Tool(name, as_text(fields.get("description")), fields.get("parameters", fields.get("format")))
+    for tool in one_or_many(request.get("tools")):
+        yield from _tool(tool)
+    for function in as_list(request.get("functions")):
+        yield from _function(function)
+
+
+@read_once
+def _tool(tool: Json) -> tuple[Tool, ...]:
+    fields = as_dict(tool)
+    return _function(fields.get("function") or fields.get("custom"))
+
+
+def _function(function: Json) -> tuple[Tool, ...]:
+    fields = as_dict(function)
+    name = as_text(fields.get("name"))
+    if name is None:
+        return ()
+    return (Tool(name, as_text(fields.get("description")), fields.get("parameters", fields.get("format"))),)
 
 
 def _built_in_tools(request: dict[str, Json]) -> Iterator[BuiltInTool]:

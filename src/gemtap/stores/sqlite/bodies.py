@@ -131,20 +131,17 @@ class BodyWriter:
         self._new = {kind: _New(connection, kind) for kind in ("piece", "blob")}
         self._bodies = 0
 
-    def put(self, raw: bytes) -> int:
-        """Store the bytes and return their reference."""
-        cuts = cut_points(raw)
+    def put(self, raw: bytes, cuts: Sequence[int] | None = None) -> int:
+        """Store the bytes and return their reference. `cuts` are their cut points, if they are known."""
+        if cuts is None:
+            cuts = cut_points(raw)
         is_short = not cuts and len(raw) <= _KEPT_IN_LIST
-        items: list[bytes | int] = []
-        together = blake2b(digest_size=_DIGEST_BYTES)
-        for piece in _slices(raw, cuts):
-            together.update(piece)
-            items.append(piece if is_short or len(piece) < SMALLEST else self._referred(piece))
-        digest = digest_of(raw)
-        if together.digest() != digest:
+        pieces = list(_slices(raw, cuts))
+        if b"".join(pieces) != raw:
             raise AssertionError("the pieces of a body are not the body")
+        items = [piece if is_short or len(piece) < SMALLEST else self._referred(piece) for piece in pieces]
         self._bodies += 1
-        return self._new["piece"].add(msgpack.packb([digest, *self._grouped(items)]))
+        return self._new["piece"].add(msgpack.packb([digest_of(raw), *self._grouped(items)]))
 
     def finish(self) -> None:
         """Write the new pieces. Raises WriteVerificationFailed."""

@@ -135,7 +135,7 @@ def _body_columns(writer: BodyWriter, side: Side, value: object, record: Record)
         is_parsed = False
     form, kept = encode_body(value, raw, is_parsed=is_parsed)
     return {
-        f"{side}_raw": writer.put(raw) if raw else None,
+        f"{side}_raw": writer.put(raw, record.request_cuts if side == "request" else None) if raw else None,
         f"{side}_form": form,
         f"{side}_value": None if kept is None else writer.put(kept),
     }
