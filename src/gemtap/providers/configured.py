@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.definition import Definition
 from gemtap.providers.provider import Provider
 from gemtap.providers.registry import INSTALLED, Origin, configure
@@ -38,6 +40,7 @@ class ConfiguredWire(Wire):
         self.secrets: Declared = base.secrets
         self.rewritten_headers = base.rewritten_headers
         self._base = base
+        self._key_variables = (definition.key,) if definition.key else ()
         self._upstream_path = urlsplit(definition.upstream).path.encode("utf-8")
         self._version = _VERSION.search(self._upstream_path)
 
@@ -60,6 +63,11 @@ class ConfiguredWire(Wire):
         if self._version is None and _BARE.match(path) is not None:
             path = self._base.version.encode("ascii") + path
         return Route(self.name, path)
+
+    def credential(self, path: bytes) -> Credential:
+        """The header of the dialect's API with the key from the variable that the settings name, if any."""
+        form = self._base.credential(path) or bearer()
+        return replace(form, variables=self._key_variables, needed=bool(self._key_variables))
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """In the shape of the dialect's API."""

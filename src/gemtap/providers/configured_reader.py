@@ -12,14 +12,12 @@ from gemtap.dialects.base import UNKNOWN_OPERATION, Dialect, Parsed, RawExchange
 from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost, Json
 from gemtap.json_access import as_dict
-from gemtap.providers.credential import Credential
 from gemtap.providers.definition import Definition, ModelPrice
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.presets import FREE
 from gemtap.providers.prices import Tier, list_price, own_price, unpriced
 from gemtap.providers.reader import Bill, Reader
 
-_BEARER: Final = Credential((), "authorization", "Bearer {}")
 _XAI_TICKS: Final = 10_000_000_000
 """`cost_in_usd_ticks` of xAI counts ten-billionths of a US dollar: https://docs.x.ai/docs/api-reference."""
 
@@ -69,12 +67,6 @@ class ConfiguredReader(Reader):
     def counts(self, parsed: Parsed) -> bool:
         """As the API whose dialect is spoken."""
         return self._base.counts(parsed)
-
-    def credential(self, path: bytes) -> Credential | None:
-        """The header of the dialect's API with the key from the variable that the settings name, if any."""
-        form = self._base.credential(path) or _BEARER
-        variables = (self._definition.key,) if self._definition.key else ()
-        return replace(form, variables=variables, needed=bool(variables))
 
     def with_model(self, path: str, model: str) -> str | None:
         """Where the dialect's API has it."""

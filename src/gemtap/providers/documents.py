@@ -13,6 +13,7 @@ from gemtap.providers.batch_price import price_with_results
 from gemtap.providers.credential import Credential
 from gemtap.providers.reader import SESSION_STATUS, Bill, Reader
 from gemtap.providers.registry import PROVIDERS, reader_of, report
+from gemtap.providers.routing import credential_of as wire_credential
 
 _T = TypeVar("_T")
 
@@ -99,7 +100,8 @@ def told_later_operations() -> frozenset[str]:
 
 def credential_for(provider: str, path: bytes) -> Credential | None:
     """The credential for sending a request to this raw path; None where nothing knows it."""
-    return _ask(provider, lambda reader: reader.credential(path), None)
+    found = _ask(provider, lambda reader: reader.credential(path), None)
+    return found if found is not None else wire_credential(provider, path)
 
 
 def path_with_model(provider: str, path: str, model: str) -> str | None:

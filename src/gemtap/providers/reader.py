@@ -84,7 +84,7 @@ class Reader(ABC):
         return parsed.operation in self.told_later and parsed.finish_reason is not None
 
     def credential(self, path: bytes) -> Credential | None:
-        """The credential for sending a request to this raw path again; None where replays are not possible."""
+        """The credential for replays, where it is another than that of the wire face."""
         return None
 
     def with_model(self, path: str, model: str) -> str | None:

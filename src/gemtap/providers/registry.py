@@ -202,6 +202,7 @@ def checked(provider: Provider) -> Fault | None:
         operation, _ = provider.reader.operation("GET", "/")
         provider.reader.dialect(operation, is_session=False)
         provider.reader.credential(b"/")
+        provider.wire.credential(b"/")
     except Exception as exc:
         return Fault(provider.name, ORIGINS[provider.name], f"{type(exc).__name__}: {exc}")
     return None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gemtap.providers.credential import Credential
 from gemtap.providers.registry import PROVIDERS, derived, report
 from gemtap.providers.wire import RawHeaders, Route, Wire
 
@@ -80,6 +81,18 @@ def wire_of(provider: str) -> Wire:
     """The wire face of a provider; of an unknown one the default provider's, whose shape most clients here expect."""
     found = PROVIDERS.get(provider)
     return found.wire if found is not None else _default()
+
+
+def credential_of(provider: str, path: bytes) -> Credential | None:
+    """The credential of requests to a raw path of a provider; None where nothing knows it."""
+    found = PROVIDERS.get(provider)
+    if found is None:
+        return None
+    try:
+        return found.wire.credential(path)
+    except Exception as exc:
+        report(provider, exc)
+        return None
 
 
 def _default() -> Wire:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gemtap.providers.credential import Credential
 from gemtap.providers.secrets import Declared
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -54,6 +55,8 @@ class Wire(ABC):
     """Whether most installations use it, so that an upstream that cannot be reached is a fault."""
     secrets: Declared = Declared()
     """What is secret in its requests and answers."""
+    hosts_of_one_owner: bool = False
+    """Whether every host that `origin` chooses by a route is the API's own: any of them may be sent a held key."""
     rewritten_headers: frozenset[bytes] = frozenset()
     """Lower-case names of response headers with URLs of this API, which are rewritten to lead through the tap."""
 
@@ -71,6 +74,10 @@ class Wire(ABC):
     def origin(self, route: Route, configured: str) -> str:
         """The upstream of a route, given the one that is configured."""
         return configured
+
+    def credential(self, path: bytes) -> Credential | None:
+        """The credential of a request to this raw path, which Gemtap may hold; None where it cannot hold one."""
+        return None
 
     @abstractmethod
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:

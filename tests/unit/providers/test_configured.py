@@ -177,10 +177,10 @@ def test_a_cost_that_is_no_amount_is_none(cost: Any) -> None:
 
 def test_the_key_of_replays_is_the_variable_of_the_settings() -> None:
     """The header is the dialect's; without a variable no key is needed."""
-    with_key = mine(key="MY_KEY").reader.credential(b"/v1/models")
+    with_key = mine(key="MY_KEY").wire.credential(b"/v1/models")
     assert with_key is not None
     assert (with_key.variables, with_key.header, with_key.needed) == (("MY_KEY",), "authorization", True)
-    without = mine().reader.credential(b"/v1/models")
+    without = mine().wire.credential(b"/v1/models")
     assert without is not None
     assert (without.find({"OPENAI_API_KEY": "other"}), without.needed) == (None, False)
 

@@ -8,7 +8,6 @@ from typing import Final
 from gemtap.dialects.base import Dialect
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.openai_chat.paths import openai_operation
-from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.reader import Reader
 from gemtap_toy.client_setup import CLIENTS
 
@@ -27,10 +26,6 @@ class ToyReader(Reader):
     def dialect(self, operation: str, *, is_session: bool) -> Dialect:
         """The only one."""
         return OPENAI_CHAT
-
-    def credential(self, path: bytes) -> Credential:
-        """A bearer token."""
-        return bearer("TOY_API_KEY")
 
 
 READER: Final = ToyReader()

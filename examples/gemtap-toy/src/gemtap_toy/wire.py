@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.secrets import Declared
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
@@ -22,6 +23,10 @@ class ToyWire(Wire):
     def route(self, path: bytes) -> Route | None:
         """Its paths go on as they are."""
         return Route(self.name, path) if path.startswith(b"/v1/") else None
+
+    def credential(self, path: bytes) -> Credential:
+        """A bearer token."""
+        return bearer("TOY_API_KEY")
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """As OpenAI words one."""

@@ -13,10 +13,7 @@ from gemtap.interaction import Cost
 from gemtap.providers.anthropic.client_setup import CLIENTS
 from gemtap.providers.anthropic.paths import read_path
 from gemtap.providers.claude.billing import price
-from gemtap.providers.credential import Credential
 from gemtap.providers.reader import Bill, Reader
-
-_API_KEY: Final = Credential(("ANTHROPIC_API_KEY",), "x-api-key")
 
 BILLED: Final = frozenset({"messages.create", COMPLETION})
 """Operations whose tokens are counted."""
@@ -39,10 +36,6 @@ class AnthropicReader(Reader):
     def dialect(self, operation: str, *, is_session: bool) -> Dialect:
         """One for all operations: their errors have the same shape."""
         return ANTHROPIC_MESSAGES
-
-    def credential(self, path: bytes) -> Credential:
-        """An API key."""
-        return _API_KEY
 
     def write(self, prompt: Prompt) -> Written:
         """As a message."""

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from gemtap.providers.common_secrets import STORED_CREDENTIAL
+from gemtap.providers.credential import Credential
 from gemtap.providers.secrets import Declared
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
@@ -13,6 +14,8 @@ _PATHS: Final = re.compile(rb"/+(?:v1|api)(?:/|$)")
 
 # Clients whose base URL is meant to end in /v1, and does not.
 _WITHOUT_VERSION: Final = re.compile(rb"/+(?:messages|complete|models)(?:[/?]|$)")
+
+_API_KEY: Final = Credential(("ANTHROPIC_API_KEY",), "x-api-key")
 
 _ERROR_TYPES: Final = {
     400: "invalid_request_error",
@@ -66,6 +69,10 @@ class AnthropicWire(Wire):
         if _WITHOUT_VERSION.match(path):
             return Route(self.name, b"/v1/" + path.lstrip(b"/"))
         return None
+
+    def credential(self, path: bytes) -> Credential:
+        """An API key."""
+        return _API_KEY
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Anthropic words one. It has no `request_id`: no request has reached the API."""

@@ -10,7 +10,6 @@ from urllib.parse import quote, unquote
 
 from gemtap.dialects.writing import Prompt, Written
 from gemtap.providers.azure.client_setup import CLIENTS
-from gemtap.providers.credential import Credential
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.openai.reader import OpenAICompatibleReader
 from gemtap.providers.reader import Bill
@@ -19,8 +18,6 @@ _BEFORE: Final = re.compile(
     r"/+openai(?:/+deployments/+([^/]+))?(?=/|$)|/+models(?=/+(?:chat|embeddings|images)(?:/|$))"
 )
 _DEPLOYMENT: Final = re.compile(r"(?<=/openai/deployments/)[^/?]+")
-
-_KEY: Final = Credential(("AZURE_OPENAI_API_KEY",), "api-key")
 
 
 class AzureReader(OpenAICompatibleReader):
@@ -37,10 +34,6 @@ class AzureReader(OpenAICompatibleReader):
         deployment = unquote(before[1]) if before[1] is not None else None
         operation, model = super().operation(method, path[before.end() :])
         return operation, model or deployment
-
-    def credential(self, path: bytes) -> Credential:
-        """A key of the resource."""
-        return _KEY
 
     def write(self, prompt: Prompt) -> Written:
         """As a chat completion of the API that has no version in its queries."""

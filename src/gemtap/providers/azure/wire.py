@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gemtap.providers.credential import Credential
 from gemtap.providers.openai.secrets import OPENAI
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
@@ -15,6 +16,8 @@ _PATHS: Final = re.compile(rb"/+(?:openai|models|anthropic)(?:/|$)")
 _RESOURCE: Final = re.compile(rb"/+([A-Za-z0-9][A-Za-z0-9-]{0,62})(?=/+(?:openai|models|anthropic)(?:/|$))")
 
 _PLACEHOLDER: Final = "{resource}"
+
+_KEY: Final = Credential(("AZURE_OPENAI_API_KEY",), "api-key")
 
 _CODES: Final = {401: "401", 429: "429"}
 """Azure's own codes of these are the status."""
@@ -46,6 +49,10 @@ class AzureWire(Wire):
         if _PLACEHOLDER not in configured:
             return configured
         return configured.replace(_PLACEHOLDER, route.location or "resource-missing-in-path")
+
+    def credential(self, path: bytes) -> Credential:
+        """A key of the resource."""
+        return _KEY
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Azure words one: a code and a message."""

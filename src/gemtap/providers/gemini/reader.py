@@ -12,14 +12,9 @@ from gemtap.dialects.gemini_interactions.live import GEMINI_INTERACTIONS_LIVE
 from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.dialects.writing import Prompt, Written
-from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.gemini.client_setup import CLIENTS
 from gemtap.providers.gemini.paths import read_path
 from gemtap.providers.google.reader import MAKERS, GoogleReader, with_model
-
-_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-_API_KEY: Final = Credential(_VARIABLES, "x-goog-api-key")
-_BEARER: Final = bearer(*_VARIABLES)
 
 
 class GeminiReader(GoogleReader):
@@ -44,10 +39,6 @@ class GeminiReader(GoogleReader):
         if operation.startswith("openai."):
             return OPENAI_CHAT
         return GEMINI_CONTENT
-
-    def credential(self, path: bytes) -> Credential:
-        """An API key, which the OpenAI-compatible paths take as a bearer token."""
-        return _BEARER if b"/openai/" in path else _API_KEY
 
     def write(self, prompt: Prompt) -> Written:
         """As generated content."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.google.wire import GoogleWire
 from gemtap.providers.wire import Route
 
@@ -13,6 +14,10 @@ _PATHS: Final = re.compile(rb"/+(?:v1|v1beta|v1alpha|upload|download|ws)(?:/|$)"
 
 # LiteLLM and aider call a base URL without a version bare.
 _WITHOUT_VERSION: Final = re.compile(rb"/+models/")
+
+_VARIABLES: Final = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
+_API_KEY: Final = Credential(_VARIABLES, "x-goog-api-key")
+_BEARER: Final = bearer(*_VARIABLES)
 
 
 class GeminiWire(GoogleWire):
@@ -39,6 +44,10 @@ class GeminiWire(GoogleWire):
     def route_at_root(self, path: bytes) -> Route | None:
         """The same paths."""
         return self.route(path)
+
+    def credential(self, path: bytes) -> Credential:
+        """An API key, which the OpenAI-compatible paths take as a bearer token."""
+        return _BEARER if b"/openai/" in path else _API_KEY
 
 
 WIRE: Final = GeminiWire()

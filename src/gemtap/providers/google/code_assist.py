@@ -15,8 +15,7 @@ from gemtap.dialects.gemini_content.dialect import Envelope, GeminiContent
 from gemtap.dialects.rest_paths import ON_COLLECTION, ON_ITEM, WORD
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, overlay
-from gemtap.providers.credential import Credential
-from gemtap.providers.google.reader import ACCESS_TOKEN, GoogleReader
+from gemtap.providers.google.reader import GoogleReader
 
 
 def read_operation(method: str, path: str) -> str:
@@ -65,7 +64,3 @@ class CodeAssistApiReader(GoogleReader):
     def dialect(self, operation: str, *, is_session: bool) -> Dialect:
         """The same for every operation."""
         return _WRAPPED
-
-    def credential(self, path: bytes) -> Credential:
-        """An access token of Google Cloud."""
-        return ACCESS_TOKEN

@@ -9,15 +9,11 @@ from urllib.parse import quote
 from gemtap.dialects.gemini_content.batches import RESULTS
 from gemtap.dialects.openai_chat.batches import RESULTS as OPENAI_RESULTS
 from gemtap.interaction import Cost
-from gemtap.providers.credential import bearer
 from gemtap.providers.google.billing import price
 from gemtap.providers.reader import Bill, Reader
 
 MAKERS: Final = {"": "google", "models": "google", "publishers/google/models": "google"}
 """What stands before the last slash of the name of a model of Google's."""
-
-ACCESS_TOKEN: Final = bearer("CLOUDSDK_AUTH_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN")
-"""`gcloud auth print-access-token` gives one."""
 
 BILLED: Final = frozenset(
     {

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.google.secrets import GOOGLE
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _CODE_ASSIST_PATHS: Final = re.compile(rb"/+v1internal(?:[:/]|$)")
 
 _CONTENT_TYPE: Final = b"application/json; charset=UTF-8"
+
+ACCESS_TOKEN: Final = bearer("CLOUDSDK_AUTH_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN")
+"""Of Google Cloud: `gcloud auth print-access-token` gives one."""
 
 
 class GoogleWire(Wire):
@@ -32,3 +36,7 @@ class CodeAssistApiWire(GoogleWire):
     def route(self, path: bytes) -> Route | None:
         """Its paths go on as they are."""
         return Route(self.name, path) if _CODE_ASSIST_PATHS.match(path) else None
+
+    def credential(self, path: bytes) -> Credential:
+        """An access token of Google Cloud."""
+        return ACCESS_TOKEN

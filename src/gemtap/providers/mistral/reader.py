@@ -30,7 +30,6 @@ class MistralReader(OpenAICompatibleReader):
     makers: Mapping[str, str] = {"": "mistral"}
     colour = ("#d9480f", "#ff8f4d")
     setup: Mapping[str, Instructions] = CLIENTS
-    key_variables = ("MISTRAL_API_KEY",)
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """Its own paths first."""

@@ -19,6 +19,7 @@ class MistralWire(OpenAICompatibleWire):
     upstream = "https://api.mistral.ai/v1"
     prefix = "mistral"
     hosts = (re.compile(r"(?:api|codestral)\.mistral\.ai"),)
+    key_variables = ("MISTRAL_API_KEY",)
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Mistral words one."""

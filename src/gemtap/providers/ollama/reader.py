@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from gemtap.dialects.base import UNKNOWN_OPERATION, Dialect
 from gemtap.dialects.ollama.dialect import OLLAMA
 from gemtap.interaction import Cost
-from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.ollama.client_setup import CLIENTS
 from gemtap.providers.openai.reader import OpenAICompatibleReader
@@ -18,8 +16,6 @@ from gemtap.providers.reader import Bill
 
 _OWN: Final = re.compile(r"/+api/+([a-z]+)(?:/+[^/]+)?/*")
 _PREFIX: Final = "ollama."
-
-_KEY: Final = replace(bearer("OLLAMA_API_KEY"), needed=False)
 
 
 class OllamaReader(OpenAICompatibleReader):
@@ -41,10 +37,6 @@ class OllamaReader(OpenAICompatibleReader):
         if operation.startswith(_PREFIX):
             return OLLAMA
         return super().dialect(operation, is_session=is_session)
-
-    def credential(self, path: bytes) -> Credential:
-        """None is needed, except by Ollama's own cloud."""
-        return _KEY
 
     def price(self, bill: Bill) -> Cost | None:
         """Nothing is billed."""

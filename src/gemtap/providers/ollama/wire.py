@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.openai.secrets import OPENAI
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _CONTENT_TYPE: Final = b"application/json; charset=utf-8"
+
+_KEY: Final = replace(bearer("OLLAMA_API_KEY"), needed=False)
 
 _AT_ROOT: Final = re.compile(
     rb"/+api/+(?:chat|generate|embed|embeddings|tags|ps|show|create|copy|delete|pull|push|blobs|version)(?=/|$)"
@@ -33,6 +37,10 @@ class OllamaWire(Wire):
     def route_at_root(self, path: bytes) -> Route | None:
         """Its own paths."""
         return Route(self.name, path) if _AT_ROOT.match(path) else None
+
+    def credential(self, path: bytes) -> Credential:
+        """None is needed, except by Ollama's own cloud."""
+        return _KEY
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Ollama words one: a text."""

@@ -16,7 +16,6 @@ from gemtap.dialects.openai_realtime.dialect import OPENAI_REALTIME, OPENAI_RESP
 from gemtap.dialects.openai_responses.dialect import OPENAI_RESPONSES, RESPONSES
 from gemtap.dialects.writing import Prompt, Written
 from gemtap.interaction import Cost
-from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.openai.billing import price
 from gemtap.providers.openai.client_setup import CLIENTS
@@ -40,15 +39,13 @@ TOLD_LATER: Final = frozenset({"openai.responses.get", "openai.responses.cancel"
 
 
 class OpenAICompatibleReader(Reader):
-    """Reads OpenAI's operations. A subclass names the credential, and who makes the models that have a price."""
+    """Reads OpenAI's operations. A subclass names who makes the models that have a price."""
 
     billed = BILLED
     told_later = TOLD_LATER
     batch_results = frozenset({RESULTS})
     resending = frozenset({"openai.responses.input_tokens", "openai.responses.compact"})
     request_headers = frozenset({"openai-organization", "openai-project", "openai-beta"})
-    key_variables: tuple[str, ...] = ()
-    """Environment variables with a key for replays."""
 
     def operation(self, method: str, path: str) -> tuple[str, str | None]:
         """By the path alone, with or without its version."""
@@ -60,10 +57,6 @@ class OpenAICompatibleReader(Reader):
         if is_session:
             return OPENAI_RESPONSES_SESSION if operation in RESPONSES else OPENAI_REALTIME
         return OPENAI_RESPONSES if operation in RESPONSES else OPENAI_CHAT
-
-    def credential(self, path: bytes) -> Credential | None:
-        """An API key as a bearer token."""
-        return bearer(*self.key_variables) if self.key_variables else None
 
     def write(self, prompt: Prompt) -> Written:
         """As a chat completion, which every API of this kind has."""
@@ -80,7 +73,6 @@ class OpenAIReader(OpenAICompatibleReader):
     makers: Mapping[str, str] = {"": "openai"}
     colour = ("#0f7b5f", "#3fc79f")
     setup: Mapping[str, Instructions] = CLIENTS
-    key_variables = ("OPENAI_API_KEY",)
 
 
 READER: Final = OpenAIReader()

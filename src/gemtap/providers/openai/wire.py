@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.openai.secrets import OPENAI
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
@@ -20,6 +21,8 @@ class OpenAICompatibleWire(Wire):
     """What its paths begin with. Clients may leave it out of their base URL: it is added. Empty for an API whose paths
     have no version, or whose upstream has another one, such as `https://x.example/api/v4`."""
     secrets = OPENAI
+    key_variables: tuple[str, ...] = ()
+    """Environment variables with the API key; the first that is set counts."""
 
     def route(self, path: bytes) -> Route | None:
         """Every path but `/`: `/v1/chat/completions` and `/chat/completions` are the same."""
@@ -31,6 +34,10 @@ class OpenAICompatibleWire(Wire):
         """An upstream may end with the version, as base URLs of SDKs do: the path has it already."""
         base = configured.rstrip("/")
         return base.removesuffix(self.version) if self.version else base
+
+    def credential(self, path: bytes) -> Credential | None:
+        """An API key as a bearer token."""
+        return bearer(*self.key_variables) if self.key_variables else None
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as OpenAI words one: https://platform.openai.com/docs/guides/error-codes."""
@@ -47,6 +54,7 @@ class OpenAIWire(OpenAICompatibleWire):
     upstream = "https://api.openai.com/v1"
     prefix = "openai"
     hosts = (re.compile(r"(?:[a-z]{2}\.)?api\.openai\.com"),)
+    key_variables = ("OPENAI_API_KEY",)
 
 
 WIRE: Final = OpenAIWire()

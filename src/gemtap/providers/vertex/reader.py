@@ -13,8 +13,7 @@ from gemtap.dialects.gemini_live.dialect import GEMINI_LIVE
 from gemtap.dialects.openai_chat.dialect import OPENAI_CHAT
 from gemtap.interaction import Cost
 from gemtap.providers.claude.billing import price as claude_price
-from gemtap.providers.credential import Credential
-from gemtap.providers.google.reader import ACCESS_TOKEN, BILLED, MAKERS, GoogleReader, with_model
+from gemtap.providers.google.reader import BILLED, MAKERS, GoogleReader, with_model
 from gemtap.providers.reader import Bill
 from gemtap.providers.vertex.client_setup import CLIENTS
 from gemtap.providers.vertex.paths import BILLED_MESSAGES, COUNT_TOKENS, read_path
@@ -57,10 +56,6 @@ class VertexReader(GoogleReader):
         if bill.operation in BILLED_MESSAGES:
             return claude_price(bill, [model.rpartition("/")[2] for model in bill.models if model is not None])
         return super().price(bill)
-
-    def credential(self, path: bytes) -> Credential:
-        """An access token of Google Cloud."""
-        return ACCESS_TOKEN
 
     def with_model(self, path: str, model: str) -> str | None:
         """After `models/`, `tunedModels/` or `endpoints/`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gemtap.providers.google.wire import GoogleWire
+from gemtap.providers.credential import Credential
+from gemtap.providers.google.wire import ACCESS_TOKEN, GoogleWire
 from gemtap.providers.wire import Route
 
 _PATHS: Final = re.compile(rb"/+(?:v1|v1beta1|upload|download|ws)(?:/|$)")
@@ -34,6 +35,7 @@ class VertexWire(GoogleWire):
     prefix = "vertex"
     hosts = (re.compile(r"(.+-)?aiplatform(\.[a-z]+\.rep)?\.googleapis\.com"),)
     root_order = 10
+    hosts_of_one_owner = True
     root_paths = "/v1/projects/..., /v1/publishers/..., /v1beta1/..."
 
     def route(self, path: bytes) -> Route | None:
@@ -63,6 +65,10 @@ class VertexWire(GoogleWire):
             service, dot, domain = configured.replace(_PLACEHOLDER, "").partition(".")
             return f"{service}.{route.location}.rep{dot}{domain}"
         return configured.replace(_PLACEHOLDER, f"{route.location}-")
+
+    def credential(self, path: bytes) -> Credential:
+        """An access token of Google Cloud."""
+        return ACCESS_TOKEN
 
 
 WIRE: Final = VertexWire()
