@@ -35,6 +35,8 @@ class IncidentKind(StrEnum):
     """Something in the store is unreadable. Nothing in it is freed or compacted until it is repaired."""
     PRUNED = "pruned"
     """Interactions that pruning deleted (see `gemtap.upkeep.prune`)."""
+    ACCESS_CHANGED = "access_changed"
+    """An access key was made, replaced or revoked."""
 
 
 class Incident(TypedDict):

@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         description=f"{FORMS}. Empty: SQLite, gemtap.db in the data directory.",
     )
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
+    provider_keys: LocalPath | None = Field(
+        None,
+        description="TOML file of the API keys that Gemtap sends in place of access keys: docs/access.md. What it does "
+        "not have comes from the variables of each provider, such as GEMINI_API_KEY.",
+    )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
     allowed_hosts: Names = Field(
         (), description="Names beside localhost under which the proxy and the dashboard may be reached."

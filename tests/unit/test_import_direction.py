@@ -27,6 +27,7 @@ LAYERS: Final = (
     {"serving"},
     {"settings"},
     {"settings_providers"},
+    {"access"},
     {"providers"},
     {"dialects"},
     {"conversation"},
@@ -128,7 +129,7 @@ def test_every_exception_is_needed() -> None:
 
 
 OPEN_TO_THE_TAP: Final = tuple(
-    f"gemtap.providers.{name}" for name in ("routing", "wire", "secrets", "declared_secrets")
+    f"gemtap.providers.{name}" for name in ("routing", "wire", "secrets", "declared_secrets", "credential")
 )
 """Parts of the providers without a parser and without I/O."""
 

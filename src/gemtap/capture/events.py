@@ -77,6 +77,8 @@ class RequestHead(TypedDict):
     """Origin of the upstream; None if the request is not forwarded."""
     decoded: NotRequired[bool]
     """Whether the captured body has no content-encoding since another program recorded it decoded."""
+    user: NotRequired[str]
+    """Whose access key the request had, where access keys are in use."""
     replay_of: NotRequired[str]
     """The original interaction of a replay. Only `gemtap replay` writes this; clients cannot set it."""
 

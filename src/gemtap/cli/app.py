@@ -88,6 +88,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "copy": "copying",
     "health": "health",
     "providers": "providers",
+    "keys": "keys",
 }
 """The module of each command, in the order of the help."""
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gemtap.access.provider_keys import ProviderKeys
 from gemtap.addresses import mask
 from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.providers.registry import FAULTS
@@ -82,6 +83,10 @@ def run(settings: Settings) -> None:
     from gemtap.upkeep.daily import retention_of
 
     settings.providers.added_headers(os.environ)  # the proxy must not fail for what is wrong here
+    try:
+        ProviderKeys(settings.provider_keys, {}, settings.providers.upstreams())
+    except ValueError as exc:
+        raise SettingsError(f"Bad setting {exc}.") from exc
     try:
         retention_of(settings, datetime.now(UTC))
     except ValueError as exc:

@@ -14,6 +14,7 @@ from bson import ObjectId
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from gemtap.access.key_file import KeyFile
 from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
@@ -26,6 +27,7 @@ from gemtap.recorder.redact import redactor_of
 from gemtap.replay.desk import Replays
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
+from gemtap.upkeep.access_keys import follow_shared_keys
 from gemtap.upkeep.daily import prune_daily
 from gemtap.workers import Workers, preload
 
@@ -73,7 +75,12 @@ def make_desk(settings: Settings) -> ASGIApp:
         try:
             async with replays.open(), asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
-                others = (prune_daily(settings, store), recording_workers.start(), page_workers.start())
+                others = (
+                    prune_daily(settings, store),
+                    follow_shared_keys(KeyFile(settings.data_dir), store),
+                    recording_workers.start(),
+                    page_workers.start(),
+                )
                 beside = [tasks.create_task(each) for each in others]
                 yield
                 for task in beside:

@@ -130,7 +130,7 @@ def _client(head: RequestHead) -> Client:
         "user_agent": headers.get("user-agent"),
         "address": head["client"],
         "key": head["key"],
-        "user": None,
+        "user": head.get("user"),
     }
 
 

@@ -97,6 +97,18 @@ class StoredIncidents(Protocol):
         ...
 
 
+class SharedValues(Protocol):
+    """Small values that several Gemtaps with one database share, each with a version that every change raises."""
+
+    async def read(self, name: str) -> tuple[int, Any] | None:
+        """Version and value; None if there is none. A value is what JSON can be."""
+        ...
+
+    async def replace(self, name: str, version: int, value: Any) -> bool:
+        """Replace the value that has this version, 0 for none; False if somebody else was faster."""
+        ...
+
+
 class Store(Protocol):
     """Where interactions are kept. Every method may raise StoreUnavailable.
 
@@ -129,6 +141,11 @@ class Store(Protocol):
     @property
     def incidents(self) -> StoredIncidents:
         """What happened to recording."""
+        ...
+
+    @property
+    def shared(self) -> SharedValues | None:
+        """What several Gemtaps share; None if the database is one Gemtap's own."""
         ...
 
     @property

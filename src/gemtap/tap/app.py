@@ -15,6 +15,8 @@ from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
+from gemtap.access.key_file import Access, watch
+from gemtap.access.provider_keys import ProviderKeys
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Spool, hand_on_losses
@@ -24,6 +26,7 @@ from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck
 from gemtap.settings import Settings, reachable_host
+from gemtap.tap.admission import Admission
 from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.destinations import Destinations
@@ -70,7 +73,9 @@ def make_app(settings: Settings) -> TapApp:
             spool.create()
             hand_on_losses(spool)
             fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
-        except OSError as exc:
+            access = Access(settings.data_dir)
+            provider_keys = ProviderKeys(settings.provider_keys, os.environ, settings.providers.upstreams())
+        except (OSError, ValueError) as exc:
             _log.error("The proxy cannot start: %s", exc)
             raise
         origins = settings.providers.upstreams()
@@ -86,9 +91,11 @@ def make_app(settings: Settings) -> TapApp:
                 silence_timeout=settings.upstream_silence_timeout,
                 proxy_of=proxy_of,
             ) as upstreams,
+            watch(access, provider_keys),
         ):
             destinations = Destinations(origins, settings.providers.added_headers(os.environ))
-            context = TapContext(policy, origin_check, destinations, fingerprints, settings.capture_max_body)
+            admission = Admission(access, provider_keys)
+            context = TapContext(policy, origin_check, destinations, fingerprints, settings.capture_max_body, admission)
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(
                 context,

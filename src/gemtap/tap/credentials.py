@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from gemtap.access.keys import HEADER
 from gemtap.capture.events import RawHeaders
 from gemtap.durable_files import sync_folder, write_draft
 from gemtap.providers.declared_secrets import UNKNOWN
@@ -142,14 +143,18 @@ def redact_request(
     kept_query = _redact_query(query, _QUERY_NAMES, found, fingerprints) if query else query
     kept_headers = []
     cookies: list[bytes] = []
+    access: Found = {}
     for name, value in headers:
         if name in _HEADERS or name in also_secret:
             if name == b"cookie":
                 cookies.append(value)
             value = _redact_header(name, value, found, fingerprints)
+        elif name == HEADER:
+            value = _redact_header(name, value, access, fingerprints)
         kept_headers.append((name, value))
     # The first is the one that counts: clients that send a key twice send the same one twice.
     key = next(iter(found.values()), None)
+    found.update(access)
     redacted = Redacted(kept_headers, kept_query, key[10:-1].decode("ascii") if key else None, found, fingerprints)
     for credential in path_credentials:
         redacted.take(unquote_to_bytes(credential))

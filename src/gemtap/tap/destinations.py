@@ -9,6 +9,7 @@ from typing import Final
 
 from gemtap.addresses import host_of, mask
 from gemtap.providers import routing
+from gemtap.providers.credential import Credential
 from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
 from gemtap.providers.secrets import Operation
 from gemtap.providers.wire import RawHeaders, Route, Wire
@@ -36,6 +37,10 @@ class Destination:
     """The provider's."""
     shown: str
     """The upstream without its password."""
+    credential: Credential | None
+    """How a key that Gemtap holds is sent there; None where Gemtap cannot hold one."""
+    may_have_key: bool
+    """Whether such a key may be sent there: the host is the configured one, not a client's choice."""
     added: RawHeaders
     """Headers of the settings, for requests of clients that send none of that name."""
 
@@ -87,13 +92,16 @@ class Destinations:
         if upstream is None:
             return None
         host = host_of(upstream)
+        wire = routing.wire_of(route.provider)
         host_header = host.encode("ascii" if host.isascii() else "idna")
         return Destination(
             upstream=upstream,
             host=host_header,
             path=route.path,
             prefix=route.prefix,
-            wire=routing.wire_of(route.provider),
+            wire=wire,
             shown=mask(upstream),
+            credential=routing.credential_of(route.provider, route.path),
+            may_have_key=wire.hosts_of_one_owner or host == host_of(self._origins[route.provider]),
             added=self._added.get(route.provider, []),
         )

@@ -46,6 +46,30 @@ def foreign_origin(origin: str) -> ExchangeFault:
     return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
 
 
+def invalid_key() -> ExchangeFault:
+    """The request has no access key, or one that is unknown. It is not said which: that would help only a stranger."""
+    message = (
+        "Gemtap needs an access key for this request. Give it where the API key goes, or in the header x-gemtap-key "
+        "beside an API key of your own. Whoever runs this Gemtap makes one: gemtap keys add NAME."
+    )
+    return ExchangeFault(Outcome.REFUSED, 401, "UNAUTHENTICATED", message)
+
+
+def expired_key() -> ExchangeFault:
+    """The request has an access key that was valid once."""
+    message = "This access key of Gemtap has expired. Whoever runs this Gemtap can renew it: gemtap keys rotate NAME."
+    return ExchangeFault(Outcome.REFUSED, 401, "UNAUTHENTICATED", message)
+
+
+def no_provider_key(provider: str) -> ExchangeFault:
+    """The request has an access key and no API key, and Gemtap holds none."""
+    message = (
+        f"Gemtap holds no API key for {provider}. Send your own where it belongs, and the access key in the header "
+        "x-gemtap-key, or ask whoever runs this Gemtap to add one: see provider_keys in docs/access.md."
+    )
+    return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
+
+
 def no_room(cause: str) -> ExchangeFault:
     """The exchange cannot be captured, and the settings forbid to forward it uncaptured."""
     message = f"Gemtap cannot record this request and is set to refuse it then (when_full): {cause}. Make room."

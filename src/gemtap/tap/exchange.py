@@ -91,10 +91,12 @@ class Exchange:
         version: str,
         length: int | None,
         replay_of: str | None = None,
+        user: str | None = None,
     ) -> None:
         """The request's head has arrived.
 
         `operation`: what is secret in its bodies; `length`: its Content-Length; `replay_of`: the original of a replay.
+        `user`: whose access key it has.
         """
         self.provider = provider
         self._redacted = redacted
@@ -125,6 +127,8 @@ class Exchange:
         }
         if replay_of is not None:
             head["replay_of"] = replay_of
+        if user is not None:
+            head["user"] = user
         self._write(Kind.REQUEST, 0, head)
 
     def request_body(self, piece: bytes) -> None:

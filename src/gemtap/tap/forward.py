@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
@@ -12,6 +13,7 @@ from gemtap.tap.destinations import Destination
 from gemtap.tap.errors import ExchangeFault, answer
 from gemtap.tap.exchange import Exchange
 from gemtap.tap.lifecycle import OpenExchange, TapContext
+from gemtap.tap.masking import KeyMask
 from gemtap.tap.response import UpstreamResponse
 from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams
 from gemtap.tap.url_rewriting import UrlRewriter, client_origin, names_urls
@@ -54,30 +56,37 @@ class Forwarder:
         response = await self._upstreams.send(
             destination.upstream,
             head.method,
-            (destination.path + b"?" + head.query if head.query else destination.path),
+            (destination.path + b"?" + opened.query if opened.query else destination.path),
             header_rules.to_upstream(opened.upstream_headers(destination), destination.host),
             # Without a Content-Length, the body is forwarded chunked, as it came.
             whole if whole is not None and length is not None else body,
-            on_interim=client.interim,
+            on_interim=client.interim if opened.mask is None else partial(client.interim, mask=opened.mask),
         )
         try:
-            await self._relay(destination, response, client)
+            await self._relay(destination, response, client, opened.mask)
         finally:
             # Closing an answer that is not read to its end closes its connection: the upstream stops at once.
             response.close()
 
-    async def _relay(self, destination: Destination, response: UpstreamResponse, client: _Client) -> None:
+    async def _relay(
+        self, destination: Destination, response: UpstreamResponse, client: _Client, mask: KeyMask | None
+    ) -> None:
         """Copy the answer out: each read from the upstream is one write to the client, captured first."""
         headers = header_rules.to_client(response.headers)
         if names_urls(headers, destination.wire.rewritten_headers):
             headers = self._rewriter(destination, client.head).rewrite(headers)
-        piece = response.take()
-        await client.start(response.status, headers, piece, reason=response.reason, more=not response.is_read)
+        piece, reason = response.take(), response.reason
+        if mask is not None:
+            headers, reason = mask.headers(headers), mask.whole(reason)
+            piece = mask.piece(piece, last=response.is_read)
+        await client.start(response.status, headers, piece, reason=reason, more=not response.is_read)
         while not response.is_read:
             try:
                 piece = await response.read()
             except BROKEN as exc:
                 raise self._upstreams.fault(destination.upstream, exc) from exc
+            if mask is not None:
+                piece = mask.piece(piece, last=response.is_read)
             await client.write(piece, more=not response.is_read)
 
     def _rewriter(self, destination: Destination, head: ClientHead) -> UrlRewriter:
@@ -117,9 +126,12 @@ class _Client:
             await exchange.durable()
         return piece, more
 
-    def interim(self, status: int, reason: bytes, headers: RawHeaders) -> None:
+    def interim(self, status: int, reason: bytes, headers: RawHeaders, mask: KeyMask | None = None) -> None:
         """Pass on an interim answer. It is not captured: what it announces comes again in the answer."""
-        self._request.interim(status, reason, header_rules.to_client(headers))
+        headers = header_rules.to_client(headers)
+        if mask is not None:
+            reason, headers = mask.whole(reason), mask.headers(headers)
+        self._request.interim(status, reason, headers)
 
     async def start(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Set
 from functools import lru_cache
 from typing import Final
 
+from gemtap.access.keys import HEADER
 from gemtap.capture.events import RawHeaders
 
 # RFC 9110, section 7.6.1, and the older ones that clients still send.
@@ -19,6 +20,8 @@ _HOP_BY_HOP: Final = {
     b"trailer",
     b"transfer-encoding",
     b"upgrade",
+    # Not of this hop only, but meant for Gemtap: nobody else may see it.
+    HEADER,
 }
 
 _WEBSOCKET: Final = b"sec-websocket-"

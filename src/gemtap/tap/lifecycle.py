@@ -15,6 +15,7 @@ from gemtap.capture.events import Closing, RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.origin_check import OriginCheck, is_same_origin
 from gemtap.providers import routing
+from gemtap.tap.admission import Admission, Admitted
 from gemtap.tap.client_request import ClientHead, ClientLeft
 from gemtap.tap.credentials import Fingerprints, Redacted, redact_request
 from gemtap.tap.destinations import Destination, Destinations, Place
@@ -29,6 +30,7 @@ from gemtap.tap.errors import (
 )
 from gemtap.tap.exchange import Exchange
 from gemtap.tap.headers import value_of
+from gemtap.tap.masking import KeyMask
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class TapContext:
     destinations: Destinations
     fingerprints: Fingerprints
     max_body: int
+    admission: Admission
 
     def begin(self, head: ClientHead) -> OpenExchange:
         """An exchange with an open capture and known credentials."""
@@ -69,6 +72,15 @@ class OpenExchange:
     context: TapContext
     head: ClientHead
     place: Place
+    admitted: Admitted | None = None
+    """Whose request it is, where access keys are in use."""
+    mask: KeyMask | None = None
+    """Hides the provider's key that was sent in place of the access key."""
+
+    @property
+    def query(self) -> bytes:
+        """The query for the upstream."""
+        return self.head.query if self.admitted is None else self.admitted.query
 
     def capture_head(self, length: int | None) -> Destination | None:
         """Capture the request's head, and return the destination; None if no provider knows the path.
@@ -77,6 +89,8 @@ class OpenExchange:
         """
         head, place = self.head, self.place
         fault = self._not_admitted()
+        if fault is None and self.context.admission.is_on:
+            fault = self._admit()
         destination = place.destination if fault is None else None
         self.exchange.request(
             method=head.method,
@@ -90,15 +104,18 @@ class OpenExchange:
             operation=place.operation,
             version=__version__,
             length=length,
+            user=None if self.admitted is None else self.admitted.user.name,
         )
         self.check_captured()
         if fault is not None:
             raise fault
+        if self.admitted is not None and destination is not None:
+            self._take_provider_key(self.admitted, destination)
         return destination
 
     def upstream_headers(self, destination: Destination) -> RawHeaders:
         """The client's headers, and those of the settings that it has not sent: what is secret in them is learned."""
-        headers = self.head.headers
+        headers = self.head.headers if self.admitted is None else self.admitted.headers
         added = [(name, value) for name, value in destination.added if value_of(headers, name) is None]
         for _, value in added:
             self.redacted.take(value)
@@ -122,6 +139,18 @@ class OpenExchange:
             if not self.context.origin_check.welcomes_origin(name) and not is_same_origin(name, host):
                 return foreign_origin(name)
         return None
+
+    def _admit(self) -> ExchangeFault | None:
+        found = self.context.admission.admit(self.head)
+        if isinstance(found, ExchangeFault):
+            return found
+        self.admitted = found
+        return None
+
+    def _take_provider_key(self, admitted: Admitted, destination: Destination) -> None:
+        self.admitted, self.mask = self.context.admission.with_provider_key(admitted, destination, self.place.provider)
+        if self.mask is not None:
+            self.redacted.take(self.mask.key)
 
     def refusal(self) -> ExchangeFault:
         """No provider knows the path."""

@@ -16,6 +16,7 @@ from gemtap.capture.events import Closing, Kind, RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.interaction import Outcome
 from gemtap.tap import headers as header_rules
+from gemtap.tap.admission import without_keys
 from gemtap.tap.client_request import ClientHead
 from gemtap.tap.destinations import Destination
 from gemtap.tap.errors import (
@@ -110,13 +111,15 @@ class Relay:
     ) -> ClientConnection:
         """A session with the upstream. Raises ExchangeFault or Refused."""
         upstream = destination.upstream
-        query = opened.head.query
+        query = opened.query
         target = destination.path + b"?" + query if query else destination.path
         try:
             proxy = self._proxy_of(upstream)
         except BadProxy as exc:
             raise bad_proxy(upstream, str(exc)) from exc
         try:
+            if opened.admitted is not None:
+                subprotocols = without_keys(subprotocols)
             return await _Connect(
                 upstream.replace("http", "ws", 1) + target.decode("latin-1"),
                 additional_headers=header_rules.to_websocket(opened.upstream_headers(destination)),
@@ -132,7 +135,10 @@ class Relay:
         except InvalidStatus as exc:
             response = exc.response
             headers = header_rules.to_client(_raw(response.headers))
-            raise Refused(response.status_code, headers, bytes(response.body or b"")) from exc
+            body = bytes(response.body or b"")
+            if opened.mask is not None:
+                headers, body = opened.mask.headers(headers), opened.mask.whole(body)
+            raise Refused(response.status_code, headers, body) from exc
         except (TimeoutError, OSError) as exc:
             cause = "the connection did not come about in time" if isinstance(exc, TimeoutError) else _words(exc)
             raise upstream_unreachable(upstream, cause) from exc
@@ -181,6 +187,8 @@ class _Session:
         """Answer the client's handshake as the upstream has answered ours."""
         assert server.response is not None
         headers = header_rules.to_client_websocket(_raw(server.response.headers))
+        if self._opened.mask is not None:
+            headers = self._opened.mask.headers(headers)
         self._response(101, headers, made_here=False)
         await self._exchange.durable()
         self._accepted = True
@@ -236,12 +244,17 @@ class _Session:
                     raise _Closed({"by": "client", "code": code, "reason": event.get("reason") or ""})
 
     async def _to_client(self, server: ClientConnection) -> None:
+        mask = self._opened.mask
         while True:
             try:
                 message = await server.recv()
             except ConnectionClosed as exc:
                 code, reason = (exc.rcvd.code, exc.rcvd.reason) if exc.rcvd else (ABNORMAL, "")
-                raise _Closed({"by": "upstream", "code": code, "reason": reason}) from exc
+                raise _Closed(
+                    {"by": "upstream", "code": code, "reason": reason if mask is None else mask.text(reason)}
+                ) from exc
+            if mask is not None:
+                message = mask.text(message) if isinstance(message, str) else mask.whole(message)
             self._exchange.message(Kind.WS_SERVER, message)
             await self._exchange.durable()
             try:

@@ -27,6 +27,7 @@ from gemtap.stores.mongo.lists import Lists
 from gemtap.stores.mongo.maintenance import MongoMaintenance
 from gemtap.stores.mongo.queries import OLDEST_FIRST, index_for, scan_selection, selection
 from gemtap.stores.mongo.searching import MADE_DUE
+from gemtap.stores.mongo.shared import MongoSharedValues
 from gemtap.stores.mongo.threads import read_threads
 from gemtap.stores.mongo.upkeep import Upkeep
 from gemtap.stores.mongo.writing import DeletedMeanwhile, Writer
@@ -63,6 +64,7 @@ class MongoStore:
         self.links = MongoLinks(self._collections.plain, self._writer, description)
         self.search_index = MongoSearchIndex(self._interactions, description)
         self.incidents = MongoIncidents(self._collections, description)
+        self.shared = MongoSharedValues(self._database, description)
         self.maintenance = MongoMaintenance(self._client, self._database, self._collections, description)
 
     @property

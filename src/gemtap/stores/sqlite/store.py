@@ -50,6 +50,7 @@ class SqliteStore:
     """See `gemtap.stores.base.Store`. Not to be opened again once it is closed."""
 
     stores_values = False
+    shared = None
 
     def __init__(self, path: Path, *, prerelease: bool = False) -> None:
         """With `prerelease`, a database from before the first release may be read."""

@@ -1,0 +1,173 @@
+"""`gemtap keys`: who may use this Gemtap."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+from rich.table import Table
+
+from gemtap import units
+from gemtap.access import keys as access_keys
+from gemtap.access.key_file import KeyFile
+from gemtap.access.keys import BadChange, KeyList
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, print_json
+from gemtap.cli.reading import open_for_writing
+from gemtap.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Store
+
+keys_app = typer.Typer(no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+T = TypeVar("T")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The user: `client.user` of what is sent with the key.")]
+Expires = Annotated[str | None, typer.Option(metavar="AGE", help="Refuse the key after this time, such as 90d.")]
+
+
+@keys_app.callback()
+def keys() -> None:
+    """Say who may use this Gemtap, and as whom: docs/access.md.
+
+    Example: gemtap keys add ana
+    """
+
+
+@keys_app.command()
+def add(
+    name: Name,
+    role: Annotated[str, typer.Option(metavar="member|admin", help="Admins see everything.")] = "member",
+    expires: Expires = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Make an access key and print it. It is not shown again. The first one switches access control on.
+
+    Example: gemtap keys add ana --expires 90d
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    now = datetime.now(UTC)
+    end = _end(expires, now)
+    made = _change(settings, lambda before: access_keys.add(before, name, role, end, now), f"made for {name} ({role})")
+    print(made)
+
+
+@keys_app.command()
+def rotate(
+    name: Name,
+    expires: Expires = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Replace a user's access key and print the new one. The old one is refused from now on.
+
+    Example: gemtap keys rotate ana
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    now = datetime.now(UTC)
+    end = _end(expires, now)
+    print(_change(settings, lambda before: access_keys.rotate(before, name, end, now), f"of {name} rotated"))
+
+
+@keys_app.command()
+def revoke(name: Name, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+    """Refuse a user's access key from now on. After the last one nobody is let in: see `gemtap keys off`.
+
+    Example: gemtap keys revoke ana
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    _change(settings, lambda before: (access_keys.revoke(before, name), None), f"of {name} revoked")
+
+
+@keys_app.command()
+def off(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Revoke all access keys and switch access control off: whoever reaches the ports is let in.
+
+    Example: gemtap keys off
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    if not yes:
+        typer.confirm("Revoke all access keys, and let everybody in who reaches the ports?", abort=True)
+    _change(settings, lambda before: (KeyList(), None), "control switched off: all keys are revoked")
+
+
+@keys_app.command("ls")
+def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
+    """List the users that have an access key. Keys themselves are not kept.
+
+    Example: gemtap keys ls
+    """
+    from gemtap.upkeep.access_keys import read_keys
+
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    found = _with(settings, lambda opened: read_keys(KeyFile(settings.data_dir), opened))
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "name": each.name,
+            "role": each.role,
+            "created": each.created,
+            "expires": each.expires,
+            "expired": each.is_expired(now),
+        }
+        for each in found.keys
+    ]
+    if as_json:
+        print_json({"access_control": found.is_on, "keys": rows})
+    elif not rows:
+        console().print(
+            "All access keys are revoked: nobody is let in. `gemtap keys add NAME` makes one."
+            if found.is_on
+            else "There are no access keys: whoever reaches the ports is let in. `gemtap keys add NAME` makes one."
+        )
+    else:
+        table = Table(box=None, pad_edge=False)
+        for title in ("user", "role", "created", "expires"):
+            table.add_column(title)
+        for row in rows:
+            end = f"expired {row['expires']}" if row["expired"] else row["expires"] or "never"
+            table.add_row(*(harmless(str(each)) for each in (row["name"], row["role"], row["created"], end)))
+        console().print(table)
+
+
+def _end(expires: str | None, now: datetime) -> datetime | None:
+    if expires is None:
+        return None
+    try:
+        return now + units.parse_age(expires)
+    except (ValueError, OverflowError) as exc:
+        raise SettingsError(f"Bad flag --expires: {exc}.") from exc
+
+
+def _change(settings: Settings, change: Callable[[KeyList], tuple[KeyList, T]], what: str) -> T:
+    """Change the keys, and note it among the events."""
+    from gemtap.incident import IncidentKind
+    from gemtap.upkeep.access_keys import audit, change_keys
+
+    async def work(opened: Store) -> T:
+        result = await change_keys(KeyFile(settings.data_dir), opened, change)
+        await audit(opened, IncidentKind.ACCESS_CHANGED, f"Access key {what}, on the command line.")
+        return result
+
+    return _with(settings, work)
+
+
+def _with(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    try:
+        return open_for_writing(settings, work)
+    except BadChange as exc:
+        raise Failed(str(exc)) from exc
+    except OSError as exc:
+        raise Failed(f"The access keys cannot be read or changed: {exc}.") from exc

@@ -1,0 +1,39 @@
+"""Small values that several Gemtaps share, such as the access keys: a document each in a collection of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from gemtap.stores.mongo.errors import translated
+
+SHARED: Final = "gemtap_shared"
+
+
+class MongoSharedValues:
+    """See `gemtap.stores.base.SharedValues`."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], description: str) -> None:
+        self._collection: AsyncCollection[dict[str, Any]] = database[SHARED]
+        self._description = description
+
+    async def read(self, name: str) -> tuple[int, Any] | None:
+        """Version and value; None if there is none."""
+        with translated(self._description):
+            found = await self._collection.find_one({"_id": name})
+        return None if found is None else (found["version"], found["value"])
+
+    async def replace(self, name: str, version: int, value: Any) -> bool:
+        """Replace the value that has this version, 0 for none; False if somebody else was faster."""
+        document = {"_id": name, "version": version + 1, "value": value}
+        with translated(self._description):
+            if version == 0:
+                try:
+                    await self._collection.insert_one(document)
+                except DuplicateKeyError:
+                    return False
+                return True
+            return (await self._collection.replace_one({"_id": name, "version": version}, document)).matched_count == 1
