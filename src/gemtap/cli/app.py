@@ -74,6 +74,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "ls": "reading",
     "show": "showing",
     "open": "showing",
+    "searches": "searches",
     "threads": "threads",
     "stats": "statistics",
     "tag": "annotating",

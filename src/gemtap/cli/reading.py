@@ -20,6 +20,7 @@ from gemtap.store_kinds import file_of
 
 if TYPE_CHECKING:
     from gemtap.stores.base import Filter, Store
+    from gemtap.stores.paging import Page
 
 _NARROW: Final = 140
 """Columns of a terminal below which a table has short ids and times."""
@@ -50,6 +51,9 @@ def list_interactions(
     thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
     since: Annotated[str | None, typer.Option(help="Only from this time on (ISO 8601, UTC).")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this time (ISO 8601, UTC).")] = None,
+    saved: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only matches of this saved search: see `gemtap searches`.")
+    ] = None,
     wide: Wide = False,
     as_json: AsJson = False,
     config: Config = None,
@@ -59,6 +63,8 @@ def list_interactions(
     """List interactions, newest first.
 
     Example: gemtap ls '"connection refused" model:gemini-2.5-* -client:cline since:7d'
+
+    Example: gemtap ls --saved slow
 
     A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
     """
@@ -80,10 +86,14 @@ def list_interactions(
         "q": " ".join(query) if query else None,
     }
     asked = checked(ListQuery, wanted)
-    page = open_for_reading(
-        settings_of({"data_dir": data_dir, "store": store}, config).settings,
-        lambda opened: page_of(opened, asked.where(), limit=asked.limit, cursor=asked.cursor),
-    )
+
+    async def read(opened: Store) -> Page:
+        where = asked.where()
+        if saved is not None:
+            where &= filter_of(await saved_query(opened, saved))
+        return await page_of(opened, where, limit=asked.limit, cursor=asked.cursor)
+
+    page = open_for_reading(settings_of({"data_dir": data_dir, "store": store}, config).settings, read)
     listed = page_as_json(page)
     if as_json:
         print_json(listed)
@@ -158,6 +168,23 @@ def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
         fault = exc.errors()[0]
         name, message = fault["loc"][-1], fault["msg"].removeprefix("Value error, ")
         raise SettingsError(f"Bad query: {message}" if name == "q" else f"Bad flag --{name}: {message}.") from None
+
+
+async def saved_query(store: Store, name: str) -> str:
+    """The query that was saved under this name. Raises Failed if there is none."""
+    for each in await store.searches.all():
+        if each["name"] == name:
+            return each["query"]
+    raise await unknown_search(store, name)
+
+
+async def unknown_search(store: Store, name: str) -> Failed:
+    """The error for a saved search that does not exist."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, [each["name"] for each in await store.searches.all()], n=1)
+    meant = f" Did you mean {near[0]!r}?" if near else " `gemtap searches` lists those that exist."
+    return Failed(f"There is no saved search {name!r}.{meant}")
 
 
 def filter_of(query: str) -> Filter:

@@ -22,6 +22,7 @@ from gemtap.dashboard import (
     api_events,
     api_exports,
     api_replays,
+    api_searches,
     api_statistics,
     comparing,
     health,
@@ -83,6 +84,7 @@ def make_dashboard(
         api_annotations.make_router(store),
         api_events.make_router(store),
         api_exports.make_router(store, workers),
+        api_searches.make_router(store),
         api_statistics.make_router(store),
         live.make_router(store, in_flight, look),
     ):

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from gemtap.dashboard.render import Look, Render
 from gemtap.stores.annotations import BadAnnotation
 from gemtap.stores.base import BadCursor, IntervalTooFine, QueryTooSlow, StoreError
+from gemtap.stores.saved_searches import BadSearch
 
 _FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
@@ -43,7 +44,7 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
             context["health"] = await look()
         return await render(request, "error.html", context, status=status)
 
-    for kind in (BadCursor, BadAnnotation, StoreError, RequestValidationError, HTTPException, Exception):
+    for kind in (BadCursor, BadAnnotation, BadSearch, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
 
 
@@ -51,7 +52,7 @@ def _describe(exc: Exception) -> tuple[int, str]:
     match exc:
         case BadCursor() | IntervalTooFine():
             return 400, str(exc)
-        case BadAnnotation():
+        case BadAnnotation() | BadSearch():
             return 422, str(exc)
         case QueryTooSlow():
             return 503, str(exc)

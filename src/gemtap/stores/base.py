@@ -15,6 +15,7 @@ from gemtap.stores.links import LinkIndex
 from gemtap.stores.maintenance import Maintenance
 from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import Filter as Filter
+from gemtap.stores.saved_searches import SavedSearches
 from gemtap.stores.search_index import SearchIndex
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -113,9 +114,9 @@ class Store(Protocol):
     """Where interactions are kept. Every method may raise StoreUnavailable.
 
     The members here read and write interactions. What only one part of Gemtap needs is grouped in `links` (threads of
-    the recorder), `search_index` (the search backfill), `incidents` and `maintenance`. Functions that follow from
-    these members are outside: pages and batches in `stores.paging`, new interactions in `stores.following`, missing
-    ones in `stores.presence`.
+    the recorder), `search_index` (the search backfill), `incidents`, `searches` and `maintenance`. Functions that
+    follow from these members are outside: pages and batches in `stores.paging`, new interactions in
+    `stores.following`, missing ones in `stores.presence`.
     """
 
     @property
@@ -146,6 +147,11 @@ class Store(Protocol):
     @property
     def shared(self) -> SharedValues | None:
         """What several Gemtaps share; None if the database is one Gemtap's own."""
+        ...
+
+    @property
+    def searches(self) -> SavedSearches:
+        """The searches that people saved."""
         ...
 
     @property

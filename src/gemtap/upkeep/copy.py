@@ -50,7 +50,7 @@ Progress = Callable[[Copied, int], None]
 
 
 async def copy(source: Store, target: Store, *, progress: Progress | None = None) -> Copied:
-    """Copy every interaction that exists now, and all incidents. Raises StoreError."""
+    """Copy every interaction that exists now, all incidents, and saved searches with a free name. Raises StoreError."""
     done = Copied()
     total = await source.count(Filter())
     async for batch in _everything(source):
@@ -69,6 +69,10 @@ async def copy(source: Store, target: Store, *, progress: Progress | None = None
     for start in range(0, len(incidents), _INCIDENTS_AT_ONCE):
         await target.incidents.put(incidents[start : start + _INCIDENTS_AT_ONCE])
     done.incidents = len(incidents)
+    there = {each["name"] for each in await target.searches.all()}
+    for search in await source.searches.all():
+        if search["name"] not in there:
+            await target.searches.put(search)
     return done
 
 

@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from gemtap.interaction import NO_TOKENS
 from gemtap.stores.base import Filter, Record, StoreError
 from gemtap.stores.opening import open_store
 from gemtap.stores.query.parsing import parse
+from gemtap.stores.saved_searches import checked_search
 from gemtap.stores.sqlite.schema import PRERELEASE, VERSION
 from tests.records import NOON, make_record
 
@@ -110,7 +112,7 @@ async def test_a_prerelease_database_is_copied_whole(old: Path, tmp_path: Path) 
 
 
 async def test_a_database_without_cache_writes_is_upgraded(tmp_path: Path) -> None:
-    """Version 11 gets the new columns; its documents stay, and cached days of either become invalid as before."""
+    """Version 11 gets what is new; its documents stay, and cached days of either become invalid as before."""
     path = tmp_path / "gemtap.db"
     old = make_record()
     tokens = {name: number for name, number in old.document["tokens"].items() if name != "cache_write"}
@@ -120,6 +122,9 @@ async def test_a_database_without_cache_writes_is_upgraded(tmp_path: Path) -> No
     await store.put([old])
     await store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TABLE gemtap_searches")
+        connection.execute("DROP INDEX interactions_numbers")
+        connection.execute("DROP INDEX interactions_failed_by_thread")
         connection.execute("DROP TRIGGER day_parts_after_update")
         connection.execute("ALTER TABLE interactions DROP COLUMN cache_write_tokens")
         connection.execute("ALTER TABLE interactions DROP COLUMN cache_saved_usd")
@@ -138,11 +143,20 @@ async def test_a_database_without_cache_writes_is_upgraded(tmp_path: Path) -> No
         assert await store.get(new.document["_id"]) == new.document
         (row,) = await store.statistics(Filter())
         assert (row["tokens"]["input"], row["tokens"]["cache_write"], row["cache_saved"]) == (16, 5, -0.5)
+        await store.searches.put(checked_search("mine", "error:yes"))
+        assert [each["name"] for each in await store.searches.all()] == ["mine"]
         listed = await store.list(parse("cache_write:5", NOON), limit=9)
         assert [item["_id"] for item in listed] == [new.document["_id"]]
     finally:
         await store.close()
     assert version_of(path) == VERSION
+    with closing(sqlite3.connect(path)) as upgraded, closing(sqlite3.connect(tmp_path / "new.db")) as fresh:
+        fresh.executescript((resources.files("gemtap.stores.sqlite") / "schema.sql").read_text("utf-8"))
+        assert names_in(upgraded) >= names_in(fresh)
+
+
+def names_in(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM sqlite_schema")}
 
 
 async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gemtap.stores.mongo.rows import ROWS, Rows
 
 INTERACTIONS: Final = "gemini_interactions"
 EVENTS: Final = "gemtap_events"
+SEARCHES: Final = "gemtap_searches"
 
 _PLAIN: Final = CodecOptions[dict[str, Any]](tz_aware=True, tzinfo=UTC)
 
@@ -33,6 +34,7 @@ class Collections:
         self.plain: AsyncCollection[Any] = database.get_collection(INTERACTIONS, _PLAIN)
         """The same, for what only reads fields of them."""
         self.events: AsyncCollection[Any] = database.get_collection(EVENTS, _PLAIN)
+        self.searches: AsyncCollection[Any] = database.get_collection(SEARCHES, _PLAIN)
         self.files = BodyFiles(database)
         self.counts = MongoCounts(database, self.plain)
         self.rows = Rows(database[ROWS].with_options(RAW_OPTIONS), self.interactions, self.plain)
@@ -42,7 +44,7 @@ class Collections:
         """Make the collections and their indexes where they are missing. Raises PyMongoError."""
         if self._created:
             return
-        for name in (INTERACTIONS, EVENTS, ROWS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
+        for name in (INTERACTIONS, EVENTS, SEARCHES, ROWS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
             await self._create_collection(name)
         await self.interactions.create_indexes(INDEXES)
         for name in SUPERSEDED & (await self.interactions.index_information()).keys():

@@ -26,6 +26,7 @@ from gemtap.stores.mongo.linking import MongoLinks, thread_of
 from gemtap.stores.mongo.lists import Lists
 from gemtap.stores.mongo.maintenance import MongoMaintenance
 from gemtap.stores.mongo.queries import OLDEST_FIRST, index_for, scan_selection, selection
+from gemtap.stores.mongo.searches import MongoSearches
 from gemtap.stores.mongo.searching import MADE_DUE
 from gemtap.stores.mongo.shared import MongoSharedValues
 from gemtap.stores.mongo.threads import read_threads
@@ -65,6 +66,7 @@ class MongoStore:
         self.search_index = MongoSearchIndex(self._interactions, description)
         self.incidents = MongoIncidents(self._collections, description)
         self.shared = MongoSharedValues(self._database, description)
+        self.searches = MongoSearches(self._collections, description)
         self.maintenance = MongoMaintenance(self._client, self._database, self._collections, description)
 
     @property

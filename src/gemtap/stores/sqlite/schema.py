@@ -12,18 +12,21 @@ from typing import Final
 from gemtap.stores.base import StoreError
 from gemtap.stores.sqlite.connections import connect, transaction
 
-VERSION: Final = 12
+VERSION: Final = 13
 """The version of `schema.sql`. Versions 1 to 10 were never released."""
 
 _WITHOUT_CACHE_WRITES: Final = 11
 """The version before `cache_write_tokens` and `cache_saved_usd`. It is upgraded in place."""
+
+_WITHOUT_SEARCHES: Final = 12
+"""The version before saved searches and the indexes of sorted lists. It is upgraded in place."""
 
 PRERELEASE: Final = 10
 """The last version before the first release. `gemtap copy` reads it."""
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in an empty database, and upgrade the version before this one.
+    """Create the schema in an empty database, and upgrade the two versions before this one.
 
     Raises StoreError for a database of another version.
     """
@@ -37,11 +40,12 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
                 return
-    if version == _WITHOUT_CACHE_WRITES:
-        with transaction(connection, "IMMEDIATE"):
-            if version_of(connection) == _WITHOUT_CACHE_WRITES:
-                _add_cache_writes(connection)
-        version = version_of(connection)
+    for older, upgrade in ((_WITHOUT_CACHE_WRITES, _add_cache_writes), (_WITHOUT_SEARCHES, _add_searches)):
+        if version == older:
+            with transaction(connection, "IMMEDIATE"):
+                if version_of(connection) == older:
+                    upgrade(connection)
+            version = version_of(connection)
     if version > VERSION:
         raise StoreError(
             f"The database {path} was written by a newer Gemtap: its schema has version {version}, "
@@ -59,8 +63,24 @@ def _add_cache_writes(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE interactions ADD COLUMN cache_write_tokens INTEGER")
     connection.execute("ALTER TABLE interactions ADD COLUMN cache_saved_usd REAL")
     connection.execute("DROP TRIGGER day_parts_after_update")
-    connection.execute(next(each for each in _statements(_schema()) if "CREATE TRIGGER day_parts_after_update" in each))
+    connection.execute(_statement("CREATE TRIGGER day_parts_after_update"))
     connection.execute("PRAGMA user_version = 12")
+
+
+def _add_searches(connection: sqlite3.Connection) -> None:
+    """Add the table and the indexes of version 13."""
+    for beginning in (
+        "CREATE TABLE gemtap_searches",
+        "CREATE INDEX interactions_numbers",
+        "CREATE INDEX interactions_failed_by_thread",
+    ):
+        connection.execute(_statement(beginning))
+    connection.execute("PRAGMA user_version = 13")
+
+
+def _statement(beginning: str) -> str:
+    """The statement of the schema that begins so, apart from comments before it."""
+    return next(each for each in _statements(_schema()) if beginning in each)
 
 
 def open_prerelease(path: Path) -> sqlite3.Connection:
@@ -74,6 +94,10 @@ def open_prerelease(path: Path) -> sqlite3.Connection:
         if version_of(connection) == PRERELEASE:
             # Packs had no edition. Nothing changes this database, so the number of a pack identifies it.
             connection.execute("CREATE TEMP VIEW packs AS SELECT *, first AS edition FROM main.packs")
+            # Nobody could save a search yet.
+            connection.execute(
+                "CREATE TEMP VIEW gemtap_searches AS SELECT '' AS name, '' AS query, 0 AS saved_at WHERE false"
+            )
             connection.execute("PRAGMA query_only = ON")
         else:
             prepare(connection, path)

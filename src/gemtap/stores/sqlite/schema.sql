@@ -69,6 +69,10 @@ CREATE INDEX interactions_by_parent ON interactions (parent) WHERE parent IS NOT
 CREATE INDEX interactions_by_replay_of ON interactions (replay_of, timestamp, id) WHERE replay_of IS NOT NULL;
 CREATE INDEX interactions_by_rating ON interactions (rating, timestamp, id) WHERE rating IS NOT NULL;
 CREATE INDEX interactions_failed ON interactions (timestamp, id) WHERE failed = 1;
+CREATE INDEX interactions_failed_by_thread ON interactions (thread) WHERE failed = 1;
+-- With every number that lists sort by, in the order of time, so that new entries come at its end.
+CREATE INDEX interactions_numbers ON interactions (timestamp, id, request_duration_ms, input_tokens, output_tokens,
+    cost_usd);
 
 -- Tags as lists filter by them. The documents have them too.
 CREATE TABLE tags (
@@ -105,6 +109,13 @@ CREATE TABLE gemtap_events (
 ) STRICT;
 
 CREATE INDEX gemtap_events_by_at ON gemtap_events (at, id);
+
+-- Queries that people saved under a name.
+CREATE TABLE gemtap_searches (
+    name TEXT NOT NULL PRIMARY KEY,
+    query TEXT NOT NULL,
+    saved_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Bodies are stored as pieces: each distinct piece once, many of them compressed together.
 -- See gemtap.stores.sqlite.bodies and docs/storage.md.

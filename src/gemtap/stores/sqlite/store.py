@@ -33,6 +33,7 @@ from gemtap.stores.sqlite.maintenance import SqliteMaintenance
 from gemtap.stores.sqlite.reading import count, read, read_list, read_raw
 from gemtap.stores.sqlite.scanning import last_place, read_batch
 from gemtap.stores.sqlite.schema import open_prerelease, prepare
+from gemtap.stores.sqlite.searches import SqliteSearches
 from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.upkeep import Upkeep
@@ -63,6 +64,7 @@ class SqliteStore:
         self.links = SqliteLinks(self._read, self._write)
         self.search_index = SqliteSearchIndex(self._read, self._write, self._bodies)
         self.incidents = SqliteIncidents(self._read, self._write)
+        self.searches = SqliteSearches(self._read, self._write)
         self.maintenance = SqliteMaintenance(self._file, self._read)
         self._upkeep = Upkeep(self._file)
 

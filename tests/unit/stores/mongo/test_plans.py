@@ -274,6 +274,7 @@ async def test_every_collection_is_compressed_with_zstd(store: Store, mongod_url
             "gemini_bodies.files",
             "gemini_bodies.chunks",
             "gemtap_events",
+            "gemtap_searches",
             "gemtap_rows",
             "gemtap_days",
             "gemtap_day_parts",
