@@ -48,6 +48,19 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of an http or https URL, without user, path and the scheme's own port; None for others."""
+    try:
+        parsed = urlsplit(url)
+        port = parsed.port
+    except ValueError:
+        return None
+    if parsed.scheme not in DEFAULT_PORTS or not parsed.hostname:
+        return None
+    host = f"[{parsed.hostname}]" if ":" in parsed.hostname else parsed.hostname
+    return f"{parsed.scheme}://{host}" + ("" if port in (None, DEFAULT_PORTS[parsed.scheme]) else f":{port}")
+
+
 def valid_origin(url: str) -> str:
     """An upstream's address without a slash at its end. Raises ValueError, in a clause, for what is no such address."""
     parsed = urlsplit(url)

@@ -231,6 +231,9 @@ class Interaction(TypedDict):
     finish_reason: str | None
     client: Client
     thread: Thread | None
+    upstream: NotRequired[str | None]
+    """Scheme, host and port that the request was sent to, without credentials, such as `https://api.openai.com`. None
+    if it was not sent, or nobody knows where. Documents of earlier versions lack it."""
     replay_of: NotRequired[ObjectId]
     """Id of the original interaction if this one is a replay (see `gemtap.replay`)."""
     preview: Preview

@@ -226,3 +226,15 @@ async def check_round_trip(store: Store, record: Record) -> None:
     (listed,) = await store.list(Filter(), limit=10)
     assert exactly(listed) == exactly(summary(document))
     assert await store.list(Filter(), order="recorded", limit=10) == [listed]
+
+
+@pytest.mark.parametrize("fields", [{"upstream": "https://api.openai.com"}, {"upstream": None}, {}], ids=str)
+async def test_where_it_was_sent(store: Store, fields: dict[str, Any]) -> None:
+    """Interactions of earlier versions do not say it, and keep saying nothing."""
+    record = make_record(**fields)
+    await store.put([record])
+    found = await store.get(record.document["_id"])
+    assert found is not None
+    assert {name: value for name, value in found.items() if name == "upstream"} == fields
+    (item,) = await store.list(Filter(), limit=1)
+    assert item.get("upstream") == fields.get("upstream")

@@ -157,6 +157,25 @@ def test_without_gemtap_running_it_is_recorded_all_the_same(gemtap: RunningGemta
     assert not list((gemtap.data_dir / "spool" / "open").iterdir())
 
 
+def test_without_gemtap_running_it_goes_to_no_other_host(gemtap: RunningGemtap, api: SimulatedApi) -> None:
+    """The flags of the Gemtap that recorded it are gone: the settings' upstream gets nothing, unless it is named."""
+    old = record(gemtap)
+    assert old["upstream"] == api.origin
+    assert gemtap.stop() == 0
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        elsewhere = f"http://127.0.0.1:{other.getsockname()[1]}"
+        gemtap.environment["GEMTAP_PROVIDERS__GEMINI__UPSTREAM"] = elsewhere
+        done = replay(gemtap, old["id"])
+        assert done.returncode == 1
+        assert f"It was sent to {api.origin}, and Gemtap sends requests of Gemini to {elsewhere} now." in done.stderr
+        other.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+    done = replay(gemtap, old["id"], "--upstream", api.origin, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["upstream"] == api.origin
+
+
 def test_an_upstream_that_is_not_there(gemtap: RunningGemtap) -> None:
     """A replay to an unreachable upstream exits with 1 and is recorded."""
     old = record(gemtap)

@@ -82,7 +82,7 @@ async def _pinned(sample: Sample, threads: Threads, store: Store) -> Any:
 def _document(document: Interaction) -> dict[str, Any]:
     """What is left out is the same in all, or is pinned elsewhere."""
     shown = to_json(document)
-    for name in ("id", "timestamp", "recorded_at", "schema_version", "tags", "rating", "note"):
+    for name in ("id", "timestamp", "recorded_at", "schema_version", "upstream", "tags", "rating", "note"):
         shown.pop(name, None)
     for side in filter(None, (shown["request"], shown["response"])):
         # These are copied from the capture, and say little line by line.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gemtap.addresses import has_password, mask, mask_in
+from gemtap.addresses import has_password, mask, mask_in, origin_of
 
 SECRET = "swordfish"
 
@@ -44,3 +44,19 @@ def test_passwords_in_a_text_are_masked() -> None:
     assert mask_in(text) == text.replace(SECRET, "***")
     harmless = "at http://localhost:4360/ since 10:20, mail a@b"
     assert mask_in(harmless) == harmless
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://me:secret@API.example:443/openai/v1?x=1", "https://api.example"),
+        ("http://[::1]:8080/v1", "http://[::1]:8080"),
+        ("http://host:443", "http://host:443"),
+        ("ftp://host", None),
+        ("http://host:port", None),
+        ("", None),
+    ],
+)
+def test_the_origin_of_a_url_has_no_secrets(url: str, origin: str | None) -> None:
+    """Scheme, host and port, each in the one way that they can be compared in."""
+    assert origin_of(url) == origin

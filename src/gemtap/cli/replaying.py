@@ -58,7 +58,8 @@ def replay(
     With --provider the conversation is written as a request of that API. What it cannot hold, such as signatures of
     thoughts, tools that the old API ran and caches, is listed before the request is sent.
 
-    It goes where the running `gemtap serve` sends requests of the provider, else where the settings say.
+    It goes where the running `gemtap serve` sends requests of the provider, else where the settings say. If that is
+    another host than the recorded request was sent to, only --upstream sends it.
 
     The key comes from the environment, from a variable such as GEMINI_API_KEY: `gemtap providers` lists them.
     Exit status 1 where the answer is an error. With --json the new interaction is printed.

@@ -18,7 +18,7 @@ from gemtap import __version__
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.jsonl import record_of
 from gemtap.exporters.selecting import matching
-from gemtap.interaction import Headers, Response, iso
+from gemtap.interaction import Headers, Interaction, Response, iso
 from gemtap.providers import routing
 from gemtap.settings import Providers
 from gemtap.stores.base import Record, Store
@@ -67,11 +67,11 @@ def to_entry(record: Record) -> dict[str, Any]:
 def _request(record: Record) -> dict[str, Any]:
     document = record.document
     request = document["request"]
-    path, query = request["path"], request["query"]
+    query = request["query"]
     is_session = document["response"] is not None and document["response"]["status"] == 101
     found: dict[str, Any] = {
         "method": request["method"],
-        "url": _origin(path) + path + (f"?{query}" if query else ""),
+        "url": _url(document) + (f"?{query}" if query else ""),
         "httpVersion": f"HTTP/{request['http_version']}",
         "cookies": [],
         "headers": _pairs(request["headers"]),
@@ -86,9 +86,14 @@ def _request(record: Record) -> dict[str, Any]:
     return found
 
 
-def _origin(path: str) -> str:
-    """The provider's default origin for a path: an interaction does not record its upstream."""
-    return routing.origin_of(routing.match(path.encode()), Providers().upstreams()) or "http://localhost:4360"
+def _url(document: Interaction) -> str:
+    """Where it was sent, without the query: the provider's default if that is not recorded, else Gemtap itself."""
+    path = document["request"]["path"]
+    route = routing.match_recorded(document["provider"], path.encode())
+    origin = document.get("upstream") or routing.origin_of(route, Providers().upstreams())
+    if route is None or origin is None:
+        return f"http://localhost:4360{path}"
+    return origin + route.path.decode()
 
 
 _NO_RESPONSE: Final[dict[str, Any]] = {

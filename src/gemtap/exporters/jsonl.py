@@ -26,7 +26,7 @@ from gemtap.stores.base import Record, Store
 _SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 
-_NOT_IN_ALL: Final = frozenset({"context", "replay_of"})
+_NOT_IN_ALL: Final = frozenset({"context", "replay_of", "upstream"})
 """Fields that are optional: documents of earlier versions lack some, and others do not apply to every document."""
 
 

@@ -116,7 +116,7 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
         "key": redacted.key,
         "provider": provider,
         "upstream_path": scrub(_bytes(upstream_path), redacted.found),
-        "upstream": f"https://{exchange.host}" if exchange.host else None,
+        "upstream": _upstream_of(provider, exchange.host),
         "decoded": True,
     }
     events = [pack(Kind.REQUEST, 0, head)]
@@ -135,6 +135,12 @@ def to_capture(exchange: ReadExchange, with_: Importing) -> tuple[ObjectId, byte
     events.append(pack(Kind.END, end_at, end))
     capture = b"".join(events)
     return exchange.id or _id_of(exchange), capture
+
+
+def _upstream_of(provider: str, host: str) -> str | None:
+    """Where it was sent, if the host is one of the API's own. Others may be proxies on the way, such as Gemtap."""
+    known = any(pattern.fullmatch(host.lower()) and name == provider for pattern, name in _HOSTS)
+    return f"https://{host}" if known else None
 
 
 def _answer(

@@ -53,6 +53,19 @@ def match(path: bytes) -> Route | None:
     return replace(route, prefix=b"/" + prefix[1]) if route is not None else None
 
 
+def match_recorded(provider: str, path: bytes) -> Route | None:
+    """The route of a path that is recorded with a provider; None where that knows no such path.
+
+    The path of a replay, or of what another program recorded, has no prefix: it is the one that the API has, and at the
+    root of Gemtap it may be another provider's.
+    """
+    route = match(path)
+    known = PROVIDERS.get(provider)
+    if known is None or (route is not None and route.provider == provider):
+        return route
+    return _ask(known.wire, known.wire.route, path)
+
+
 def _ask(wire: Wire, route: Callable[[bytes], Route | None], path: bytes) -> Route | None:
     """The route that a wire face gives. A plug-in that fails here knows no path: others have their routes."""
     try:

@@ -8,6 +8,7 @@ from typing import Final
 
 from bson import ObjectId
 
+from gemtap.addresses import origin_of
 from gemtap.capture.events import BodyEnd, RequestHead
 from gemtap.interaction import (
     SCHEMA_VERSION,
@@ -64,6 +65,7 @@ def document_of(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at
         "rating": None,
         "note": None,
         "recorded_at": to_milliseconds(recorded_at),
+        "upstream": origin_of(head["upstream"] or ""),
     }
     if "replay_of" in head:
         document["replay_of"] = ObjectId(head["replay_of"])

@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from gemtap import __version__
+from gemtap.addresses import mask, origin_of
 from gemtap.body import parse_body, serialise
 from gemtap.capture.events import RawHeaders
 from gemtap.dialects.writing import Prompt
@@ -80,10 +81,12 @@ def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: M
         model_changed = model_changed or in_body
     if not model_changed:
         raise CannotReplay("Neither its path nor its body names a model, so --model has nothing to change.")
-    route = routing.match(path.encode("utf-8"))
+    route = routing.match_recorded(document["provider"], path.encode("utf-8"))
     upstream = changes.upstream or routing.origin_of(route, upstreams)
     if route is None or upstream is None:
         raise CannotReplay(f"No provider knows the path {path}.")
+    if changes.upstream is None:
+        _check_upstream(document, upstream)
     return ReplayRequest(
         method=recorded["method"],
         provider=route.provider,
@@ -132,6 +135,17 @@ def request_elsewhere(document: Interaction, changes: Changes, upstreams: Mappin
         replay_of=str(document["_id"]),
         lost=written.lost,
     )
+
+
+def _check_upstream(document: Interaction, upstream: str) -> None:
+    """What was sent to one host goes to another, together with a key, only if somebody says so."""
+    recorded = document.get("upstream")
+    if recorded is not None and recorded != origin_of(upstream):
+        name = PROVIDERS[document["provider"]].wire.title if document["provider"] in PROVIDERS else "its API"
+        raise CannotReplay(
+            f"It was sent to {recorded}, and Gemtap sends requests of {name} to {mask(upstream)} now. "
+            f"Say where it goes: gemtap replay {document['_id']} --upstream URL"
+        )
 
 
 def _check(document: Interaction) -> None:

@@ -67,3 +67,16 @@ def test_a_request_to_an_unknown_api_has_no_key() -> None:
     shown = snippets("unknown", "/v1/x")
     assert "-H" not in shown["curl"]
     assert "environ" not in shown["Python"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "there"),
+    [
+        ("anthropic", "/v1/messages", "/anthropic/v1/messages"),
+        ("openai", "/v1/chat/completions", "/openai/v1/chat/completions"),
+        ("openai", "/openai/chat/completions", "/openai/chat/completions"),
+    ],
+)
+def test_snippets_of_replays_go_to_the_same_api(provider: str, path: str, there: str) -> None:
+    """A replay's path is the API's own. At the root of Gemtap it would be Gemini's."""
+    assert f"'http://tap{there}?alt=sse'" in snippets(provider, path)["curl"]

@@ -34,6 +34,7 @@ async def test_an_entry_is_read_as_if_it_had_been_recorded(store: Store, tmp_pat
     assert (done.read, done.stored, done.faulty) == (1, 1, 0)
     (document,) = await documents(store)
     assert document["provider"] == "gemini"
+    assert document["upstream"] == "https://generativelanguage.googleapis.com"
     assert document["operation"] == "generateContent"
     assert document["model"] == "gemini-2.5-flash"
     assert document["timestamp"] == datetime(2026, 3, 14, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -80,6 +81,14 @@ async def test_credentials_never_reach_the_store(store: Store, tmp_path: Path) -
     assert document["client"]["key"] is not None
     assert document["error"] is not None
     assert "[redacted:" in document["error"]["message"]
+
+
+async def test_where_gemtap_sent_it_is_not_known(store: Store, tmp_path: Path) -> None:
+    """An archive of a client has the address of Gemtap, or of another proxy on the way."""
+    url = GEMINI.replace("https://generativelanguage.googleapis.com", "http://localhost:4360")
+    await imported(store, tmp_path / "a.har", archive(entry(url)))
+    (document,) = await documents(store)
+    assert (document["provider"], document["upstream"]) == ("gemini", None)
 
 
 async def test_importing_twice_is_importing_once(store: Store, tmp_path: Path) -> None:

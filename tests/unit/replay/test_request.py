@@ -16,8 +16,10 @@ UPSTREAMS = Providers().upstreams()
 PRETTY = b'{\n  "model": "x", "contents": [{"parts": [{"text": "1E2"}]}],\n  "generationConfig": {"topK": 1E2}\n}'
 
 
-def again(raw: bytes = REQUEST_RAW, request: dict[str, Any] | None = None, **changes: Any) -> ReplayRequest:
-    record = make_record(request_raw=raw, request=request)
+def again(
+    raw: bytes = REQUEST_RAW, request: dict[str, Any] | None = None, provider: str = "gemini", **changes: Any
+) -> ReplayRequest:
+    record = make_record(request_raw=raw, request=request, provider=provider)
     return request_of(record.document, raw, Changes(**changes), UPSTREAMS)
 
 
@@ -63,7 +65,9 @@ def test_another_model_in_the_path_and_in_the_body() -> None:
     sent = again(b'{"messages": [], "model": "a"}', {"path": path}, model="models/b")
     assert json.loads(sent.body) == {"messages": [], "model": "models/b"}
     assert sent.path == b"/v1beta/openai/chat/completions"
-    sent = again(PRETTY, {"path": "/v1/projects/p/locations/eu/publishers/google/models/m:rawPredict"}, model="n")
+    sent = again(
+        PRETTY, {"path": "/v1/projects/p/locations/eu/publishers/google/models/m:rawPredict"}, "vertex", model="n"
+    )
     assert (sent.provider, sent.path[-18:]) == ("vertex", b"models/n:rawPredict"[-18:])
     assert json.loads(sent.body)["model"] == "n"
     with pytest.raises(CannotReplay, match="names a model"):
@@ -101,6 +105,66 @@ def test_elsewhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("provider", "path", "sent_to"),
+    [
+        ("anthropic", "/v1/messages", "https://api.anthropic.com/v1/messages"),
+        ("anthropic", "/anthropic/v1/messages", "https://api.anthropic.com/v1/messages"),
+        ("openai", "/chat/completions", "https://api.openai.com/v1/chat/completions"),
+        ("openai", "/v1/responses", "https://api.openai.com/v1/responses"),
+        ("openai", "/openai/v1/responses", "https://api.openai.com/v1/responses"),
+    ],
+)
+def test_a_path_without_a_prefix_is_that_of_the_recorded_api(provider: str, path: str, sent_to: str) -> None:
+    """Replays and imported interactions have the API's own path, which at Gemtap's root may be another provider's."""
+    sent = again(request={"path": path}, provider=provider)
+    assert (sent.provider, sent.upstream + sent.path.decode()) == (provider, sent_to)
+
+
+def sent_from(recorded: str | None, configured: str, provider: str = "openai", **changes: Any) -> ReplayRequest:
+    """A replay of what was sent to one host, while the settings name another upstream."""
+    record = make_record(request={"path": f"/{provider}/v1/responses"}, provider=provider, upstream=recorded)
+    return request_of(record.document, record.request_raw, Changes(**changes), {provider: configured})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "upstream"),
+    [
+        ("https://api.openai.com", "https://api.openai.com/v1"),
+        ("https://gate.example", "https://me:secret@GATE.example:443/openai/v1"),
+        ("http://[::1]:8080", "http://[::1]:8080/v1"),
+        (None, "https://elsewhere.example/v1"),
+    ],
+)
+def test_it_goes_where_it_was_sent(recorded: str | None, upstream: str) -> None:
+    """The upstream of the settings may have a user, a path and a port; what was sent nowhere goes to that of today."""
+    assert sent_from(recorded, upstream).upstream == upstream.removesuffix("/v1")
+
+
+@pytest.mark.parametrize(
+    "upstream", ["https://other.example/v1", "http://api.openai.com/v1", "https://api.openai.com:1"]
+)
+def test_it_goes_to_no_other_host_unless_somebody_says_so(upstream: str) -> None:
+    """A prompt goes with a key to the host that a person names, and never to another than before by itself."""
+    with pytest.raises(CannotReplay) as told:
+        sent_from("https://api.openai.com", upstream)
+    assert "It was sent to https://api.openai.com, and Gemtap sends requests of OpenAI to" in str(told.value)
+    assert "--upstream URL" in str(told.value)
+    assert sent_from("https://api.openai.com", upstream, upstream=upstream).upstream == upstream
+
+
+def test_the_refusal_names_no_password() -> None:
+    """The upstream of the settings may have one."""
+    with pytest.raises(CannotReplay, match=r"https://me:\*\*\*@other\.example"):
+        sent_from("https://api.openai.com", "https://me:secret@other.example/v1")
+
+
+def test_interactions_of_earlier_versions_go_to_the_upstream_of_today() -> None:
+    """They do not say where they were sent."""
+    assert "upstream" not in make_record().document
+    assert again().upstream == "https://generativelanguage.googleapis.com"
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"request": {"body_truncated": True}}, "Only the beginning"),
@@ -123,7 +187,8 @@ def test_the_key_goes_where_the_api_wants_it() -> None:
     assert key_headers(gemini, {"GOOGLE_API_KEY": "g", "GEMINI_API_KEY": ""}, []) == [(b"x-goog-api-key", b"g")]
     compatible = again(b'{"model": "a"}', {"path": "/v1beta/openai/chat/completions"})
     assert key_headers(compatible, {"GEMINI_API_KEY": "k"}, []) == [(b"authorization", b"Bearer k")]
-    vertex = again(request={"path": "/v1/projects/p/locations/eu/publishers/google/models/m:generateContent"})
+    path = "/v1/projects/p/locations/eu/publishers/google/models/m:generateContent"
+    vertex = again(request={"path": path}, provider="vertex")
     assert key_headers(vertex, {"CLOUDSDK_AUTH_ACCESS_TOKEN": "t"}, []) == [(b"authorization", b"Bearer t")]
     assert has_key("vertex", {"GOOGLE_OAUTH_ACCESS_TOKEN": "k"})
     assert not has_key("gemini", {"OPENAI_API_KEY": "k"})
