@@ -17,7 +17,7 @@ from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter
 from gemtap.stores.paging import Page
 from gemtap.stores.query.parsing import parse
-from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 
@@ -86,6 +86,10 @@ class StatisticsQuery(Conditions):
     """The field by which rows are grouped."""
 
 
+class ToolsQuery(Conditions):
+    """Parameters of the statistics of tools."""
+
+
 class ThreadsQuery(Conditions):
     """Parameters of the list of threads. A thread is listed if one of its interactions matches."""
 
@@ -103,6 +107,11 @@ def page_as_json(page: Page) -> dict[str, Json]:
 
 def statistics_as_json(rows: Sequence[StatRow]) -> dict[str, Json]:
     """Statistics, as the API and `stats --json` print them."""
+    return {"rows": [to_json(row) for row in rows]}
+
+
+def tools_as_json(rows: Sequence[ToolRow]) -> dict[str, Json]:
+    """Statistics of tools, as the API and `stats --by tool --json` print them."""
     return {"rows": [to_json(row) for row in rows]}
 
 

@@ -156,6 +156,28 @@ class Context(TypedDict):
     """Messages after the model's last message."""
 
 
+class ToolCalls(TypedDict):
+    """Calls of one tool."""
+
+    name: str | None
+    """At most 100 characters of it."""
+    times: int
+
+
+class ToolResults(ToolCalls):
+    """Results of one tool. `name` is None if the request does not name it."""
+
+    failed: int | None
+    """How many of them say that the tool failed; None if the API has no way to say it."""
+
+
+class ToolUse(TypedDict):
+    """The tools that the response calls, and the results that the request adds to the conversation."""
+
+    calls: list[ToolCalls]
+    results: list[ToolResults]
+
+
 class Cost(TypedDict):
     """Cost of the exchange in US dollars, and the price list that it was computed from."""
 
@@ -227,6 +249,8 @@ class Interaction(TypedDict):
     tokens: Tokens
     context: Context | None
     """None if the input tokens are unknown or the exchange is no conversation."""
+    tool_use: NotRequired[ToolUse]
+    """Only if tools are called or results are brought. Documents of earlier versions lack it."""
     cost: Cost | None
     finish_reason: str | None
     client: Client

@@ -15,13 +15,17 @@ from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, dollars, in_short, one_line, paged, print_json
 from gemtap.cli.reading import checked, open_for_reading
 from gemtap.cli.tables import Cell, Column, Wide, room_in, table_of
+from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
+    from gemtap.settings import Loaded
     from gemtap.stores.base import Store
     from gemtap.stores.statistics import Bucket, StatRow
 
 # Repeats `stores.statistics`, to keep its import out of help texts.
-_By = Literal["model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason"]
+_By = Literal[
+    "model", "client", "key", "operation", "provider", "outcome", "thread", "status", "user", "finish_reason", "tool"
+]  # fmt: skip
 _Bucket = Literal["minute", "hour", "day", "week", "month"]
 _Chart = Literal["requests", "errors", "tokens", "cost", "duration"]
 
@@ -63,10 +67,19 @@ def stats(
 
     Example: gemtap stats since:7d --by client --bucket day
 
+    `--by tool` counts the calls of tools, their results, how many of these failed, the time from a call until its
+    result, and the cost of the requests that bring results. The formats of OpenAI and Ollama do not say whether a tool
+    failed: `?`.
+
+    Example: gemtap stats since:7d --by tool
+
     Example: gemtap stats --by model --bucket month --json | jq '.rows[].cost'
     """
     from gemtap.api_schema import StatisticsQuery, statistics_as_json
 
+    if by == "tool":
+        _print_tools(query, bucket, chart, wide, as_json, settings_of({"data_dir": data_dir, "store": store}, config))
+        return
     if by is None and bucket is None:
         by = "model"
     wanted = {"by": by, "bucket": bucket, "q": " ".join(query) if query else None}
@@ -90,6 +103,27 @@ def stats(
     else:
         with paged(wide=wide) as out:
             out.print(_bars(rows, by or bucket or "", bucket, chart, room_in(out, wide=wide)[0]))
+
+
+def _print_tools(
+    query: list[str] | None, bucket: str | None, chart: _Chart, wide: bool, as_json: bool, loaded: Loaded
+) -> None:
+    from gemtap.api_schema import ToolsQuery, tools_as_json
+    from gemtap.cli.tool_statistics import TOOL_CHARTS, tool_table
+
+    if bucket is not None:
+        raise SettingsError("Bad flag --bucket: tools are not counted by period. Leave it out, or choose another --by.")
+    if chart not in TOOL_CHARTS:
+        raise SettingsError(f"Bad flag --chart: tools have {', '.join(TOOL_CHARTS)}.")
+    asked = checked(ToolsQuery, {"q": " ".join(query) if query else None})
+    rows = open_for_reading(loaded.settings, lambda opened: opened.tools(asked.where()))
+    if as_json:
+        print_json(tools_as_json(rows))
+    elif not rows:
+        console().print("No matching interactions use tools.")
+    else:
+        with paged(wide=wide) as out:
+            out.print(tool_table(rows, chart, room_in(out, wide=wide)[0]))
 
 
 def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart, width: int | None) -> Table:

@@ -78,8 +78,8 @@ class Result:
     id: str | None = None
     media: tuple[Media, ...] = ()
     """Pictures and other media that the tool gave back beside the content."""
-    is_error: bool = False
-    """Whether the client says that the tool failed."""
+    is_error: bool | None = None
+    """Whether the client says that the tool failed; None if the API has no way to say it."""
 
 
 @dataclass(frozen=True, slots=True)

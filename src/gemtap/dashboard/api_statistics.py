@@ -8,7 +8,16 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gemtap.api_schema import Limit, StatisticsQuery, ThreadsQuery, encoded, statistics_as_json, threads_as_json
+from gemtap.api_schema import (
+    Limit,
+    StatisticsQuery,
+    ThreadsQuery,
+    ToolsQuery,
+    encoded,
+    statistics_as_json,
+    threads_as_json,
+    tools_as_json,
+)
 from gemtap.dashboard.api import json_answer, known_id, unknown
 from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter, Store
@@ -36,6 +45,16 @@ _ROW: Final[Json] = {
     "first_byte_ms": _PERCENTILES,
     "context": {"system": 90000, "tools": 140000, "media": 0, "results": 510000, "history": 160000, "new": 12000},
 }
+_TOOL: Final[Json] = {
+    "tool": "read_file",
+    "calls": 310,
+    "results": 308,
+    "marked": 308,
+    "failed": 12,
+    "cost": 1.9,
+    "priced": 308,
+    "time_ms": {"p50": 140.0, "p95": 2100.0, "p99": 9000.0},
+}
 _THREAD: Final[Json] = {
     "id": "66f1c0ffee0123456789abcd",
     "turns": 41,
@@ -54,7 +73,7 @@ def _example(value: Json) -> dict[int | str, dict[str, Any]]:
 
 
 def make_router(store: Store) -> APIRouter:
-    """The routes `/api/stats` and `/api/threads`."""
+    """The routes `/api/stats`, `/api/tools` and `/api/threads`."""
     router = APIRouter(default_response_class=Response)
 
     @router.get("/stats", tags=["statistics"], responses=_example({"rows": [_ROW]}))
@@ -62,6 +81,11 @@ def make_router(store: Store) -> APIRouter:
         """Requests, errors, tokens, cost (US dollars) and times (milliseconds), by time and by one field."""
         rows = await store.statistics(query.where(), bucket=query.bucket, by=query.by)
         return json_answer(await asyncio.to_thread(lambda: encoded(statistics_as_json(rows))))
+
+    @router.get("/tools", tags=["statistics"], responses=_example({"rows": [_TOOL]}))
+    async def tools(query: Annotated[ToolsQuery, Query()]) -> Response:
+        """Calls, results, failures, times (milliseconds) and cost (US dollars) of the tools that models call."""
+        return json_answer(encoded(tools_as_json(await store.tools(query.where()))))
 
     @router.get("/threads", tags=["threads"], responses=_example({"items": [_THREAD], "next": None}))
     async def threads(query: Annotated[ThreadsQuery, Query()]) -> Response:

@@ -19,14 +19,14 @@ from bson.errors import InvalidId
 from gemtap.body import gives_back, parse_body, serialise
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.selecting import matching
-from gemtap.interaction import SCHEMA_VERSION, Interaction, Outcome, Side, to_json
-from gemtap.json_access import fault_of
+from gemtap.interaction import SCHEMA_VERSION, Interaction, Outcome, Side, ToolUse, to_json
+from gemtap.json_access import as_text, fault_of
 from gemtap.stores.base import Record, Store
 
 _SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 
-_NOT_IN_ALL: Final = frozenset({"context", "replay_of", "upstream"})
+_NOT_IN_ALL: Final = frozenset({"context", "tool_use", "replay_of", "upstream"})
 """Fields that are optional: documents of earlier versions lack some, and others do not apply to every document."""
 
 
@@ -125,12 +125,30 @@ def _record(document: dict[str, Any]) -> Record:
     if thread is not None:
         thread["id"] = ObjectId(thread["id"])
         thread["parent"] = None if thread["parent"] is None else ObjectId(thread["parent"])
+    if "tool_use" in document:
+        document["tool_use"] = _tool_use(document["tool_use"])
     missing = Interaction.__required_keys__ - document.keys() - {"_id", *_NOT_IN_ALL}
     if missing:
         raise BadLine(f"it has no {', '.join(sorted(missing))}")
     interaction = cast(Interaction, {"_id": id_, **document})
     accumulated = _accumulated(interaction, raws["response"])
     return Record(interaction, raws["request"], raws["response"], accumulated=accumulated)
+
+
+def _tool_use(value: Any) -> ToolUse:
+    """The field in the form that statistics rely on. Raises KeyError, TypeError or ValueError for any other."""
+    return {
+        "calls": [{"name": as_text(each["name"]), "times": int(each["times"])} for each in value["calls"]],
+        "results": [
+            {
+                "name": as_text(each["name"]),
+                "times": int(each["times"]),
+                "failed": None if each["failed"] is None else int(each["failed"]),
+            }
+            for each in value["results"]
+            if int(each["times"]) > 0
+        ],
+    }
 
 
 def _as_text(raw: bytes) -> str | dict[str, str]:

@@ -18,6 +18,7 @@ from gemtap.interaction import (
     Interaction,
     Request,
     Response,
+    ToolUse,
     to_milliseconds,
 )
 from gemtap.providers.clients import identify
@@ -28,6 +29,7 @@ from gemtap.recorder.problems import problem_of
 from gemtap.recorder.read import Reading
 from gemtap.recorder.redact import RedactedBody
 from gemtap.recorder.timing import chunk_times, since_sent, timing_of
+from gemtap.recorder.tool_use import tool_use_of
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,9 @@ def document_of(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at
     }
     if "replay_of" in head:
         document["replay_of"] = ObjectId(head["replay_of"])
+    tool_use = _tool_use(reading, id_)
+    if tool_use is not None:
+        document["tool_use"] = tool_use
     document["cost"] = cost_of(document)
     return document
 
@@ -134,6 +139,17 @@ def _client(head: RequestHead) -> Client:
         "key": head["key"],
         "user": head.get("user"),
     }
+
+
+def _tool_use(reading: Reading, id_: ObjectId) -> ToolUse | None:
+    """The tools that it uses; None if there are none or reading them fails, which must not prevent recording."""
+    if reading.conversation is None:
+        return None
+    try:
+        return tool_use_of(reading.conversation)
+    except Exception:
+        _log.exception("The tools of %s cannot be read", id_)
+        return None
 
 
 def _context(reading: Reading, id_: ObjectId) -> Context | None:

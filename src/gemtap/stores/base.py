@@ -17,7 +17,7 @@ from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import Filter as Filter
 from gemtap.stores.saved_searches import SavedSearches
 from gemtap.stores.search_index import SearchIndex
-from gemtap.stores.statistics import Bucket, By, StatRow
+from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 QUERY_SECONDS: Final = 30
@@ -243,6 +243,10 @@ class Store(Protocol):
         Sorted by bucket and then by number of requests, most first. Buckets without interactions have no row.
         Raises IntervalTooFine for minutes of a long period.
         """
+        ...
+
+    async def tools(self, where: Filter) -> Sequence[ToolRow]:
+        """Statistics of the tools that the matching interactions use, the tool that was called most first."""
         ...
 
     async def threads(

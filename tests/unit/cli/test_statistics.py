@@ -16,7 +16,7 @@ from gemtap.cli import statistics as cli
 from gemtap.cli.app import Failed, app
 from gemtap.settings import SettingsError
 from gemtap.stores.base import Record
-from gemtap.stores.statistics import Bucket, By
+from gemtap.stores.statistics import Bucket, Grouping
 from tests.records import NOON, make_record
 from tests.unit.cli.conftest import invoke, keep, shown
 
@@ -109,20 +109,44 @@ def test_where_nothing_is_recorded_it_says_so() -> None:
     assert isinstance(invoke("stats").exception, Failed)
 
 
+def test_tools_have_rows_with_failures_times_and_cost() -> None:
+    """Tools are counted by their calls; a question mark stands for failures that the format does not mark."""
+    called = record(0, tool_use={"calls": [{"name": "bash", "times": 2}, {"name": "ls", "times": 1}], "results": []})
+    thread = {"id": called.document["_id"], "turn": 2, "parent": called.document["_id"], "new_messages": 1}
+    results = [{"name": "bash", "times": 2, "failed": 1}, {"name": "ls", "times": 1, "failed": None}]
+    brought = make_record(
+        timestamp=NOON + timedelta(seconds=5),
+        thread=thread,
+        tool_use={"calls": [], "results": results},
+        cost={"usd": 0.3, "source": "test"},
+    )
+    keep(called, brought)
+    head, bash, ls = lines("--by", "tool")
+    assert head == ["tool", "calls", "results", "failed", "median", "s", "p95", "s", "cost", "calls"]
+    assert bash == ["bash", "2", "2", "1", "3.77", "3.77", "$0.2000", "█" * 24]
+    assert ls == ["ls", "1", "1", "?", "3.77", "3.77", "$0.1000", "█" * 12]
+    assert lines("--by", "tool", "--chart", "errors")[1][-1] == "█" * 24
+    assert json.loads(shown("stats", "--by", "tool", "--json"))["rows"][0]["failed"] == 1
+    assert shown("stats", "--by", "tool", "until:2000-01-01") == "No matching interactions use tools.\n"
+    for wrong in ("--bucket", "day"), ("--chart", "tokens"):
+        assert isinstance(invoke("stats", "--by", "tool", *wrong).exception, SettingsError)
+
+
 def test_the_choices_are_those_of_the_stores() -> None:
     """The options are those that stores support."""
-    assert get_args(cli._By) == get_args(By)
+    assert get_args(cli._By) == get_args(Grouping)
     assert get_args(cli._Bucket) == get_args(Bucket)
 
 
 def test_its_examples_run() -> None:
     """The examples of the help run."""
     now = datetime.now(UTC)
-    keep(make_record(timestamp=now), make_record(timestamp=now))
+    use = {"calls": [{"name": "cline_tool", "times": 1}], "results": []}
+    keep(make_record(timestamp=now), make_record(timestamp=now, tool_use=use))
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     examples = re.findall(r"^\s*Example: gemtap (.+)$", group.commands["stats"].help or "", re.M)
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         text = shown(*shlex.split(example.partition(" | ")[0]))
         assert "gemini-2.5-pro" in text or "cline" in text or f"{now:%Y-%m-%d}" in text, example

@@ -123,6 +123,29 @@ async def test_a_session_of_a_trace(store: Store, tmp_path: Path) -> None:
     assert [message["data"] for message in answer["messages"]] == [{"type": "response.created"}, "no JSON"]
 
 
+async def test_the_use_of_tools_is_imported_in_its_form_alone(store: Store, tmp_path: Path) -> None:
+    """Statistics rely on the form of `tool_use`."""
+    good = make_record(
+        tool_use={
+            "calls": [{"name": "ls", "times": 1}],
+            "results": [{"name": None, "times": 2, "failed": None}, {"name": "ls", "times": 1, "failed": 1}],
+        }
+    )
+    bad = [
+        json.loads(jsonl.to_line(make_record())) | {"tool_use": use}
+        for use in (
+            "ls",
+            {},
+            {"calls": ["ls"], "results": []},
+            {"calls": [], "results": [{"name": "ls", "times": "x"}]},
+        )
+    ]
+    done = await imported(store, tmp_path / "tools.jsonl", jsonl.to_line(good) + as_lines(*bad))
+    assert (done.stored, done.faulty) == (1, 4)
+    (document,) = await documents(store)
+    assert document["tool_use"] == good.document["tool_use"]
+
+
 async def test_bad_lines_are_named_and_the_others_stored(store: Store, tmp_path: Path) -> None:
     """Faulty lines are named, and the others are stored."""
     good = [make_record(), make_record()]

@@ -111,36 +111,44 @@ async def test_a_prerelease_database_is_copied_whole(old: Path, tmp_path: Path) 
     assert version_of(new) == VERSION
 
 
-async def test_a_database_without_cache_writes_is_upgraded(tmp_path: Path) -> None:
-    """Version 11 gets what is new; its documents stay, and cached days of either become invalid as before."""
+@pytest.mark.parametrize("version", [11, 12, 13])
+async def test_a_database_of_an_earlier_version_is_upgraded(tmp_path: Path, version: int) -> None:
+    """It gets what is new; its documents stay, and cached days of either become invalid as before."""
     path = tmp_path / "gemtap.db"
     old = make_record()
-    tokens = {name: number for name, number in old.document["tokens"].items() if name != "cache_write"}
+    tokens = {name: number for name, number in old.document["tokens"].items() if version > 11 or name != "cache_write"}
     old.document["tokens"] = tokens  # type: ignore[typeddict-item]  # as version 11 stored it
     store = open_store(f"sqlite:///{path}")
     await store.open()
     await store.put([old])
     await store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE gemtap_searches")
-        connection.execute("DROP INDEX interactions_numbers")
-        connection.execute("DROP INDEX interactions_failed_by_thread")
+        if version < 13:
+            connection.execute("DROP TABLE gemtap_searches")
+            connection.execute("DROP INDEX interactions_numbers")
+            connection.execute("DROP INDEX interactions_failed_by_thread")
         connection.execute("DROP TRIGGER day_parts_after_update")
-        connection.execute("ALTER TABLE interactions DROP COLUMN cache_write_tokens")
-        connection.execute("ALTER TABLE interactions DROP COLUMN cache_saved_usd")
+        connection.execute("DROP INDEX interactions_with_tools")
+        connection.execute("ALTER TABLE interactions DROP COLUMN tool_use")
+        if version < 12:
+            connection.execute("ALTER TABLE interactions DROP COLUMN cache_write_tokens")
+            connection.execute("ALTER TABLE interactions DROP COLUMN cache_saved_usd")
         connection.execute(
             "CREATE TRIGGER day_parts_after_update AFTER UPDATE OF timestamp ON interactions BEGIN SELECT 1; END"
         )
-        connection.execute("PRAGMA user_version = 11")
+        connection.execute(f"PRAGMA user_version = {version}")
     store = open_store(f"sqlite:///{path}")
     await store.open()
     try:
         new = make_record(
-            tokens={**NO_TOKENS, "input": 9, "cache_write": 5}, cost={"usd": 1.0, "source": "test", "cache_saved": -0.5}
+            tokens={**NO_TOKENS, "input": 9, "cache_write": 5},
+            cost={"usd": 1.0, "source": "test", "cache_saved": -0.5},
+            tool_use={"calls": [{"name": "bash", "times": 2}], "results": []},
         )
         await store.put([new])
         assert await store.get(old.document["_id"]) == old.document
         assert await store.get(new.document["_id"]) == new.document
+        assert [(row["tool"], row["calls"]) for row in await store.tools(Filter())] == [("bash", 2)]
         (row,) = await store.statistics(Filter())
         assert (row["tokens"]["input"], row["tokens"]["cache_write"], row["cache_saved"]) == (16, 5, -0.5)
         await store.searches.put(checked_search("mine", "error:yes"))

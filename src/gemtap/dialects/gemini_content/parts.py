@@ -56,7 +56,9 @@ def _result(fields: dict[str, Json]) -> Result:
     if len(media) < len(parts):
         # The API takes media alone today.
         content = {"response": content, "parts": fields["parts"]}
-    return Result(content, as_text(fields.get("name")), as_text(fields.get("id")), media)
+    # The API's own form: a response has "output", or "error" if the function failed.
+    is_error = as_dict(fields.get("response")).get("error") is not None
+    return Result(content, as_text(fields.get("name")), as_text(fields.get("id")), media, is_error)
 
 
 def _media(fields: dict[str, Json], cut: Json) -> Media:

@@ -94,7 +94,8 @@ def _step(step: dict[str, Json]) -> Iterator[Part]:
             yield Call(as_text(step.get("name")) or "", {} if arguments is None else arguments, as_text(step.get("id")))
         case "function_result":
             content, media = _result(step.get("result"))
-            yield Result(content, as_text(step.get("name")), as_text(step.get("call_id")), media)
+            is_error = step.get("is_error") is True
+            yield Result(content, as_text(step.get("name")), as_text(step.get("call_id")), media, is_error)
         case "model_output" | "user_input":
             yield from _contents(step.get("content"))
         case str() as kind if "content" not in step:

@@ -23,7 +23,8 @@ from pymongo.errors import OperationFailure
 
 from gemtap.stores.base import Filter
 from gemtap.stores.mongo.statistics import read_parts
-from gemtap.stores.statistics import Bucket, By, Part
+from gemtap.stores.mongo.tools import read_tool_parts
+from gemtap.stores.statistics import Bucket, Grouping, Part
 from gemtap.stores.statistics.cache import VERSION, Span, by_day, kept_as, midnight, pack
 
 DAYS: Final = "gemtap_days"
@@ -65,11 +66,11 @@ class MongoCounts:
         """Timestamps of the oldest and the newest interaction."""
         return await self._end(1), await self._end(-1)
 
-    async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+    async def count(self, where: Filter, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
         """Count matching interactions, one day at a time."""
-        return await read_parts(self._interactions, where, bucket, by)
+        return await self._read_parts(where, bucket, by)
 
-    async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
+    async def kept(self, span: Span, bucket: Bucket | None, by: Grouping | None) -> dict[datetime, bytes]:
         """The cached days of this version that are still valid."""
         changes = await self._changes(span)
         days = {"$gte": span.first, "$lt": span.end}
@@ -80,10 +81,10 @@ class MongoCounts:
             if each["changes"] == changes.get(_utc(each["_id"]["day"]), 0)
         }
 
-    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
+    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
         """Count these days and cache the result."""
         changes = await self._changes(span)
-        parts = await read_parts(self._interactions, span.where, bucket or "day", by)
+        parts = await self._read_parts(span.where, bucket or "day", by)
         packed = {day: pack(of_day) for day, of_day in by_day(span, parts).items()}
         try:
             await self._parts.bulk_write(
@@ -102,6 +103,11 @@ class MongoCounts:
             # A read-only user or a full disk: the result is returned without caching it.
             pass
         return parts
+
+    async def _read_parts(self, where: Filter, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
+        if by == "tool":
+            return await read_tool_parts(self._interactions, where)
+        return await read_parts(self._interactions, where, bucket, by)
 
     async def _changes(self, span: Span) -> Mapping[datetime, int]:
         found = self._days.find({"_id": {"$gte": span.first, "$lt": span.end}})

@@ -68,6 +68,18 @@ LISTED: Final = [
 MongoDB allows 32 fields in an index: `model_version` and `streaming`, by which nothing is grouped, are left out.
 """
 
+WITH_TOOLS: Final = [
+    *OLDEST_FIRST,
+    ("tool_use", 1),
+    ("thread.parent", 1),
+    ("error.message", 1),
+    ("cost.usd", 1),
+]
+"""Everything that statistics of tools need. `tool_use` is one value here, since the lists are inside it."""
+
+HAS_TOOLS: Final[Mapping[str, Any]] = {"tool_use": {"$gte": {}}}
+"""Documents that use tools."""
+
 SUPERSEDED: Final = frozenset(f"{PATHS[name]}_1_timestamp_-1__id_-1" for name in (*_INDEXED, "thread")) | {
     *("timestamp_-1__id_-1", "counted", "failed", "links", "listed", "tagged", "noted")
 }
@@ -97,6 +109,7 @@ INDEXES: Final = [
     IndexModel(BY_THREAD, name="by_thread"),
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(LISTED, name="statistics"),
+    IndexModel(WITH_TOOLS, name="with_tools", partialFilterExpression=HAS_TOOLS),
     IndexModel([*_NEWEST_FIRST, ("error.message", 1)], name="by_error", partialFilterExpression=FAILED),
     IndexModel(ANNOTATED, name="annotated"),
     IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),

@@ -35,8 +35,8 @@ from gemtap.stores.mongo.writing import DeletedMeanwhile, Writer
 from gemtap.stores.paging import ThreadCursor
 from gemtap.stores.place import Order, Place, place_of
 from gemtap.stores.query.filter import Filter, thread_ids, with_threads
-from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.statistics.query import statistics
+from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
+from gemtap.stores.statistics.query import statistics, tool_statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _BATCH: Final = 200
@@ -175,6 +175,11 @@ class MongoStore:
         """Statistics of the matching interactions."""
         with translated(self._description):
             return await statistics(self._collections.counts, await self._resolved(where), bucket, by)
+
+    async def tools(self, where: Filter) -> Sequence[ToolRow]:
+        """Statistics of the tools that the matching interactions use."""
+        with translated(self._description):
+            return await tool_statistics(self._collections.counts, await self._resolved(where))
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None

@@ -14,7 +14,7 @@ from gemtap.stores.base import Filter, StoreUnavailable
 from gemtap.stores.paging import from_milliseconds
 from gemtap.stores.sqlite.connections import Run, transaction
 from gemtap.stores.sqlite.statistics import read_parts
-from gemtap.stores.statistics import Bucket, By, Part
+from gemtap.stores.statistics import Bucket, Grouping, Part
 from gemtap.stores.statistics.cache import DAY, VERSION, Span, by_day, kept_as, pack
 
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,15 +31,15 @@ class SqliteCounts:
         """Timestamps of the oldest and the newest interaction."""
         return await self._read(_times)
 
-    async def count(self, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+    async def count(self, where: Filter, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
         """Count matching interactions, in one pass."""
         return await self._read(partial(_count, where=where, bucket=bucket, by=by))
 
-    async def kept(self, span: Span, bucket: Bucket | None, by: By | None) -> dict[datetime, bytes]:
+    async def kept(self, span: Span, bucket: Bucket | None, by: Grouping | None) -> dict[datetime, bytes]:
         """The cached days of this version."""
         return await self._read(partial(_kept, span=span, name=kept_as(by, bucket)))
 
-    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
+    async def count_to_keep(self, span: Span, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
         """Count these days and cache the result."""
         try:
             return await self._write(partial(_count_to_keep, span=span, bucket=bucket, by=by))
@@ -64,12 +64,14 @@ def _kept(connection: sqlite3.Connection, span: Span, name: str) -> dict[datetim
     return {_FIRST + day * DAY: parts for day, parts in found}
 
 
-def _count(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+def _count(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
     with transaction(connection, "DEFERRED"):
         return read_parts(connection, where, bucket, by)
 
 
-def _count_to_keep(connection: sqlite3.Connection, span: Span, bucket: Bucket | None, by: By | None) -> list[Part]:
+def _count_to_keep(
+    connection: sqlite3.Connection, span: Span, bucket: Bucket | None, by: Grouping | None
+) -> list[Part]:
     # The cached day would lack anything written between counting and caching.
     with transaction(connection, "IMMEDIATE"):
         parts = read_parts(connection, span.where, bucket or "day", by)

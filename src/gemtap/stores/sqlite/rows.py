@@ -56,6 +56,7 @@ def columns(document: Interaction) -> dict[str, SqlValue]:
         "rating": document["rating"],
         "replay_of": document["replay_of"].binary if "replay_of" in document else None,
         **{f"context_{name}": context.get(name) for name in CONTEXT},
+        "tool_use": _compact(document["tool_use"]) if "tool_use" in document else None,
         "document": _pack_document(summary_of(document)),
         "chunks": None if chunks is None else _pack(chunks),
     }
@@ -103,7 +104,11 @@ def _pack_document(document: Mapping[str, Any]) -> bytes:
 
 
 def _pack(value: object) -> bytes:
-    return compress(json.dumps(value, separators=(",", ":"), default=plain_scalar).encode("ascii"))
+    return compress(_compact(value).encode("ascii"))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), default=plain_scalar)
 
 
 def _unpack(packed: bytes) -> Any:

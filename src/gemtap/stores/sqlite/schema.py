@@ -12,7 +12,7 @@ from typing import Final
 from gemtap.stores.base import StoreError
 from gemtap.stores.sqlite.connections import connect, transaction
 
-VERSION: Final = 13
+VERSION: Final = 14
 """The version of `schema.sql`. Versions 1 to 10 were never released."""
 
 _WITHOUT_CACHE_WRITES: Final = 11
@@ -21,12 +21,15 @@ _WITHOUT_CACHE_WRITES: Final = 11
 _WITHOUT_SEARCHES: Final = 12
 """The version before saved searches and the indexes of sorted lists. It is upgraded in place."""
 
+_WITHOUT_TOOL_USE: Final = 13
+"""The version before `tool_use`. It is upgraded in place."""
+
 PRERELEASE: Final = 10
 """The last version before the first release. `gemtap copy` reads it."""
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in an empty database, and upgrade the two versions before this one.
+    """Create the schema in an empty database, and upgrade the three versions before this one.
 
     Raises StoreError for a database of another version.
     """
@@ -40,7 +43,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {VERSION}")
                 return
-    for older, upgrade in ((_WITHOUT_CACHE_WRITES, _add_cache_writes), (_WITHOUT_SEARCHES, _add_searches)):
+    for older, upgrade in _UPGRADES.items():
         if version == older:
             with transaction(connection, "IMMEDIATE"):
                 if version_of(connection) == older:
@@ -62,8 +65,6 @@ def _add_cache_writes(connection: sqlite3.Connection) -> None:
     """Add the columns of version 12. Rows that are there keep NULL in them."""
     connection.execute("ALTER TABLE interactions ADD COLUMN cache_write_tokens INTEGER")
     connection.execute("ALTER TABLE interactions ADD COLUMN cache_saved_usd REAL")
-    connection.execute("DROP TRIGGER day_parts_after_update")
-    connection.execute(_statement("CREATE TRIGGER day_parts_after_update"))
     connection.execute("PRAGMA user_version = 12")
 
 
@@ -76,6 +77,23 @@ def _add_searches(connection: sqlite3.Connection) -> None:
     ):
         connection.execute(_statement(beginning))
     connection.execute("PRAGMA user_version = 13")
+
+
+def _add_tool_use(connection: sqlite3.Connection) -> None:
+    """Add the column and the index of version 14, and the trigger for all columns."""
+    connection.execute("ALTER TABLE interactions ADD COLUMN tool_use TEXT")
+    connection.execute(_statement("CREATE INDEX interactions_with_tools"))
+    connection.execute("DROP TRIGGER day_parts_after_update")
+    connection.execute(_statement("CREATE TRIGGER day_parts_after_update"))
+    connection.execute("PRAGMA user_version = 14")
+
+
+_UPGRADES: Final = {
+    _WITHOUT_CACHE_WRITES: _add_cache_writes,
+    _WITHOUT_SEARCHES: _add_searches,
+    _WITHOUT_TOOL_USE: _add_tool_use,
+}
+"""From each version to the next, in this order."""
 
 
 def _statement(beginning: str) -> str:

@@ -41,6 +41,7 @@ CREATE TABLE interactions (
     context_results INTEGER,
     context_history INTEGER,
     context_new INTEGER,
+    tool_use TEXT,                    -- JSON
     request_raw INTEGER,              -- a body: the exact bytes; NULL if there were none
     request_form TEXT NOT NULL,       -- how `body` is encoded: see gemtap.stores.sqlite.body_forms
     request_value INTEGER,            -- a body: the stored value, if parsing the exact bytes does not give it
@@ -68,6 +69,9 @@ CREATE INDEX interactions_by_thread ON interactions (thread, timestamp, id, tota
 CREATE INDEX interactions_by_parent ON interactions (parent) WHERE parent IS NOT NULL;
 CREATE INDEX interactions_by_replay_of ON interactions (replay_of, timestamp, id) WHERE replay_of IS NOT NULL;
 CREATE INDEX interactions_by_rating ON interactions (rating, timestamp, id) WHERE rating IS NOT NULL;
+-- With everything that statistics of tools need.
+CREATE INDEX interactions_with_tools ON interactions (timestamp, tool_use, failed, cost_usd, parent)
+    WHERE tool_use IS NOT NULL;
 CREATE INDEX interactions_failed ON interactions (timestamp, id) WHERE failed = 1;
 CREATE INDEX interactions_failed_by_thread ON interactions (thread) WHERE failed = 1;
 -- With every number that lists sort by, in the order of time, so that new entries come at its end.
@@ -238,7 +242,7 @@ END;
 CREATE TRIGGER day_parts_after_update AFTER UPDATE OF timestamp, provider, operation, model, outcome, status, failed,
     finish_reason, client, client_key, client_user, thread, request_duration_ms, first_byte_ms, input_tokens,
     cached_tokens, cache_write_tokens, output_tokens, reasoning_tokens, tool_use_tokens, total_tokens, cost_usd,
-    cache_saved_usd, context_system, context_tools, context_media, context_results, context_history, context_new
-    ON interactions BEGIN
+    cache_saved_usd, context_system, context_tools, context_media, context_results, context_history, context_new,
+    tool_use, parent ON interactions BEGIN
     DELETE FROM day_parts WHERE day IN (old.timestamp / 86400000, new.timestamp / 86400000);
 END;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -12,7 +13,8 @@ from gemtap.stores.base import Filter
 from gemtap.stores.sqlite.conditions import COLUMNS
 from gemtap.stores.sqlite.queries import where_clause
 from gemtap.stores.sqlite.searching import selection
-from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, By, Part, floats
+from gemtap.stores.statistics import CONTEXT, TOKENS, Bucket, Grouping, Part, floats
+from gemtap.stores.statistics.tools import Brought, parts_of
 
 _DAY: Final = 86_400_000
 _UNITS: Final[Mapping[Bucket | None, int]] = {"minute": 60_000, "hour": 3_600_000}
@@ -28,8 +30,10 @@ _COUNTS: Final = ", ".join(
 """In the order of `stores.statistics.COUNTS`. `total` is 0 where `sum` is NULL, and does not overflow."""
 
 
-def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: By | None) -> list[Part]:
+def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | None, by: Grouping | None) -> list[Part]:
     """Counts of the matching interactions, by minute, hour or day and by the field. Call within one transaction."""
+    if by == "tool":
+        return _tool_parts(connection, where)
     unit = _UNITS.get(bucket, _DAY)
     start = "0" if bucket is None else f"timestamp / {unit} * {unit}"
     clauses, parameters = selection(connection, where)
@@ -39,6 +43,20 @@ def read_parts(connection: sqlite3.Connection, where: Filter, bucket: Bucket | N
         parameters,
     )
     return list(_parts(found))
+
+
+def _tool_parts(connection: sqlite3.Connection, where: Filter) -> list[Part]:
+    clauses, parameters = selection(connection, where)
+    clauses = [*clauses, "tool_use IS NOT NULL"]
+    found = connection.execute(
+        "SELECT timestamp, tool_use, failed, cost_usd, (SELECT before.timestamp + before.request_duration_ms "  # noqa: S608 - our own names
+        f"FROM interactions AS before WHERE before.id = interactions.parent) FROM interactions {where_clause(clauses)}",
+        parameters,
+    )
+    return parts_of(
+        Brought(timestamp, json.loads(tool_use), bool(failed), cost, called_at)
+        for timestamp, tool_use, failed, cost, called_at in found
+    )
 
 
 def _parts(rows: sqlite3.Cursor) -> Iterator[Part]:

@@ -38,8 +38,8 @@ from gemtap.stores.sqlite.statistics import Floats
 from gemtap.stores.sqlite.threads import read_threads
 from gemtap.stores.sqlite.upkeep import Upkeep
 from gemtap.stores.sqlite.writing import replace, write
-from gemtap.stores.statistics import Bucket, By, StatRow
-from gemtap.stores.statistics.query import statistics
+from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
+from gemtap.stores.statistics.query import statistics, tool_statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 _READERS: Final = 3
@@ -144,6 +144,10 @@ class SqliteStore:
     ) -> Sequence[StatRow]:
         """Statistics of the matching interactions."""
         return await statistics(self._counts, await self._resolved(where), bucket, by)
+
+    async def tools(self, where: Filter) -> Sequence[ToolRow]:
+        """Statistics of the tools that the matching interactions use."""
+        return await tool_statistics(self._counts, await self._resolved(where))
 
     async def threads(
         self, where: Filter, *, limit: int, sort: ThreadSort = "latest", cursor: str | None = None

@@ -20,6 +20,9 @@ By = Literal[
 ]  # fmt: skip
 """Fields that statistics can group by: names in `stores.query.fields.FIELDS`."""
 
+Grouping = Literal[By, "tool"]
+"""What parts are counted by. Parts by tool have other counts, see `statistics.tools`."""
+
 
 class TokenSums(TypedDict):
     """Sums of the tokens that are known, see `interaction.Tokens`."""
@@ -74,10 +77,33 @@ class StatRow(TypedDict):
     context: ContextSums
 
 
+class ToolRow(TypedDict):
+    """Statistics of one tool."""
+
+    tool: str | None
+    """None for results whose tool the request does not name."""
+    calls: int
+    """How often a model called it."""
+    results: int
+    """How often a request brought its result. Requests that failed are not counted: clients send the result again."""
+    marked: int
+    """Number of results in a format that says whether the tool failed. OpenAI's and Ollama's formats do not."""
+    failed: int | None
+    """How many of these failed; None if `marked` is 0."""
+    cost: float | None
+    """US dollars of the requests that brought its results, each divided equally among its results; None if unknown."""
+    priced: int
+    """Number of results that were brought by a request with a known cost."""
+    time_ms: Percentiles
+    """From the end of the response that called it until the request with its result, of the same thread."""
+
+
 TOKENS: Final = tuple(TokenSums.__annotations__)
 CONTEXT: Final = tuple(ContextSums.__annotations__)
 COUNTS: Final = ("requests", "errors", "priced", *TOKENS, *CONTEXT)
 """The counts of a part, in this order, apart from the amounts of money."""
+TOOL_COUNTS: Final = ("calls", "results", "marked", "failed", "priced")
+"""The counts of a part by tool."""
 
 
 class Part(NamedTuple):
@@ -87,7 +113,7 @@ class Part(NamedTuple):
     """A time within that period, in milliseconds since 1970."""
     key: str | None
     counts: Sequence[int]
-    """In the order of `COUNTS`."""
+    """In the order of `COUNTS`; of a tool, of `TOOL_COUNTS`."""
     cost: float
     cache_saved: float
     durations: bytes

@@ -18,7 +18,7 @@ import msgpack
 
 from gemtap.stores.paging import from_milliseconds, milliseconds
 from gemtap.stores.query.filter import Filter, Within
-from gemtap.stores.statistics import Bucket, By, Part
+from gemtap.stores.statistics import Bucket, Grouping, Part
 
 VERSION: Final = 2
 """The version of cached days: of what is counted, how it is counted, and the format of `pack`.
@@ -120,7 +120,7 @@ def by_day(span: Span, parts: Iterable[Part]) -> Mapping[datetime, list[Part]]:
     return found
 
 
-def kept_as(by: By | None, bucket: Bucket | None) -> str:
+def kept_as(by: Grouping | None, bucket: Bucket | None) -> str:
     """The name of a cached day's parts. Parts by hour have a name of their own."""
     return f"{by or ''}{' by hour' if bucket == 'hour' else ''}"
 

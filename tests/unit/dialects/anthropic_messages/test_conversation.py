@@ -71,7 +71,7 @@ def test_results_are_a_message_of_their_own() -> None:
         Message(
             "tool",
             (
-                Result("seen", None, "t", (Media("image/png", base64="AAAA"),)),
+                Result("seen", None, "t", (Media("image/png", base64="AAAA"),), is_error=False),
                 Result("no file", None, "u", is_error=True),
             ),
         ),

@@ -60,7 +60,7 @@ def test_a_whole_exchange() -> None:
         prompt=(
             Message("user", (Text("Weather in Rome?"),)),
             Message("model", (Call("weather", {"city": "Rome"}, "1"),)),
-            Message("tool", (Result({"sun": True}, "weather", "1"),)),
+            Message("tool", (Result({"sun": True}, "weather", "1", is_error=False),)),
             Message("user", (Text("And tomorrow?"),)),
         ),
         answer=Message("model", (Thought("Hm."), Text("Sun."))),

@@ -59,7 +59,9 @@ def test_media_that_a_tool_gave_back_belong_to_its_result(medium: Any, read_as: 
     """Gemini 3 takes them in `functionResponse.parts`."""
     for parts in ([result(medium)], [{"function_response": {**result(medium)["functionResponse"], "parts": medium}}]):
         conversation = read({"contents": [{"role": "user", "parts": parts}]}, None)
-        assert conversation.prompt == (Message("tool", (Result({"title": "Q4"}, "draw", media=(read_as,)),)),)
+        assert conversation.prompt == (
+            Message("tool", (Result({"title": "Q4"}, "draw", media=(read_as,), is_error=False),)),
+        )
 
 
 def test_results_that_differ_in_their_media_alone_are_different_messages() -> None:

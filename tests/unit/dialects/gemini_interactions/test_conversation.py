@@ -45,7 +45,7 @@ def test_a_whole_exchange() -> None:
     }
     assert interactions.read(request, response) == Conversation(
         system="Be brief.",
-        prompt=(Message("tool", (Result({"sun": True}, "weather", "1"),)),),
+        prompt=(Message("tool", (Result({"sun": True}, "weather", "1", is_error=False),)),),
         answer=Message(
             "model",
             (
@@ -96,7 +96,7 @@ def test_a_whole_exchange() -> None:
         ),
         (
             [{"role": "user", "content": [{"type": "function_result", "call_id": "1", "result": "done"}]}],
-            (Message("user", (Result("done", None, "1"),)),),
+            (Message("user", (Result("done", None, "1", is_error=False),)),),
         ),
     ],
 )
@@ -125,7 +125,10 @@ def test_sources_of_a_text_and_media_of_a_result_are_part_of_what_is_said() -> N
     response = {"steps": [{"type": "model_output", "content": [text]}]}
     sources = (Source("url", "A", "https://a.example"), Source("file", "town.pdf"))
     assert interactions.read(request, response).messages == (
-        Message("tool", (Result([{"type": "text", "text": "Q4"}], "draw", "1", (Media("image/png", base64="AAAA"),)),)),
+        Message(
+            "tool",
+            (Result([{"type": "text", "text": "Q4"}], "draw", "1", (Media("image/png", base64="AAAA"),), False),),
+        ),
         Message("model", (Text("So."), Grounding((), sources))),
     )
 

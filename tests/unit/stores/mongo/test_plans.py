@@ -23,6 +23,7 @@ from gemtap.stores.statistics import Bucket, By
 from gemtap.stores.thread_list import ThreadSort
 from tests.contract.test_incidents import incident
 from tests.contract.test_statistics import varied
+from tests.contract.test_tools import using_tools
 from tests.records import NOON, at_the_end
 
 pytestmark = pytest.mark.anyio
@@ -196,6 +197,16 @@ async def test_statistics_are_counted_in_an_index_alone(store: Store, mongod_url
     kept = [command for command in commands if command not in counting]
     assert bool(kept) == ("client" not in query and "model" not in query)
     assert not kept or "COLLSCAN" not in stages(kept, mongod_url)
+
+
+@pytest.mark.parametrize("query", ["", "since:2026-03-01", "model:gemini-2.5-pro", "client:cline tokens:>100k"])
+async def test_tools_are_counted_in_indexes_alone(store: Store, mongod_url: str, query: str) -> None:
+    """No documents are read, except turns of another day that tools were called in."""
+    await store.put(using_tools(50, days=0.1))
+    with overheard() as commands:
+        await store.tools(parse(query, NOW))
+    assert stages(commands, mongod_url) & {"COLLSCAN", "SORT"} == set()
+    assert read_documents(commands, mongod_url) == 0
 
 
 @pytest.mark.parametrize("by", get_args(By))

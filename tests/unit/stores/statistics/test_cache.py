@@ -8,7 +8,7 @@ import pytest
 
 from gemtap.stores.query.filter import Condition, Filter, Within
 from gemtap.stores.query.parsing import parse
-from gemtap.stores.statistics import COUNTS, Part, floats
+from gemtap.stores.statistics import COUNTS, TOOL_COUNTS, Part, floats
 from gemtap.stores.statistics.cache import DAY, VERSION, Span, by_day, midnight, pack, runs, split, unpack
 
 OLDEST = datetime(2026, 3, 1, 7, 30, tzinfo=UTC)
@@ -109,17 +109,18 @@ def test_midnight_is_of_utc() -> None:
 
 
 def test_the_version_changes_with_what_is_counted() -> None:
-    """A change of `COUNTS`, of `Part` or of `pack` needs a new `VERSION`, and a new layout in this test."""
+    """A change of `COUNTS`, `TOOL_COUNTS`, `Part` or of `pack` needs a new `VERSION`, and a new layout in this test."""
     part = Part(1_772_323_200_000 + 7_200_000, "a", [*range(len(COUNTS))], 0.5, 0.25, floats([1.0]), b"")
     layouts = {
         2: (
             "requests errors priced input cached cache_write output reasoning tool_use total "
-            "system tools media results history new, start key counts cost cache_saved durations first_bytes",
+            "system tools media results history new, calls results marked failed priced, "
+            "start key counts cost cache_saved durations first_bytes",
             "9197ce006ddd00a161dc0010000102030405060708090a0b0c0d0e0fcb3fe0000000000000cb3fd0000000000000"
             "c4040000803fc400",
         )
     }
-    layout = f"{' '.join(COUNTS)}, {' '.join(Part._fields)}", pack([part]).hex()
+    layout = f"{' '.join(COUNTS)}, {' '.join(TOOL_COUNTS)}, {' '.join(Part._fields)}", pack([part]).hex()
     assert VERSION in layouts, f"VERSION was raised: add the layout of {VERSION} to this test: {layout}"
     assert layouts[VERSION] == layout, (
         "What statistics count, or how days are cached, has changed. Days that are cached already would be wrong: "
