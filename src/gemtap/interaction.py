@@ -68,6 +68,8 @@ class Request(Body):
     """The raw query without `?`. Empty if there was none."""
     http_version: str
     headers: Headers
+    via: NotRequired[str]
+    """`proxy` if the client used Gemtap as its HTTP proxy, and not as its base URL."""
 
 
 class ChunkTimes(TypedDict):

@@ -141,6 +141,17 @@ class Settings(BaseSettings):
     trusted_fronts: Names = Field(
         (), description="Addresses of reverse proxies before this one, whose X-Forwarded-Host and -Proto are believed."
     )
+    forward_proxy: Literal["loopback", "off"] = Field(
+        "loopback",
+        description="Whether programs of this machine may use the port of the proxy as their HTTP proxy "
+        "(docs/interception.md).",
+    )
+    tunnel_private: bool = Field(
+        False, description="Whether the forward proxy also connects to addresses of this machine and the local network."
+    )
+    tunnel_hosts: bool = Field(
+        True, description="Whether the forward proxy counts tunnels by host, in memory: /_gemtap/tunnels."
+    )
     upstream_connect_timeout: Seconds = Field(10, description="Seconds to wait for a connection to an upstream.")
     upstream_silence_timeout: Seconds = Field(
         600, description="Seconds an upstream may stay silent while something is awaited of it."
@@ -201,6 +212,11 @@ class Settings(BaseSettings):
     def tls_folder(self) -> Path:
         """Where `tls = auto` keeps its authority and certificate."""
         return self.data_dir / "tls"
+
+    @property
+    def interception_folder(self) -> Path:
+        """Where the authority for interception lies."""
+        return self.data_dir / "interception"
 
     @property
     def scheme(self) -> str:

@@ -43,10 +43,10 @@ def local_certificate(folder: Path, hosts: Sequence[str]) -> Certificate:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     authority = Certificate(folder / "ca.pem", folder / "ca-key.pem")
     if not (authority.certificate.exists() and authority.key.exists()):
-        _write(authority, *_make_authority())
+        write_pair(authority, *_make_authority())
     server = Certificate(folder / "tap.pem", folder / "tap-key.pem", authority.certificate)
     if not _is_good(server, authority, hosts):
-        _write(server, *_make_certificate(authority, hosts))
+        write_pair(server, *_make_certificate(authority, hosts))
     return server
 
 
@@ -54,9 +54,9 @@ def _make_authority() -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Gemtap on {os.uname().nodename}"[:64])])
     builder = (
-        _builder(name, name, key, _CA_DAYS)
+        certificate_builder(name, name, key, _CA_DAYS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
     return builder.sign(key, hashes.SHA256()), key
@@ -71,19 +71,20 @@ def _make_certificate(
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Gemtap")])
     builder = (
-        _builder(name, ca.subject, key, _DAYS)
+        certificate_builder(name, ca.subject, key, _DAYS)
         .add_extension(x509.SubjectAlternativeName(_names(hosts)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
     )
     return builder.sign(ca_key, hashes.SHA256()), key
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int
+def certificate_builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: float
 ) -> x509.CertificateBuilder:
+    """A certificate that is valid from yesterday on, for this number of days from now, without extensions yet."""
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -96,7 +97,8 @@ def _builder(
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
+def key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    """What the key of an authority, or of a server, may be used for."""
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=signs_certificates,
@@ -133,7 +135,8 @@ def _is_good(server: Certificate, authority: Certificate, hosts: Sequence[str]) 
     return lasts and server.key.exists() and set(_names(hosts)) <= set(names)
 
 
-def _write(where: Certificate, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+def write_pair(where: Certificate, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    """Write the key and the certificate as PEM, for their owner alone, each whole or not at all. Raises OSError."""
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for path, content in ((where.key, secret), (where.certificate, certificate.public_bytes(pem))):

@@ -31,7 +31,7 @@ LAYERS: Final = (
     {"providers"},
     {"dialects"},
     {"conversation"},
-    {"body", "endings", "json_access", "incident"},
+    {"body", "endings", "json_access", "incident", "interception"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "simulation", "low_priority"},
     {"store_kinds", "settings_error", "reuse"},
@@ -129,7 +129,7 @@ def test_every_exception_is_needed() -> None:
 
 
 OPEN_TO_THE_TAP: Final = tuple(
-    f"gemtap.providers.{name}" for name in ("routing", "wire", "secrets", "declared_secrets", "credential")
+    f"gemtap.providers.{name}" for name in ("routing", "wire", "hosts", "secrets", "declared_secrets", "credential")
 )
 """Parts of the providers without a parser and without I/O."""
 

@@ -25,7 +25,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final, NotRequired, TypedDict
+from typing import Any, Final, Literal, NotRequired, TypedDict
 
 import msgpack
 
@@ -81,6 +81,8 @@ class RequestHead(TypedDict):
     """Whose access key the request had, where access keys are in use."""
     replay_of: NotRequired[str]
     """The original interaction of a replay. Only `gemtap replay` writes this; clients cannot set it."""
+    via: NotRequired[Literal["proxy"]]
+    """How it came, unless by a base URL."""
 
 
 class ResponseHead(TypedDict):

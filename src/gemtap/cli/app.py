@@ -90,6 +90,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "health": "health",
     "providers": "providers",
     "keys": "keys",
+    "ca": "ca",
 }
 """The module of each command, in the order of the help."""
 

@@ -39,6 +39,7 @@ class ConfiguredWire(Wire):
         self.prefix = definition.prefix
         self.secrets: Declared = base.secrets
         self.rewritten_headers = base.rewritten_headers
+        self.hosts = _hosts(definition.upstream)
         self._base = base
         self._key_variables = (definition.key,) if definition.key else ()
         self._upstream_path = urlsplit(definition.upstream).path.encode("utf-8")
@@ -72,6 +73,13 @@ class ConfiguredWire(Wire):
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """In the shape of the dialect's API."""
         return self._base.error(status, code, message)
+
+
+def _hosts(upstream: str) -> tuple[re.Pattern[str], ...]:
+    """The host of an upstream, unless it is a machine without a domain."""
+    host = urlsplit(upstream).hostname or ""
+    is_domain = "." in host and not host.rpartition(".")[2].isdigit()
+    return (re.compile(re.escape(host)),) if is_domain else ()
 
 
 def provider_of(name: str, definition: Definition) -> Provider:

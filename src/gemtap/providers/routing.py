@@ -66,6 +66,12 @@ def match_recorded(provider: str, path: bytes) -> Route | None:
     return _ask(known.wire, known.wire.route, path)
 
 
+def route_below(provider: str, path: bytes) -> Route | None:
+    """The route of a raw path as a provider's own API has it, without a prefix; None where it has no such path."""
+    wire = wire_of(provider)
+    return _ask(wire, wire.route, path)
+
+
 def _ask(wire: Wire, route: Callable[[bytes], Route | None], path: bytes) -> Route | None:
     """The route that a wire face gives. A plug-in that fails here knows no path: others have their routes."""
     try:

@@ -80,14 +80,19 @@ def document_of(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at
 
 def _request(exchange: Exchange, reading: Reading) -> Request:
     head = exchange.request
-    return {
+    request: Request = {
         "method": head["method"],
         "path": head_text(head["path"]),
         "query": head_text(head["query"]),
         "http_version": head["http_version"],
         "headers": headers_of(head["headers"]),
-        **_body(reading.request, exchange.end["request"] if exchange.end else None),
+        **_body(  # type: ignore[typeddict-item]  # mypy: a Body may hold a `via` that is not declared
+            reading.request, exchange.end["request"] if exchange.end else None
+        ),
     }
+    if "via" in head:
+        request["via"] = head["via"]
+    return request
 
 
 def _response(exchange: Exchange, reading: Reading) -> Response | None:

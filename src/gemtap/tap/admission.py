@@ -110,6 +110,8 @@ class Admission:
             query, key, has_other = _without_keys(query)
             shown = shown or key
             brings_own = brings_own or has_other
+        if shown is None and head.proxied is not None:
+            shown = head.proxied.access_key
         # What is meant for Gemtap counts, be it right or wrong.
         user = self.user_of(shown if own is None else own)
         return user if isinstance(user, ExchangeFault) else Admitted(user, headers, query, brings_own)

@@ -7,10 +7,11 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
@@ -31,8 +32,12 @@ from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
 from gemtap.tap.destinations import Destinations
 from gemtap.tap.forward import Forwarder
+from gemtap.tap.forward_proxy import ForwardProxy
+from gemtap.tap.leaves import Leaves
 from gemtap.tap.lifecycle import TapContext
+from gemtap.tap.proxied import is_local_name, is_public
 from gemtap.tap.relay import Relay
+from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import Upstreams
 
 _log = logging.getLogger(__name__)
@@ -49,6 +54,7 @@ class TapApp(FastAPI):
     forward: Callable[[ClientRequest], Coroutine[Any, Any, None]]
     relay: Callable[[Scope, Receive, Send], Awaitable[None]]
     policy: CapturePolicy
+    forward_proxy: ForwardProxy
 
     def is_forwarded(self, path: bytes) -> bool:
         """Whether a raw path is not one of the tap's own."""
@@ -80,7 +86,7 @@ def make_app(settings: Settings) -> TapApp:
             raise
         origins = settings.providers.upstreams()
         # A provider may have an origin for each location that a client names.
-        proxy_of = lru_cache(maxsize=256)(environment_proxy)
+        proxy_of = lru_cache(maxsize=256)(partial(_proxy_of, settings))
         origin_check = OriginCheck(
             (settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins
         )
@@ -92,6 +98,12 @@ def make_app(settings: Settings) -> TapApp:
                 proxy_of=proxy_of,
             ) as upstreams,
             watch(access, provider_keys),
+            Upstreams(
+                connect_timeout=settings.upstream_connect_timeout,
+                silence_timeout=settings.upstream_silence_timeout,
+                proxy_of=proxy_of,
+                admits=None if settings.tunnel_private else is_public,
+            ) as others,
         ):
             destinations = Destinations(origins, settings.providers.added_headers(os.environ))
             admission = Admission(access, provider_keys)
@@ -104,6 +116,17 @@ def make_app(settings: Settings) -> TapApp:
                 silence_timeout=settings.upstream_silence_timeout,
             )
             app.forward, app.relay, app.policy = forwarder.forward, relay.relay, policy
+            app.forward_proxy = ForwardProxy(
+                destinations,
+                others,
+                Leaves(settings.interception_folder),
+                TunnelCounts(by_host=settings.tunnel_hosts),
+                proxy_of,
+                admission,
+                is_on=settings.forward_proxy == "loopback",
+                leads_to_private=settings.tunnel_private,
+                connect_timeout=settings.upstream_connect_timeout,
+            )
             yield
 
     app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
@@ -124,6 +147,13 @@ def make_app(settings: Settings) -> TapApp:
             "longest_unsynced_s": round(policy.sync.longest_unsynced, 3) if policy.sync else None,
         }
 
+    @app.get("/_gemtap/tunnels")
+    async def tunnels(request: Request) -> dict[str, Any]:
+        if not OriginCheck(settings.allowed_hosts).knows_host(request.headers.get("host", "")):
+            # The page of a stranger whose name points here.
+            raise HTTPException(403)
+        return app.forward_proxy.counts.shown()
+
     @app.get("/", response_class=HTMLResponse)
     async def home() -> str:
         return (
@@ -133,6 +163,16 @@ def make_app(settings: Settings) -> TapApp:
         )
 
     return app
+
+
+def _proxy_of(settings: Settings, url: str) -> str | None:
+    """The environment's proxy for a URL, unless it is this Gemtap. Raises BadProxy."""
+    proxy = environment_proxy(url)
+    if proxy is not None:
+        parts = urlsplit(proxy)
+        if parts.port == settings.port and parts.hostname is not None and is_local_name(parts.hostname):
+            return None
+    return proxy
 
 
 @asynccontextmanager

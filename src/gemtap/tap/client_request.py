@@ -12,6 +12,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 
 from gemtap.capture.events import RawHeaders
+from gemtap.tap.proxied import Proxied, Target
 
 _HIGH_WATER: Final = 64 * 1024
 """Bytes of a request's body that wait for a slow upstream before reading from the client stops."""
@@ -19,6 +20,10 @@ _HIGH_WATER: Final = 64 * 1024
 _PHRASES: Final = {int(status): status.phrase.encode("ascii") for status in HTTPStatus}
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+PROXIED: Final = "gemtap.proxied"
+"""The ASGI extension that holds the `proxied` of a WebSocket's head."""
 
 
 class ClientLeft(Exception):
@@ -42,6 +47,8 @@ class ClientHead(NamedTuple):
     """`http` or `https`."""
     local: tuple[str, int | None] | None
     """The tap's own address and port, which the client has connected to."""
+    proxied: Proxied | None = None
+    """Where the client asked the forward proxy to connect to; None for a base URL."""
 
     @classmethod
     def of_handshake(cls, scope: Scope) -> Self:
@@ -55,6 +62,7 @@ class ClientHead(NamedTuple):
             client=scope["client"][0] if scope["client"] else None,
             scheme=scope["scheme"],
             local=scope["server"],
+            proxied=scope["extensions"].get(PROXIED),
         )
 
 
@@ -88,6 +96,8 @@ class ClientRequest:
         """Whether more of the body follows what has arrived."""
         self.response_started = False
         self.response_complete = False
+        self.passed_on_to: Target | None = None
+        """The host of nobody's that the forward proxy passes it on to, unrecorded."""
         self._expects_continue = expects_continue
         self._arrived: list[bytes] = []
         self._arrived_bytes = 0

@@ -8,7 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohappyeyeballs
@@ -23,6 +23,13 @@ _NEXT_ADDRESS_AFTER: Final = 0.25
 
 class CannotConnect(Exception):
     """No connection came about. The text says why, and quotes nothing that was received."""
+
+
+class NotAdmitted(CannotConnect):
+    """No address of the host may be connected to."""
+
+
+_P = TypeVar("_P", bound=asyncio.Protocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +69,17 @@ class Endpoint:
 
 
 async def dial(
-    upstream: Endpoint, proxy: Endpoint | None, tls: ssl.SSLContext, make: Callable[[], UpstreamConnection]
+    upstream: Endpoint,
+    proxy: Endpoint | None,
+    tls: ssl.SSLContext,
+    make: Callable[[], UpstreamConnection],
+    admits: Callable[[str], bool] | None = None,
 ) -> UpstreamConnection:
-    """A new connection to the upstream. Raises CannotConnect; the caller bounds the time."""
+    """A new connection to the upstream. Raises CannotConnect; the caller bounds the time. `admits`: see `connect`."""
     first = proxy or upstream
-    connection = await _connect(first, tls, make)
+    connection = await connect(
+        first, tls if first.scheme == "https" else None, make, admits=admits if proxy is None else None
+    )
     if proxy is None or upstream.scheme != "https":
         return connection
     try:
@@ -85,18 +98,30 @@ async def dial(
     return connection
 
 
-async def _connect(
-    endpoint: Endpoint, tls: ssl.SSLContext, make: Callable[[], UpstreamConnection]
-) -> UpstreamConnection:
+async def connect(
+    endpoint: Endpoint,
+    tls: ssl.SSLContext | None,
+    make: Callable[[], _P],
+    *,
+    admits: Callable[[str], bool] | None = None,
+) -> _P:
+    """A connection of the protocol that `make` returns, over TLS if a context is given.
+
+    `admits` says of an address whether it may be connected to; None admits all. Raises CannotConnect, NotAdmitted.
+    """
     loop = asyncio.get_running_loop()
-    is_tls = endpoint.scheme == "https"
     try:
         addresses = await loop.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+        if admits is not None:
+            # The name is not resolved again: its owner could answer otherwise.
+            addresses = [each for each in addresses if admits(str(each[4][0]))]
+            if not addresses:
+                raise NotAdmitted(f"{endpoint.host} is an address of this machine or of the local network")
         sock = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER, interleave=1, loop=loop
         )
         _, connection = await loop.create_connection(
-            make, sock=sock, ssl=tls if is_tls else None, server_hostname=endpoint.host if is_tls else None
+            make, sock=sock, ssl=tls, server_hostname=endpoint.host if tls is not None else None
         )
     except (OSError, UnicodeError) as exc:
         raise CannotConnect(_in_words(exc, endpoint)) from exc

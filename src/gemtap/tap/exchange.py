@@ -92,11 +92,12 @@ class Exchange:
         length: int | None,
         replay_of: str | None = None,
         user: str | None = None,
+        is_proxied: bool = False,
     ) -> None:
         """The request's head has arrived.
 
         `operation`: what is secret in its bodies; `length`: its Content-Length; `replay_of`: the original of a replay.
-        `user`: whose access key it has.
+        `user`: whose access key it has. `is_proxied`: whether it came through the forward proxy.
         """
         self.provider = provider
         self._redacted = redacted
@@ -129,6 +130,8 @@ class Exchange:
             head["replay_of"] = replay_of
         if user is not None:
             head["user"] = user
+        if is_proxied:
+            head["via"] = "proxy"
         self._write(Kind.REQUEST, 0, head)
 
     def request_body(self, piece: bytes) -> None:

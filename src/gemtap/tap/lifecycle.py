@@ -31,6 +31,7 @@ from gemtap.tap.errors import (
 from gemtap.tap.exchange import Exchange
 from gemtap.tap.headers import value_of
 from gemtap.tap.masking import KeyMask
+from gemtap.tap.proxy_errors import misdirected
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ class TapContext:
     def begin(self, head: ClientHead) -> OpenExchange:
         """An exchange with an open capture and known credentials."""
         exchange = Exchange(self.policy, max_body=self.max_body)
-        place = self.destinations.of(head.path)
+        proxied = head.proxied
+        place = self.destinations.of(head.path) if proxied is None else self.destinations.at(proxied, head.path)
         redacted = redact_request(
             head.headers,
             head.query,
@@ -105,6 +107,7 @@ class OpenExchange:
             version=__version__,
             length=length,
             user=None if self.admitted is None else self.admitted.user.name,
+            is_proxied=head.proxied is not None,
         )
         self.check_captured()
         if fault is not None:
@@ -128,7 +131,11 @@ class OpenExchange:
             raise no_room(policy.full or policy.lost.last or "the capture cannot be written")
 
     def _not_admitted(self) -> ExchangeFault | None:
-        headers = self.head.headers
+        headers, proxied = self.head.headers, self.head.proxied
+        if proxied is not None:
+            # Whoever may use the forward proxy has been asked that already, and no page can.
+            other = proxied.misdirected(headers)
+            return misdirected(proxied.target.authority, other) if other is not None else None
         host = (value_of(headers, b"host") or b"").decode("latin-1")
         # Programs may leave it out, browsers never do.
         if host and not self.context.origin_check.knows_host(host):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Coroutine
+from functools import partial
+from http import HTTPStatus
 from typing import Any, Final, Protocol, cast
 
 import httptools
@@ -20,8 +22,12 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from gemtap.tap.client_request import ClientHead, ClientRequest
-from gemtap.tap.errors import answer
+from gemtap.tap.errors import ExchangeFault, answer
+from gemtap.tap.forward_proxy import ForwardProxy
 from gemtap.tap.half_closed import still_reads
+from gemtap.tap.proxied import Proxied, Target, absolute_form, is_local_name
+from gemtap.tap.proxy_errors import bad_target
+from gemtap.tap.session_protocol import SessionProtocol
 
 MAX_HEAD: Final = 256 * 1024
 """Bytes of a request's line and headers."""
@@ -35,6 +41,8 @@ _LOOK_EVERY: Final = 1.0
 
 class Forwards(Protocol):
     """The application, as far as it forwards requests."""
+
+    forward_proxy: ForwardProxy
 
     def is_forwarded(self, path: bytes) -> bool:
         """Whether a raw path is not one of the tap's own."""
@@ -62,6 +70,10 @@ class TapProtocol(HttpToolsProtocol):
         self._offers_upgrade = False
         """The request that arrives offers to change the protocol, which is not taken up."""
         self._half_closed: asyncio.TimerHandle | None = None
+        self.proxied: Proxied | None = None
+        """Whose TLS was ended here, for a client of the forward proxy."""
+        self._tunnel_to: Target | None = None
+        """Where a CONNECT is to lead."""
         self._idle_since: float | None = None
         """When the last answer was complete, on the loop's clock; None while a request is under way."""
 
@@ -120,7 +132,11 @@ class TapProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
-            if self._should_upgrade():
+            if self._tunnel_to is not None:
+                self._connect(self._tunnel_to, data[exc.args[0] :])
+            elif self.transport.is_closing():
+                return
+            elif self._should_upgrade():
                 self.handle_websocket_upgrade()
             else:
                 self._go_on_without_upgrade(data[exc.args[0] :])
@@ -153,26 +169,32 @@ class TapProtocol(HttpToolsProtocol):
         self._head_bytes = None
         self._stop_head_timer()
         self._offers_upgrade = self.parser.should_upgrade()
+        if not self.url.startswith(b"/") and self._is_for_the_forward_proxy():
+            return
         url = httptools.parse_url(self.url)
         if (self._offers_upgrade and self._should_upgrade()) or not self._forwards.is_forwarded(url.path):
             self._leave_to_uvicorn()
         else:
-            version = self.parser.get_http_version()
-            head = ClientHead(
-                method=self.parser.get_method().decode("ascii"),
-                path=url.path,
-                query=url.query or b"",
-                http_version=version,
-                headers=self.headers,
-                client=self.client[0] if self.client else None,
-                scheme=self.scheme or "http",
-                local=self.server,
-            )
-            keep_alive = version != "1.0" and self.parser.should_keep_alive()
-            self._begin(ClientRequest(self, head, keep_alive=keep_alive, expects_continue=self.expect_100_continue))
+            self._begin(self._request(url.path, url.query or b"", self.proxied))
         if not self._offers_upgrade:
             # Trailers would be added to the list of headers that the exchange has.
             self.headers = []
+
+    def _request(self, path: bytes, query: bytes, proxied: Proxied | None) -> ClientRequest:
+        version = self.parser.get_http_version()
+        head = ClientHead(
+            method=self.parser.get_method().decode("ascii"),
+            path=path,
+            query=query,
+            http_version=version,
+            headers=self.headers,
+            client=self.client[0] if self.client else None,
+            scheme=self.scheme or "http",
+            local=self.server,
+            proxied=proxied,
+        )
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        return ClientRequest(self, head, keep_alive=keep_alive, expects_continue=self.expect_100_continue)
 
     def _leave_to_uvicorn(self) -> None:
         url, headers, expect = self.url, self.headers, self.expect_100_continue
@@ -205,7 +227,10 @@ class TapProtocol(HttpToolsProtocol):
         # Only from here on: a task that is cancelled before it begins would leave no record of the request.
         self._running = asyncio.current_task()
         try:
-            await self._forwards.forward(request)
+            if request.passed_on_to is None:
+                await self._forwards.forward(request)
+            else:
+                await self._forwards.forward_proxy.pass_on(request, request.passed_on_to)
         finally:
             self._running = None
             if not request.response_complete and not self.lost:
@@ -228,6 +253,73 @@ class TapProtocol(HttpToolsProtocol):
             self.cycle.on_body_complete()
         else:
             super().on_message_complete()
+
+    # The forward proxy -------------------------------------------------------
+
+    def _is_for_the_forward_proxy(self) -> bool:
+        """Take a request whose target is no path. False leaves it to whoever takes the others."""
+        forward_proxy = self._forwards.forward_proxy
+        is_connect = self.parser.get_method() == b"CONNECT"
+        found = absolute_form(self.url)
+        target = Target.of(self.url, "https") if is_connect else found and found[0]
+        if target is None or self.proxied is not None or (is_connect and not self.url.rpartition(b":")[2].isdigit()):
+            if not is_connect and found is None:
+                return False  # OPTIONS *
+            self.refuse(bad_target("its target is no host and port, or it is inside of a tunnel"))
+            return True
+        if found is not None and self._is_own(target):
+            self.url = found[1]
+            return False
+        if (fault := forward_proxy.not_admitted(self.client, self.headers)) is not None:
+            self.refuse(fault)
+        elif found is None:
+            self._tunnel_to = target
+        elif self._offers_upgrade and self._should_upgrade():
+            self.refuse(bad_target("a WebSocket without CONNECT"))
+        else:
+            path, _, query = found[1].partition(b"?")
+            proxied = forward_proxy.proxied(target, self.headers)
+            request = self._request(path, query, proxied)
+            if proxied is None:
+                request.passed_on_to = target
+            self._begin(request)
+            if not self._offers_upgrade:
+                self.headers = []
+        return True
+
+    def _is_own(self, target: Target) -> bool:
+        return self.server is not None and target.port == self.server[1] and is_local_name(target.host)
+
+    def _connect(self, target: Target, rest: bytes) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.refuse(bad_target("CONNECT before the answer to an earlier request"))
+            return
+        serving = self._forwards.forward_proxy.connect(self, target, self.headers, rest)
+        task = self._running = self.loop.create_task(serving)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def refuse(self, fault: ExchangeFault) -> None:
+        """Answer with an error, and close."""
+        self._refuse(fault.status, fault.code, fault.message)
+
+    def hand_over(self) -> None:
+        """Take no more part in what happens on the transport."""
+        self._running = None
+        self.connections.discard(self)
+        for timer in (self._head_timer, self._half_closed, self.timeout_keep_alive_task):
+            if timer is not None:
+                timer.cancel()
+
+    def inside(self, proxied: Proxied) -> TapProtocol:
+        """A protocol for the requests inside of the tunnel, whose TLS was ended."""
+        inner = type(self)(
+            config=self.config, server_state=self.server_state, app_state=self.app_state, _loop=self.loop
+        )
+        inner.proxied = proxied
+        inner._forwards = _Everything(self._forwards)
+        inner.ws_protocol_class = partial(SessionProtocol, proxied=proxied)  # type: ignore[assignment]  # makes one
+        return inner
 
     # Between requests --------------------------------------------------------
 
@@ -280,9 +372,23 @@ class TapProtocol(HttpToolsProtocol):
         request = self.cycle
         if request is None or request.response_complete or not request.response_started:
             headers, body = answer(status, code, message)
-            lines = [name + b": " + value + b"\r\n" for name, value in [*headers, (b"connection", b"close")]]
+            headers = [*headers, (b"connection", b"close")]
+            if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                headers.append((b"proxy-authenticate", b'Basic realm="Gemtap"'))
+            lines = [name + b": " + value + b"\r\n" for name, value in headers]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
+
+
+class _Everything:
+    """The application for a provider's host: no path there is one of the tap's own."""
+
+    def __init__(self, forwards: Forwards) -> None:
+        self.forward = forwards.forward
+        self.forward_proxy = forwards.forward_proxy
+
+    def is_forwarded(self, path: bytes) -> bool:
+        return True
 
 
 class _AfterHead:

@@ -15,8 +15,15 @@ from gemtap.addresses import host_of
 from gemtap.capture.events import RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.tap.connection import UpstreamConnection
-from gemtap.tap.dialling import CannotConnect, Endpoint, dial
-from gemtap.tap.errors import ExchangeFault, bad_proxy, upstream_disconnected, upstream_timeout, upstream_unreachable
+from gemtap.tap.dialling import CannotConnect, Endpoint, NotAdmitted, dial
+from gemtap.tap.errors import (
+    ExchangeFault,
+    bad_proxy,
+    upstream_disconnected,
+    upstream_timeout,
+    upstream_unreachable,
+)
+from gemtap.tap.proxy_errors import private_target
 from gemtap.tap.response import ConnectionBroke, OnInterim, UpstreamResponse, UpstreamSilent
 
 KEEP_IDLE: Final = 60.0
@@ -72,9 +79,18 @@ class Upstreams:
     """Connections to every upstream. Use as an async context manager."""
 
     def __init__(
-        self, *, connect_timeout: float, silence_timeout: float, proxy_of: Callable[[str], str | None]
+        self,
+        *,
+        connect_timeout: float,
+        silence_timeout: float,
+        proxy_of: Callable[[str], str | None],
+        admits: Callable[[str], bool] | None = None,
     ) -> None:
-        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is; raises BadProxy."""
+        """`proxy_of` gives the URL of the proxy through which an upstream is reached, if it is; raises BadProxy.
+
+        `admits` says which addresses may be connected to; None admits all.
+        """
+        self._admits = admits
         self._connect_timeout = connect_timeout
         self._silence_timeout = silence_timeout
         self._proxy_of = proxy_of
@@ -137,9 +153,12 @@ class Upstreams:
                     way.proxy,
                     self._tls,
                     lambda: UpstreamConnection(self._silence_timeout, self._pool, way),
+                    self._admits,
                 )
         except TimeoutError as exc:
             raise upstream_unreachable(upstream, "the connection did not come about in time") from exc
+        except NotAdmitted as exc:
+            raise private_target(str(exc)) from exc
         except CannotConnect as exc:
             raise upstream_unreachable(upstream, str(exc)) from exc
 
