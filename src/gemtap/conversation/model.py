@@ -138,6 +138,8 @@ class Tool:
     description: str | None
     parameters: Json
     """A JSON Schema, or Google's dialect of it with its types in capitals; None where the tool takes nothing."""
+    takes_text: bool = False
+    """Whether it takes a text in the place of arguments, as OpenAI's custom tools do: `parameters` say which texts."""
 
 
 @dataclass(frozen=True, slots=True)

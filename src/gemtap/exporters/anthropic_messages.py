@@ -114,7 +114,9 @@ def _blocks(
 ) -> Iterator[dict[str, Any]]:
     match part:
         case Text(text):
-            yield {"type": "text", "text": text}
+            # The API refuses blocks of white space.
+            if text.strip():
+                yield {"type": "text", "text": text}
         case Thought(sealed=str() as sealed):
             yield {"type": "redacted_thinking", "data": sealed}
         case Thought(text, signature=str() as signature):

@@ -7,6 +7,8 @@ Limits: https://cloud.google.com/vertex-ai/generative-ai/docs/models/gemini-supe
 
 from __future__ import annotations
 
+import mimetypes
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from gemtap.conversation.canonical import Place, joined, paired, sent_again
 from gemtap.conversation.model import (
+    UNKNOWN_TYPE,
     Aside,
     Call,
     Conversation,
@@ -31,6 +34,7 @@ from gemtap.conversation.schemas import Untranslatable, to_google
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.training import Example, Unfit, lines
 from gemtap.interaction import Json
+from gemtap.json_access import as_dict, json_or_text
 from gemtap.stores.base import Store
 
 MAX_TOKENS: Final = 131_072
@@ -40,6 +44,9 @@ MAX_EXAMPLES: Final = 1_000_000
 MAX_VALIDATION_EXAMPLES: Final = 5_000
 MAX_FILE: Final = 1_000_000_000
 """Limit of a JSONL file, in bytes."""
+
+# https://ai.google.dev/api/caching#FunctionDeclaration
+_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}")
 
 _PARTS: Final = frozenset({"text", "fileData", "functionCall", "functionResponse"})
 
@@ -74,6 +81,10 @@ def to_example(conversation: Conversation, tokens: int | None) -> Example:
     example["contents"] = _contents(conversation.messages)
     if conversation.tools:
         example["tools"] = [{"functionDeclarations": [_declaration(tool) for tool in conversation.tools]}]
+    names = [tool.name for tool in conversation.tools]
+    names += [part.name for message in conversation.messages for part in message.parts if isinstance(part, Call)]
+    if not all(map(_NAME.fullmatch, names)):
+        raise Unfit("a tool's name that Google does not take")
     fault = fault_of(example)
     if fault is not None:
         raise Unfit(fault)
@@ -145,11 +156,12 @@ def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Itera
                 name = part.name or (call.name if isinstance(call, Call) else None)
                 if name is None:
                     raise Unfit("function calls and their results do not match")
-                yield {"functionResponse": {"name": name, "response": _object(part.content)}}
+                yield {"functionResponse": {"name": name, "response": _response(part)}}
             case Media():
                 if message.role == "model":
                     raise Unfit("media that the model made")
-                file = {"fileData": {"mimeType": part.mime_type, "fileUri": _public(part)}}
+                uri = _public(part)
+                file = {"fileData": {"mimeType": _type_of(part), "fileUri": uri}}
                 yield file if part.cut is None else {**file, "videoMetadata": part.cut}
             case Grounding() | Aside():
                 pass
@@ -157,8 +169,24 @@ def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Itera
                 raise Unfit(f"a part that tuning does not take ({part.kind})")
 
 
-def _object(content: Json) -> dict[str, Json]:
-    return content if isinstance(content, dict) else {"result": content}
+def _response(result: Result) -> dict[str, Json]:
+    """An object, as Google has results: other APIs have texts, perhaps with an object's JSON in them."""
+    content = result.content
+    if isinstance(content, str) and content.startswith("{"):
+        content = json_or_text(content)
+    if isinstance(content, dict):
+        return content
+    return {"error" if result.is_error else "result": content}
+
+
+def _type_of(media: Media) -> str:
+    """The MIME type. Other APIs take an address without one: then its ending tells."""
+    kind = media.mime_type
+    if "*" in kind or kind == UNKNOWN_TYPE:
+        kind = mimetypes.guess_type((media.uri or "").partition("?")[0])[0] or ""
+    if not kind:
+        raise Unfit("media whose type is not known")
+    return kind
 
 
 def _public(media: Media) -> str:
@@ -174,12 +202,25 @@ def _declaration(tool: Tool) -> dict[str, Any]:
     declaration: dict[str, Any] = {"name": tool.name}
     if tool.description is not None:
         declaration["description"] = tool.description
-    if tool.parameters is not None:
+    if tool.parameters is not None and not _takes_nothing(tool.parameters):
         try:
             declaration["parameters"] = to_google(tool.parameters)
         except Untranslatable as exc:
             raise Unfit(f"a tool whose parameters tuning cannot express: {exc}") from exc
     return declaration
+
+
+def _takes_nothing(parameters: Json) -> bool:
+    """Whether a schema has no properties: Google refuses objects without any, and takes a tool without parameters."""
+    fields = as_dict(parameters)
+    return (
+        str(fields.get("type", "object")).lower() == "object"
+        and fields.keys()
+        <= {
+            *("type", "properties", "required", "additionalProperties", "$schema", "title", "description"),
+        }
+        and not fields.get("properties")
+    )
 
 
 FORMAT: Final = Format(

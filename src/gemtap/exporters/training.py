@@ -10,6 +10,7 @@ from contextlib import closing
 from typing import Any
 
 from gemtap.conversation import Conversation
+from gemtap.conversation.text_tools import with_arguments
 from gemtap.exporters.base import Chunk, ExportOptions, Part, Report
 from gemtap.exporters.selecting import NO_CONVERSATION, for_training, part_of
 from gemtap.exporters.server_help import was_helped
@@ -62,6 +63,7 @@ async def _conversation(store: Store, document: Interaction, wanted: ExportOptio
         raise Unfit("an answer with the help of a search or another tool of the API")
     if not conversation.prompt:
         raise Unfit("no prompt")
+    conversation = with_arguments(conversation)
     return conversation if wanted.scrub is None else wanted.scrub(conversation, report)
 
 

@@ -12,6 +12,7 @@ from gemtap import __version__
 from gemtap.addresses import mask, origin_of
 from gemtap.body import parse_body, serialise
 from gemtap.capture.events import RawHeaders
+from gemtap.conversation.text_tools import with_arguments
 from gemtap.dialects.writing import Prompt
 from gemtap.interaction import Interaction, Json
 from gemtap.providers import routing
@@ -110,7 +111,7 @@ def request_elsewhere(document: Interaction, changes: Changes, upstreams: Mappin
     conversation = conversation_of(document)
     if conversation is None or conversation.is_session or not conversation.prompt:
         raise CannotReplay("It is no conversation that another API could be asked for.")
-    prompt = Prompt(conversation, changes.model, document["streaming"], document["generation_settings"])
+    prompt = Prompt(with_arguments(conversation), changes.model, document["streaming"], document["generation_settings"])
     written = write_for(name, prompt)
     route = None
     if written is not None:

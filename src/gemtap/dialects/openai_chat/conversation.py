@@ -211,15 +211,17 @@ def _tools(request: dict[str, Json]) -> Iterator[Tool]:
 @read_once
 def _tool(tool: Json) -> tuple[Tool, ...]:
     fields = as_dict(tool)
-    return _function(fields.get("function") or fields.get("custom"))
+    custom = as_dict(fields.get("custom"))
+    return _function(custom, takes_text=True) if custom else _function(fields.get("function"))
 
 
-def _function(function: Json) -> tuple[Tool, ...]:
+def _function(function: Json, *, takes_text: bool = False) -> tuple[Tool, ...]:
     fields = as_dict(function)
     name = as_text(fields.get("name"))
     if name is None:
         return ()
-    return (Tool(name, as_text(fields.get("description")), fields.get("parameters", fields.get("format"))),)
+    described = as_text(fields.get("description"))
+    return (Tool(name, described, fields.get("format" if takes_text else "parameters"), takes_text),)
 
 
 def _built_in_tools(request: dict[str, Json]) -> Iterator[BuiltInTool]:

@@ -60,9 +60,10 @@ def declared_tools(tools: list[Json]) -> Iterator[Tool]:
         fields = as_dict(tool)
         name = as_text(fields.get("name"))
         match fields.get("type"):
-            case "function" | "custom" if name is not None:
-                schema = fields.get("parameters", fields.get("format"))
-                yield Tool(name, as_text(fields.get("description")), schema)
+            case "function" | "custom" as kind if name is not None:
+                takes_text = kind == "custom"
+                schema = fields.get("format" if takes_text else "parameters")
+                yield Tool(name, as_text(fields.get("description")), schema, takes_text)
             case "namespace":
                 yield from declared_tools(as_list(fields.get("tools")))
 
