@@ -87,7 +87,7 @@ class Sender:
             replay_of=request.replay_of,
         )
         if request.body:
-            exchange.request_body(request.body)
+            exchange.request_body(request.body, last=True)
         exchange.request_is_whole()
         return Replay(self._upstreams, exchange, request, headers, redacted, self._folder)
 

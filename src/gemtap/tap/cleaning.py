@@ -1,9 +1,10 @@
 """One body on its way into the capture, without credentials. What passes to the other side is never touched.
 
-There are three cases:
+There are four cases:
 
-- Most bodies are cleaned piece by piece as they pass. A credential that is known from the exchange is replaced wherever
-  it stands (`scrubbing`), and so is what stands at the API's secret paths (`json_masking`).
+- A body that is whole in one piece, as most requests are, and shows no sign of a credential is kept as it is.
+- Others are cleaned piece by piece as they pass. A credential that is known from the exchange is replaced wherever it
+  stands (`scrubbing`), and so is what stands at the API's secret paths (`json_masking`).
 - Compressed bodies are decoded to be looked through. They are kept as they came until there is something to replace;
   from there on the cleaned text is kept, decoded.
 - The bodies of operations that are made for handing over credentials are held until they are whole and known to be
@@ -21,10 +22,10 @@ from typing import Final, NamedTuple
 from gemtap.encodings import CannotDecode, DecodesTooLarge, StreamDecoder, undoable
 from gemtap.providers.secrets import Paths
 from gemtap.tap.credentials import Redacted
-from gemtap.tap.json_masking import NOT_JSON, Masker
+from gemtap.tap.json_masking import NOT_JSON, Masker, may_lead_to_secrets
 from gemtap.tap.json_scanner import NotJson, Scanner
-from gemtap.tap.scrubbing import Scrubber, scrub
-from gemtap.tap.signed_urls import UrlCleaner, clean_urls
+from gemtap.tap.scrubbing import Scrubber, may_hold, scrub
+from gemtap.tap.signed_urls import UrlCleaner, clean_urls, may_be_signed
 
 HELD: Final = 2**20
 """Bytes of a body that is held."""
@@ -62,21 +63,23 @@ class CleanBody:
         is_request: bool = False,
     ) -> None:
         """`held`: nothing is kept before all of it is here."""
-        names = undoable(encoding.decode("latin-1")) if encoding else []
         self._redacted = redacted
         self._paths = paths
-        self._decoder = StreamDecoder(names) if names else None
+        self._encodings = undoable(encoding.decode("latin-1")) if encoding else []
+        self._is_request = is_request
+        kind = (content_type or b"").partition(b";")[0].strip().lower()
+        self._has_json = not kind.startswith(_NO_JSON)
+        self._is_events = kind == b"text/event-stream"
+        # A file of somebody's is none of an API's bodies: it has no paths.
+        self._has_urls = bool(paths.paths) and not kind.startswith(_NO_TEXT)
         self._held: list[bytes] | None = [] if held else None
         self._size = 0
-        kind = (content_type or b"").partition(b";")[0].strip().lower()
+        self._is_begun = False
+        self._decoder: StreamDecoder | None = None
         self._masker: Masker | None = None
-        if not kind.startswith(_NO_JSON):
-            events = kind == b"text/event-stream"
-            self._masker = Masker(paths, redacted.take, events=events, strict=is_request)
-        # A file of somebody's is none of an API's bodies: it has no paths.
-        self._urls = UrlCleaner(redacted.take) if paths.paths and not kind.startswith(_NO_TEXT) else None
-        self._scrubber = Scrubber(redacted.found)
-        self._encoded_scrubber = Scrubber(redacted.found) if names else self._scrubber
+        self._urls: UrlCleaner | None = None
+        self._scrubber: Scrubber
+        self._encoded_scrubber: Scrubber
         """Looks at compressed bytes as they are: plain text may stand where the encoding has come to a wrong end."""
         self._raw: list[bytes] = []
         """Pieces as they came that may not be kept yet: a credential may have begun in them."""
@@ -86,25 +89,53 @@ class CleanBody:
         self.left_out: str | None = None
         """Why everything from some place on was left out."""
 
+    def _begin(self) -> None:
+        """Make what the first piece needs that is not kept unchanged as a whole body: most bodies never do."""
+        self._is_begun = True
+        redacted = self._redacted
+        if self._encodings:
+            self._decoder = StreamDecoder(self._encodings)
+        if self._has_json:
+            self._masker = Masker(self._paths, redacted.take, events=self._is_events, strict=self._is_request)
+        if self._has_urls:
+            self._urls = UrlCleaner(redacted.take)
+        self._scrubber = Scrubber(redacted.found)
+        self._encoded_scrubber = Scrubber(redacted.found) if self._encodings else self._scrubber
+
+    def _shows_nothing(self, body: bytes) -> bool:
+        """Whether a whole body, as it is, certainly holds no credential."""
+        return not (
+            self._encodings
+            or self._held is not None
+            or (self._has_json and may_lead_to_secrets(self._paths, body, strict=self._is_request))
+            or (self._has_urls and may_be_signed(body))
+            or may_hold(body, self._redacted.found)
+        )
+
     @property
     def changed(self) -> bool:
         """Whether what is kept differs from what passed."""
         masked = self._masker is not None and self._masker.masked
         signed = self._urls is not None and self._urls.changed
-        return self._switched or masked or signed or self._scrubber.changed or self.left_out is not None
+        scrubbed = self._is_begun and self._scrubber.changed
+        return self._switched or masked or signed or scrubbed or self.left_out is not None
 
     @property
     def needs_digest(self) -> bool:
         """Whether it may have to be left out at any time, so that the digest of all of it has to be known."""
-        return self._held is not None or self._decoder is not None
+        return self._held is not None or bool(self._encodings)
 
     @property
     def digest(self) -> hashlib._Hash | None:
         """SHA-256 of the whole body, if it is known here."""
         return self._masker.digest if self._masker is not None and self._decoder is None else None
 
-    def add(self, piece: bytes) -> Kept:
-        """A piece of the body has come: what may be kept now."""
+    def add(self, piece: bytes, *, last: bool = False) -> Kept:
+        """A piece of the body has come: what may be kept now. `last`: it is the end of the body, which is whole."""
+        if not self._is_begun:
+            if last and self._shows_nothing(piece):
+                return Kept(piece)
+            self._begin()
         if self._held is not None:
             self._size += len(piece)
             if self._size > HELD:
@@ -147,6 +178,8 @@ class CleanBody:
 
     def end(self, *, whole: bool) -> Kept:
         """The body is over; `whole`: it came to its own end. What may still be kept."""
+        if not self._is_begun:
+            return _NOTHING
         if self._masker is not None:
             self._masker.close()
         if self._held is not None:

@@ -134,9 +134,9 @@ class Exchange:
             head["via"] = "proxy"
         self._write(Kind.REQUEST, 0, head)
 
-    def request_body(self, piece: bytes) -> None:
-        """A piece of the request's body has arrived."""
-        self._write_piece(self._request.add(piece), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
+    def request_body(self, piece: bytes, *, last: bool = False) -> None:
+        """A piece of the request's body has arrived; `last`: the body is whole with it."""
+        self._write_piece(self._request.add(piece, last=last), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
 
     def request_is_whole(self) -> None:
         """The request's body is complete."""
@@ -171,9 +171,9 @@ class Exchange:
         }
         self._write(Kind.RESPONSE, self.now(), head)
 
-    def response_body(self, piece: bytes) -> None:
-        """A chunk of the response's body has arrived, and is forwarded next."""
-        self._write_piece(self._response.add(piece), Kind.RESPONSE_BODY, Kind.RESPONSE_DECODED)
+    def response_body(self, piece: bytes, *, last: bool = False) -> None:
+        """A chunk of the response's body has arrived, and is forwarded next; `last`: the body is whole with it."""
+        self._write_piece(self._response.add(piece, last=last), Kind.RESPONSE_BODY, Kind.RESPONSE_DECODED)
 
     def message(self, kind: Kind, message: str | bytes) -> None:
         """A WebSocket message has arrived, and is forwarded next."""
@@ -265,12 +265,12 @@ class _CapturedBody:
             self.truncated = True
         return self._bytes <= self._limit
 
-    def add(self, piece: bytes) -> Kept:
+    def add(self, piece: bytes, *, last: bool) -> Kept:
         """Count the chunk, and return the bytes that may be captured now."""
         assert self._clean is not None
         room = self._limit - self._bytes
         if self.count(piece):
-            return self._clean.add(piece)
+            return self._clean.add(piece, last=last)
         return self._clean.add(piece[:room]) if room > 0 else _NOTHING
 
     def finish(self, *, whole: bool) -> Kept:

@@ -119,7 +119,7 @@ class _Client:
             exchange.release()
         piece, more = await self._request.read()
         if piece:
-            exchange.request_body(piece)
+            exchange.request_body(piece, last=not more)
         if not more:
             exchange.request_is_whole()
         if piece and exchange.waits_for_disk:
@@ -151,7 +151,7 @@ class _Client:
             status=status, headers=headers, made_here=made_here, length=header_rules.content_length(headers)
         )
         if piece:
-            exchange.response_body(piece)
+            exchange.response_body(piece, last=not more)
         exchange.release()
         if exchange.waits_for_disk:
             await exchange.durable()
@@ -162,7 +162,7 @@ class _Client:
     async def write(self, piece: bytes, *, more: bool) -> None:
         """Send a piece of the answer's body; `more`: the rest follows."""
         if piece:
-            self._exchange.response_body(piece)
+            self._exchange.response_body(piece, last=not more)
             if self._exchange.waits_for_disk:
                 await self._exchange.durable()
         await self._request.ready()

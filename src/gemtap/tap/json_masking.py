@@ -43,6 +43,15 @@ class _Memory:
 _memory: Final = _Memory()
 
 
+def may_lead_to_secrets(paths: Paths, body: bytes, *, strict: bool) -> bool:
+    """Whether a `Masker` may change anything in a whole body. False is certain."""
+    return paths.may_be_in(body) or (strict and _has_names_without_quotes(body[: Paths.REACH]))
+
+
+def _has_names_without_quotes(beginning: bytes) -> bool:
+    return _NAMES_WITHOUT_QUOTES.match(beginning) is not None
+
+
 class Masker:
     """One body on its way: `add` every piece of it, then `close`."""
 
@@ -136,7 +145,7 @@ class Masker:
         torn = before + piece[: Paths.REACH]
         if before and self._paths.may_be_in(torn):
             return True
-        return self._strict and self._size < Paths.REACH and _NAMES_WITHOUT_QUOTES.match(torn) is not None
+        return self._strict and self._size < Paths.REACH and _has_names_without_quotes(torn)
 
     def _remember(self, piece: bytes) -> None:
         if self._events:

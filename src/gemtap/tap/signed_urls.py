@@ -36,9 +36,14 @@ _LONGEST: Final = 16_384
 _TORN_SCHEMES: Final = (b"h", b"ht", b"htt")
 
 
+def may_be_signed(text: bytes) -> bool:
+    """Whether `clean_urls` may find anything. False is certain."""
+    return b"http" in text and _SUSPECT.search(text) is not None
+
+
 def clean_urls(text: bytes, take: Callable[[bytes], bytes]) -> bytes:
     """The text without signatures in its URLs. `take` gives what stands for one."""
-    if b"http" not in text or _SUSPECT.search(text) is None:
+    if not may_be_signed(text):
         return text
     return _SIGNED.sub(lambda found: found[1] + _placeholder(found[2], take), text)
 

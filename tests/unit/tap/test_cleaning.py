@@ -192,3 +192,47 @@ def test_a_bomb_that_begins_with_a_credential_is_left_out_from_where_it_bursts()
     kept, clean = cleaned(bomb, 1_000, encoding="gzip")
     assert KEY not in kept
     assert clean.left_out is not None
+
+
+_PARTS = st.sampled_from(
+    [
+        KEY.decode(),
+        "access-value-0123456789",
+        '{"key": "',
+        '", "tools": [{"headers": {"x": "',
+        '"}}]}',
+        '{"api_key":"',
+        '"}',
+        "{'api_key': '",
+        "https://storage.googleapis.com/b/o?X-Goog-Signature=0123456789abcdef0123",
+        "http",
+        "h",
+        " ",
+        "\n\n",
+    ]
+)
+
+
+@pytest.mark.parametrize("content_type", [b"application/json", b"text/event-stream", b"text/html", b"image/png"])
+@pytest.mark.parametrize("is_request", [False, True])
+@given(parts=st.lists(_PARTS | st.text(max_size=20), max_size=6))
+@settings(max_examples=60)
+def test_a_body_known_to_be_whole_is_cleaned_as_any_other(
+    content_type: bytes, is_request: bool, parts: list[str]
+) -> None:
+    """Whether it is known to be whole when it comes makes no difference to what is kept."""
+    body = "".join(parts).encode()
+    found = []
+    for last in (True, False):
+        operation = SECRETS["gemini"].of(b"/v1beta/interactions")
+        clean = CleanBody(
+            head(),
+            operation.request if is_request else operation.response,
+            encoding=None,
+            content_type=content_type,
+            is_request=is_request,
+        )
+        text = clean.add(body, last=last).text + clean.end(whole=True).text
+        found.append((text, clean.changed, clean.left_out))
+    assert found[0] == found[1]
+    assert KEY not in found[0][0]
