@@ -40,6 +40,8 @@ class ParsedBody:
     incomplete: str | None = None
     cuts: tuple[int, ...] | None = None
     """Where the body is to be cut, see `gemtap.dialects.cut_points`; None if that was not looked for."""
+    gives_back: bool | None = None
+    """What `gives_back` says of the value and the bytes; None if that was not looked for."""
 
 
 class _NotStandard(ValueError):
@@ -116,14 +118,8 @@ def parse_body_with(raw: bytes, parts: Sequence[tuple[int, int, Json]]) -> Parse
     The rest is parsed with a placeholder for each part. Where JSON has a placeholder for a value, it may have any other
     value. Where a placeholder is no value, within a text for example, this returns None.
     """
-    if _too_many(raw) is not None:
-        return None
-    rest, position = [], 0
-    for start, end, _ in parts:
-        rest.append(raw[position:start])
-        position = end
-    rest.append(raw[position:])
-    if any(_INSERTED.encode() in each for each in rest):
+    rest = None if _too_many(raw) is not None else _with_placeholders(raw, [part[:2] for part in parts])
+    if rest is None:
         return None
     values = iter(parts)
 
@@ -133,8 +129,32 @@ def parse_body_with(raw: bytes, parts: Sequence[tuple[int, int, Json]]) -> Parse
             raise _NotStandard(name)
         return Inserted(part[2])
 
-    parsed = _parsed(_INSERTED.encode().join(rest), insert)
+    parsed = _parsed(rest, insert)
     return parsed if parsed.is_json and next(values, None) is None else None
+
+
+def gives_back_around(raw: bytes, parts: Sequence[tuple[int, int]]) -> bool:
+    """What `gives_back` says of a body and its value, if serialising gives back these parts of it.
+
+    `parts` are those for which `parse_body_with` has given the value.
+    """
+    rest = _with_placeholders(raw, parts)
+    try:
+        # Python writes a NaN as it reads one.
+        return rest is not None and serialise(json.loads(rest)) == rest
+    except (ValueError, RecursionError):
+        return False
+
+
+def _with_placeholders(raw: bytes, parts: Sequence[tuple[int, int]]) -> bytes | None:
+    """The body with a placeholder for each part. None if there is another one in it."""
+    rest, position = [], 0
+    for start, end in parts:
+        rest.append(raw[position:start])
+        position = end
+    rest.append(raw[position:])
+    placeholder = _INSERTED.encode()
+    return None if any(placeholder in each for each in rest) else placeholder.join(rest)
 
 
 def _too_many(raw: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """Results that are kept for values that come again.
 
 An agent sends its whole conversation again with each turn. Whoever parses these bodies and finds that a part of one is
-equal to a part of an earlier one gives it the same value, the same object, and keeps it as a `Reusable`. Functions
+equal to a part of an earlier one gives it the same value, the same object, and keeps it with a `Reusable`. Functions
 that are decorated with `computed_once` then compute their result for such a value only once. For all other values they
 do what they do without the decorator.
 """
@@ -10,31 +10,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from functools import wraps
-from typing import Any, Final, TypeVar
-from weakref import WeakValueDictionary
+from typing import Any, Final, NamedTuple, TypeVar
 
 V = TypeVar("V")
 R = TypeVar("R")
 
+Results = dict[Hashable, Any]
+"""What has been computed of a value, by what has computed it. It is not changed."""
+
+
+class _Kept(NamedTuple):
+    value: object
+    results: Results
+
+
+_kept: Final[dict[int, _Kept]] = {}
+"""By the id of the value, which no other object can have as long as it stands here."""
+
 
 class Reusable:
-    """A value, with what has been computed of it. Both are kept for as long as this object; neither is changed."""
+    """Keeps a value that comes again, with what is computed of it, for as long as this object exists."""
 
-    __slots__ = ("__weakref__", "results", "value")
+    __slots__ = ("_kept",)
 
     def __init__(self, value: object) -> None:
-        self.value: Final = value
-        self.results: Final[dict[Hashable, Any]] = {}
-        _reusables[id(value)] = self
+        """The value, which must not be changed any more."""
+        self._kept: Final = _Kept(value, {})
+        _kept[id(value)] = self._kept
+
+    def __del__(self) -> None:
+        """Forget the value, unless another object keeps it."""
+        if _kept.get(id(self._kept.value)) is self._kept:
+            del _kept[id(self._kept.value)]
+
+    @property
+    def value(self) -> Any:
+        """The value."""
+        return self._kept.value
+
+    @property
+    def results(self) -> Results:
+        """What has been computed of it."""
+        return self._kept.results
 
 
-_reusables: Final[WeakValueDictionary[int, Reusable]] = WeakValueDictionary()
-"""By the id of the value, which no other object can have as long as the value is kept."""
-
-
-def reusable(value: object) -> Reusable | None:
-    """What is kept of this value; None if it is not known to come again."""
-    return _reusables.get(id(value))
+def results_for(value: object) -> Results | None:
+    """Where what is computed of this value is kept; None if it is not known to come again."""
+    kept = _kept.get(id(value))
+    return None if kept is None else kept.results
 
 
 def computed_once(function: Callable[[V], R]) -> Callable[[V], R]:
@@ -42,7 +65,7 @@ def computed_once(function: Callable[[V], R]) -> Callable[[V], R]:
 
     @wraps(function)
     def result_of(value: V) -> R:
-        kept = _reusables.get(id(value))
+        kept = _kept.get(id(value))
         if kept is None:
             return function(value)
         try:
@@ -57,14 +80,15 @@ def computed_once(function: Callable[[V], R]) -> Callable[[V], R]:
 def read_once(function: Callable[[V], tuple[R, ...]]) -> Callable[[V], tuple[R, ...]]:
     """The same for a function whose results come again, too: the messages and tools that values are read as."""
 
-    def kept_items(value: V) -> tuple[tuple[R, ...], list[Reusable]]:
-        items = function(value)
-        return items, [Reusable(item) for item in items]
-
-    kept_once = computed_once(kept_items)
-
     @wraps(function)
     def result_of(value: V) -> tuple[R, ...]:
-        return kept_once(value)[0] if id(value) in _reusables else function(value)
+        kept = _kept.get(id(value))
+        if kept is None:
+            return function(value)
+        found: tuple[tuple[R, ...], list[Reusable]] | None = kept.results.get(function)
+        if found is None:
+            items = function(value)
+            found = kept.results[function] = items, [Reusable(item) for item in items]
+        return found[0]
 
     return result_of

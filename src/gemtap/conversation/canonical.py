@@ -29,7 +29,7 @@ from gemtap.conversation.model import (
 )
 from gemtap.interaction import Json
 from gemtap.json_access import json_or_text
-from gemtap.reuse import computed_once, reusable
+from gemtap.reuse import Results, results_for
 
 _CHAIN_BYTES: Final = 16
 
@@ -110,8 +110,8 @@ class Piece:
     said: bytes
     messages: int
     """Number of messages up to the end of this piece."""
-    message: Message | None = field(default=None, compare=False, repr=False)
-    """The message, if it is only one."""
+    kept: Results | None = field(default=None, compare=False, repr=False)
+    """What is kept of the message, if it is one that comes again."""
 
     @property
     def size(self) -> int:
@@ -123,38 +123,45 @@ def pieces(messages: Sequence[Message]) -> Iterator[Piece]:
     """The messages that say something, in their order."""
     parts: list[Part] = []
     for number, message in enumerate(messages, 1):
-        parts += message.parts
-        is_last = number == len(messages)
-        if is_last or message.role != "model" or messages[number].role != "model":
-            only = message if len(parts) == len(message.parts) else None
-            said = _said(parts) if only is None else _said_in(only)
-            if said:
-                yield Piece(message.role, said, number, only)
-            parts = []
+        is_continued = message.role == "model" and number < len(messages) and messages[number].role == "model"
+        if parts or is_continued:
+            parts += message.parts
+        if is_continued:
+            continue
+        piece = Piece(message.role, _said(parts), number) if parts else _piece(message, number)
+        if piece.said:
+            yield piece
+        parts = []
+
+
+def _piece(message: Message, number: int) -> Piece:
+    """The piece of one message, which is the last of so many."""
+    kept = results_for(message)
+    said = None if kept is None else kept.get(_said)
+    if said is None:
+        said = _said(message.parts)
+        if kept is not None:
+            kept[_said] = said
+    return Piece(message.role, said, number, kept)
 
 
 def chain(pieces: Iterable[Piece], before: bytes = b"") -> list[bytes]:
     """For each piece a hash of it and of all pieces before it; `before` is the hash of what came before them all."""
     found = []
     for piece in pieces:
-        before = _chained(before, piece)
-        found.append(before)
+        key = _chained, before
+        known = None if piece.kept is None else piece.kept.get(key)
+        if known is None:
+            known = _chained(piece, before)
+            if piece.kept is not None:
+                piece.kept[key] = known
+        found.append(known)
+        before = known
     return found
 
 
-def _chained(before: bytes, piece: Piece) -> bytes:
-    kept = reusable(piece.message)
-    if kept is not None and (known := kept.results.get((_chained, before))) is not None:
-        return bytes(known)
-    digest = blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=_CHAIN_BYTES).digest()
-    if kept is not None:
-        kept.results[_chained, before] = digest
-    return digest
-
-
-@computed_once
-def _said_in(message: Message) -> bytes:
-    return _said(message.parts)
+def _chained(piece: Piece, before: bytes) -> bytes:
+    return blake2b(before + piece.role.encode() + b"\0" + piece.said, digest_size=_CHAIN_BYTES).digest()
 
 
 def _said(parts: Iterable[Part]) -> bytes:

@@ -140,12 +140,8 @@ class _Scan:
 
     def _is_same(self, known: Span, rule: Rule, is_element: bool) -> bool:
         """Whether reading the value would give this span again."""
-        return (
-            known.rule is rule
-            and known.is_element == is_element
-            and known.tokens <= self._budget
-            and not self._is_in_span
-        )
+        is_there = known.rule is rule and known.is_element == is_element and not self._is_in_span
+        return is_there and known.tokens <= self._budget
 
     def _cut(self, start: int, first: bytes, rule: Rule, is_element: bool) -> int:
         end = self._object(start, rule) if first == b"{" and rule.members else self._skip(start)
@@ -155,10 +151,15 @@ class _Scan:
 
     def _array(self, start: int, rule: Rule) -> int:
         position = self._gap(start + 1)
-        while self._raw[position : position + 1] != b"]":
+        while (first := self._raw[position : position + 1]) != b"]":
             # An array in an array is no message, and following it down would be a way to exhaust the stack.
-            is_array = self._raw[position : position + 1] == b"["
-            position = self._gap(self._skip(position) if is_array else self.value(position, rule, is_element=True))
+            end = self._skip(position) if first == b"[" else self.value(position, rule, is_element=True)
+            if self._raw[end : end + 2] == b",{":
+                # What a gap mostly is, in a fraction of the time.
+                self._spend(1)
+                position = end + 1
+            else:
+                position = self._gap(end)
         return position + 1
 
     def _object(self, start: int, rule: Rule) -> int:

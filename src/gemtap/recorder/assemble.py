@@ -86,6 +86,7 @@ def _record(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at: da
         accumulated=reading.parsed.accumulated is not None,
         parsed=_parsed_sides(exchange, reading),
         request_cuts=reading.request.parsed.cuts,
+        request_gives_back=reading.request.parsed.gives_back,
     )
 
 

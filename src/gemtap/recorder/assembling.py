@@ -87,6 +87,7 @@ class Assembler:
         self._with_values = with_values
         self._batch = LastBatch()
         self._resent = ResentBodies()
+        self._resent.wants_gives_back = with_values
 
     async def assemble(self, sources: Sequence[Source]) -> list[CaptureResult]:
         """What the first of the captures hold: at least one of them, and as many as are assembled in about a second.
@@ -97,7 +98,12 @@ class Assembler:
         if self._workers is None:
             self._batch.clear()
             return await asyncio.to_thread(
-                _assemble_all, sources, self._providers, self._redactor, self._batch, self._resent
+                _assemble_all,
+                sources,
+                self._providers,
+                self._redactor,
+                self._batch,
+                self._resent,
             )
         if self._suspects > 0:
             self._suspects -= 1
@@ -259,6 +265,7 @@ def _assemble_and_remember(
     with_values: bool,
 ) -> list[CaptureResult]:
     _last_batch.clear()
+    _resent.wants_gives_back = with_values
     results = _assemble_all(sources, providers, redactor, _last_batch, _resent, seconds)
     return results if with_values else [_without_value(result) for result in results]
 

@@ -19,7 +19,6 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.canonical import Piece, chain, pieces
 from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
-from gemtap.reuse import reusable
 
 _log = logging.getLogger(__name__)
 
@@ -144,15 +143,15 @@ def _links_at(
     prompt: Sequence[Piece], hashes: Sequence[bytes], place: int
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """The link of all up to this place, and that of the exchange which ends there."""
-    kept, key = reusable(prompt[place].message), (_links_at, hashes[place])
+    kept, key = prompt[place].kept, (_links_at, hashes[place])
     # The hash stands for all messages before.
-    if kept is not None and (known := kept.results.get(key)) is not None:
+    if kept is not None and (known := kept.get(key)) is not None:
         links: tuple[tuple[bytes, ...], tuple[bytes, ...]] = known
         return links
     exchange = _exchange(prompt, place) if prompt[place].role == "model" else []
     links = (_link(b"chain", hashes[place]),), tuple(exchange)
     if kept is not None:
-        kept.results[key] = links
+        kept[key] = links
     return links
 
 

@@ -10,9 +10,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from gemtap.body import MAX_INSERTED_NESTING, ParsedBody, is_deeper_than, parse_body, parse_body_with
+from gemtap.body import (
+    MAX_INSERTED_NESTING,
+    ParsedBody,
+    gives_back,
+    gives_back_around,
+    is_deeper_than,
+    parse_body,
+    parse_body_with,
+)
 from gemtap.dialects.cut_points import Span, cuts_of
 from gemtap.interaction import Json
 from gemtap.reuse import Reusable
@@ -52,6 +60,9 @@ class _Remembered:
 class ResentBodies:
     """Parses bodies and remembers the latest. To be used by one thread at a time."""
 
+    wants_gives_back = False
+    """Whether to find out what `gemtap.body.gives_back` says, where nothing is missing in the value."""
+
     def __init__(self, remembered_bytes: int = _REMEMBERED_BYTES, smallest: int = _SMALLEST) -> None:
         """Bodies of at least `smallest` bytes are remembered, up to so many bytes together."""
         self._limit = remembered_bytes
@@ -62,7 +73,7 @@ class ResentBodies:
         self._bytes = 0
 
     def parse(self, raw: bytes) -> ParsedBody:
-        """What `parse_body` returns, with the cut points of bodies that are large enough."""
+        """What `parse_body` returns, for bodies that are large enough with cut points and, if wanted, `gives_back`."""
         if not self._smallest <= len(raw) <= _LARGEST:
             return parse_body(raw)
         before, prefix, suffix = self._nearest(raw)
@@ -78,7 +89,8 @@ class ResentBodies:
         if parts:
             # What goes on from the body before it takes its place.
             self._remember(_Remembered(raw, parts), before if before and 2 * prefix >= len(before.raw) else None)
-        return replace(parsed, cuts=tuple(cuts.points))
+        judgement = _gives_back(raw, parts) if self.wants_gives_back and not parsed.incomplete else None
+        return replace(parsed, cuts=tuple(cuts.points), gives_back=judgement)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -137,8 +149,20 @@ def _parts(raw: bytes, spans: list[tuple[int, Span]], known: Mapping[int, _Part]
     return parts
 
 
+def _gives_back(raw: bytes, parts: list[tuple[int, _Part]]) -> bool:
+    """What `gives_back` says of the body, by what it says of each part."""
+    for start, part in parts:
+        results = part.value.results
+        if _gives_back not in results:
+            results[_gives_back] = gives_back(_value(part), raw[start : start + part.span.size])
+        if not results[_gives_back]:
+            return False
+    return gives_back_around(raw, [(start, start + part.span.size) for start, part in parts])
+
+
 def _value(part: _Part) -> Json:
-    return cast(Json, part.value.value)
+    value: Json = part.value.value
+    return value
 
 
 def _common_prefix(one: bytes, other: bytes) -> int:

@@ -84,6 +84,8 @@ class Record:
     """The sides known to have a body that equals `parse_body` of its bytes."""
     request_cuts: Sequence[int] | None = None
     """`gemtap.dialects.cut_points` of `request_raw`, where they are known."""
+    request_gives_back: bool | None = None
+    """Whether serialising the request's value gives `request_raw`, where it is known."""
 
 
 class StoredIncidents(Protocol):

@@ -12,7 +12,7 @@ from bson import ObjectId
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gemtap.body import parse_body
+from gemtap.body import gives_back, parse_body
 from gemtap.dialects.cut_points import cut_points
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import Assembled, assemble_read
@@ -20,7 +20,7 @@ from gemtap.recorder.fingerprint import fingerprint_of
 from gemtap.recorder.redact import Parse, Redactor
 from gemtap.recorder.resent import ResentBodies
 from gemtap.recorder.searchable import text_said
-from gemtap.reuse import reusable
+from gemtap.reuse import results_for
 from tests.captures import make_capture
 
 NOW: Final = datetime(2026, 3, 14, tzinfo=UTC)
@@ -150,6 +150,7 @@ def damaged(draw: st.DrawFn) -> list[bytes]:
 def test_a_body_has_the_value_and_the_cut_points_that_it_has_alone(bodies: list[bytes]) -> None:
     """Even if it is damaged, or no JSON at all."""
     resent = ResentBodies(smallest=1)
+    resent.wants_gives_back = True
     for body in bodies:
         found, alone = resent.parse(body), parse_body(body)
         # Other than by ==, 1 and True differ, and so do members in another order.
@@ -157,6 +158,7 @@ def test_a_body_has_the_value_and_the_cut_points_that_it_has_alone(bodies: list[
             (alone.value, alone.is_json, alone.incomplete)
         )
         assert list(found.cuts or ()) == cut_points(body)
+        assert found.gives_back in (None, gives_back(alone.value, body))
 
 
 def _assembled(body: bytes, provider: str, redactor: Redactor | None, parse: Parse) -> Assembled:
@@ -195,7 +197,17 @@ def test_messages_that_come_again_are_the_same_objects() -> None:
     later: Any = resent.parse(_body(7)).value
     assert all(one is other for one, other in zip(first["contents"], later["contents"], strict=False))
     assert first["tools"][0] is later["tools"][0]
-    assert reusable(later["contents"][6]) is not None
+    assert results_for(later["contents"][6]) is not None
+
+
+@pytest.mark.parametrize("separators", [None, (",", ":")])
+def test_it_is_known_whether_serialising_gives_the_bytes_back(separators: tuple[str, str] | None) -> None:
+    """MongoDB keeps the exact bytes of a body only if its value does not give them."""
+    resent = ResentBodies(smallest=1)
+    resent.wants_gives_back = True
+    for turns in (3, 5):
+        body = json.dumps(json.loads(_body(turns)), separators=separators).encode()
+        assert resent.parse(body).gives_back is (separators is not None)
 
 
 def test_no_more_is_remembered_than_the_limit() -> None:
@@ -203,7 +215,7 @@ def test_no_more_is_remembered_than_the_limit() -> None:
     resent = ResentBodies(remembered_bytes=3 * len(_body(9)), smallest=1)
     values: list[Any] = [resent.parse(_body(9, marker=f"{LONG} {n}")).value for n in range(6)]
     gc.collect()
-    kept = [reusable(value["contents"][8]) is not None for value in values]
+    kept = [results_for(value["contents"][8]) is not None for value in values]
     assert not kept[0]
     assert kept[-1]
 

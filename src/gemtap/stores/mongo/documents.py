@@ -85,7 +85,10 @@ def to_stored(record: Record) -> StoredRecord:
             continue
         document[side] = {**document[side], "raw_hash": hash_of(raw)}
         body = document[side]["body"]
-        if not gives_back(body, raw) or (body is None and raw):
+        reproduced = record.request_gives_back if side == "request" else None
+        if reproduced is None:
+            reproduced = gives_back(body, raw)
+        if not reproduced or (body is None and raw):
             _keep_raw(document, side, zstandard.compress(raw), files)
     encoded = _encode(document)
 
