@@ -207,3 +207,54 @@ def test_a_replay_is_confirmed_and_compared(chromium: Browser, api: SimulatedApi
     finally:
         visitor.context.close()
         gemtap.close()
+
+
+def test_a_replay_to_another_provider_says_what_it_loses(chromium: Browser, api: SimulatedApi, tmp_path: Path) -> None:
+    """The dialog shows it before anything is sent, for a model of that provider, with what it costs there."""
+    gemtap = RunningGemtap(
+        tmp_path, api.origin, "--upstream", f"anthropic={api.origin}", GEMINI_API_KEY="test", ANTHROPIC_API_KEY="test"
+    )
+    visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
+    try:
+        id_ = recorded(gemtap, "Explain tides.", generationConfig={"temperature": 0.2, "candidateCount": 1})
+        page = visitor.open(f"/interactions/{id_}")
+        page.get_by_role("button", name="Replay…").click()
+        dialog = page.get_by_role("dialog")
+        send = dialog.get_by_role("button", name="Send")
+        expect(dialog.get_by_label("Provider")).to_have_value("gemini")
+        dialog.get_by_label("Provider").select_option(label="Anthropic")
+        # None was recorded there, so none is known.
+        expect(dialog).to_contain_text("Enter a model of this provider.")
+        expect(dialog.get_by_label("Model")).to_have_value("")
+        expect(dialog.get_by_label("temperature")).to_be_hidden()
+        expect(send).to_be_disabled()
+        dialog.get_by_label("Model").fill("claude-opus-4-8")
+        dialog.get_by_label("Model").press("Tab")
+        expect(dialog).to_contain_text("Left out:")
+        expect(dialog.get_by_role("listitem")).to_have_text(["the setting candidateCount"])
+        expect(dialog).to_contain_text("Costs about $")
+        # Back to where it came from, everything is as it was.
+        dialog.get_by_label("Provider").select_option("gemini")
+        expect(dialog.get_by_role("listitem")).to_have_count(0)
+        expect(dialog.get_by_label("Model")).to_have_value("gemini-2.5-flash")
+        expect(dialog.get_by_label("temperature")).to_have_value("0.2")
+        assert len(gemtap.api("interactions")["items"]) == 1
+        dialog.get_by_label("Provider").select_option("anthropic")
+        dialog.get_by_label("Model").fill("claude-opus-4-8")
+        dialog.get_by_label("Model").press("Tab")
+        expect(send).to_be_enabled()
+        send.click()
+        page.wait_for_url("**/compare")
+        expect(page.locator(".side").last).to_contain_text("claude-opus-4-8")
+        (replayed,) = gemtap.api(f"interactions?q=replay_of:{id_}")["items"]
+        assert (replayed["provider"], replayed["generation_settings"]["temperature"]) == ("anthropic", 0.2)
+        # Now one of its models is known.
+        page = visitor.open(f"/interactions/{id_}")
+        page.get_by_role("button", name="Replay…").click()
+        page.get_by_role("dialog").get_by_label("Provider").select_option("anthropic")
+        expect(page.get_by_role("dialog").get_by_label("Model")).to_have_value("claude-opus-4-8")
+        expect(page.get_by_role("dialog")).to_contain_text("Left out:")
+        assert visitor.complaints == []
+    finally:
+        visitor.context.close()
+        gemtap.close()

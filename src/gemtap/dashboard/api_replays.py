@@ -19,12 +19,14 @@ from gemtap.stores.base import Filter, Store
 class Replaying(Protocol):
     """Sends recorded requests again (see `gemtap.replay.desk.Replays`)."""
 
-    def has_key(self, provider: str) -> bool:
-        """Whether there is a credential for requests to this provider."""
+    def targets(self, document: Interaction) -> Sequence[tuple[str, str]]:
+        """Name and title of each provider that may be asked, the one of the interaction first; none without keys."""
         ...
 
-    async def lost(self, id_: ObjectId, *, model: str, provider: str) -> Sequence[str] | None:
-        """What another provider could not be asked, in clauses; None if the interaction does not exist.
+    async def elsewhere(self, id_: ObjectId, *, model: str, provider: str) -> tuple[Sequence[str], float | None] | None:
+        """What another provider could not be asked, in clauses, and about what it would cost in US dollars.
+
+        None if the interaction does not exist.
 
         Raises ValueError, in a sentence, where it cannot be asked at all.
         """
@@ -68,27 +70,36 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
         return {"usd": None if cost is None else cost["usd"]}
 
     @router.get("/interactions/{id_}/replay/models")
-    async def models(id_: str) -> dict[str, list[str]]:
-        """Models that the provider of an interaction has answered with in the last 30 days, the most used first."""
+    async def models(id_: str, provider: Annotated[str | None, Query(max_length=100)] = None) -> dict[str, list[str]]:
+        """Models that a provider has answered with in the last 30 days, the most used first.
+
+        Without `provider`, those of the interaction's own.
+        """
         document = await store.get(known_id(id_))
         if document is None:
             raise unknown(id_)
-        where = Filter(provider=document["provider"], since=datetime.now(UTC) - timedelta(days=30), error=False)
+        where = Filter(
+            provider=provider or document["provider"], since=datetime.now(UTC) - timedelta(days=30), error=False
+        )
         rows = await store.statistics(where, by="model")
         return {"models": [row["key"] for row in rows if row["key"] is not None][:_MOST_MODELS]}
 
     @router.get("/interactions/{id_}/replay/lost")
-    async def lost(
+    async def elsewhere(
         id_: str, model: Annotated[str, Query(max_length=500)], provider: Annotated[str, Query(max_length=100)]
-    ) -> dict[str, list[str]]:
-        """What would be left out of the request for a model of another provider, in clauses for people."""
+    ) -> dict[str, list[str] | float | None]:
+        """What would be left out of the request for a model of another provider, in clauses for people.
+
+        `usd` is about what the request would cost in US dollars, for as many tokens; null if that is unknown.
+        """
         try:
-            found = await replays.lost(known_id(id_), model=model, provider=provider)
+            found = await replays.elsewhere(known_id(id_), model=model, provider=provider)
         except ValueError as exc:
             raise HTTPException(409, str(exc)) from exc
         if found is None:
             raise unknown(id_)
-        return {"lost": list(found)}
+        lost, usd = found
+        return {"lost": list(lost), "usd": usd}
 
     @router.post("/interactions/{id_}/replay", status_code=202)
     async def replay(id_: str, changes: Changes) -> dict[str, str]:

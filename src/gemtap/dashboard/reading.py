@@ -65,7 +65,7 @@ def make_router(
             desk,
             "conversation" if flying else tab,
             can_scrub=scrub_installed(),
-            can_replay=not flying and replays is not None and replays.has_key(document["provider"]),
+            targets=[] if flying or replays is None else replays.targets(document),
             flying=flying,
             following=await following(document),
             health=await look(),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Dialect, SessionDialect
 from gemtap.dialects.writing import Prompt, Written
-from gemtap.interaction import Cost, Interaction
+from gemtap.interaction import Cost, Interaction, Tokens
 from gemtap.providers.batch_price import price_with_results
 from gemtap.providers.credential import Credential
 from gemtap.providers.reader import SESSION_STATUS, Bill, Reader
@@ -112,6 +113,24 @@ def path_with_model(provider: str, path: str, model: str) -> str | None:
 def write_for(provider: str, prompt: Prompt) -> Written | None:
     """A request that asks a provider for what was asked of another; None where it has no such request."""
     return _ask(provider, lambda reader: reader.write(prompt), None)
+
+
+def writes(provider: str) -> bool:
+    """Whether a provider can be asked for what was asked of another."""
+    return (
+        write_for(provider, Prompt(Conversation(system=None, prompt=(), answer=None), "", streaming=False)) is not None
+    )
+
+
+def price_of_tokens(provider: str, path: str, model: str, tokens: Tokens, at: datetime) -> Cost | None:
+    """What a request to this raw path would cost with as many tokens, none of them cached; None if that is unknown."""
+    fresh: Tokens = {**tokens, "cached": None, "cache_write": None}
+
+    def price(reader: Reader) -> Cost | None:
+        operation, _ = reader.operation("POST", path)
+        return reader.price(Bill(operation, (model,), fresh, {}, at))
+
+    return _ask(provider, price, None)
 
 
 def request_headers_of(provider: str) -> frozenset[str]:

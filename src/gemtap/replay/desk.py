@@ -6,11 +6,15 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bson import ObjectId
 
-from gemtap.replay.keys import has_key
+from gemtap.interaction import Interaction
+from gemtap.providers.documents import price_of_tokens, writes
+from gemtap.providers.registry import PROVIDERS
+from gemtap.replay.keys import has_key, needs_key
 from gemtap.replay.request import CannotReplay, Changes, request_of
 from gemtap.replay.sending import Replay, Sender, sender
 from gemtap.settings import Settings
@@ -37,10 +41,6 @@ class Replays:
         self._sender: Sender | None = None
         self._beginning = asyncio.Lock()
 
-    def has_key(self, provider: str) -> bool:
-        """Whether there is a key for the provider."""
-        return has_key(provider, self._environment)
-
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Accept replays. At exit, running replays are cancelled, and recorded as such."""
@@ -51,15 +51,37 @@ class Replays:
             for task in self._running:
                 task.cancel()
 
-    async def lost(self, id_: ObjectId, *, model: str, provider: str) -> Sequence[str] | None:
-        """What another provider could not be asked, in clauses; None if the interaction does not exist.
+    def targets(self, document: Interaction) -> Sequence[tuple[str, str]]:
+        """Name and title of each provider that may be asked: its own first, then the others by title.
+
+        Others need a conversation. Those that need no key, such as a local server that may not run, are no reason by
+        themselves to offer a replay.
+        """
+        own = document["provider"]
+        keyed = [name for name in PROVIDERS if has_key(name, self._environment)]
+        others = [name for name in keyed if name != own and writes(name)] if document["thread"] is not None else []
+        if own not in keyed and not any(needs_key(name) for name in others):
+            return []
+        titles = {name: PROVIDERS[name].wire.title for name in keyed}
+        return [
+            *((name, titles[name]) for name in keyed if name == own),
+            *sorted(((name, titles[name]) for name in others), key=lambda each: each[1].casefold()),
+        ]
+
+    async def elsewhere(self, id_: ObjectId, *, model: str, provider: str) -> tuple[Sequence[str], float | None] | None:
+        """What another provider could not be asked, in clauses, and about what it would cost in US dollars.
+
+        None if the interaction does not exist.
 
         Raises CannotReplay and StoreError.
         """
         document = await self._store.get(id_)
         if document is None:
             return None
-        return request_of(document, b"", Changes(model, None, provider), self._settings.providers.upstreams()).lost
+        request = request_of(document, b"", Changes(model, None, provider), self._settings.providers.upstreams())
+        path, now = request.path.decode("utf-8", "replace"), datetime.now(UTC)
+        cost = price_of_tokens(provider, path, model, document["tokens"], now)
+        return request.lost, None if cost is None else cost["usd"]
 
     async def begin(
         self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any], provider: str | None = None

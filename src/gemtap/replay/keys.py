@@ -15,6 +15,12 @@ def has_key(provider: str, environment: Mapping[str, str]) -> bool:
     return credential is not None and (credential.find(environment) is not None or not credential.needed)
 
 
+def needs_key(provider: str) -> bool:
+    """Whether requests to a provider are refused without a key."""
+    credential = credential_for(provider, b"")
+    return credential is not None and credential.needed
+
+
 def key_headers(request: ReplayRequest, environment: Mapping[str, str], added: RawHeaders) -> RawHeaders:
     """The header that carries the key, and those that the settings add to requests to the provider.
 

@@ -119,44 +119,97 @@ function annotate(section) {
   });
 }
 
-/** The dialog that shows what a replay sends and costs, sends it, and leads to both responses side by side. */
+/** The dialog that shows what a replay sends, loses and costs, sends it, and leads to both responses side by side. */
 function offerReplay(button) {
   const dialog = document.getElementById("replay");
   const form = dialog.querySelector("form");
   const status = form.querySelector("[role=status]");
+  const send = form.querySelector("[value=send]");
   const address = `/api/interactions/${button.dataset.replay}/replay`;
+  const { model, provider } = form.elements;
+  const known = form.querySelector("datalist");
+  const elsewhere = () => (provider && provider.value !== form.dataset.provider ? provider.value : null);
+  let asked = 0; // answers to earlier questions come too late
+
+  const showCost = (usd) => {
+    form.querySelector("[data-estimate]").textContent = usd === null || usd === undefined ? "The cost is unknown for this model." : `Costs about $${Number(usd.toPrecision(2))} with as many tokens as the recorded request.`;
+  };
+  const showModels = async () => {
+    const chosen = elsewhere();
+    const { models } = await (await fetch(`${address}/models${chosen ? `?provider=${encodeURIComponent(chosen)}` : ""}`)).json();
+    if (chosen !== elsewhere()) return;
+    known.replaceChildren(...models.map((name) => Object.assign(document.createElement("option"), { value: name })));
+    if (chosen && !model.value) model.value = models[0] ?? "";
+  };
+  /** What the chosen provider cannot be asked, and about what it costs. Nothing is sent before that is shown. */
+  const show = async () => {
+    const chosen = elsewhere();
+    const number = ++asked;
+    const lost = form.querySelector("[data-lost]");
+    status.textContent = "";
+    if (!chosen) {
+      lost.hidden = true;
+      send.disabled = false;
+      const { usd } = await (await fetch(`${address}?model=${encodeURIComponent(model.value)}`)).json();
+      if (number === asked) showCost(usd);
+      return;
+    }
+    send.disabled = true;
+    let told = [];
+    let head = "Enter a model of this provider.";
+    if (model.value.trim()) {
+      const answer = await fetch(`${address}/lost?provider=${encodeURIComponent(chosen)}&model=${encodeURIComponent(model.value.trim())}`);
+      const found = await answer.json();
+      if (number !== asked) return;
+      send.disabled = !answer.ok;
+      head = answer.ok ? (found.lost.length ? "Its request cannot hold all of this one. Left out:" : "Its request holds all of this one.") : found.detail;
+      told = found.lost ?? [];
+      if (answer.ok) showCost(found.usd);
+    }
+    lost.querySelector("p").textContent = head;
+    lost.querySelector("ul").replaceChildren(...told.map((text) => Object.assign(document.createElement("li"), { textContent: harmless(text) })));
+    lost.hidden = false;
+  };
+
   button.hidden = false;
   button.addEventListener("click", async () => {
     status.textContent = "";
     dialog.showModal();
-    const known = form.querySelector("datalist");
     if (known.children.length) return;
-    const { models } = await (await fetch(`${address}/models`)).json();
-    known.append(...models.map((name) => Object.assign(document.createElement("option"), { value: name })));
+    await showModels();
+    if (elsewhere()) show();
   });
-  form.elements.model.addEventListener("change", async () => {
-    const answer = await fetch(`${address}?model=${encodeURIComponent(form.elements.model.value)}`);
-    const { usd } = await answer.json();
-    form.querySelector("[data-estimate]").textContent = usd === null || usd === undefined ? "The cost is unknown for this model." : `Costs about $${Number(usd.toPrecision(2))} with as many tokens as the recorded request.`;
+  provider?.addEventListener("change", async () => {
+    send.disabled = true;
+    asked += 1;
+    for (const label of form.querySelectorAll("[data-own]")) label.hidden = elsewhere() !== null;
+    model.value = elsewhere() ? "" : model.defaultValue;
+    await showModels();
+    show();
   });
+  model.addEventListener("input", () => {
+    if (elsewhere()) send.disabled = true;
+  });
+  model.addEventListener("change", show);
   form.addEventListener("submit", async (event) => {
     if (event.submitter?.value !== "send") return;
     event.preventDefault();
-    event.submitter.disabled = true;
+    send.disabled = true;
     status.textContent = "Sending…";
-    const model = form.elements.model.value.trim();
+    const chosen = elsewhere();
+    const name = model.value.trim();
     const values = {};
-    for (const field of form.querySelectorAll("[data-setting]")) {
+    for (const field of chosen ? [] : form.querySelectorAll("[data-setting]")) {
       if (field.value !== field.dataset.was) values[form.dataset.settings + field.dataset.setting] = parsed(field.value);
     }
     try {
-      const { id } = await change("POST", address, { ...(model && model !== form.elements.model.defaultValue ? { model } : {}), values });
+      const { id } = await change("POST", address, { ...(name && (chosen || name !== model.defaultValue) ? { model: name } : {}), ...(chosen ? { provider: chosen } : {}), values });
       status.textContent = "Waiting for the response…";
       while (!(await (await fetch(`/api/interactions/${id}/state`)).json()).recorded) await new Promise((wake) => setTimeout(wake, 400));
       location.assign(`/interactions/${id}/compare`);
     } catch (error) {
       status.textContent = error.message;
-      event.submitter.disabled = false;
+      send.disabled = false;
     }
   });
 }

@@ -42,6 +42,9 @@ def price(bill: Bill, names: Sequence[str]) -> Cost | None:
     """
     if bill.tokens["input"] is None:
         return None
+    if bill.usage is None:
+        # An estimate by counts alone.
+        return list_price([(MAKER, name) for name in names], bill.tokens, bill.priced_apart, bill.at)
     usage = as_dict(bill.usage)
     tier = "batch" if bill.in_batch else as_text(usage.get("service_tier"))
     if tier == "priority":
