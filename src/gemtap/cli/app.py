@@ -91,6 +91,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "providers": "providers",
     "keys": "keys",
     "ca": "ca",
+    "run": "run",
 }
 """The module of each command, in the order of the help."""
 

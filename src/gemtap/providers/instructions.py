@@ -16,6 +16,8 @@ class Instructions:
     note: str = ""
     called: tuple[str, ...] = ()
     """What its interactions call it, see `gemtap.providers.clients`: some send nothing but the name of their SDK."""
+    variable: str = ""
+    """The variable that sets the base URL for this client, and its value, for `gemtap run`: `NAME={tap}/path`."""
     provider: str = ""
     """The API that it calls then. `gemtap.providers.client_setup` fills it in."""
 
@@ -26,4 +28,5 @@ class Instructions:
             where=self.where.replace("{tap}", address),
             lines=tuple(line.replace("{tap}", address) for line in self.lines),
             note=self.note.replace("{tap}", address),
+            variable=self.variable.replace("{tap}", address),
         )

@@ -11,7 +11,7 @@ from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
@@ -147,12 +147,20 @@ def make_app(settings: Settings) -> TapApp:
             "longest_unsynced_s": round(policy.sync.longest_unsynced, 3) if policy.sync else None,
         }
 
-    @app.get("/_gemtap/tunnels")
-    async def tunnels(request: Request) -> dict[str, Any]:
+    def check_host(request: Request) -> None:
+        """Refuse the page of a stranger whose name points here."""
         if not OriginCheck(settings.allowed_hosts).knows_host(request.headers.get("host", "")):
-            # The page of a stranger whose name points here.
             raise HTTPException(403)
+
+    @app.get("/_gemtap/tunnels", dependencies=[Depends(check_host)])
+    async def tunnels() -> dict[str, Any]:
         return app.forward_proxy.counts.shown()
+
+    @app.get("/_gemtap/ca.pem", dependencies=[Depends(check_host)])
+    async def authority() -> Response:
+        if settings.forward_proxy == "off":
+            raise HTTPException(404)
+        return Response(await app.forward_proxy.leaves.authority(), media_type="application/x-pem-file")
 
     @app.get("/", response_class=HTMLResponse)
     async def home() -> str:

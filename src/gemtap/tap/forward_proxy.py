@@ -89,7 +89,7 @@ class ForwardProxy:
         """`upstreams`: for plain requests to hosts of nobody's; `leads_to_private`: also to the local network."""
         self._destinations = destinations
         self._upstreams = upstreams
-        self._leaves = leaves
+        self.leaves = leaves
         self.counts = counts
         self._proxy_of = proxy_of
         self._admission = admission
@@ -139,7 +139,7 @@ class ForwardProxy:
         if "." not in target.host:
             return None
         try:
-            return await self._leaves.of(target.host)
+            return await self.leaves.of(target.host)
         except OSError as exc:
             message = f"Gemtap cannot read or make its authority: {exc.strerror}. See `gemtap ca show`."
             raise upstream_unreachable(target.origin, message) from exc

@@ -28,18 +28,26 @@ class Leaves:
 
     async def of(self, host: str) -> Leaf:
         """The certificate of a host. Raises OSError without an authority, and NotCovered, see `authority`."""
+        authority = await self._current()
+        leaf = self._leaves.get(host)
+        if leaf is None or not leaf.is_fresh:
+            if len(self._leaves) >= _REMEMBERED:
+                self._leaves.pop(next(iter(self._leaves)))
+            leaf = self._leaves[host] = authority.server_context(host)
+        return leaf
+
+    async def authority(self) -> bytes:
+        """The certificate of the authority (PEM). Raises OSError."""
+        return (await self._current()).pem
+
+    async def _current(self) -> Authority:
         async with self._lock:
             if self._authority is None or self._changed_at() != self._read_at:
                 # Importing cryptography takes 0.1 s, in which streams would wait.
                 self._authority = await asyncio.to_thread(_load, self._folder)
                 self._read_at = self._changed_at()
                 self._leaves.clear()
-        leaf = self._leaves.get(host)
-        if leaf is None or not leaf.is_fresh:
-            if len(self._leaves) >= _REMEMBERED:
-                self._leaves.pop(next(iter(self._leaves)))
-            leaf = self._leaves[host] = self._authority.server_context(host)
-        return leaf
+            return self._authority
 
     def _changed_at(self) -> int | None:
         """When the authority was last written: `gemtap ca rotate` replaces it."""

@@ -25,6 +25,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "@anthropic-ai/sdk for JavaScript",
         "Where the client is made, or ANTHROPIC_BASE_URL in the environment",
         ('const client = new Anthropic({ baseURL: "{tap}/anthropic" });',),
+        variable="ANTHROPIC_BASE_URL={tap}/anthropic",
         called=("anthropic-js",),
     ),
     "cline": Instructions(

@@ -16,5 +16,20 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "there: `gemtap tail` shows which arrive.",
         called=("Antigravity",),
     ),
+    "antigravity-run": Instructions(
+        "Antigravity without a setting",
+        "The shell, and for good the settings.json of the editor",
+        (
+            "# for one run of the command line, or of the editor after closing it",
+            "gemtap run -- agy",
+            "gemtap run -- antigravity --wait .",
+            "# for good: trust Gemtap's authority, and in the editor's settings.json",
+            "gemtap ca trust",
+            '"http.proxy": "{tap}",',
+        ),
+        "Written from Antigravity's documentation, and not tried with the programs. With an API key, "
+        "`gemtap setup antigravity` sets AGY_LLM_GATEWAY_URL and _CA_CERT instead. See docs/interception.md.",
+        called=("Antigravity",),
+    ),
 }
 """By the name that `gemtap setup` takes."""

@@ -46,6 +46,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "gemini-cli with an API key",
         'The shell; and in ~/.gemini/settings.json {"security": {"auth": {"selectedType": "gemini-api-key"}}}',
         ("export GOOGLE_GEMINI_BASE_URL={tap}", "gemini"),
+        variable="GOOGLE_GEMINI_BASE_URL={tap}",
         called=("gemini-cli",),
     ),
     "antigravity": Instructions(
@@ -106,6 +107,19 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "Where the client is made; the key is a Gemini API key",
         ('client = OpenAI(base_url="{tap}/v1beta/openai/", api_key=GEMINI_API_KEY)',),
         called=("openai-python", "openai-js"),
+    ),
+    "any-program": Instructions(
+        "Any program without a base URL",
+        "The shell, and for good the program's own settings for a proxy",
+        (
+            "# for one run",
+            "gemtap run -- PROGRAM",
+            "# for good: trust Gemtap's authority, and set the HTTP and HTTPS proxy to",
+            "gemtap ca trust",
+            "{tap}",
+        ),
+        "A desktop app that has no setting for a proxy mostly reads HTTPS_PROXY, which the first way sets. "
+        "`gemtap ca untrust` undoes the second. See docs/interception.md.",
     ),
     "curl": Instructions(
         "curl",

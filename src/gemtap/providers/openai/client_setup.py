@@ -20,6 +20,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "openai for JavaScript",
         "Where the client is made, or OPENAI_BASE_URL in the environment",
         (f'const client = new OpenAI({{ baseURL: "{_BASE}" }});',),
+        variable="OPENAI_BASE_URL={tap}/openai/v1",
         called=("openai-js",),
     ),
     "codex": Instructions(

@@ -12,6 +12,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "gemini-cli with Vertex AI",
         "The shell",
         ("export GOOGLE_VERTEX_BASE_URL={tap}", "gemini"),
+        variable="GOOGLE_VERTEX_BASE_URL={tap}",
         called=("gemini-cli",),
     ),
     "claude-code-vertex": Instructions(
