@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificate, serialize_java_truststore
@@ -74,7 +73,7 @@ def _of_the_system() -> bytes:
         if listed:
             return listed
     known = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-    files = (*known, ssl.get_default_verify_paths().openssl_cafile, certifi.where())
+    files = (*known, ssl.get_default_verify_paths().openssl_cafile)
     return next((content for file in files if (content := _content(file))), b"")
 
 
