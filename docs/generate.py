@@ -222,8 +222,22 @@ def commands_page() -> str:
     return f"{_COMMANDS}{table}\n## Examples\n\nThe tests run each of them.\n\n```\n{examples}```\n"
 
 
+_OPERATIONS: Final = """\
+## {title}
+
+The requests of {sdks}.
+*Read as* says which dialect finds a conversation in it: that is in threads, search and exports.
+
+| request | operation | read as | tokens and cost |
+|---|---|---|---|
+"""
+
 _METHODS: Final = """\
-# The Gemini API, method by method
+# The APIs, method by method
+
+The tables of [OpenAI](#openai) and [Anthropic](#anthropic) follow that of Google's APIs.
+
+## Gemini and Vertex AI
 
 Every request that google-genai {python} for Python and @google/genai {javascript} for JavaScript make, read from the
 sources of these SDKs, and what Gemtap makes of it. `make test-clients` reads the SDKs again.
@@ -237,7 +251,7 @@ request, which may be another. *Tokens* are what is [counted](schema.md#counted-
 
 
 def methods_page() -> str:
-    """Render docs/methods.md: each request of Google's SDKs, its operation, model, tokens and cost."""
+    """Render docs/methods.md: each request of the SDKs of Google, OpenAI and Anthropic, and what is made of it."""
     from tests.surface.methods import METHODS, cost_of, methods, model_of, tokens_of
 
     versions = {name: sdk["version"] for name, sdk in json.loads(METHODS.read_text("utf-8")).items()}
@@ -248,7 +262,29 @@ def methods_page() -> str:
         request = f"`{each.method} {each.shown}`"
         cells = (f"`{operation}`", model_of(each), tokens_of(operation), cost_of(operation))
         rows.add((each.api, request, *cells))
-    return page + "".join(f"| {' | '.join(row)} |\n" for row in sorted(rows))
+    page += "".join(f"| {' | '.join(row)} |\n" for row in sorted(rows))
+    return f"{page}\n{_operations_pages()}"
+
+
+def _operations_pages() -> str:
+    """The tables of OpenAI's and Anthropic's requests."""
+    from tests.surface import anthropic, openai
+    from tests.surface.operations import billed_of, row_of
+
+    text = ""
+    for title, sdks, surface in (
+        ("OpenAI", openai.sdks(), openai.requests()),
+        ("Anthropic", anthropic.sdks(), anthropic.requests()),
+    ):
+        rows = sorted({row_of(provider, method, path) for provider, method, path in surface})
+        text += _OPERATIONS.format(title=title, sdks=sdks)
+        text += "".join(f"| {' | '.join(row)} |\n" for row in rows)
+        beside = billed_of(surface[0][0]) - {row[1].strip("`") for row in rows}
+        if beside:
+            names = ", ".join(f"`{name}`" for name in sorted(beside))
+            text += f"\nCounted too, though these SDKs call it otherwise or not at all: {names}.\n"
+        text += "\n"
+    return text.rstrip("\n") + "\n"
 
 
 _PRESETS: Final = re.compile(r"(?s)(<!-- presets -->\n).*?(?=\n## )")

@@ -54,6 +54,22 @@ def methods() -> tuple[Method, ...]:
     return tuple(dict.fromkeys(Method(*each.split(" ")) for sdk in written.values() for each in sdk["methods"]))
 
 
+def requests() -> tuple[tuple[str, str, str], ...]:
+    """Provider, HTTP method, and path with `x` in the place of each parameter."""
+    return tuple(("openai", each.method, "/v1" + each.path.replace("{}", "x")) for each in methods())
+
+
+def sdks() -> str:
+    """The SDKs and their versions, for people."""
+    names = ((name.partition(" for "), each["version"]) for name, each in _written().items())
+    return " and ".join(f"{package} {version} for {language}" for (package, _, language), version in names)
+
+
+def _written() -> dict[str, dict[str, str]]:
+    written: dict[str, dict[str, str]] = json.loads(METHODS.read_text())
+    return written
+
+
 def walk() -> dict[str, dict[str, object]]:
     """What the installed SDKs do."""
     (package,) = PYTHON.glob("lib/python*/site-packages/openai")

@@ -225,7 +225,9 @@ async def test_the_description_of_the_api_names_every_path_and_no_page(site: Sit
         "/api/interactions/{id_}/request",
         "/api/interactions/{id_}/response",
         "/api/interactions/{id_}/state",
+        "/api/searches",
         "/api/stats",
         "/api/threads",
         "/api/threads/{id_}",
+        "/api/tools",
     }
