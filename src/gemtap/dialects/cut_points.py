@@ -60,8 +60,12 @@ class _NoJson(Exception):
     """The text is no valid JSON here, or parsing it would take too long."""
 
 
+_SMALLEST_SPAN: Final = 32
+"""Bytes. Values between this and `SMALLEST` are spans without cut points."""
+
+
 class Span(NamedTuple):
-    """A value around which a body is cut, and which is not within another one."""
+    """A value of the kind around which a body is cut, and which is not within another one."""
 
     size: int
     rule: Rule
@@ -91,7 +95,7 @@ def cut_points(raw: bytes) -> list[int]:
 
 
 def cuts_of(raw: bytes, known: Mapping[int, Span] | None = None) -> Cuts:
-    """The cut points of a body with the spans around which it is cut.
+    """The cut points of a body, and its spans.
 
     `known` are spans of other bodies, by an offset in this one at which the same bytes are: they are not read again.
     They change nothing about the result.
@@ -133,7 +137,7 @@ class _Scan:
         self._is_in_span = True
         end = self._cut(start, first, rule, is_element)
         self._is_in_span = False
-        if end - start >= SMALLEST and (is_element or not rule.elements_only):
+        if end - start >= _SMALLEST_SPAN and (is_element or not rule.elements_only):
             cuts = tuple(cut - start for cut in self.cuts[before:])
             self.spans.append((start, Span(end - start, rule, is_element, cuts, budget - self._budget)))
         return end
