@@ -29,8 +29,8 @@ from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio
 
-ANSWERS = [model(f"The answer number {number}, long enough to be told from others.") for number in range(9)]
-QUESTIONS = [user(f"Question {number}?") for number in range(9)]
+ANSWERS = [model(f"The answer number {number}, long enough to be told from others.") for number in range(12)]
+QUESTIONS = [user(f"Question {number}?") for number in range(12)]
 
 
 def conversation(turns: int, *, begins: int = 0) -> list[Record]:
@@ -76,7 +76,9 @@ def in_a_row(records: Sequence[Record]) -> dict[ObjectId, Thread]:
     }
 
 
-@pytest.mark.parametrize("order", [(1, 0), (2, 1, 0), (1, 2, 0), (2, 0, 1), (0, 2, 1), (3, 1, 0, 2)])
+@pytest.mark.parametrize(
+    "order", [(1, 0), (2, 1, 0), (1, 2, 0), (2, 0, 1), (0, 2, 1), (3, 1, 0, 2), (*range(1, 12), 0)]
+)
 async def test_children_join_their_parent_when_it_comes(store: Store, order: tuple[int, ...]) -> None:
     """Children of children too, one batch each."""
     records = conversation(len(order))

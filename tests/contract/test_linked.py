@@ -118,6 +118,19 @@ async def test_children_are_found(store: Store) -> None:
     assert await store.links.children([id_of(later)]) == await store.links.children([]) == []
 
 
+async def test_the_interactions_of_threads_are_found(store: Store) -> None:
+    """`links.in_threads` returns the ids of all turns of these threads."""
+    first = ObjectId()
+    threads: list[Thread] = [
+        {"id": first, "turn": 1, "parent": None, "new_messages": 1},
+        {"id": first, "turn": 2, "parent": first, "new_messages": 1},
+    ]
+    records = [linked_record(_id=first, thread=threads[0]), linked_record(thread=threads[1])]
+    await store.put([*records, linked_record(), linked_record(thread=None)])
+    assert set(await store.links.in_threads([first, ObjectId()])) == {id_of(each) for each in records}
+    assert list(await store.links.in_threads([])) == []
+
+
 async def test_links_are_no_part_of_the_document(store: Store) -> None:
     """Documents do not contain links."""
     record = linked_record(b"a")

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from itertools import count
 from typing import Final
 
 from bson import ObjectId
@@ -31,6 +32,9 @@ _RETRY_WITHIN: Final = timedelta(minutes=10)
 
 _ROUNDS: Final = (2, 16, None)
 """Number of links that are looked for at most in each round, the best first. Nearly all are found in the first."""
+
+_LEVELS: Final = 4
+"""Interactions that continue one another are asked for one by one up to here, and then all of their thread together."""
 
 _MOST_ATTEMPTS: Final = 50
 """Maximum number of attempts to place an interaction that others keep changing."""
@@ -189,17 +193,33 @@ class Threads:
         moves: list[Move] = []
         places = {id_: thread}
         seen = {id_}
-        while places:
-            below: dict[ObjectId, Thread] = {}
-            for child in await self._store.links.children(list(places)):
-                place = places[_parent(child)]
-                new: Thread = {**child.thread, "id": place["id"], "turn": place["turn"] + 1}
-                if new != child.thread:
-                    moves.append(Move(child.id, child.thread, new))
-                if (new != child.thread or thoroughly) and child.id not in seen:
+        threads: set[ObjectId] = set()
+        """Those that the interactions in `places` are in now."""
+        for level in count(1):
+            asked = set(places)
+            if level % _LEVELS == 0:
+                # The turns of a long conversation mostly continue one another: one query instead of one for each.
+                asked.update(await self._store.links.in_threads(sorted(threads)))
+            children: dict[ObjectId, list[Linked]] = {}
+            for child in await self._store.links.children(sorted(asked)):
+                children.setdefault(_parent(child), []).append(child)
+            open_, places, threads = deque(places.items()), {}, set()
+            while open_:
+                parent, place = open_.popleft()
+                for child in children.get(parent, ()):
+                    new: Thread = {**child.thread, "id": place["id"], "turn": place["turn"] + 1}
+                    if new != child.thread:
+                        moves.append(Move(child.id, child.thread, new))
+                    if (new == child.thread and not thoroughly) or child.id in seen:
+                        continue
                     seen.add(child.id)
-                    below[child.id] = new
-            places = below
+                    if child.id in asked:
+                        open_.append((child.id, new))
+                    else:
+                        places[child.id] = new
+                        threads.add(child.thread["id"])
+            if not places:
+                break
         return moves
 
     async def _has_lost(self, old: Thread, new: Thread) -> bool:

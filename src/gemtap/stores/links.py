@@ -77,6 +77,10 @@ class LinkIndex(Protocol):
         """The interactions whose `thread.parent` is one of these, oldest first."""
         ...
 
+    async def in_threads(self, threads: Sequence[ObjectId]) -> Sequence[ObjectId]:
+        """The ids of the interactions whose `thread.id` is one of these, in any order."""
+        ...
+
     async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
         """The links of each of these interactions, in any order. Interactions without links are left out."""
         ...

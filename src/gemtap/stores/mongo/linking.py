@@ -80,6 +80,12 @@ class MongoLinks:
         with translated(self._description):
             return await _read_children(self._interactions, ids)
 
+    async def in_threads(self, threads: Sequence[ObjectId]) -> list[ObjectId]:
+        """The ids of the interactions of these threads."""
+        with translated(self._description):
+            primary = self._interactions.with_options(read_preference=ReadPreference.PRIMARY)
+            return [each["_id"] async for each in primary.find({"thread.id": {"$in": list(threads)}}, {"_id": 1})]
+
     async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
         """The links of each of these interactions."""
         with translated(self._description):

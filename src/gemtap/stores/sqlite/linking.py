@@ -39,6 +39,10 @@ class SqliteLinks:
         """The interactions whose parent is one of these."""
         return await self._read(partial(_read_children, ids=ids))
 
+    async def in_threads(self, threads: Sequence[ObjectId]) -> list[ObjectId]:
+        """The ids of the interactions of these threads."""
+        return await self._read(partial(_read_in_threads, threads=threads))
+
     async def of(self, ids: Sequence[ObjectId]) -> dict[ObjectId, tuple[bytes, ...]]:
         """The links of each of these interactions."""
         return await self._read(partial(_read_links, ids=ids))
@@ -104,6 +108,15 @@ def _read_children(connection: sqlite3.Connection, ids: Sequence[ObjectId]) -> l
             for (child,) in connection.execute("SELECT id FROM interactions WHERE parent = ?", (id_.binary,)):
                 _linked(connection, child, known)
     return _oldest_first(known)
+
+
+def _read_in_threads(connection: sqlite3.Connection, threads: Sequence[ObjectId]) -> list[ObjectId]:
+    """The ids of the interactions of these threads."""
+    return [
+        ObjectId(id_)
+        for thread in threads
+        for (id_,) in connection.execute("SELECT id FROM interactions WHERE thread = ?", (thread.binary,))
+    ]
 
 
 def _linked(connection: sqlite3.Connection, id_: bytes, known: dict[bytes, Linked | None]) -> Linked | None:

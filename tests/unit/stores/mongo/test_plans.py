@@ -262,6 +262,7 @@ async def test_everything_else_goes_through_an_index(store: Store, mongod_url: s
         await store.links.before([at_the_end(b"x"), at_the_end(b"y")])
         await store.links.after([After(b"x", Place(NOON, ids[0])), After(b"y", Place(NOON, ids[0]), NOW)])
         await store.links.children(ids[:1])
+        await store.links.in_threads(ids[:1])
         await store.links.move([Move(id_, thread, thread) for id_, thread in threads])
         await store.links.of(ids)
         await store.list(Filter(), order="oldest", limit=3)
