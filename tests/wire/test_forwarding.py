@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from bson import ObjectId
 
 from tests.wire.peers import ScriptedUpstream, chunk, request, response
-from tests.wire.running_tap import RunningTap
+from tests.wire.running_tap import Captured, RunningTap
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
@@ -404,3 +405,23 @@ def test_an_early_answer_ends_an_upload(tap: RunningTap, upstream: ScriptedUpstr
         head, body = client.take_response()
     assert (head.status, body) == (413, b"too much")
     assert tap.captured(head).outcome == "complete"
+
+
+@pytest.mark.parametrize("headers", [(), ("Transfer-Encoding: chunked",)])
+def test_the_end_is_captured_before_the_client_has_the_last_byte(
+    tap: RunningTap, upstream: ScriptedUpstream, headers: tuple[str, ...]
+) -> None:
+    """Whoever has read a response finds it captured to its end, without waiting."""
+    body = chunk(b"some") + chunk(b"thing") + chunk(b"") if headers else b"something"
+    with tap.connect() as client:
+        client.send(request())
+        peer = upstream.accept()
+        peer.take_request()
+        peer.send(response(*headers, body=body))
+        head, read = client.take_response()
+        assert read == b"something"
+        id_ = head.value(b"x-gemtap-id")
+        assert id_ is not None
+        captured = Captured(tap.ended()[ObjectId(id_.decode())])
+        assert captured.outcome == "complete"
+        assert captured.body("response") == b"something"

@@ -158,10 +158,12 @@ class ClientRequest:
         if self.head.http_version != "1.0" and not self.response_started and not self.connection.lost:
             self.connection.transport.write(b"".join((*_head_lines(status, reason, headers), b"\r\n")))
 
-    def start(
+    def composed(
         self, status: int, headers: RawHeaders, piece: bytes = b"", *, reason: bytes | None = None, more: bool
-    ) -> None:
-        """Write the head, and what has arrived of the body; `more`: the rest follows.
+    ) -> list[bytes]:
+        """The beginning of the answer for `start_composed`: the head, and what has arrived of the body.
+
+        `more`: the rest follows.
 
         `reason` is the upstream's phrase; without one it is the usual one of the status. Raises ValueError if a header
         would not stay one.
@@ -179,8 +181,23 @@ class ClientRequest:
         head = b"".join(lines)
         if head.count(b"\n") != len(lines):
             raise ValueError("a line break in a header")
+        return [head, *self._framed(piece, more=more)]
+
+    def start(
+        self, status: int, headers: RawHeaders, piece: bytes = b"", *, reason: bytes | None = None, more: bool
+    ) -> None:
+        """Compose the beginning of the answer, and write it. Raises ValueError as `composed` does."""
+        self.start_composed(self.composed(status, headers, piece, reason=reason, more=more), more=more)
+
+    def start_composed(self, composed: list[bytes], *, more: bool) -> None:
+        """Write what was `composed`."""
         self.response_started = True
-        self._write([head, *self._framed(piece, more=more)], more=more)
+        self._write(composed, more=more)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the client is there and takes more without being waited for."""
+        return not self.connection.flow.write_paused and not self.connection.lost
 
     async def ready(self) -> None:
         """Wait until a slow client takes more."""

@@ -39,6 +39,7 @@ class Exchange:
         self._redacted: Redacted | None = None
         self._operation: Operation | None = None
         self._capture = policy.begin(self.id)
+        self._is_over = False
 
     @property
     def is_captured(self) -> bool:
@@ -193,7 +194,10 @@ class Exchange:
         self._write(kind, self.now(), kept.decode("utf-8") if isinstance(message, str) else kept)
 
     def end(self, outcome: Outcome, details: str | None) -> None:
-        """The exchange is over: the one place where a capture ends."""
+        """The exchange is over: the one place where a capture ends. The first call counts."""
+        if self._is_over:
+            return
+        self._is_over = True
         self._write_piece(self._request.finish(whole=False), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
         is_whole = outcome is Outcome.COMPLETE
         self._write_piece(self._response.finish(whole=is_whole), Kind.RESPONSE_BODY, Kind.RESPONSE_DECODED)

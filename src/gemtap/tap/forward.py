@@ -7,6 +7,7 @@ from collections.abc import Collection
 from functools import partial
 
 from gemtap.capture.events import RawHeaders
+from gemtap.interaction import Outcome
 from gemtap.tap import headers as header_rules
 from gemtap.tap.client_request import ClientHead, ClientRequest
 from gemtap.tap.destinations import Destination
@@ -152,21 +153,37 @@ class _Client:
         )
         if piece:
             exchange.response_body(piece, last=not more)
-        exchange.release()
-        if exchange.waits_for_disk:
-            await exchange.durable()
-        await self._request.ready()
         headers = [*headers, (b"x-gemtap-id", str(exchange.id).encode("ascii"))]
-        self._request.start(status, headers, piece, reason=reason, more=more)
+        composed = self._request.composed(status, headers, piece, reason=reason, more=more)
+        if not made_here and self._ends_now(more=more):
+            exchange.end(Outcome.COMPLETE, None)
+        else:
+            await self._captured()
+        self._request.start_composed(composed, more=more)
 
     async def write(self, piece: bytes, *, more: bool) -> None:
         """Send a piece of the answer's body; `more`: the rest follows."""
+        exchange, ends = self._exchange, self._ends_now(more=more)
+        if ends:
+            exchange.hold()
         if piece:
-            self._exchange.response_body(piece, last=not more)
-            if self._exchange.waits_for_disk:
-                await self._exchange.durable()
-        await self._request.ready()
+            exchange.response_body(piece, last=not more)
+        if ends:
+            exchange.end(Outcome.COMPLETE, None)
+        else:
+            await self._captured()
         self._request.write(piece, more=more)
+
+    def _ends_now(self, *, more: bool) -> bool:
+        """Whether the last of the answer goes out with nothing to wait for: one write captures it and the end."""
+        return not more and not self._exchange.waits_for_disk and self._request.is_ready
+
+    async def _captured(self) -> None:
+        """Write what is captured so far, and wait until it may be passed on and a slow client takes more."""
+        self._exchange.release()
+        if self._exchange.waits_for_disk:
+            await self._exchange.durable()
+        await self._request.ready()
 
     async def tell(self, fault: ExchangeFault) -> None:
         """Answer with an error, unless an answer is under way: that one is left broken, never cleanly ended."""
