@@ -18,6 +18,7 @@ from gemtap.stores.base import Filter
 from gemtap.stores.paging import Page
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
+from gemtap.stores.statistics.other_models import ASSUMPTION, USUAL, OtherCost
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 
@@ -90,6 +91,13 @@ class ToolsQuery(Conditions):
     """Parameters of the statistics of tools."""
 
 
+class OtherModelsQuery(Conditions):
+    """Parameters of the cost on other models."""
+
+    models: Annotated[list[str], Field(min_length=1, max_length=50)] = list(USUAL)
+    """Names of the models, such as `gpt-5`."""
+
+
 class ThreadsQuery(Conditions):
     """Parameters of the list of threads. A thread is listed if one of its interactions matches."""
 
@@ -113,6 +121,11 @@ def statistics_as_json(rows: Sequence[StatRow]) -> dict[str, Json]:
 def tools_as_json(rows: Sequence[ToolRow]) -> dict[str, Json]:
     """Statistics of tools, as the API and `stats --by tool --json` print them."""
     return {"rows": [to_json(row) for row in rows]}
+
+
+def other_models_as_json(rows: Sequence[StatRow], costs: Sequence[OtherCost]) -> dict[str, Json]:
+    """The recorded cost and those on other models, as the API and `stats --compare --json` print them."""
+    return {"cost": rows[0]["cost"] if rows else None, "rows": list(costs), "assumption": ASSUMPTION}
 
 
 def threads_as_json(page: ThreadPage) -> dict[str, Json]:

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from gemtap.providers.gemini.agents import GeminiAgents
-from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi, eventually
 
 PATIENCE_MS = 15_000.0
 expect.set_options(timeout=PATIENCE_MS)
@@ -46,6 +46,8 @@ def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Itera
         # Playwright runs an event loop in this thread.
         with ThreadPoolExecutor(1) as elsewhere:
             elsewhere.submit(lambda: asyncio.run(agents.work(10))).result()
+        # A page that is opened before anything is recorded stays empty.
+        eventually(lambda: (gemtap.ready()["backlog"] == 0 and gemtap.api("stats")["rows"]) or None)
         yield gemtap
     finally:
         gemtap.close()

@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.asking import recorded
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import Visitor, visit
 from tests.e2e.running_gemtap import RunningGemtap
 
 pytestmark = pytest.mark.browser
@@ -120,3 +120,36 @@ def test_a_hostile_name_is_but_a_name(visitor: Visitor, gemtap: RunningGemtap) -
     expect(figure.locator(".hoverlayer")).to_contain_text("onerror")
     assert page.locator("main img, main a[href^='https:'], .hoverlayer a").count() == 0
     assert page.evaluate("window.pwned") is None
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+def test_a_day_of_the_calendar_leads_to_its_analytics(
+    chromium: Browser, gemtap: RunningGemtap, width: int, scheme: str
+) -> None:
+    """The calendar fits the window, and a click on a day shows the hours or minutes of that day."""
+    options = {"viewport": {"width": width, "height": 900}, "color_scheme": scheme}
+    visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}", **options)
+    page = visitor.open("/analytics?last=30d")
+    day = page.locator("#calendar td a").last
+    expect(day).to_contain_text("$")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    day.click()
+    page.wait_for_url("**since%3A*")
+    assert page.locator("figure.chart").first.get_attribute("data-bucket") in ("minute", "hour")
+    expect(page.get_by_role("heading", name="Tools")).to_be_visible()
+    assert visitor.complaints == []
+    visitor.context.close()
+
+
+def test_the_tools_are_those_of_the_api(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The table of tools has the calls of each, and the cost can be compared with models that are chosen."""
+    page = visitor.open("/analytics?last=24h")
+    rows = gemtap.api("tools")["rows"]
+    assert rows
+    table = page.get_by_role("region", name="Tools")
+    expect(table.locator("tbody th").first).to_have_text(rows[0]["tool"])
+    page.get_by_label("Models (comma-separated)").fill("gpt-5-mini")
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url("**models=gpt-5-mini*")
+    expect(page.locator("#models tbody th")).to_have_text(["as recorded", "gpt-5-mini"])
+    assert "last=24h" in page.url

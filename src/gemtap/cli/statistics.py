@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.other_models import print_other_models
 from gemtap.cli.printing import console, dollars, in_short, one_line, paged, print_json
 from gemtap.cli.reading import checked, open_for_reading
 from gemtap.cli.tables import Cell, Column, Wide, room_in, table_of
@@ -52,6 +53,10 @@ def stats(
         _Bucket | None,
         typer.Option(help="One row for each minute (of at most 48 hours), hour, day, week or month, in UTC."),
     ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL", help="Show what the same tokens would cost on this model. Can be repeated."),
+    ] = None,
     chart: Annotated[_Chart, typer.Option(help="The value that charts show.")] = "requests",
     wide: Wide = False,
     as_json: AsJson = False,
@@ -73,10 +78,19 @@ def stats(
 
     Example: gemtap stats since:7d --by tool
 
+    `--compare` assumes the same tokens, at list prices for text without long-context tiers and discounts.
+
+    Example: gemtap stats since:7d --compare gpt-5 --compare gemini-2.5-flash
+
     Example: gemtap stats --by model --bucket month --json | jq '.rows[].cost'
     """
     from gemtap.api_schema import StatisticsQuery, statistics_as_json
 
+    if compare:
+        if by is not None or bucket is not None:
+            raise SettingsError("Bad flag --compare: it shows totals. Leave out --by and --bucket.")
+        print_other_models(query, compare, as_json, settings_of({"data_dir": data_dir, "store": store}, config))
+        return
     if by == "tool":
         _print_tools(query, bucket, chart, wide, as_json, settings_of({"data_dir": data_dir, "store": store}, config))
         return

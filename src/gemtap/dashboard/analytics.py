@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gemtap.api_schema import QueryText
 from gemtap.dashboard.charts import SHOWN_KEYS, Asked, cache_share, charts_of, condition, name_of
+from gemtap.dashboard.month_calendar import month_named, month_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.thread_rows import rows_of
 from gemtap.dashboard.time_range import Last, TimeRange, time_range
@@ -22,6 +23,7 @@ from gemtap.stores.base import Filter, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.statistics.aggregate import after, bucket_start
+from gemtap.stores.statistics.other_models import ASSUMPTION, USUAL, costs_on
 
 _NAMES: Final[dict[str, str]] = {
     "24h": "24 hours",
@@ -41,6 +43,9 @@ _ROWS: Final = 50
 
 _THREADS: Final = 10
 
+_MOST_MODELS: Final = 12
+"""Models that the cost is compared with, at most."""
+
 _POLICY: Final = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
@@ -58,6 +63,20 @@ class AnalyticsQuery(BaseModel):
     bucket: Bucket | None = None
     by: By = "model"
     q: QueryText = ""
+    month: Annotated[str, Field(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")] | None = None
+    """The month of the calendar. The default is the one in which the range ends."""
+    models: Annotated[str, Field(max_length=500)] = ""
+    """Names of models, comma-separated, that the cost is compared with."""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The parameters that are given, as a link has them."""
+        return {name: str(value) for name, value in self.model_dump().items() if value}
+
+    @property
+    def other_models(self) -> list[str]:
+        """The models that the cost is compared with."""
+        return [name for name in map(str.strip, self.models.split(",")) if name][:_MOST_MODELS] or list(USUAL)
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
@@ -71,7 +90,13 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         shown = await time_range(store, query_filter, query.last, query.bucket, now)
         asked = Asked(query.q.strip(), shown.since, shown.until, shown.bucket, query.by)
         where = query_filter & Filter(since=asked.since)
-        counted = await _counted(store, where, asked)
+        last_moment = shown.until - timedelta(milliseconds=1)
+        counted, month = await asyncio.gather(
+            _counted(store, where, asked, query.other_models),
+            month_of(
+                store, query.q, query.by, query.params, month_named(query.month) if query.month else last_moment, now
+            ),
+        )
         context: dict[str, Any] = {
             "asked": asked,
             "params": query,
@@ -79,6 +104,8 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             "begins": shown.begins,
             "choices": _choices(query, shown),
             "health": await look(),
+            "month": month,
+            "assumption": ASSUMPTION,
             **counted,
         }
         if counted["total"] is None:
@@ -99,14 +126,15 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     return router
 
 
-async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
+async def _counted(store: Store, where: Filter, asked: Asked, models: list[str]) -> dict[str, Any]:
     """The template's values, counted concurrently. `total` is None if nothing matches."""
-    totals, over_time, keyed, by_key, dearest = await asyncio.gather(
+    totals, over_time, keyed, by_key, dearest, tools = await asyncio.gather(
         store.statistics(where),
         store.statistics(where, bucket=asked.bucket),
         store.statistics(where, by=asked.by),
         store.statistics(where, bucket=asked.bucket, by=asked.by),
         store.threads(where, limit=_THREADS, sort="cost"),
+        store.tools(where),
     )
     if not totals or not over_time:
         return {"total": None}
@@ -121,6 +149,9 @@ async def _counted(store: Store, where: Filter, asked: Asked) -> dict[str, Any]:
         "left_out": left_out,
         "more_keys": max(0, len(keyed) - _ROWS),
         "threads": await rows_of(store, dearest.items, {}),
+        "tools": tools[:_ROWS],
+        "more_tools": max(0, len(tools) - _ROWS),
+        "others": await asyncio.to_thread(costs_on, models, totals[0]["tokens"], asked.until),
     }
 
 
@@ -138,7 +169,7 @@ def _row(asked: Asked, row: StatRow) -> dict[str, Any]:
 
 def _choices(query: AnalyticsQuery, shown: TimeRange) -> dict[str, list[dict[str, Any]]]:
     """Links to the same page with one parameter changed."""
-    params = {name: value for name, value in {**query.model_dump(), "last": shown.last}.items() if value}
+    params = {**query.params, "last": shown.last}
 
     def links(name: str, values: dict[str, str], chosen: str, drop: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         kept = {key: value for key, value in params.items() if key not in drop}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
@@ -10,10 +11,12 @@ from fastapi.responses import Response
 
 from gemtap.api_schema import (
     Limit,
+    OtherModelsQuery,
     StatisticsQuery,
     ThreadsQuery,
     ToolsQuery,
     encoded,
+    other_models_as_json,
     statistics_as_json,
     threads_as_json,
     tools_as_json,
@@ -22,6 +25,8 @@ from gemtap.dashboard.api import json_answer, known_id, unknown
 from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.paging import page_of
+from gemtap.stores.statistics import NO_TOKEN_SUMS
+from gemtap.stores.statistics.other_models import ASSUMPTION, costs_on
 
 _PERCENTILES: Final = {"p50": 1200.0, "p95": 9000.0, "p99": 31000.0}
 _ROW: Final[Json] = {
@@ -55,6 +60,11 @@ _TOOL: Final[Json] = {
     "priced": 308,
     "time_ms": {"p50": 140.0, "p95": 2100.0, "p99": 9000.0},
 }
+_OTHERS: Final[Json] = {
+    "cost": 0.81,
+    "rows": [{"model": "gpt-5", "usd": 0.74, "missing": {"cache writes": 50000}}],
+    "assumption": ASSUMPTION,
+}
 _THREAD: Final[Json] = {
     "id": "66f1c0ffee0123456789abcd",
     "turns": 41,
@@ -73,7 +83,7 @@ def _example(value: Json) -> dict[int | str, dict[str, Any]]:
 
 
 def make_router(store: Store) -> APIRouter:
-    """The routes `/api/stats`, `/api/tools` and `/api/threads`."""
+    """The routes `/api/stats`, `/api/tools`, `/api/other-models` and `/api/threads`."""
     router = APIRouter(default_response_class=Response)
 
     @router.get("/stats", tags=["statistics"], responses=_example({"rows": [_ROW]}))
@@ -86,6 +96,14 @@ def make_router(store: Store) -> APIRouter:
     async def tools(query: Annotated[ToolsQuery, Query()]) -> Response:
         """Calls, results, failures, times (milliseconds) and cost (US dollars) of the tools that models call."""
         return json_answer(encoded(tools_as_json(await store.tools(query.where()))))
+
+    @router.get("/other-models", tags=["statistics"], responses=_example(_OTHERS))
+    async def other_models(query: Annotated[OtherModelsQuery, Query()]) -> Response:
+        """What the same tokens would cost on other models (US dollars), and which of them have no known price."""
+        rows = await store.statistics(query.where())
+        tokens = rows[0]["tokens"] if rows else NO_TOKEN_SUMS
+        costs = await asyncio.to_thread(costs_on, query.models, tokens, datetime.now(UTC))
+        return json_answer(encoded(other_models_as_json(rows, costs)))
 
     @router.get("/threads", tags=["threads"], responses=_example({"items": [_THREAD], "next": None}))
     async def threads(query: Annotated[ThreadsQuery, Query()]) -> Response:

@@ -36,6 +36,17 @@ class TokenSums(TypedDict):
     total: int
 
 
+NO_TOKEN_SUMS: Final[TokenSums] = {
+    "input": 0,
+    "cached": 0,
+    "cache_write": 0,
+    "output": 0,
+    "reasoning": 0,
+    "tool_use": 0,
+    "total": 0,
+}
+
+
 class ContextSums(TypedDict):
     """Sums of the estimated origins of input tokens, see `interaction.Context`."""
 
