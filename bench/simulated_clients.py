@@ -71,7 +71,7 @@ class Client:
     def work(self, turns: int) -> Iterator[Turn]:
         """Its requests, in order."""
         self.contents = [user(self.rng.choice(_TASKS))]
-        yield from self._ask("begins")
+        yield from self._ask("first turn")
         for _ in range(turns):
             habits = self._habits()
             habit = self.rng.choices(list(habits), [weight for weight, _ in habits.values()])[0]
@@ -79,17 +79,17 @@ class Client:
 
     def _habits(self) -> dict[str, tuple[float, Callable[[str], Iterator[Turn]]]]:
         habits: dict[str, tuple[float, Callable[[str], Iterator[Turn]]]] = {
-            "calls a tool": (10, self._call_tool),
-            "is asked on": (5, self._follow_up),
-            "tries again after a failure": (1, self._retry),
-            "goes on after a cut answer": (1, self._cut),
-            "asks something aside": (1, self._aside),
+            "tool call": (10, self._call_tool),
+            "next question": (5, self._follow_up),
+            "retry after a failure": (1, self._retry),
+            "continues a truncated answer": (1, self._cut),
+            "side question": (1, self._aside),
         }
         if len(self._earlier) > 2:
-            habits["goes back and asks otherwise"] = (1, self._branch)
-            habits["edits what was asked last"] = (1, self._edit)
+            habits["branch: another question"] = (1, self._branch)
+            habits["edited last question"] = (1, self._edit)
         if len(self.contents) > 10:
-            habits["cuts the middle out (Cline)"] = (0.6, self._cut_middle)
+            habits["middle removed (Cline)"] = (0.6, self._cut_middle)
             habits["summary, then the last messages (Roo Code)"] = (0.6, self._condense)
             habits["summary, then the last third (gemini-cli)"] = (0.6, self._compress)
             habits["summary alone (opencode)"] = (0.6, self._summarise)
@@ -123,7 +123,9 @@ class Client:
         call = {"functionCall": {"name": "read_file", "args": {"path": path}}}
         self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
         thought = {"text": "I should look first.", "thought": True}
-        yield from self._ask("is asked on", {"role": "model", "parts": [thought, {**call, "thoughtSignature": "c2ln"}]})
+        yield from self._ask(
+            "next question", {"role": "model", "parts": [thought, {**call, "thoughtSignature": "c2ln"}]}
+        )
         found = {"output": f"{self.rng.randint(1, 9)} lines of {path}"}
         result = {"functionResponse": {"name": "read_file", "response": found}}
         self.contents.append({"role": "user", "parts": [result]})
@@ -135,14 +137,14 @@ class Client:
 
     def _retry(self, habit: str) -> Iterator[Turn]:
         self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
-        yield Turn("fails", copy.deepcopy(self.contents), None, parent=self.last)
+        yield Turn("failed request", copy.deepcopy(self.contents), None, parent=self.last)
         yield from self._ask(habit)
 
     def _cut(self, habit: str) -> Iterator[Turn]:
         """The user aborts the response, and the client keeps its beginning."""
         self.contents.append(user(self.rng.choice(_FOLLOW_UPS)))
         text = prose.answer(self.rng.choice(_TASKS), self.rng)
-        turn = Turn("is stopped", copy.deepcopy(self.contents), model(text), broke_off=True, parent=self.last)
+        turn = Turn("stopped by the user", copy.deepcopy(self.contents), model(text), broke_off=True, parent=self.last)
         yield turn
         self.last = turn
         self.contents += [model(text[: len(text) // 2]), user("Stop. Do it otherwise.")]
@@ -184,6 +186,6 @@ class Client:
         """Ask the model for a summary, which replaces everything before it."""
         self.contents.append(user("Summarise our conversation so that another agent can go on from it."))
         summary = prose.answer(f"what was done in {len(self.contents)} messages", self.rng)
-        yield from self._ask("is asked on", model(summary))
+        yield from self._ask("next question", model(summary))
         self.contents = [user(summary), user(self.rng.choice(_FOLLOW_UPS))]
         yield from self._ask(habit)
