@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +18,7 @@ from gemtap.capture.events import RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.tap import headers as header_rules
 from gemtap.tap.admission import Admission, key_in
-from gemtap.tap.client_hello import LONGEST, ClientHello, NoClientHello, read_client_hello
+from gemtap.tap.client_hello import ClientHello
 from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.destinations import Destinations
 from gemtap.tap.dialling import CannotConnect, Endpoint, NotAdmitted
@@ -30,10 +28,11 @@ from gemtap.tap.errors import (
     bad_proxy,
     upstream_unreachable,
 )
+from gemtap.tap.handshake import Early, knows_http1, peek
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.proxied import Proxied, Target, is_local_name, is_public
 from gemtap.tap.proxy_errors import bad_target, key_needed, no_forward_proxy, private_target, stranger, too_many_tunnels
-from gemtap.tap.tunnel import TunnelSide, open_tunnel
+from gemtap.tap.tunnel import Tunnel, TunnelSide, open_tunnel
 from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams
 
@@ -48,9 +47,6 @@ HANDSHAKE_TIMEOUT: Final = 10.0
 """Seconds from the answer to CONNECT to the end of the TLS handshake."""
 
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
-
-_IDLE: Final = 2.0
-"""Seconds without a byte after which a tunnel is closed at once when Gemtap ends."""
 
 
 class Connection(Protocol):
@@ -153,11 +149,11 @@ class ForwardProxy:
         transport.write(_ESTABLISHED)
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                hello = await _peek(transport)
+                hello = await peek(transport)
         except (TimeoutError, OSError):
             transport.abort()
             return
-        if hello is not None and _knows_http1(hello):
+        if hello is not None and knows_http1(hello):
             await self._end_tls(client, proxied, leaf, hello)
             return
         what = "speaks no TLS" if hello is None else f"offers only {b', '.join(hello.protocols).decode('latin-1')[:50]}"
@@ -165,7 +161,7 @@ class ForwardProxy:
         await self._tunnel(client, target, b"", is_established=True)
 
     async def _end_tls(self, client: Connection, proxied: Proxied, leaf: Leaf, hello: ClientHello) -> None:
-        early = _Early()
+        early = Early()
         client.hand_over()
         client.connections.add(early)
         try:
@@ -216,7 +212,7 @@ class ForwardProxy:
 
     async def _copy(self, client: Connection, target: Target, near: TunnelSide, far: TunnelSide) -> None:
         """Copy both ways until both connections are closed."""
-        tunnel = _Shutdown(near, far)
+        tunnel = Tunnel(near, far)
         client.connections.add(tunnel)
         try:
             far.join(near)
@@ -296,97 +292,10 @@ class ForwardProxy:
                 request.start(fault.status, headers, body, more=False)
 
 
-class _Early(asyncio.Protocol):
-    """Keeps what arrives between the end of a TLS handshake and the moment when it is known here."""
-
-    def __init__(self) -> None:
-        self._received: list[bytes] = []
-        self._lost = False
-
-    def data_received(self, data: bytes) -> None:
-        self._received.append(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = True
-
-    def shutdown(self) -> None:
-        """Gemtap ends: the handshake is bounded by its own limit."""
-
-    def pass_on(self, protocol: asyncio.Protocol) -> None:
-        """Tell the protocol that takes over."""
-        if self._received:
-            protocol.data_received(b"".join(self._received))
-        if self._lost:
-            protocol.connection_lost(None)
-
-
-class _Shutdown:
-    """A tunnel as uvicorn knows connections."""
-
-    def __init__(self, near: TunnelSide, far: TunnelSide) -> None:
-        self._sides = (near, far)
-        self._loop = asyncio.get_running_loop()
-
-    def shutdown(self) -> None:
-        """Gemtap ends: close the tunnel once nothing passes any more. The grace period bounds it."""
-        before = [side.copied for side in self._sides]
-
-        def look() -> None:
-            if [side.copied for side in self._sides] != before:
-                self.shutdown()
-                return
-            for side in self._sides:
-                side.transport.close()
-
-        self._loop.call_later(_IDLE, look)
-
-
-async def _peek(transport: asyncio.Transport) -> ClientHello | None:
-    """The ClientHello that a client has sent, left where it is; None if it has sent something else. Raises OSError."""
-    if transport.get_extra_info("sslcontext") is not None:
-        return ClientHello(None, ())  # inside of TLS: what arrives cannot be looked at without being taken
-    loop = asyncio.get_running_loop()
-    # A descriptor of its own: the loop watches the transport's.
-    copy = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
-    try:
-        seen = -1
-        while True:
-            ready = loop.create_future()
-            loop.add_reader(copy, _set, ready)
-            try:
-                await ready
-            finally:
-                loop.remove_reader(copy)
-            data = copy.recv(LONGEST, socket.MSG_PEEK)
-            if len(data) <= seen or not data:
-                raise ConnectionResetError
-            try:
-                hello = read_client_hello(data)
-            except NoClientHello:
-                return None
-            if hello is not None:
-                return hello
-            seen = len(data)
-            # Wake up when there is more than what has been seen.
-            copy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, seen + 1)
-    finally:
-        copy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-        copy.close()
-
-
-def _set(ready: asyncio.Future[None]) -> None:
-    if not ready.done():
-        ready.set_result(None)
-
-
 def _key_of(headers: RawHeaders) -> bytes | None:
     """The access key that the client shows the proxy."""
     value = header_rules.value_of(headers, b"proxy-authorization")
     return key_in(value) if value is not None else None
-
-
-def _knows_http1(hello: ClientHello) -> bool:
-    return not hello.protocols or b"http/1.1" in hello.protocols
 
 
 def _is_loopback(address: str) -> bool:

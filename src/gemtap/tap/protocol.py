@@ -12,22 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Coroutine
-from functools import partial
 from http import HTTPStatus
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 import httptools
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from gemtap.tap.client_request import ClientHead, ClientRequest
-from gemtap.tap.errors import ExchangeFault, answer
-from gemtap.tap.forward_proxy import ForwardProxy
+from gemtap.tap.errors import answer
 from gemtap.tap.half_closed import still_reads
-from gemtap.tap.proxied import Proxied, Target, absolute_form, is_local_name
-from gemtap.tap.proxy_errors import bad_target
-from gemtap.tap.session_protocol import SessionProtocol
+from gemtap.tap.proxied import Proxied
+from gemtap.tap.proxy_client import Forwards, ProxyClient
 
 MAX_HEAD: Final = 256 * 1024
 """Bytes of a request's line and headers."""
@@ -39,41 +35,20 @@ _LOOK_EVERY: Final = 1.0
 """Seconds between two looks whether a client that has closed its sending side is still there."""
 
 
-class Forwards(Protocol):
-    """The application, as far as it forwards requests."""
-
-    forward_proxy: ForwardProxy
-
-    def is_forwarded(self, path: bytes) -> bool:
-        """Whether a raw path is not one of the tap's own."""
-
-    def forward(self, request: ClientRequest) -> Coroutine[Any, Any, None]:
-        """Carry one exchange from its first byte to its last."""
-
-
-class TapProtocol(HttpToolsProtocol):
+class TapProtocol(ProxyClient):
     """One connection of a client."""
-
-    cycle: RequestResponseCycle | ClientRequest | None  # type: ignore[assignment]  # uvicorn's own, or ours
-    """The request that has arrived last."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._running: asyncio.Task[None] | None = None
-        """The exchange under way, once it has begun."""
+        self._running = None
         self.lost = False
         """The client has gone away."""
         self._forwards = cast(Forwards, self.app)
         self._head_bytes: int | None = 0
         """How much of a request's head has arrived; None while a body is being received."""
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._head_timer = None
         self._offers_upgrade = False
-        """The request that arrives offers to change the protocol, which is not taken up."""
-        self._half_closed: asyncio.TimerHandle | None = None
-        self.proxied: Proxied | None = None
-        """Whose TLS was ended here, for a client of the forward proxy."""
-        self._tunnel_to: Target | None = None
-        """Where a CONNECT is to lead."""
+        self._half_closed = None
         self._idle_since: float | None = None
         """When the last answer was complete, on the loop's clock; None while a request is under way."""
 
@@ -254,73 +229,6 @@ class TapProtocol(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
-    # The forward proxy -------------------------------------------------------
-
-    def _is_for_the_forward_proxy(self) -> bool:
-        """Take a request whose target is no path. False leaves it to whoever takes the others."""
-        forward_proxy = self._forwards.forward_proxy
-        is_connect = self.parser.get_method() == b"CONNECT"
-        found = absolute_form(self.url)
-        target = Target.of(self.url, "https") if is_connect else found and found[0]
-        if target is None or self.proxied is not None or (is_connect and not self.url.rpartition(b":")[2].isdigit()):
-            if not is_connect and found is None:
-                return False  # OPTIONS *
-            self.refuse(bad_target("its target is no host and port, or it is inside of a tunnel"))
-            return True
-        if found is not None and self._is_own(target):
-            self.url = found[1]
-            return False
-        if (fault := forward_proxy.not_admitted(self.client, self.headers)) is not None:
-            self.refuse(fault)
-        elif found is None:
-            self._tunnel_to = target
-        elif self._offers_upgrade and self._should_upgrade():
-            self.refuse(bad_target("a WebSocket without CONNECT"))
-        else:
-            path, _, query = found[1].partition(b"?")
-            proxied = forward_proxy.proxied(target, self.headers)
-            request = self._request(path, query, proxied)
-            if proxied is None:
-                request.passed_on_to = target
-            self._begin(request)
-            if not self._offers_upgrade:
-                self.headers = []
-        return True
-
-    def _is_own(self, target: Target) -> bool:
-        return self.server is not None and target.port == self.server[1] and is_local_name(target.host)
-
-    def _connect(self, target: Target, rest: bytes) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.refuse(bad_target("CONNECT before the answer to an earlier request"))
-            return
-        serving = self._forwards.forward_proxy.connect(self, target, self.headers, rest)
-        task = self._running = self.loop.create_task(serving)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    def refuse(self, fault: ExchangeFault) -> None:
-        """Answer with an error, and close."""
-        self._refuse(fault.status, fault.code, fault.message)
-
-    def hand_over(self) -> None:
-        """Take no more part in what happens on the transport."""
-        self._running = None
-        self.connections.discard(self)
-        for timer in (self._head_timer, self._half_closed, self.timeout_keep_alive_task):
-            if timer is not None:
-                timer.cancel()
-
-    def inside(self, proxied: Proxied) -> TapProtocol:
-        """A protocol for the requests inside of the tunnel, whose TLS was ended."""
-        inner = type(self)(
-            config=self.config, server_state=self.server_state, app_state=self.app_state, _loop=self.loop
-        )
-        inner.proxied = proxied
-        inner._forwards = _Everything(self._forwards)
-        inner.ws_protocol_class = partial(SessionProtocol, proxied=proxied)  # type: ignore[assignment]  # makes one
-        return inner
-
     # Between requests --------------------------------------------------------
 
     def on_response_complete(self) -> None:
@@ -378,17 +286,6 @@ class TapProtocol(HttpToolsProtocol):
             lines = [name + b": " + value + b"\r\n" for name, value in headers]
             self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
         self.transport.close()
-
-
-class _Everything:
-    """The application for a provider's host: no path there is one of the tap's own."""
-
-    def __init__(self, forwards: Forwards) -> None:
-        self.forward = forwards.forward
-        self.forward_proxy = forwards.forward_proxy
-
-    def is_forwarded(self, path: bytes) -> bool:
-        return True
 
 
 class _AfterHead:

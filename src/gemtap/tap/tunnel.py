@@ -9,6 +9,9 @@ from typing import Final
 
 from gemtap.tap.dialling import CannotConnect, Endpoint, connect
 
+_IDLE: Final = 2.0
+"""Seconds without a byte after which a tunnel is closed at once when Gemtap ends."""
+
 _LONGEST_HEAD: Final = 64 * 1024
 """Bytes of the answer of an outgoing proxy."""
 
@@ -114,6 +117,27 @@ class TunnelSide(asyncio.Protocol):
         """This side takes more again."""
         if self._other is not None and not self._other.closed.done():
             self._other.transport.resume_reading()
+
+
+class Tunnel:
+    """A tunnel as uvicorn knows connections."""
+
+    def __init__(self, near: TunnelSide, far: TunnelSide) -> None:
+        self._sides = (near, far)
+        self._loop = asyncio.get_running_loop()
+
+    def shutdown(self) -> None:
+        """Gemtap ends: close the tunnel once nothing passes any more. The grace period bounds it."""
+        before = [side.copied for side in self._sides]
+
+        def look() -> None:
+            if [side.copied for side in self._sides] != before:
+                self.shutdown()
+                return
+            for side in self._sides:
+                side.transport.close()
+
+        self._loop.call_later(_IDLE, look)
 
 
 async def open_tunnel(
