@@ -15,7 +15,7 @@ from typing import Final
 LONGEST_WORD: Final = 64
 """Number of characters of a word that are significant."""
 
-_ASCII_WORD: Final = re.compile(r"[a-z0-9]+")
+_ASCII_SIGNS: Final = str.maketrans({code: " " for code in range(128) if not chr(code).isalnum()})
 
 _UNSPACED: Final = re.compile(
     "["
@@ -31,7 +31,9 @@ _UNSPACED: Final = re.compile(
 def words_of(text: str) -> list[str]:
     """The words of the text, in order."""
     if text.isascii():
-        return [word[:LONGEST_WORD] for word in _ASCII_WORD.findall(text.lower())]
+        # Half the time of a regular expression.
+        words = text.lower().translate(_ASCII_SIGNS).split()
+        return words if max(map(len, words), default=0) <= LONGEST_WORD else [word[:LONGEST_WORD] for word in words]
     folded = unicodedata.normalize("NFKC", text).casefold()
     return [word[:LONGEST_WORD] for word in _any_word().findall(_UNSPACED.sub(r" \g<0> ", folded))]
 

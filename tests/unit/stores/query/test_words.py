@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +55,12 @@ def test_a_word_of_any_text_is_one_word_and_fits_into_any_store(text: str) -> No
         assert 0 < len(word) <= LONGEST_WORD
         assert not set(word) & set(' \0"\ue000_')
         word.encode("utf-8")
+
+
+@given(st.text(st.characters(codec="ascii")))
+def test_words_of_ascii_are_runs_of_letters_and_digits(text: str) -> None:
+    """Every other character is the end of a word."""
+    assert words_of(text) == [word[:LONGEST_WORD] for word in re.findall("[a-z0-9]+", text.lower())]
 
 
 @given(st.text(), st.text())
