@@ -68,19 +68,37 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
     if not prompt:
         return _continuation(conversation) if conversation.previous is not None else None
     # Where the API holds what was said before, the same words are another question in each conversation.
-    hashes = chain(prompt, named_link(conversation.previous) if conversation.previous is not None else b"")
+    start = named_link(conversation.previous) if conversation.previous is not None else b""
+    hashes = chain(prompt, start)
     prompt_hash = _link(b"chain", hashes[-1])
-    answer = list(pieces([conversation.answer])) if conversation.answer is not None else []
+    said, ends = _with_answer(conversation, prompt, [start, *hashes])
     links = [prompt_hash]
     links += [named_link(name) for name in (conversation.id, conversation.held_in) if name is not None]
-    if answer:
-        links.append(_link(b"chain", chain(answer, hashes[-1])[-1]))
-        links += _exchange([*prompt, *answer], len(prompt))
-        links += _summary(answer[0])
+    if ends is not None:
+        links.append(_link(b"chain", ends))
+        links += _exchange(said, len(said) - 1)
+        links += _summary(said[-1])
     messages = len(conversation.prompt)
     if conversation.previous is not None:
         return Fingerprint(tuple(links), prompt_hash, (((named_link(conversation.previous),), messages),), messages)
     return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, hashes, messages)), messages)
+
+
+def _with_answer(
+    conversation: Conversation, prompt: list[Piece], hashes: Sequence[bytes]
+) -> tuple[list[Piece], bytes | None]:
+    """All that was said, and the hash of it; None if there is no answer. `hashes` are those before each piece.
+
+    A prompt that ends with the model's words, as where it has paused or a client begins the answer, has the rest of the
+    same message as its answer: clients send both again in one.
+    """
+    answer = list(pieces([conversation.answer])) if conversation.answer is not None else []
+    if not answer:
+        return prompt, None
+    if prompt[-1].role != "model":
+        return [*prompt, *answer], chain(answer, hashes[-1])[-1]
+    said = list(pieces(conversation.messages))
+    return said, chain(said[-1:], hashes[-2])[-1]
 
 
 def _continuation(conversation: Conversation) -> Fingerprint:
