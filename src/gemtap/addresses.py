@@ -48,6 +48,21 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
+def host_header(url: str) -> bytes:
+    """The value of the Host header of requests to a URL: its host and port; names outside of ASCII in Punycode.
+
+    Raises UnicodeError for a host that is none.
+    """
+    host = host_of(url)
+    # The codec refuses labels of more than 63 bytes, with which a host of ASCII may get along.
+    return host.encode("ascii" if host.isascii() else "idna")
+
+
+def request_target(path: bytes, query: bytes) -> bytes:
+    """The target of a request: a raw path, and after a question mark the raw query if there is one."""
+    return path + b"?" + query if query else path
+
+
 def origin_of(url: str) -> str | None:
     """Scheme, host and port of an http or https URL, without user, path and the scheme's own port; None for others."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gemtap.addresses import has_password, mask, mask_in, origin_of
+from gemtap.addresses import has_password, host_header, mask, mask_in, origin_of, request_target
 
 SECRET = "swordfish"
 
@@ -60,3 +60,24 @@ def test_passwords_in_a_text_are_masked() -> None:
 def test_the_origin_of_a_url_has_no_secrets(url: str, origin: str | None) -> None:
     """Scheme, host and port, each in the one way that they can be compared in."""
     assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://api.example/prefix", b"api.example"),
+        ("http://user:swordfish@127.0.0.1:8080", b"127.0.0.1:8080"),
+        ("http://[::1]:8080", b"[::1]:8080"),
+        ("https://bücher.example:8443/v1", b"xn--bcher-kva.example:8443"),
+        (f"https://{'a' * 63}.example", b"a" * 63 + b".example"),
+    ],
+)
+def test_the_host_header_of_a_url(url: str, host: bytes) -> None:
+    """Host and port as they stand there; no user, and names outside of ASCII in Punycode."""
+    assert host_header(url) == host
+
+
+def test_the_target_has_a_question_mark_only_before_a_query() -> None:
+    """Path and query stay raw."""
+    assert request_target(b"/a%20b", b"") == b"/a%20b"
+    assert request_target(b"/a", b"b=%2F?") == b"/a?b=%2F?"

@@ -14,7 +14,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap import __version__
-from gemtap.addresses import host_of, mask
+from gemtap.addresses import host_header, mask, request_target
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.events import RawHeaders
 from gemtap.capture.loss_counter import LossCounter
@@ -128,13 +128,12 @@ class Replay:
         exchange, request, redacted = self._exchange, self._request, self._redacted
         outcome, details = Outcome.PROXY_ERROR, None
         try:
-            target = request.path + (b"?" + request.query if request.query else b"")
             exchange.sent = exchange.now()
             response = await self._upstreams.send(
                 request.upstream,
                 request.method,
-                target,
-                header_rules.to_upstream(self._headers, host_of(request.upstream).encode("latin-1")),
+                request_target(request.path, request.query),
+                header_rules.to_upstream(self._headers, host_header(request.upstream)),
                 request.body or None,
             )
             try:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from gemtap.addresses import DEFAULT_PORTS, host_of, mask
+from gemtap.addresses import DEFAULT_PORTS, host_header, host_of, mask
 from gemtap.providers import routing
 from gemtap.providers.credential import Credential
 from gemtap.providers.declared_secrets import UNKNOWN, secrets_of
@@ -126,10 +126,9 @@ class Destinations:
             return None
         host = host_of(upstream)
         wire = routing.wire_of(route.provider)
-        host_header = host.encode("ascii" if host.isascii() else "idna")
         return Destination(
             upstream=upstream,
-            host=host_header,
+            host=host_header(upstream),
             path=route.path,
             prefix=route.prefix,
             wire=wire,

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Collection
 from functools import partial
 
+from gemtap.addresses import request_target
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.tap import headers as header_rules
@@ -57,7 +58,7 @@ class Forwarder:
         response = await self._upstreams.send(
             destination.upstream,
             head.method,
-            (destination.path + b"?" + opened.query if opened.query else destination.path),
+            request_target(destination.path, opened.query),
             header_rules.to_upstream(opened.upstream_headers(destination), destination.host),
             # Without a Content-Length, the body is forwarded chunked, as it came.
             whole if whole is not None and length is not None else body,

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gemtap.addresses import mask_in
+from gemtap.addresses import mask_in, request_target
 from gemtap.capture.events import RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.tap import headers as header_rules
@@ -262,7 +262,7 @@ class ForwardProxy:
             response = await self._upstreams.send(
                 target.origin,
                 head.method,
-                head.path + b"?" + head.query if head.query else head.path,
+                request_target(head.path, head.query),
                 header_rules.to_upstream(head.headers, target.origin.partition("://")[2].encode("latin-1")),
                 RequestBody(request.read) if has_body else None,
                 on_interim=request.interim,

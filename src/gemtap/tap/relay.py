@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxyStatus, InvalidStatus, ProxyError
 
+from gemtap.addresses import request_target
 from gemtap.capture.events import Closing, Kind, RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.interaction import Outcome
@@ -111,8 +112,7 @@ class Relay:
     ) -> ClientConnection:
         """A session with the upstream. Raises ExchangeFault or Refused."""
         upstream = destination.upstream
-        query = opened.query
-        target = destination.path + b"?" + query if query else destination.path
+        target = request_target(destination.path, opened.query)
         try:
             proxy = self._proxy_of(upstream)
         except BadProxy as exc:

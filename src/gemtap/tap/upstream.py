@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from gemtap.addresses import host_of
+from gemtap.addresses import host_header
 from gemtap.capture.events import RawHeaders
 from gemtap.environment_proxy import BadProxy
 from gemtap.tap.connection import UpstreamConnection
@@ -176,7 +176,7 @@ class Upstreams:
         if endpoint.authorization is not None:
             lines += b"authorization: %s\r\n" % endpoint.authorization
         if proxy is not None and endpoint.scheme == "http":
-            before = b"http://" + host_of(upstream).encode("idna") + before
+            before = b"http://" + host_header(upstream) + before
             if proxy.authorization is not None:
                 lines += b"proxy-authorization: %s\r\n" % proxy.authorization
         return _Way(endpoint, proxy, before, lines)
