@@ -40,7 +40,10 @@ class RawExchange:
     """Lower-case names; of a repeated header the first value."""
     request_raw: bytes
     request_json: Json
-    """The parsed request body; None if it is empty or not JSON."""
+    """The parsed request body; None if it is empty or not JSON.
+
+    It must not be changed: what a later request has in common with it, it has as the same objects.
+    """
     status: int | None
     """None if there was no response."""
     response_headers: Mapping[str, str]
