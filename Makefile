@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -123,6 +123,9 @@ bench-tap-first: $(VENV)/.test ## the tap's latency while the desk works, five m
 
 bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a second, about a quarter of an hour
 	$(BIN)/python -m bench.outage $(BENCH)
+
+bench-interception: install $(VENV)/peers/mitmproxy/.installed ## TLS both ways, beside mitmproxy, a minute
+	$(BIN)/python -m bench.interception $(BENCH)
 
 bench-crowd: install ## a thousand streams and twenty bodies of 100 MB at once, two minutes; needs 6 GB of disk
 	$(BIN)/python -m bench.crowd $(BENCH)
