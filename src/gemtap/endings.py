@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gemtap.interaction import Outcome
-
-_BLOCKED: Final = frozenset(
-    {
-        *("safety", "recitation", "blocklist", "prohibited_content", "spii", "image_safety"),
-        *("image_prohibited_content", "image_recitation", "content_filter", "refusal", "blocked"),
-    }
-)
-"""Finish reasons, in lower case, with which APIs withhold an answer."""
-
-_TRUNCATED: Final = frozenset({"max_tokens", "length", "max_output_tokens", "incomplete"})
-"""Finish reasons, in lower case, of answers that reached their limit."""
+from gemtap.providers.documents import dialect_of
 
 Grade = Literal["good", "mild", "bad"]
 
@@ -41,14 +31,15 @@ def ending_of(item: Mapping[str, Any]) -> Ending:
     if outcome != Outcome.COMPLETE:
         mild = outcome in (Outcome.CLIENT_DISCONNECTED, Outcome.SHUTDOWN)
         return Ending(status, str(outcome).replace("_", " "), "mild" if mild else "bad")
-    reason = (item["finish_reason"] or "").lower()
-    if reason in _BLOCKED or (error and _names_a_block(error.get("details"))):
+    reason, dialect = item["finish_reason"], dialect_of(item)
+    if (dialect is not None and reason in dialect.withheld_endings) or (error and _names_a_block(error.get("details"))):
         return Ending(status, "blocked", "bad")
     if error:
         # The status of a stream is sent before the stream can fail.
         failed_late = response is not None and response["status"] < 400
         return Ending(status, ("stream error" if item["streaming"] else "error") if failed_late else "", "bad")
-    return Ending(status, "truncated", "mild") if reason in _TRUNCATED else Ending(status, "", "good")
+    is_truncated = dialect is not None and reason in dialect.truncated_endings
+    return Ending(status, "truncated", "mild") if is_truncated else Ending(status, "", "good")
 
 
 def _names_a_block(details: Any) -> bool:

@@ -6,17 +6,10 @@ import json
 from typing import Any, Final
 
 from gemtap.interaction import Interaction, Json
+from gemtap.providers.documents import dialect_of
 
 _OFFERED: Final = 8
 """Maximum number of settings in the form, since clients may send dozens."""
-
-_HOLDERS: Final = (
-    (),
-    ("generationConfig",),
-    ("generation_config",),
-    ("request", "generationConfig"),
-)
-"""Where request bodies have their settings."""
 
 
 def fields_of(document: Interaction) -> dict[str, Any]:
@@ -24,7 +17,9 @@ def fields_of(document: Interaction) -> dict[str, Any]:
     settings, body = document["generation_settings"], document["request"]["body"]
     if not isinstance(settings, dict):
         return {"changeable": {}, "settings_path": ""}
-    path = next((path for path in _HOLDERS if _holds(body, path, settings)), None)
+    dialect = dialect_of(document)
+    places = dialect.settings_at if dialect is not None else ()
+    path = next((path for path in places if _holds(body, path, settings)), None)
     if path is None:
         return {"changeable": {}, "settings_path": ""}
     scalars = {name: value for name, value in settings.items() if isinstance(value, str | int | float)}

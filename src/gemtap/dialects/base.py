@@ -97,6 +97,21 @@ class Dialect(Protocol):
         """Finish reasons of complete answers."""
         ...
 
+    @property
+    def withheld_endings(self) -> frozenset[str]:
+        """Finish reasons with which the API withholds an answer, or what is left of it."""
+        ...
+
+    @property
+    def truncated_endings(self) -> frozenset[str]:
+        """Finish reasons of answers that have reached a limit."""
+        ...
+
+    @property
+    def settings_at(self) -> Sequence[tuple[str, ...]]:
+        """Where request bodies may have the generation settings, as paths. `()` is the body itself."""
+        ...
+
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange; `model` is what its path names. Whatever the bytes are, read what can be read."""
         ...

@@ -262,7 +262,10 @@ class ProviderContract:
             dialect = self.provider.reader.dialect(example.operation, is_session=False)
             if dialect is not None:
                 assert all(name.startswith(b'"') and name.endswith(b'"') for name in dialect.cut_points)
-                assert all(isinstance(ending, str) for ending in dialect.good_endings)
+                endings = (dialect.good_endings, dialect.withheld_endings, dialect.truncated_endings)
+                assert all(isinstance(ending, str) for each in endings for ending in each)
+                assert sum(map(len, endings)) == len(frozenset().union(*endings)), "an ending is of one kind"
+                assert all(isinstance(name, str) for path in dialect.settings_at for name in path)
                 yield example, dialect
 
 

@@ -61,6 +61,9 @@ class WrongDialect:
 
     cut_points: ClassVar[dict[bytes, Any]] = {}
     good_endings = frozenset({"STOP"})
+    withheld_endings: frozenset[str] = frozenset()
+    truncated_endings: frozenset[str] = frozenset()
+    settings_at = ()
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         request: Any = exchange.request_json

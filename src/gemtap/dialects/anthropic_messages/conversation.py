@@ -99,7 +99,9 @@ def _block(block: dict[str, Json]) -> Iterator[Part]:
             yield Thought("", sealed=as_text(block.get("data")))
         case "tool_use":
             arguments = block.get("input")
-            yield Call(as_text(block.get("name")) or "", {} if arguments is None else arguments, _id(block, "id"))
+            yield Call(
+                as_text(block.get("name")) or "", {} if arguments is None else arguments, as_text(block.get("id"))
+            )
         case "tool_result":
             yield _result(block)
         case "image" | "document" as kind if isinstance(block.get("source"), dict):
@@ -112,10 +114,6 @@ def _block(block: dict[str, Json]) -> Iterator[Part]:
             yield Other(kind, _plain(block))
 
 
-def _id(block: dict[str, Json], name: str) -> str | None:
-    return as_text(block.get(name))
-
-
 def _result(block: dict[str, Json]) -> Result:
     """A result is text: in a string, or in blocks, perhaps with images between."""
     content = block.get("content")
@@ -126,7 +124,7 @@ def _result(block: dict[str, Json]) -> Result:
         only_text = all(each.get("type") == "text" for each in rest)
         content = "".join(as_text(each.get("text")) or "" for each in rest) if only_text else [*map(_plain, rest)]
     is_error = block.get("is_error") is True
-    return Result("" if content is None else content, None, _id(block, "tool_use_id"), media, is_error)
+    return Result("" if content is None else content, None, as_text(block.get("tool_use_id")), media, is_error)
 
 
 def _source(kind: str, source: dict[str, Json]) -> Iterator[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gemtap.conversation.model import Conversation
@@ -101,6 +101,9 @@ class AnthropicMessages:
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"end_turn", "tool_use", "stop_sequence", "pause_turn", "compaction"})
+    withheld_endings = frozenset({"refusal"})
+    truncated_endings = frozenset({"max_tokens", "model_context_window_exceeded"})
+    settings_at: Sequence[tuple[str, ...]] = ((),)
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from gemtap.dialects.gemini_content.accumulate import accumulate, has_content, h
 from gemtap.dialects.gemini_content.batches import FILE, RESULTS, batch_model, has_results, read_results
 from gemtap.dialects.gemini_content.conversation import read as read_conversation
 from gemtap.dialects.gemini_content.fields import (
+    WITHHELD,
     all_finished,
     read_blocked_prompt,
     read_created_cache_tokens,
@@ -37,12 +38,19 @@ _GENERATES: Final = frozenset({"generateContent", "streamGenerateContent"})
 _OK: Final = 200
 
 
+_SETTINGS: Final = (("generationConfig",), ("generation_config",), ("parameters",))
+
+
 class Envelope:
     """What an API puts around Gemini's requests and responses. This one is none."""
 
     def request(self, sent: Json) -> Json:
         """What was put into a request."""
         return sent
+
+    def settings_at(self) -> Sequence[tuple[str, ...]]:
+        """Where a request has its settings."""
+        return _SETTINGS
 
     def response(self, got: Json) -> Json:
         """What was put into a response, or into one chunk of a stream."""
@@ -155,9 +163,16 @@ class GeminiContent:
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"STOP"})
+    withheld_endings = WITHHELD
+    truncated_endings = frozenset({"MAX_TOKENS"})
 
     def __init__(self, envelope: Envelope | None = None) -> None:
         self._envelope = envelope or Envelope()
+
+    @property
+    def settings_at(self) -> Sequence[tuple[str, ...]]:
+        """In a member of their own, perhaps within the envelope."""
+        return self._envelope.settings_at()
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange."""

@@ -24,6 +24,14 @@ _FINISH_REASONS: Final = (
 )
 """`Candidate.FinishReason` of the v1beta API by number: how `enum-encoding=int` sends it."""
 
+WITHHELD: Final = frozenset(
+    {
+        *("SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII"),
+        *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"),
+    }
+)
+"""Finish reasons with which an answer, or the rest of it, is withheld."""
+
 _BLOCK_REASONS: Final = (
     "BLOCK_REASON_UNSPECIFIED",
     "SAFETY",

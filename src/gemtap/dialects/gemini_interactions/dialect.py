@@ -6,6 +6,7 @@ Its requests and answers have shapes of their own: `input` for `contents`, `step
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gemtap.conversation.model import Conversation
@@ -98,6 +99,9 @@ class GeminiInteractions:
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"completed", "requires_action", "requires_continuation"})
+    withheld_endings = frozenset({"blocked"})
+    truncated_endings = frozenset({"incomplete"})
+    settings_at: Sequence[tuple[str, ...]] = ((), ("generation_config",))
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange. Its path names no model; its request does."""

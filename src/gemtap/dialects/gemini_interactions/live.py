@@ -89,6 +89,9 @@ class GeminiInteractionsLive:
 
     cut_points: Mapping[bytes, Rule] = {}
     good_endings = frozenset({"completed", "requires_action"})
+    withheld_endings = frozenset({"blocked"})
+    truncated_endings = frozenset({"incomplete"})
+    settings_at: Sequence[tuple[str, ...]] = ((), ("generation_config",))
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one session. Its path names no model; its first event does."""

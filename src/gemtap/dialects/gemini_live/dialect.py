@@ -9,7 +9,7 @@ from gemtap.conversation.model import Conversation, Media
 from gemtap.dialects.base import Message, Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.cut_rules import Rule
-from gemtap.dialects.gemini_content.fields import read_generation_settings
+from gemtap.dialects.gemini_content.fields import WITHHELD, read_generation_settings
 from gemtap.dialects.gemini_content.modalities import media_tokens, priced_apart
 from gemtap.dialects.gemini_live import conversation
 from gemtap.dialects.gemini_live.accumulate import accumulate, has_content, message_of
@@ -51,6 +51,9 @@ class GeminiLive:
     cut_points: Mapping[bytes, Rule] = {}
     """Messages of a session do not come again."""
     good_endings = frozenset({"STOP"})
+    withheld_endings = WITHHELD
+    truncated_endings = frozenset({"MAX_TOKENS"})
+    settings_at: Sequence[tuple[str, ...]] = ()
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one session. Its path names no model; its first message does."""

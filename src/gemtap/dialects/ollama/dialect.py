@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gemtap.conversation.model import Conversation
@@ -85,6 +85,9 @@ class Ollama:
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"stop"})
+    withheld_endings: frozenset[str] = frozenset()
+    truncated_endings = frozenset({"length"})
+    settings_at: Sequence[tuple[str, ...]] = ((),)
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange."""

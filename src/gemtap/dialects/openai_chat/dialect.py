@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from gemtap.conversation.model import Conversation
@@ -101,6 +101,9 @@ class OpenAIChat:
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"stop", "tool_calls", "function_call"})
+    withheld_endings = frozenset({"content_filter"})
+    truncated_endings = frozenset({"length"})
+    settings_at: Sequence[tuple[str, ...]] = ((),)
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Final
 from urllib.parse import parse_qs
 
 from gemtap.conversation.model import Conversation, Media
-from gemtap.conversation.model import Message as Turn
 from gemtap.dialects.base import Message, Parsed, RawExchange
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.cut_rules import Rule
@@ -33,6 +33,9 @@ class OpenAIRealtime:
     cut_points: Mapping[bytes, Rule] = {}
     """Messages of a session do not come again."""
     good_endings = frozenset({"completed", "cancelled"})
+    withheld_endings = frozenset({"content_filter"})
+    truncated_endings = frozenset({"max_output_tokens", "incomplete"})
+    settings_at: Sequence[tuple[str, ...]] = ((),)
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one session. The query or the session's own settings name the model."""
@@ -96,7 +99,7 @@ class OpenAIResponsesSession(OpenAIRealtime):
             tokens=read_tokens(usage),
             finish_reason=finish_reason(responses[-1]) if responses else None,
             error=next((e for event in got if (e := read_error(event))), None)
-            or error_event(list(got))
+            or error_event(got)
             or next(iter(failed), None),
             accumulated={"responses": responses},
             first_token_at=_first_content(exchange.messages),
@@ -112,13 +115,11 @@ class OpenAIResponsesSession(OpenAIRealtime):
             for message in as_list(as_dict(request).get("messages"))
             if kind_of(event := as_dict(as_dict(message).get("data"))) == "response.create"
         ]
-        turns: list[Turn] = []
-        for number in range(max(len(created), len(responses))):
-            each = read_response(
-                created[number] if number < len(created) else {}, responses[number] if number < len(responses) else {}
-            )
-            turns += each.messages
-        first = read_response(created[0] if created else {}, None)
+        # What was asked without an answer, and what was answered without a request, is a turn too.
+        pairs: Iterable[tuple[Json, Json]] = zip_longest(created or [{}], responses, fillvalue={})
+        each_read = [read_response(asked, answered) for asked, answered in pairs]
+        turns = [message for read in each_read for message in read.messages]
+        first = each_read[0]
         return Conversation(
             first.system, tuple(turns), None, first.tools, first.built_in, previous=first.previous, is_session=True
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from gemtap.conversation.model import Conversation
@@ -81,6 +82,9 @@ class OpenAIResponses:
 
     cut_points = CUT_POINTS
     good_endings = frozenset({"completed"})
+    withheld_endings = frozenset({"content_filter"})
+    truncated_endings = frozenset({"max_output_tokens", "incomplete"})
+    settings_at: Sequence[tuple[str, ...]] = ((),)
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange. Its path names no model; its request does."""

@@ -7,6 +7,7 @@ It has no reference. Shapes as gemini-cli's `CodeAssistServer` and its converter
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -32,6 +33,9 @@ class _Wrapped(Envelope):
     def request(self, sent: Json) -> Json:
         inside = as_dict(sent).get("request")
         return inside if isinstance(inside, dict) else sent
+
+    def settings_at(self) -> Sequence[tuple[str, ...]]:
+        return [("request", *path) for path in super().settings_at()]
 
     def response(self, got: Json) -> Json:
         inside = as_dict(got).get("response")

@@ -24,6 +24,9 @@ class MistralChat:
 
     cut_points = OPENAI_CHAT.cut_points
     good_endings = OPENAI_CHAT.good_endings
+    withheld_endings = OPENAI_CHAT.withheld_endings
+    truncated_endings = OPENAI_CHAT.truncated_endings | {"model_length"}
+    settings_at = OPENAI_CHAT.settings_at
 
     def read(self, exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         """Read one exchange."""
