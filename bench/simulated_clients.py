@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final
 
-from gemtap.providers.google.simulated import prose
+from gemtap.simulation import prose
 
 Message = dict[str, Any]
 

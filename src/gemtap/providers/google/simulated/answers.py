@@ -13,7 +13,6 @@ from random import Random
 from typing import Any, Final
 
 from gemtap.interaction import Json
-from gemtap.providers.google.simulated import prose
 from gemtap.providers.google.simulated.conversation import (
     Conversation,
     Object,
@@ -21,8 +20,9 @@ from gemtap.providers.google.simulated.conversation import (
     shows_thoughts,
     thinks,
 )
-from gemtap.providers.google.simulated.schemas import Examples
 from gemtap.providers.google.simulated.tokens import Usage, count
+from gemtap.simulation import prose
+from gemtap.simulation.schemas import Examples
 
 BLOCKED_WORD: Final = "BLOCKME"
 """A prompt that contains this word is blocked."""

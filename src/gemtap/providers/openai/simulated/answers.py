@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
-from gemtap.providers.google.simulated import prose
-from gemtap.providers.google.simulated.schemas import Examples
+from gemtap.simulation import prose
+from gemtap.simulation.schemas import Examples
 
 _WANTS_A_CALL: Final = re.compile(r"\b(call|use|read|fix|find|add|rename|write|run|look)\b", re.IGNORECASE)
 _PIECE: Final = re.compile(r"\S+\s*(?:\S+\s*){0,4}")

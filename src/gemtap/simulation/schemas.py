@@ -9,7 +9,6 @@ from random import Random
 from typing import Any, Final
 
 from gemtap.interaction import Json
-from gemtap.providers.google.simulated.conversation import objects
 
 _DEEPEST: Final = 6
 """Depth limit for recursive schemas: null below it, and only required members below half of it."""
@@ -86,7 +85,8 @@ class Examples:
         for _ in range(_DEEPEST):
             if not isinstance(schema, dict):
                 break
-            alternatives = objects(schema.get("anyOf") or schema.get("oneOf"))
+            given = schema.get("anyOf") or schema.get("oneOf")
+            alternatives = [each for each in (given if isinstance(given, list) else [given]) if isinstance(each, dict)]
             if "$ref" in schema:
                 schema = self._definition(str(schema["$ref"]))
             elif alternatives:

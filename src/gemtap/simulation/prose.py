@@ -7,7 +7,7 @@ import re
 from random import Random
 from typing import Final
 
-from gemtap.providers.google.simulated.conversation import Object, member
+from gemtap.interaction import Json
 
 _OPENINGS: Final = (
     "Here is how I would go about “{topic}”.",
@@ -74,10 +74,10 @@ def thoughts(text: str, rng: Random) -> list[str]:
     return [_THOUGHTS[at].format(topic=topic_of(text)) for at in chosen]
 
 
-def report(function_responses: list[Object], rng: Random) -> str:
+def report(function_responses: list[dict[str, Json]], rng: Random) -> str:
     """A report on the results of function calls."""
     results = "\n".join(
-        f"- `{response.get('name')}` returned `{_shortened(member(response, 'response'))}`"
+        f"- `{response.get('name')}` returned `{_shortened(response.get('response'))}`"
         for response in function_responses
     )
     return f"Here is what I found:\n\n{results}\n\n{rng.choice(_CLOSINGS)}"
