@@ -11,12 +11,14 @@ from bson import ObjectId
 
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
+from gemtap.stores.facets import Facets
 from gemtap.stores.links import LinkIndex
 from gemtap.stores.maintenance import Maintenance
 from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import Filter as Filter
 from gemtap.stores.saved_searches import SavedSearches
 from gemtap.stores.search_index import SearchIndex
+from gemtap.stores.sorting import SortedPlace, SortKey
 from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
@@ -222,6 +224,19 @@ class Store(Protocol):
 
         Fewer than `limit` documents mean that no more match.
         """
+        ...
+
+    async def sorted_list(
+        self, where: Filter, by: SortKey, *, after: SortedPlace | None = None, limit: int
+    ) -> Sequence[dict[str, Any]]:
+        """Matching documents without bodies, by a number, greatest first, from just after a place.
+
+        Raises NotSortable, see `stores.sorting`. Fewer than `limit` documents mean that no more match.
+        """
+        ...
+
+    async def facets(self, where: Filter) -> Facets:
+        """Values of some fields among the newest matches, with their numbers, see `stores.facets`."""
         ...
 
     def scan(self, where: Filter) -> AsyncIterator[Interaction]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple, Self
 
@@ -15,6 +15,7 @@ from bson.errors import InvalidId
 from gemtap.stores.base import BadCursor, Store
 from gemtap.stores.place import Order, Place, place_of
 from gemtap.stores.query.filter import Filter
+from gemtap.stores.sorting import ListSort, SortedPlace, SortKey, sorted_place_of
 from gemtap.stores.thread_list import ThreadSort
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,15 +47,21 @@ class Page(NamedTuple):
     next: str | None
 
 
-async def page_of(store: Store, where: Filter, *, limit: int, cursor: str | None = None) -> Page:
-    """A page of the matching interactions, newest first. `cursor` is the `next` of the previous page.
+async def page_of(
+    store: Store, where: Filter, *, limit: int, cursor: str | None = None, sort: ListSort = "newest"
+) -> Page:
+    """A page of the matching interactions in this order. `cursor` is the `next` of the previous page.
 
-    Raises BadCursor for any other cursor.
+    Raises BadCursor for any other cursor, and NotSortable.
     """
-    after = None if cursor is None else decode_cursor(cursor)
     # An additional item means that there is another page.
-    items = await store.list(where, after=after, limit=limit + 1)
-    return Page(items[:limit], encode_cursor(place_of(items[limit - 1])) if len(items) > limit else None)
+    if sort == "newest" or sort == "oldest":
+        after = None if cursor is None else decode_cursor(cursor)
+        items = await store.list(where, order=sort, after=after, limit=limit + 1)
+        return Page(items[:limit], encode_cursor(place_of(items[limit - 1])) if len(items) > limit else None)
+    last = None if cursor is None else _decode_sorted(cursor, sort)
+    items = await store.sorted_list(where, sort, after=last, limit=limit + 1)
+    return Page(items[:limit], _encode_sorted(sort, items[limit - 1]) if len(items) > limit else None)
 
 
 async def batches(
@@ -79,6 +86,22 @@ def decode_cursor(word: str) -> Place:
         return Place(datetime.fromtimestamp(milliseconds / 1000, UTC), ObjectId(str(id_)))
     except (*_MALFORMED, OSError) as exc:
         raise BadCursor("The cursor is not valid. Start again without one.") from exc
+
+
+def _encode_sorted(sort: SortKey, last: Mapping[str, Any]) -> str:
+    """The cursor of the page after this document."""
+    value, place = sorted_place_of(last, sort)
+    return _encode([sort, value, milliseconds(place.timestamp), str(place.id)])
+
+
+def _decode_sorted(word: str, sort: SortKey) -> SortedPlace:
+    try:
+        its_sort, value, moment, id_ = _decode(word)
+        if its_sort != sort or not isinstance(value, int | float) or not -(2**63) <= value < 2**63:
+            raise ValueError(word)
+        return SortedPlace(value, Place(from_milliseconds(int(moment)), ObjectId(str(id_))))
+    except _MALFORMED as exc:
+        raise BadCursor("The cursor is not valid for this order. Start again without one.") from exc
 
 
 class ThreadCursor(NamedTuple):

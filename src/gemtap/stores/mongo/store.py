@@ -15,6 +15,7 @@ from gridfs.errors import CorruptGridFile, NoFile
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import QUERY_SECONDS, Record, StoreUnavailable
+from gemtap.stores.facets import Facets
 from gemtap.stores.mongo.client import DEFAULT_DATABASE, client_for
 from gemtap.stores.mongo.collections import Collections
 from gemtap.stores.mongo.documents import WITHOUT_RAW, exact_bytes, from_stored
@@ -35,6 +36,7 @@ from gemtap.stores.mongo.writing import DeletedMeanwhile, Writer
 from gemtap.stores.paging import ThreadCursor
 from gemtap.stores.place import Order, Place, place_of
 from gemtap.stores.query.filter import Filter, thread_ids, with_threads
+from gemtap.stores.sorting import NotSortable, SortedPlace, SortKey, is_sortable
 from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
 from gemtap.stores.statistics.query import statistics, tool_statistics
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -126,6 +128,20 @@ class MongoStore:
         """Matching documents without bodies, in this order."""
         with translated(self._description):
             return await self._lists.read(await self._resolved(where), order, after, limit)
+
+    async def sorted_list(
+        self, where: Filter, by: SortKey, *, after: SortedPlace | None = None, limit: int
+    ) -> Sequence[dict[str, Any]]:
+        """Matching documents without bodies, by a number. Raises NotSortable."""
+        if not is_sortable(where):
+            raise NotSortable
+        with translated(self._description):
+            return await self._lists.read_sorted(await self._resolved(where), by, after, limit)
+
+    async def facets(self, where: Filter) -> Facets:
+        """Values of some fields among the newest matches, with their numbers."""
+        with translated(self._description):
+            return await self._lists.facets(await self._resolved(where))
 
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
         """Every matching document, whole, oldest first."""

@@ -7,6 +7,9 @@ from typing import Final, NamedTuple
 
 from gemtap.stores.paging import milliseconds
 from gemtap.stores.place import Order, Place
+from gemtap.stores.query.filter import Filter
+from gemtap.stores.sorting import UNKNOWN, SortedPlace, SortKey
+from gemtap.stores.sqlite.conditions import clauses_of
 from gemtap.stores.sqlite.rows import SqlValue
 
 Selection = tuple[list[str], list[SqlValue]]
@@ -43,6 +46,31 @@ def list_query(
     return Query(
         f"SELECT {columns} FROM interactions {where_clause(clauses)}"  # noqa: S608 - our own names
         f"ORDER BY {time} {direction}, id {direction} LIMIT ?",
+        [*parameters, limit],
+    )
+
+
+_NUMBERS: Final[Mapping[SortKey, str]] = {
+    "duration": "request_duration_ms",
+    "input": "input_tokens",
+    "output": "output_tokens",
+    "cost": "cost_usd",
+}
+
+
+def sorted_query(where: Filter, by: SortKey, after: SortedPlace | None, limit: int) -> Query:
+    """The documents of the matching rows by a number, greatest first, from just after a place."""
+    clauses, parameters = clauses_of(where)
+    value = f"ifnull({_NUMBERS[by]}, {UNKNOWN})"
+    if after is not None:
+        clauses.append(f"({value}, timestamp, id) < (?, ?, ?)")
+        parameters += [after.value, *_key(after.place)]
+    # Without other conditions, the index has all that is needed to find the page.
+    index = "INDEXED BY interactions_numbers " if all(term.field == "time" for term in where.terms) else ""
+    return Query(
+        f"SELECT document FROM (SELECT number, {value} AS value, timestamp, id FROM interactions {index}"  # noqa: S608
+        f"{where_clause(clauses)}ORDER BY value DESC, timestamp DESC, id DESC LIMIT ?) AS found "
+        "CROSS JOIN interactions USING (number) ORDER BY found.value DESC, found.timestamp DESC, found.id DESC",
         [*parameters, limit],
     )
 

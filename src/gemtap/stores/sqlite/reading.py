@@ -12,12 +12,15 @@ from bson import ObjectId
 
 from gemtap.interaction import Interaction, Json, Side
 from gemtap.stores.base import Filter
+from gemtap.stores.facets import COUNTED, FACETS, Facets, facets_of
 from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import asks_for_words
+from gemtap.stores.sorting import SortedPlace, SortKey
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.body_forms import decode_body
+from gemtap.stores.sqlite.conditions import COLUMNS
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.queries import list_query, where_clause
+from gemtap.stores.sqlite.queries import list_query, sorted_query, where_clause
 from gemtap.stores.sqlite.rows import chunk_times, summary
 from gemtap.stores.sqlite.searching import found_rows, selection
 
@@ -68,6 +71,25 @@ def read_list(
                 return _summaries(islice(rows, limit))
         query = list_query(selection(connection, where), order, after, limit, columns="document")
         return _summaries(connection.execute(*query))
+
+
+def read_sorted(
+    connection: sqlite3.Connection, where: Filter, by: SortKey, after: SortedPlace | None, limit: int
+) -> list[dict[str, Any]]:
+    """Up to `limit` documents without bodies, by a number."""
+    with transaction(connection, "DEFERRED"):
+        return _summaries(connection.execute(*sorted_query(where, by, after, limit)))
+
+
+def read_facets(connection: sqlite3.Connection, where: Filter) -> Facets:
+    """Values of the newest matches, counted."""
+    columns = ", ".join(COLUMNS[name] for name in FACETS)
+    with transaction(connection, "DEFERRED"):
+        if asks_for_words(where):
+            with closing(found_rows(connection, where, columns, newest_first=True)) as rows:
+                return facets_of(islice(rows, COUNTED))
+        query = list_query(selection(connection, where), "newest", None, COUNTED, columns=columns)
+        return facets_of(connection.execute(*query))
 
 
 def count(connection: sqlite3.Connection, where: Filter) -> int:

@@ -17,9 +17,11 @@ from bson import ObjectId
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.annotations import checked
 from gemtap.stores.base import QUERY_SECONDS, Record
+from gemtap.stores.facets import Facets
 from gemtap.stores.paging import ThreadCursor
 from gemtap.stores.place import Order, Place, place_of
 from gemtap.stores.query.filter import Filter, thread_ids
+from gemtap.stores.sorting import NotSortable, SortedPlace, SortKey, is_sortable
 from gemtap.stores.sqlite.annotating import annotate
 from gemtap.stores.sqlite.bodies import BodyStore
 from gemtap.stores.sqlite.connections import ConnectionThreads, DatabaseFile, connect
@@ -30,7 +32,7 @@ from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import SqliteIncidents
 from gemtap.stores.sqlite.linking import SqliteLinks, resolved
 from gemtap.stores.sqlite.maintenance import SqliteMaintenance
-from gemtap.stores.sqlite.reading import count, read, read_list, read_raw
+from gemtap.stores.sqlite.reading import count, read, read_facets, read_list, read_raw, read_sorted
 from gemtap.stores.sqlite.scanning import last_place, read_batch
 from gemtap.stores.sqlite.schema import open_prerelease, prepare
 from gemtap.stores.sqlite.searches import SqliteSearches
@@ -110,6 +112,19 @@ class SqliteStore:
         """Matching documents without bodies, in this order."""
         where = await self._resolved(where)
         return await self._read(partial(read_list, where=where, order=order, after=after, limit=limit))
+
+    async def sorted_list(
+        self, where: Filter, by: SortKey, *, after: SortedPlace | None = None, limit: int
+    ) -> Sequence[dict[str, Any]]:
+        """Matching documents without bodies, by a number. Raises NotSortable."""
+        if not is_sortable(where):
+            raise NotSortable
+        where = await self._resolved(where)
+        return await self._read(partial(read_sorted, where=where, by=by, after=after, limit=limit))
+
+    async def facets(self, where: Filter) -> Facets:
+        """Values of some fields among the newest matches, with their numbers."""
+        return await self._read(partial(read_facets, where=await self._resolved(where)))
 
     async def scan(self, where: Filter) -> AsyncIterator[Interaction]:
         """Every matching document, whole, oldest first."""

@@ -19,6 +19,7 @@ from gemtap.stores.paging import page_of
 from gemtap.stores.place import Place, just_before, place_of
 from gemtap.stores.query.fields import FIELDS
 from gemtap.stores.query.parsing import parse
+from gemtap.stores.sorting import SortKey, sorted_place_of
 from gemtap.stores.statistics import Bucket, By
 from gemtap.stores.thread_list import ThreadSort
 from tests.contract.test_incidents import incident
@@ -118,6 +119,21 @@ async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mong
         assert "COLLSCAN" not in used, query
         if not (field == "id" and query.startswith("id")):
             assert "SORT" not in used, query
+
+
+@pytest.mark.parametrize("by", get_args(SortKey))
+async def test_sorted_lists_and_facets_read_no_documents(store: Store, mongod_url: str, by: SortKey) -> None:
+    """They sort and count what the index `LISTED` has."""
+    with overheard() as commands:
+        for query in ("", "model:gemini-2.5-pro since:2026-02-01", "cost:>0 -client:cline"):
+            where = parse(query, NOW)
+            first = await store.sorted_list(where, by, limit=3)
+            await store.sorted_list(where, by, after=sorted_place_of(first[-1], by), limit=3)
+            await store.facets(where)
+    # The rows are in a collection of their own.
+    used = stages([each for each in commands if each.get("find") != "gemtap_rows"], mongod_url)
+    assert "COLLSCAN" not in used
+    assert "FETCH" not in used
 
 
 @pytest.mark.parametrize(
