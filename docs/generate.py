@@ -161,9 +161,9 @@ while `gemtap serve` runs, the newest first.
 
 ## Saved searches
 
-A query can be saved under a name, in the dashboard or with `gemtap searches save NAME QUERY`. The store keeps it, so that
-every browser and every command has it: `gemtap searches` lists them, `gemtap ls --saved NAME` uses one. Relative times,
-such as `since:7d`, count from each use.
+A query can be saved under a name, in the dashboard or with `gemtap searches save NAME QUERY`. The store keeps it, so
+that every browser and every command has it: `gemtap searches` lists them, `gemtap ls --saved NAME` uses one. Relative
+times, such as `since:7d`, count from each use.
 
 ## Fields
 """

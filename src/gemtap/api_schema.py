@@ -17,6 +17,7 @@ from gemtap.interaction import Json, to_json
 from gemtap.stores.base import Filter
 from gemtap.stores.paging import Page
 from gemtap.stores.query.parsing import parse
+from gemtap.stores.sorting import ListSort
 from gemtap.stores.statistics import Bucket, By, StatRow, ToolRow
 from gemtap.stores.statistics.other_models import ASSUMPTION, USUAL, OtherCost
 from gemtap.stores.thread_list import ThreadPage, ThreadSort
@@ -76,6 +77,8 @@ class ListQuery(Conditions):
     limit: Limit = 50
     cursor: str | None = None
     """`next` of the previous page."""
+    sort: ListSort = "newest"
+    """The order. Numbers are in descending order, and need conditions that an index has."""
 
 
 class StatisticsQuery(Conditions):

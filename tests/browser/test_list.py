@@ -79,15 +79,16 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
     """A click filters the list, and the URL keeps the filter."""
     page = visitor.open("/interactions")
     page.locator(".c-model a", has_text="gemini-2.5-flash").first.click()
-    assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-flash"]}
+    page.wait_for_url("**q=*")
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["model:gemini-2.5-flash"]}
     models = set(page.locator(".c-model a").all_inner_texts())
     assert models == {"gemini-2.5-flash"}
     page.reload()
     assert set(page.locator(".c-model a").all_inner_texts()) == models
     page.locator(".outcome.good").first.click()
     page.wait_for_url(lambda url: "outcome" in url)
-    assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-flash"], "outcome": ["complete"]}
-    page.get_by_label("without model").click()
+    assert parse_qs(urlsplit(page.url).query) == {"q": ["model:gemini-2.5-flash outcome:complete"]}
+    page.get_by_label("without model:gemini-2.5-flash").click()
     page.wait_for_url(lambda url: "model" not in url)
     assert len(set(page.locator(".c-model a").all_inner_texts())) > 1
 
@@ -112,11 +113,11 @@ def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap:
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "q=" in url)
     assert parse_qs(urlsplit(page.url).query) == {"model": ["gemini-2.5-pro"], "q": ["error:no tokens:>1"]}
-    expect(page.get_by_role("searchbox")).to_have_value("error:no tokens:>1")
+    expect(page.get_by_role("combobox", name="Search", exact=True)).to_have_value("error:no tokens:>1")
     fitting = ask(gemtap, "Found by the search.", model="gemini-2.5-pro")
     expect(page.locator(f"#row-{fitting}")).to_be_visible()
-    page.get_by_label("without q").click()
-    page.wait_for_url(lambda url: "q=" not in url)
+    page.get_by_label("without tokens:>1").click()
+    page.wait_for_url(lambda url: "tokens" not in url)
 
 
 def test_keys_move_and_open(visitor: Visitor) -> None:

@@ -29,8 +29,8 @@ def make_router(store: Store) -> APIRouter:
 
     @router.get("/interactions", responses=_LIST)
     async def interactions(query: Annotated[ListQuery, Query()]) -> Response:
-        """A page of interactions without their bodies, newest first; `next` is the cursor of the page after it."""
-        page = await page_of(store, query.where(), limit=query.limit, cursor=query.cursor)
+        """A page of interactions without their bodies; `next` is the cursor of the page after it."""
+        page = await page_of(store, query.where(), limit=query.limit, cursor=query.cursor, sort=query.sort)
         return json_answer(await asyncio.to_thread(lambda: encoded(page_as_json(page))))
 
     @router.get("/interactions/{id_}")

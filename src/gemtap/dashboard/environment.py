@@ -16,6 +16,7 @@ from gemtap.control_chars import show_control_chars
 from gemtap.conversation.preview import call_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.dashboard import conversation_view, filters, markup
+from gemtap.dashboard.columns import THREADS
 from gemtap.dashboard.provider_colours import colours
 from gemtap.endings import ending_of
 from gemtap.interaction import iso
@@ -87,6 +88,7 @@ def _environment(site: Site) -> Environment:
     environment.filters |= own
     environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}
     environment.globals |= {"pages": PAGES, "providers": list(colours()), "shortcuts": _SHORTCUTS}
+    environment.globals["thread_columns"] = THREADS
     return environment
 
 

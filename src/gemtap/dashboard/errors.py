@@ -14,6 +14,7 @@ from gemtap.dashboard.render import Look, Render
 from gemtap.stores.annotations import BadAnnotation
 from gemtap.stores.base import BadCursor, IntervalTooFine, QueryTooSlow, StoreError
 from gemtap.stores.saved_searches import BadSearch
+from gemtap.stores.sorting import NotSortable
 
 _FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
@@ -44,13 +45,14 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
             context["health"] = await look()
         return await render(request, "error.html", context, status=status)
 
-    for kind in (BadCursor, BadAnnotation, BadSearch, StoreError, RequestValidationError, HTTPException, Exception):
+    refused = (BadCursor, BadAnnotation, BadSearch, NotSortable)
+    for kind in (*refused, StoreError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer)
 
 
 def _describe(exc: Exception) -> tuple[int, str]:
     match exc:
-        case BadCursor() | IntervalTooFine():
+        case BadCursor() | IntervalTooFine() | NotSortable():
             return 400, str(exc)
         case BadAnnotation() | BadSearch():
             return 422, str(exc)

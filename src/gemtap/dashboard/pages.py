@@ -4,36 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
-from urllib.parse import quote, urlencode
+from typing import Annotated, Any, Final, get_args
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from starlette.datastructures import QueryParams
 
 from gemtap.api_schema import ListQuery
+from gemtap.dashboard.columns import INTERACTIONS, hidden
 from gemtap.dashboard.in_flight import InFlight
-from gemtap.dashboard.render import Look, Render
+from gemtap.dashboard.list_conditions import chips_of, narrowed, url_query, whole_query, without
+from gemtap.dashboard.render import Look, Render, patiently
 from gemtap.exporters.registry import FORMATS
 from gemtap.interaction import to_json
 from gemtap.providers.client_setup import clients
 from gemtap.providers.instructions import Instructions
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Filter, Store, StoreError
+from gemtap.stores.facets import COUNTED
 from gemtap.stores.paging import page_of
 from gemtap.stores.query.fields import FIELDS
 from gemtap.stores.query.filter import TEXT, Says
+from gemtap.stores.sorting import ListSort, is_sortable
 
 _PATIENCE: Final = 2.0
 """Seconds to wait for the last request of each client. The setup page works without it."""
 
-_COUNT_PATIENCE: Final = 1.0
-"""Seconds to wait for the number of results. The list works without it."""
-
 _LOOKED_AT: Final = 20
 """Number of interactions of a client that are examined, since a client may call two providers."""
-
-_NO_FILTERS: Final = ("limit", "cursor")
 
 
 def make_router(render: Render, settings: Settings, store: Store, in_flight: InFlight, look: Look) -> APIRouter:
@@ -42,28 +40,40 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
 
     async def listed(request: Request, query: ListQuery) -> dict[str, Any]:
         where = query.where()
-        page = await page_of(store, where, limit=query.limit, cursor=query.cursor)
+        page = await page_of(store, where, limit=query.limit, cursor=query.cursor, sort=query.sort)
         params = request.query_params
         return {
             "items": [to_json(item) for item in page.items],
             "to_words": _to_words(where),
-            "older": _query({**params, "cursor": page.next}) if page.next is not None else None,
-            "chips": _chips(params),
+            "older": url_query({**params, "cursor": page.next}) if page.next is not None else None,
+            "chips": chips_of(params),
             "query": params.get("q", ""),
-            "kept": _kept(params),
+            "kept": without(params, "q", "cursor"),
+            "whole_query": whole_query(params),
             "formats": [each for each in FORMATS.values() if not each.shows_one],
-            "exported": _query(_without(params, *_NO_FILTERS)),
-            "narrowed": lambda name, value: _query({**_without(params, "cursor"), name: value}),
+            "exported": url_query(without(params, "limit", "cursor", "sort")),
+            "narrowed": lambda name, value: narrowed(params, name, value),
             "continued": query.cursor is not None,
+            "sort": query.sort,
+            "sorts": get_args(ListSort) if is_sortable(where) else ("newest", "oldest"),
+            "sorted_by": lambda sort: url_query(without(params, "cursor", "sort") | {"sort": sort}),
+            "columns": INTERACTIONS,
+            "hidden": hidden(request.cookies, "interactions", INTERACTIONS),
         }
 
     @router.get("/interactions")
     async def interactions(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
-        found, results, flying, health = await asyncio.gather(
-            listed(request, query), _count(store, query.where()), in_flight.look(), look()
+        where = query.where()
+        found, results, facets, searches, flying, health = await asyncio.gather(
+            listed(request, query),
+            patiently(store.count(where)),
+            patiently(store.facets(where)),
+            patiently(store.searches.all()),
+            in_flight.look(),
+            look(),
         )
-        context = found | {"results": results, "in_flight": flying, "health": health}
-        return await render(request, "interactions.html", context)
+        context = {"results": results, "facets": facets, "searches": searches, "in_flight": flying, "health": health}
+        return await render(request, "interactions.html", found | context | {"counted": COUNTED})
 
     @router.get("/rows")
     async def rows(request: Request, query: Annotated[ListQuery, Query()]) -> HTMLResponse:
@@ -91,10 +101,6 @@ def make_router(render: Render, settings: Settings, store: Store, in_flight: InF
     return router
 
 
-def _query(params: dict[str, Any]) -> str:
-    return "?" + urlencode(params)
-
-
 def _to_words(where: Filter) -> str:
     """The URL fragment by which browsers scroll to the search words and highlight them. Empty without words.
 
@@ -103,37 +109,6 @@ def _to_words(where: Filter) -> str:
     wanted = [test for term in where.terms if term.field == TEXT and not term.negated for test in term.tests]
     phrases = [quote(" ".join(test.words), safe="") for test in wanted if isinstance(test, Says)]
     return "#:~:" + "&".join(f"text={phrase}" for phrase in phrases) if phrases else ""
-
-
-def _chips(params: QueryParams) -> list[dict[str, str]]:
-    """The active filters, each with a link to the list without it."""
-    return [
-        {
-            "name": name,
-            "value": value,
-            "without": _query(_without(params, name, "cursor")),
-        }
-        for name, value in params.items()
-        if name not in _NO_FILTERS
-    ]
-
-
-def _kept(params: QueryParams) -> dict[str, str]:
-    """Parameters that a new search keeps."""
-    return _without(params, "q", "cursor")
-
-
-def _without(params: QueryParams, *names: str) -> dict[str, str]:
-    return {name: value for name, value in params.items() if name not in names}
-
-
-async def _count(store: Store, where: Filter) -> int | None:
-    """The number of matching interactions, if the store tells it in time."""
-    try:
-        async with asyncio.timeout(_COUNT_PATIENCE):
-            return await store.count(where)
-    except (StoreError, TimeoutError):
-        return None
 
 
 async def _latest(store: Store) -> dict[str, Any] | None:

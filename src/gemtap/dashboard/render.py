@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.page_contexts import NotThere, fill_in_recorded
+from gemtap.stores.base import StoreError
 from gemtap.workers import JobFailed, Workers
 
 _SECONDS: Final = 4.0
@@ -19,6 +20,21 @@ _SECONDS: Final = 4.0
 
 Look = Callable[[], Awaitable[Health]]
 """How recording goes: every page says so when it does not."""
+
+
+_PATIENCE: Final = 1.0
+"""Seconds to wait for what a list works without: the number of results, facets and saved searches."""
+
+T = TypeVar("T")
+
+
+async def patiently(reading: Awaitable[T]) -> T | None:
+    """What the store tells in time, or None."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await reading
+    except (StoreError, TimeoutError):
+        return None
 
 
 class Render:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, get_args
 from urllib.parse import urlencode
 
 from bson import ObjectId
@@ -13,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gemtap.api_schema import QueryText
 from gemtap.dashboard import page_contexts
+from gemtap.dashboard.columns import THREADS, hidden
 from gemtap.dashboard.growth import charts_of
 from gemtap.dashboard.in_flight import InFlight
-from gemtap.dashboard.render import Look, Render
+from gemtap.dashboard.list_conditions import chips_of, url_query, whole_query, without
+from gemtap.dashboard.render import Look, Render, patiently
 from gemtap.dashboard.thread_rows import rows_of
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import Interaction, to_json
@@ -53,16 +56,22 @@ def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     titles: dict[str, str] = {}
 
-    async def listed(query: ThreadsQuery) -> dict[str, Any]:
+    async def listed(request: Request, query: ThreadsQuery) -> dict[str, Any]:
         if len(titles) > _MOST_TITLES:
             titles.clear()
         where = parse(query.q, datetime.now(UTC))
         page = await store.threads(where, limit=query.limit, sort=query.sort, cursor=query.cursor)
+        params = request.query_params
         kept = {name: str(value) for name, value in query.model_dump(exclude_defaults=True).items()}
         return {
             "threads": await rows_of(store, page.items, titles),
             "more": urlencode({**kept, "cursor": page.next}) if page.next is not None else None,
             "sort": query.sort,
+            "sorts": get_args(ThreadSort),
+            "sorted_by": lambda sort: url_query(without(params, "cursor", "sort") | {"sort": sort}),
+            "hidden": hidden(request.cookies, "threads", THREADS),
+            "chips": chips_of(params),
+            "whole_query": whole_query(params),
             "query": query.q,
             "continued": query.cursor is not None,
         }
@@ -71,13 +80,17 @@ def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -
     @router.get("/threads")
     async def threads(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
         """The home page: what agents and people did, one row for each conversation."""
-        context = await listed(query) | {"in_flight": await in_flight.look(), "health": await look()}
-        return await render(request, "threads.html", context)
+        found, searches, flying, health = await asyncio.gather(
+            listed(request, query), patiently(store.searches.all()), in_flight.look(), look()
+        )
+        return await render(
+            request, "threads.html", found | {"searches": searches, "in_flight": flying, "health": health}
+        )
 
     @router.get("/threads/rows")
     async def rows(request: Request, query: Annotated[ThreadsQuery, Query()]) -> HTMLResponse:
         """The rows alone, for an open page."""
-        return await render(request, "threads_list.html", await listed(query))
+        return await render(request, "threads_list.html", await listed(request, query))
 
     @router.get("/threads/{id_}")
     async def thread(request: Request, id_: str) -> HTMLResponse:

@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import Final
 
 from gemtap.conversation import Conversation
-from gemtap.conversation.added import first_unrecorded
-from gemtap.conversation.model import Call, Grounding, Message, Other, Part, Result, Text, Thought
-from gemtap.interaction import Interaction, Json
+from gemtap.conversation.said import said_by_turn, strings_in
+from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of, sends_whole_prompt
 from gemtap.recorder.threads import Placed
 
@@ -35,9 +34,6 @@ _BINARY: Final = re.compile(
 _LONGEST_PLAIN: Final = 60
 _LONG_WORD: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_LONGEST_PLAIN}}}")
 """A text without any of these has no Base64. Checking this first takes a third of the time."""
-
-_UNSPOKEN: Final = frozenset({"data", "bytesBase64Encoded", "signature", "thoughtSignature", "thought_signature"})
-"""Members that hold no words, however short they are."""
 
 _log = logging.getLogger(__name__)
 
@@ -89,68 +85,17 @@ def _texts(document: Interaction, conversation: Conversation | None) -> Iterator
     error = document["error"]
     if error is not None:
         yield error["message"]
-        yield from _strings(error["details"])
+        yield from strings_in(error["details"])
     if conversation is not None:
-        yield from _said(document, conversation)
+        yield from (each.text for each in said_by_turn(conversation, document["thread"]))
         return
     if sends_whole_prompt(document):
         yield document["preview"]["prompt"] or ""
         return
     for side in (document["response"], document["request"]):
         body = side and side["body"]
-        texts = [body] if isinstance(body, str) else _strings(body)
+        texts = [body] if isinstance(body, str) else strings_in(body)
         yield " ".join(_first(texts, LONGEST_BODY))[:LONGEST_BODY]
-
-
-def _said(document: Interaction, conversation: Conversation) -> Iterator[str]:
-    thread = document["thread"]
-    added = list(conversation.prompt[first_unrecorded(conversation, thread) :])
-    for message in ([conversation.answer] if conversation.answer is not None else []) + added[::-1]:
-        yield from _message_texts(message)
-    if conversation.system is not None and (thread is None or thread["turn"] == 1):
-        yield conversation.system
-
-
-def _message_texts(message: Message) -> Iterator[str]:
-    for part in message.parts:
-        yield from _part_texts(part)
-
-
-def _part_texts(part: Part) -> Iterator[str]:
-    match part:
-        case Text(text) | Thought(text):
-            yield text
-        case Call(name, arguments):
-            yield name
-            yield from _strings(arguments)
-        case Result(content, name):
-            yield name or ""
-            yield from _strings(content)
-        case Other(_, value):
-            yield from _strings(value)
-        case Grounding(queries, sources):
-            yield from queries
-            for source in sources:
-                yield from filter(None, (source.title, source.uri))
-
-
-def _strings(value: Json) -> Iterator[str]:
-    """The names, texts and numbers in a JSON value, in their order."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            for name, item in value.items():
-                if name not in _UNSPOKEN:
-                    yield name
-                    yield from _strings(item)
-        case list():
-            for item in value:
-                # Not the numbers of an embedding.
-                if not isinstance(item, float):
-                    yield from _strings(item)
-        case int() | float() if not isinstance(value, bool):
-            yield str(value)
 
 
 def _first(texts: Iterator[str] | list[str], characters: int) -> Iterator[str]:

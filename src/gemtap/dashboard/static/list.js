@@ -42,6 +42,7 @@ function show(page) {
     if (again) scrollBy(0, again.getBoundingClientRect().top - before);
   }
   countFlights();
+  showWords();
 }
 
 function showFlights({ items }) {
@@ -89,6 +90,20 @@ setInterval(() => {
   }
 }, 1000);
 
+/** Loaded when it is needed. */
+const tools = () => import("./list_tools.js");
+
+async function showWords() {
+  const query = new URLSearchParams(location.search).get("q");
+  if (query && list.querySelector("[data-words]")) (await tools()).showFound(list, query);
+}
+
+showWords();
+const columns = document.getElementById("columns");
+if (columns) columns.hidden = false;
+columns?.addEventListener("change", async () => (await tools()).keepColumns(columns));
+const saved = document.getElementById("saved");
+saved.addEventListener("toggle", async () => (await tools()).offerSaving(saved), { once: true });
 if (list.dataset.live !== undefined) {
   listen({ interaction: refresh, inflight: showFlights, health: showHealth }, refresh);
 }

@@ -1,5 +1,4 @@
 // What every page does beyond what the server has written: local times, live health, keys, links that open in place.
-import { openPalette } from "./palette.js";
 
 /** The name of the reader's time zone, such as CET or GMT+1. */
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
@@ -222,7 +221,10 @@ function offerTheme(button) {
 }
 
 function offerPalette(button) {
-  const open = () => document.querySelector("dialog[open]") ?? openPalette();
+  const open = async () => {
+    const { openPalette } = await import("./palette.js");
+    if (!document.querySelector("dialog[open]")) openPalette();
+  };
   button.hidden = false;
   button.addEventListener("click", open);
   addEventListener("keydown", (event) => {
@@ -232,6 +234,11 @@ function offerPalette(button) {
   });
 }
 
+for (const input of document.querySelectorAll("form.search input[type=search]")) {
+  // Said before the field has the focus. The rest is loaded when it is needed: most pages are left without a search.
+  for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-expanded", "false"]]) input.setAttribute(name, value);
+  input.addEventListener("focus", async () => (await import("./suggest.js")).suggestIn(input), { once: true });
+}
 offerTheme(document.getElementById("theme"));
 offerPalette(document.getElementById("palette"));
 localise(document);

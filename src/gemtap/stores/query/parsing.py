@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -78,6 +78,22 @@ def parse(text: str, now: datetime) -> Filter:
     if count > MAX_WORDS:
         raise BadQuery(f"A query has up to {MAX_WORDS} words, not {count}: of a long text, a few words find it too.")
     return found
+
+
+def conditions_in(text: str) -> list[str]:
+    """The conditions and words of a query, each as it is written. Raises BadQuery."""
+    parse(text, datetime.now(UTC))
+    if not text.strip():
+        return []
+    trees: list[Any] = _parser().parse(text).children
+    return [text[tree.children[0].start_pos : tree.children[-1].end_pos] for tree in trees]
+
+
+def quoted(value: str) -> str:
+    """The value as an operand of a condition, in quotes if it needs them."""
+    if re.fullmatch(r'[^\s",*<>=-][^\s",*]*', value) and ".." not in value:
+        return value
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 @cache

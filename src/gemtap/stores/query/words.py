@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
@@ -36,6 +37,21 @@ def words_of(text: str) -> list[str]:
         return words if max(map(len, words), default=0) <= LONGEST_WORD else [word[:LONGEST_WORD] for word in words]
     folded = unicodedata.normalize("NFKC", text).casefold()
     return [word[:LONGEST_WORD] for word in _any_word().findall(_UNSPACED.sub(r" \g<0> ", folded))]
+
+
+def spans_of(text: str) -> Iterator[tuple[str, int, int]]:
+    """The words of the text, each with where it begins and ends in the text as it is."""
+    for match in _any_word().finditer(text):
+        begin = match.start()
+        # Folding may change the length of a word, or make several of it; they all have its place.
+        for piece in _cut(match[0]):
+            yield from ((word, begin, begin + len(piece)) for word in words_of(piece))
+            begin += len(piece)
+
+
+def _cut(run: str) -> list[str]:
+    """A run of letters, cut around each character of a script without spaces."""
+    return [piece for piece in re.split(f"({_UNSPACED.pattern})", run) if piece]
 
 
 def is_sign(word: str) -> bool:
