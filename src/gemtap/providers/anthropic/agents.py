@@ -6,16 +6,14 @@ the responses, executes the model's calls and sends their results. Some requests
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
-from random import Random
 from typing import Any, Final
 
 import aiohttp
 
 from gemtap.dialects.anthropic_messages.accumulate import accumulate
 from gemtap.dialects.stream_chunks import read_chunks
+from gemtap.simulation.agents import DemoAgents
 
 _SYSTEM: Final = "You are a careful coding agent. Read before you write, keep changes small, run the tests. " * 20
 _TASKS: Final = (
@@ -45,14 +43,8 @@ _TOOLS: Final = [
 _FILE: Final = "\n".join(f"def step_{n}(rows):\n    return sorted(rows, key=at)\n" for n in range(40))
 
 
-class AnthropicAgents:
+class AnthropicAgents(DemoAgents):
     """One session after another."""
-
-    def __init__(self, origin: str, *, seed: int, pause: float, on_turn: Callable[[str], None]) -> None:
-        self._origin = origin
-        self._rng = Random(seed)  # noqa: S311 - a choice of sentences, not a secret
-        self._pause = pause
-        self._on_turn = on_turn
 
     async def work(self, sessions: int) -> None:
         """Run this number of sessions."""
@@ -98,7 +90,7 @@ class AnthropicAgents:
         self._on_turn(f"{model}: {said}")
         if keep:
             history.append({"role": "assistant", "content": content})
-        await asyncio.sleep(self._rng.expovariate(1 / self._pause))
+        await self._rest()
         return [{"type": "tool_result", "tool_use_id": call["id"], "content": _result(call["name"])} for call in calls]
 
 

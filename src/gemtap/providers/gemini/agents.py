@@ -15,6 +15,8 @@ import aiohttp
 from google import genai
 from google.genai import errors, types
 
+from gemtap.simulation.agents import DemoAgents
+
 _SYSTEM: Final = (
     "You are a careful coding agent. You work in a repository of about two hundred Python files. Read before you "
     "write, keep changes small, run the tests after each change, and say plainly what you could not do."
@@ -60,11 +62,12 @@ _FILE: Final = "\n".join(
 )
 
 
-class GeminiAgents:
+class GeminiAgents(DemoAgents):
     """Runs several agents concurrently, until cancelled or done."""
 
     def __init__(self, origin: str, *, seed: int, pause: float, on_turn: Callable[[str], None]) -> None:
-        """`pause` is the mean time between an agent's turns, in seconds. `on_turn` gets a description of each turn."""
+        """See `DemoAgents`."""
+        super().__init__(origin, seed=seed, pause=pause, on_turn=on_turn)
         self._client = genai.Client(
             api_key="demo",
             vertexai=False,
@@ -72,9 +75,6 @@ class GeminiAgents:
                 base_url=origin, headers={"x-title": "Gemtap demo"}, retry_options=types.HttpRetryOptions(attempts=1)
             ),
         )
-        self._rng = Random(seed)  # noqa: S311 - a choice of sentences, not a secret
-        self._pause = pause
-        self._on_turn = on_turn
 
     async def work(self, sessions: int, at_once: int = 3) -> None:
         """Run this number of sessions, `at_once` at a time."""
@@ -103,7 +103,7 @@ class GeminiAgents:
             goes_on = True
             while goes_on:
                 goes_on = await self._turn(model, history, rng)
-                await asyncio.sleep(rng.expovariate(1 / self._pause))
+                await self._rest(rng)
 
     async def _turn(self, model: str, history: list[types.Content], rng: Random) -> bool:
         """Send the conversation and append the response. Returns whether there are function results to send."""

@@ -5,10 +5,7 @@ An agent declares tools, streams the answers, runs the model's calls and sends t
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable
-from random import Random
 from typing import Any, Final
 
 import aiohttp
@@ -16,6 +13,7 @@ import aiohttp
 from gemtap.dialects.openai_chat.accumulate import accumulate as chat_of
 from gemtap.dialects.openai_responses.accumulate import accumulate as response_of
 from gemtap.dialects.stream_chunks import read_chunks
+from gemtap.simulation.agents import DemoAgents
 
 _SYSTEM: Final = "You are a careful coding agent. Read before you write, and run the tests after each change."
 _TASKS: Final = (
@@ -41,15 +39,8 @@ _FUNCTIONS: Final[tuple[dict[str, Any], ...]] = (
 )
 
 
-class OpenAIAgents:
+class OpenAIAgents(DemoAgents):
     """Runs sessions one after another, until cancelled or done."""
-
-    def __init__(self, origin: str, *, seed: int, pause: float, on_turn: Callable[[str], None]) -> None:
-        """`pause` is the mean time between an agent's turns, in seconds. `on_turn` gets a description of each turn."""
-        self._origin = origin
-        self._rng = Random(seed)  # noqa: S311 - a choice of sentences, not a secret
-        self._pause = pause
-        self._on_turn = on_turn
 
     async def work(self, sessions: int) -> None:
         """Run this number of sessions."""
@@ -115,4 +106,4 @@ class OpenAIAgents:
 
     async def _turn(self, model: str, calls: list[str]) -> None:
         self._on_turn(f"{model}: {', '.join(calls) or 'an answer'}")
-        await asyncio.sleep(self._rng.expovariate(1 / self._pause))
+        await self._rest()
