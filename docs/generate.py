@@ -59,7 +59,7 @@ def _settings_lines() -> Iterator[str]:
     yield from (
         "# Settings",
         "",
-        "A setting may stand in `gemtap.toml` (or the file of `--config`), in an environment variable, or on the",
+        "A setting can be in `gemtap.toml` (or the file of `--config`), in an environment variable, or on the",
         "command line of `gemtap serve`; the later of these wins. Lists are comma-separated in variables. An unknown",
         "setting is an error wherever it stands. `gemtap doctor --settings` lists what is in force, and its origin.",
         "",

@@ -124,10 +124,11 @@ class Settings(BaseSettings):
     )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
     allowed_hosts: Names = Field(
-        (), description="Names beside localhost under which the proxy and the dashboard may be reached."
+        (), description="Names of this machine, in addition to localhost, that clients and browsers may use."
     )
     allowed_origins: Names = Field(
-        (), description="Web pages' origins beside this machine's own that may call the proxy: https://app.example."
+        (),
+        description="Origins of web pages, in addition to this machine's own, that may call the proxy: https://app.example.",
     )
     insecure: bool = Field(False, description="Allow listening on more than loopback.")
     tls: Literal["off", "auto"] = Field(
@@ -191,7 +192,8 @@ class Settings(BaseSettings):
         "", description="Once a day, the oldest goes until the store takes up no more than this: 5GB. Empty: no limit."
     )
     prune_keep: str = Field(
-        "", description="A query (docs/queries.md). What matches is never pruned, nor is its conversation: rating:good."
+        "",
+        description="A query (docs/queries.md). Matches and their conversations are never pruned: rating:good.",
     )
     shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")

@@ -23,7 +23,7 @@ _TOLD: Final = 1_000
 @app.command()
 def check(
     *,
-    secrets: Annotated[bool, typer.Option("--secrets", help="Look for credentials in the store and spool.")] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Search the store and the spool for credentials.")] = False,
     redact: Annotated[bool, typer.Option("--redact", help="With --secrets: replace them in the store.")] = False,
     as_json: AsJson = False,
     config: Config = None,
@@ -36,7 +36,7 @@ def check(
 
     Example: gemtap check --secrets
 
-    Nothing is changed without --redact, and recording may go on meanwhile.
+    Only --redact changes anything. Gemtap can record meanwhile.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if redact and not secrets:

@@ -122,7 +122,9 @@ def _disk(settings: Settings) -> Finding:
     path = settings.data_dir.absolute()
     free = shutil.disk_usage(next(each for each in (path, *path.parents) if each.exists())).free
     text = f"{free / 2**30:.1f} GiB free"
-    return Finding("disk", "ok", text) if free >= _LOW_DISK else Finding("disk", "fault", f"only {text}. Make room.")
+    return (
+        Finding("disk", "ok", text) if free >= _LOW_DISK else Finding("disk", "fault", f"only {text}. Free some space.")
+    )
 
 
 def _open_files() -> Finding:
@@ -196,7 +198,7 @@ def _serving(settings: Settings) -> Iterator[Finding]:
         return
     lost, refused = tap.get("captures_lost"), tap.get("requests_refused")
     if tap.get("full"):
-        yield Finding("proxy", "fault", f"nothing is captured: {tap['full']}. Make room.")
+        yield Finding("proxy", "fault", f"nothing is captured: {tap['full']}. Free some space.")
     elif lost or refused:
         text = f"{lost} exchanges were not recorded and {refused} were refused since its start: {tap.get('last_loss')}"
         yield Finding("proxy", "fault", text)

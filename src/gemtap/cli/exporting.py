@@ -63,7 +63,7 @@ def export(
 
     Example: gemtap export openai-chat --split 0.9 --scrub -o set.jsonl
 
-    With --json the report at the end is JSON; it needs -o, for it takes standard output.
+    With --json the summary is JSON on standard output; this needs -o.
     """
     from gemtap.exporters.registry import FORMATS
 

@@ -19,7 +19,7 @@ _TIMEOUT: Final = 5.0
 def health(config: Config = None, data_dir: DataDir = None) -> None:
     """Exit with 0 if both processes of `gemtap serve` answer: for container engines.
 
-    A store that is away is no reason to be restarted: `/readyz` tells of that.
+    An unreachable store does not count: `/readyz` reports it.
 
     Example: gemtap health
     """

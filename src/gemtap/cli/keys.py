@@ -32,7 +32,7 @@ Expires = Annotated[str | None, typer.Option(metavar="AGE", help="Refuse the key
 
 @keys_app.callback()
 def keys() -> None:
-    """Say who may use this Gemtap, and as whom: docs/access.md.
+    """Manage access keys, which say who may use this Gemtap: docs/access.md.
 
     Example: gemtap keys add ana
     """
@@ -78,7 +78,7 @@ def rotate(
 
 @keys_app.command()
 def revoke(name: Name, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
-    """Refuse a user's access key from now on. After the last one nobody is let in: see `gemtap keys off`.
+    """Refuse a user's access key from now on. After the last one is revoked, nobody has access: see `gemtap keys off`.
 
     Example: gemtap keys revoke ana
     """
@@ -93,7 +93,7 @@ def off(
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Revoke all access keys and switch access control off: whoever reaches the ports is let in.
+    """Revoke all access keys and switch access control off: everybody who can reach the ports has access.
 
     Example: gemtap keys off
     """
@@ -105,7 +105,7 @@ def off(
 
 @keys_app.command("ls")
 def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None) -> None:
-    """List the users that have an access key. Keys themselves are not kept.
+    """List the users that have an access key. The keys themselves are not stored.
 
     Example: gemtap keys ls
     """
@@ -128,9 +128,9 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
         print_json({"access_control": found.is_on, "keys": rows})
     elif not rows:
         console().print(
-            "All access keys are revoked: nobody is let in. `gemtap keys add NAME` makes one."
+            "All access keys are revoked: nobody has access. `gemtap keys add NAME` makes one."
             if found.is_on
-            else "There are no access keys: whoever reaches the ports is let in. `gemtap keys add NAME` makes one."
+            else "There are no access keys: everybody has access who reaches the ports. `gemtap keys add` makes one."
         )
     else:
         table = Table(box=None, pad_edge=False)

@@ -29,7 +29,7 @@ _CONFIG: Final = Path("gemtap.toml")
 
 @providers_app.callback()
 def providers(context: typer.Context, as_json: AsJson = False, config: Config = None) -> None:
-    """List the APIs that Gemtap knows, and where they come from. Exit status 1 if a plug-in is unusable.
+    """List the APIs that Gemtap knows, and their packages. Exit status 1 if a plug-in is unusable.
 
     Example: gemtap providers
     """
@@ -112,7 +112,7 @@ def rm(
     name: Annotated[str, typer.Argument(help="As `gemtap providers` lists it.")],
     config: Config = None,
 ) -> None:
-    """Remove an API from the settings file. What was recorded of it stays.
+    """Remove an API from the settings file. Its interactions stay.
 
     Example: gemtap providers rm gateway
     """

@@ -42,8 +42,8 @@ def prune(
 
     Example: gemtap prune --older-than 90d --keep rating:good --max-size 5GB --dry-run
 
-    What a flag does not say is taken from the settings prune_older_than, prune_max_size and prune_keep, by which
-    `gemtap serve` does the same once a day. --keep '' keeps nothing in particular.
+    Without a flag, the settings prune_older_than, prune_max_size and prune_keep apply, by which
+    `gemtap serve` does the same once a day. --keep '' ignores prune_keep.
     """
     _check("--older-than", older_than, units.parse_age)
     _check("--max-size", max_size, units.parse_size)

@@ -66,7 +66,7 @@ def list_interactions(
 
     Example: gemtap ls --saved slow
 
-    A query that begins with a minus goes behind two of them: gemtap ls -- -model:gemini-2.5-pro
+    If a query begins with a minus, put `--` before it: gemtap ls -- -model:gemini-2.5-pro
     """
     from gemtap.api_schema import ListQuery, page_as_json
     from gemtap.stores.paging import page_of

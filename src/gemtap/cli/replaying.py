@@ -39,7 +39,9 @@ _RECORDED_WITHIN: Final = 20.0
 def replay(
     id_: InteractionId,
     model: Annotated[str | None, typer.Option(help="Use this model instead.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Ask this provider instead, with a --model of its own.")] = None,
+    provider: Annotated[
+        str | None, typer.Option(help="Send it to this provider instead, with one of its models (--model).")
+    ] = None,
     upstream: Annotated[str | None, typer.Option(metavar="URL", help="Send it to this URL instead.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -62,7 +64,7 @@ def replay(
     another host than the recorded request was sent to, only --upstream sends it.
 
     The key comes from the environment, from a variable such as GEMINI_API_KEY: `gemtap providers` lists them.
-    Exit status 1 where the answer is an error. With --json the new interaction is printed.
+    Exit status 1 if the response is an error. --json prints the new interaction.
     """
     from gemtap.replay.request import CannotReplay
 

@@ -40,7 +40,7 @@ def run(
     config: Config = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run a command, and record what it asks of the providers.
+    """Run a command and record its requests to the providers.
 
     Example: gemtap run -- claude
 
@@ -48,9 +48,9 @@ def run(
 
     Example: gemtap run
 
-    The command's environment leads its HTTPS requests through Gemtap: docs/interception.md. Gemtap is started for the
-    time of the command if it does not run. The exit status is the command's; 128 and more for a signal, 127 if there is
-    no such command. A summary goes to stderr at the end.
+    Variables in the command's environment route its HTTPS requests through Gemtap: docs/interception.md. If Gemtap
+    does not run, it is started for the time of the command. The exit status is the command's; 128 and more for a
+    signal, 127 if there is no such command. A summary goes to stderr at the end.
     """
     from gemtap.cli.run_session import session
 

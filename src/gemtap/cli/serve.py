@@ -52,7 +52,7 @@ def serve(
 ) -> None:
     """Run the proxy and the dashboard until Ctrl-C.
 
-    Every setting may also stand in gemtap.toml or in a GEMTAP_* variable; docs/settings.md lists them.
+    Every setting can also be in gemtap.toml or in a GEMTAP_* variable; docs/settings.md lists them.
 
     Example: gemtap serve --port 4360 --store mongodb://localhost/gemtap
     """

@@ -24,7 +24,9 @@ _Sort = Literal["latest", "turns", "tokens", "cost"]
 def threads(
     query: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUERY]...", help="Conditions that one interaction has to meet: see docs/queries.md."),
+        typer.Argument(
+            metavar="[QUERY]...", help="Conditions that at least one interaction must match: see docs/queries.md."
+        ),
     ] = None,
     *,
     sort: Annotated[_Sort, typer.Option(help="Sort order, greatest first.")] = "latest",
@@ -38,7 +40,8 @@ def threads(
 ) -> None:
     """List conversations: their turns, tokens and cost.
 
-    A thread is listed if one of its interactions fits, and counted whole. `gemtap ls --thread ID` lists its turns.
+    A thread is listed if one of its interactions matches; its figures cover all of its interactions.
+    `gemtap ls --thread ID` lists its turns.
 
     Example: gemtap threads --sort cost since:30d
 

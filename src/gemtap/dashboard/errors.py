@@ -59,7 +59,7 @@ def _describe(exc: Exception) -> tuple[int, str]:
         case QueryTooSlow():
             return 503, str(exc)
         case StoreError():
-            return 503, f"{exc} What is captured meanwhile waits in the spool."
+            return 503, f"{exc} Captures wait in the spool until then."
         case RequestValidationError():
             return 422, "; ".join(
                 f"{each['loc'][-1]}: {each['msg'].removeprefix('Value error, ')}" for each in exc.errors()
@@ -67,4 +67,4 @@ def _describe(exc: Exception) -> tuple[int, str]:
         case HTTPException():
             return exc.status_code, exc.detail
         case _:
-            return 500, "Gemtap has made a mistake. The log of `gemtap serve` says which."
+            return 500, "Internal error of Gemtap. The log of `gemtap serve` has the details."

@@ -39,8 +39,8 @@ class QueryTooSlow(StoreError):
 
     def __init__(self) -> None:
         super().__init__(
-            f"This query takes more than {QUERY_SECONDS} s, and was ended. Ask about a shorter time (since:7d), or for "
-            "rarer words."
+            f"This query took more than {QUERY_SECONDS} s and was cancelled. Use a shorter time (since:7d), "
+            "or rarer words."
         )
 
 

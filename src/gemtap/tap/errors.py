@@ -42,7 +42,10 @@ def foreign_host(host: str) -> ExchangeFault:
 
 def foreign_origin(origin: str) -> ExchangeFault:
     """The request comes from the web page of another site."""
-    message = f"Gemtap takes no requests from web pages of {origin[:200]}. If that is yours, add it to allowed_origins."
+    message = (
+        f"Gemtap accepts no requests from web pages of {origin[:200]}. "
+        "If this is your page, add its origin to the setting allowed_origins."
+    )
     return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
 
 
@@ -72,7 +75,7 @@ def no_provider_key(provider: str) -> ExchangeFault:
 
 def no_room(cause: str) -> ExchangeFault:
     """The exchange cannot be captured, and the settings forbid to forward it uncaptured."""
-    message = f"Gemtap cannot record this request and is set to refuse it then (when_full): {cause}. Make room."
+    message = f"Gemtap cannot record this request and is set to refuse it then (when_full): {cause}. Free some space."
     return ExchangeFault(Outcome.REFUSED, 503, "RESOURCE_EXHAUSTED", message)
 
 
@@ -96,7 +99,7 @@ def upstream_timeout(upstream: str, seconds: float) -> ExchangeFault:
 
 def upstream_disconnected(upstream: str, cause: str) -> ExchangeFault:
     """The upstream broke off, or what it sent is no HTTP."""
-    message = f"{mask(upstream)} broke off before the whole answer was here: {cause}. Try again."
+    message = f"{mask(upstream)} closed the connection before the response was complete: {cause}. Try again."
     return ExchangeFault(Outcome.UPSTREAM_DISCONNECTED, 502, "UNAVAILABLE", message)
 
 
@@ -107,7 +110,7 @@ def shutting_down() -> ExchangeFault:
 
 def proxy_error(exc: BaseException) -> ExchangeFault:
     """A bug in Gemtap. Only the type is shown, since the text of an exception may contain a credential."""
-    message = f"Gemtap itself failed on this request ({type(exc).__name__}). Its log says more."
+    message = f"An internal error of Gemtap stopped this request ({type(exc).__name__}). See the log of `gemtap serve`."
     return ExchangeFault(Outcome.PROXY_ERROR, 500, "INTERNAL", message)
 
 

@@ -88,7 +88,7 @@ async def prune(
     """Delete what the rules do not keep, and store an incident about it. Raises StoreError."""
     if retention.keep is not None and asks_for_words(retention.keep) and await store.search_index.due(limit=1):
         raise StoreError(
-            "Nothing was pruned: what is to be kept is told by words, and not everything is searchable yet. "
+            "Nothing was pruned: the query of what to keep has words, and not everything is searchable yet. "
             "`gemtap serve` makes it so in the background; try again later."
         )
     before = await store.maintenance.space(settled=True)

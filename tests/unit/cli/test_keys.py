@@ -30,7 +30,7 @@ def test_a_key_is_made_listed_rotated_and_revoked() -> None:
     assert digest_of(second.strip().encode()) in Path("data/access.json").read_text()
     assert "ana" in shown("keys", "ls")
     shown("keys", "revoke", "ana")
-    assert "nobody is let in" in shown("keys", "ls")
+    assert "nobody has access" in shown("keys", "ls")
     shown("keys", "off", "--yes")
     assert "no access keys" in shown("keys", "ls")
     events = with_store("sqlite:///data/gemtap.db", lambda store: store.incidents.newest(limit=9))

@@ -195,7 +195,7 @@ async def test_a_store_that_is_away_says_so_and_what_to_do(lost_site: Site, path
     assert status == 503
     assert "127.0.0.1:1/gemtap" in message
     assert "Start MongoDB" in message
-    assert "waits in the spool" in message
+    assert "wait in the spool" in message
     assert "secret-word" not in message
 
 

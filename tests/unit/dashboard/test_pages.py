@@ -431,7 +431,7 @@ async def test_a_store_that_is_away_is_a_page_that_says_what_to_do(lost_site: Si
     """An unreachable store gives a page with advice."""
     text = Elements(await lost_site.page(path, 503)).text
     assert "Start MongoDB" in text
-    assert "waits in the spool" in text
+    assert "wait in the spool" in text
     assert "secret-word" not in text
 
 

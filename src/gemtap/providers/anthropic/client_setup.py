@@ -17,13 +17,13 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "anthropic-python": Instructions(
         "anthropic for Python",
-        "Where the client is made, or ANTHROPIC_BASE_URL in the environment",
+        "In the code that creates the client, or ANTHROPIC_BASE_URL in the environment",
         ('client = Anthropic(base_url="{tap}/anthropic")',),
         called=("anthropic-python",),
     ),
     "anthropic-javascript": Instructions(
         "@anthropic-ai/sdk for JavaScript",
-        "Where the client is made, or ANTHROPIC_BASE_URL in the environment",
+        "In the code that creates the client, or ANTHROPIC_BASE_URL in the environment",
         ('const client = new Anthropic({ baseURL: "{tap}/anthropic" });',),
         variable="ANTHROPIC_BASE_URL={tap}/anthropic",
         called=("anthropic-js",),
@@ -63,7 +63,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "langchain": Instructions(
         "LangChain with Anthropic",
-        "Where the model is made",
+        "In the code that creates the model",
         ('ChatAnthropic(model="claude-sonnet-4-5", base_url="{tap}/anthropic")',),
         called=("LangChain", "anthropic-python"),
     ),

@@ -10,13 +10,13 @@ from gemtap.providers.instructions import Instructions
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "azure-openai-python": Instructions(
         "openai for Python with Azure OpenAI",
-        "Where the client is made, or AZURE_OPENAI_ENDPOINT in the environment; RESOURCE is the name of yours",
+        "In the code that creates the client, or AZURE_OPENAI_ENDPOINT in the environment; RESOURCE is your resource",
         ('client = AzureOpenAI(azure_endpoint="{tap}/azure/RESOURCE", api_version="2024-10-21")',),
         called=("openai-python",),
     ),
     "azure-openai-javascript": Instructions(
         "openai for JavaScript with Azure OpenAI",
-        "Where the client is made, or AZURE_OPENAI_ENDPOINT in the environment; RESOURCE is the name of yours",
+        "In the code that creates the client, or AZURE_OPENAI_ENDPOINT in the environment; RESOURCE is your resource",
         ('const client = new AzureOpenAI({ endpoint: "{tap}/azure/RESOURCE", apiVersion: "2024-10-21" });',),
         called=("openai-js",),
     ),

@@ -66,20 +66,20 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "python": Instructions(
         "google-genai for Python",
-        "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",
+        "In the code that creates the client, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('client = genai.Client(http_options={"base_url": "{tap}"})',),
         "For the Live API it insists on TLS: `gemtap serve --tls auto`, and https in the address.",
         called=("google-genai-python", "google-genai"),
     ),
     "javascript": Instructions(
         "@google/genai for JavaScript",
-        "Where the client is made, or GOOGLE_GEMINI_BASE_URL in the environment",
+        "In the code that creates the client, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('const ai = new GoogleGenAI({ apiKey, httpOptions: { baseUrl: "{tap}" } });',),
         called=("google-genai-js", "google-genai"),
     ),
     "javascript-old": Instructions(
         "@google/generative-ai for JavaScript (the old SDK)",
-        "Where the model is made, as the second argument",
+        "In the code that creates the model, as the second argument",
         ('const model = ai.getGenerativeModel({ model: "gemini-2.5-flash" }, { baseUrl: "{tap}" });',),
         called=("google-generativeai-js",),
     ),
@@ -91,7 +91,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "langchain": Instructions(
         "LangChain",
-        "Where the model is made",
+        "In the code that creates the model",
         ('ChatGoogleGenerativeAI(model="gemini-2.5-flash", base_url="{tap}")',),
         called=("LangChain",),
     ),
@@ -104,7 +104,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "openai": Instructions(
         "OpenAI's SDKs, on Gemini's OpenAI-compatible API",
-        "Where the client is made; the key is a Gemini API key",
+        "In the code that creates the client; the key is a Gemini API key",
         ('client = OpenAI(base_url="{tap}/v1beta/openai/", api_key=GEMINI_API_KEY)',),
         called=("openai-python", "openai-js"),
     ),

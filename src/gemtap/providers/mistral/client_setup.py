@@ -10,7 +10,7 @@ from gemtap.providers.instructions import Instructions
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "mistralai-python": Instructions(
         "mistralai for Python",
-        "Where the client is made",
+        "In the code that creates the client",
         ('client = Mistral(api_key=..., server_url="{tap}/mistral")',),
         called=("mistral-client-python",),
     ),

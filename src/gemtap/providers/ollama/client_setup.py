@@ -17,7 +17,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "ollama-python": Instructions(
         "ollama for Python",
-        "Where the client is made",
+        "In the code that creates the client",
         ('client = ollama.Client(host="{tap}/ollama")',),
         called=("ollama-python",),
     ),

@@ -12,13 +12,13 @@ _BASE: Final = "{tap}/openai/v1"
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "openai-python": Instructions(
         "openai for Python",
-        "Where the client is made, or OPENAI_BASE_URL in the environment",
+        "In the code that creates the client, or OPENAI_BASE_URL in the environment",
         (f'client = OpenAI(base_url="{_BASE}")',),
         called=("openai-python",),
     ),
     "openai-javascript": Instructions(
         "openai for JavaScript",
-        "Where the client is made, or OPENAI_BASE_URL in the environment",
+        "In the code that creates the client, or OPENAI_BASE_URL in the environment",
         (f'const client = new OpenAI({{ baseURL: "{_BASE}" }});',),
         variable="OPENAI_BASE_URL={tap}/openai/v1",
         called=("openai-js",),
@@ -32,7 +32,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "openai-langchain": Instructions(
         "LangChain with OpenAI",
-        "Where the model is made, or OPENAI_BASE_URL in the environment",
+        "In the code that creates the model, or OPENAI_BASE_URL in the environment",
         (f'ChatOpenAI(model="gpt-5", base_url="{_BASE}")',),
         called=("LangChain", "openai-python"),
     ),

@@ -17,14 +17,14 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "claude-code-vertex": Instructions(
         "Claude Code with Vertex AI",
-        "The shell, beside CLAUDE_CODE_USE_VERTEX=1, CLOUD_ML_REGION and ANTHROPIC_VERTEX_PROJECT_ID",
+        "The shell, together with CLAUDE_CODE_USE_VERTEX=1, CLOUD_ML_REGION and ANTHROPIC_VERTEX_PROJECT_ID",
         ("export ANTHROPIC_VERTEX_BASE_URL={tap}/v1", "claude"),
         "With /v1 at the end.",
         called=("Claude Code",),
     ),
     "anthropic-vertex": Instructions(
         "AnthropicVertex of Anthropic's SDK for Python",
-        "Where the client is made, or ANTHROPIC_VERTEX_BASE_URL in the environment",
+        "In the code that creates the client, or ANTHROPIC_VERTEX_BASE_URL in the environment",
         ('client = AnthropicVertex(base_url="{tap}/v1", region="global", project_id="my-project")',),
         "With /v1 at the end.",
         called=("anthropic-python",),
