@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from websockets.sync.client import connect as connect_websocket
 from websockets.sync.server import serve as serve_websockets
 
@@ -23,7 +27,7 @@ from gemtap.access.keys import add
 from gemtap.interception.authority import authority_in
 from gemtap.providers.hosts import provider_domains
 from gemtap.settings import Providers, ProviderSettings
-from gemtap.tls import Certificate, local_certificate
+from gemtap.tls import Certificate, certificate_builder, local_certificate
 from tests.wire.peers import PATIENCE, Peer, ScriptedUpstream, chunk, eventually, request, response
 from tests.wire.running_tap import RunningTap
 
@@ -65,8 +69,17 @@ def echo() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def trusted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the authority that signs for the real hosts."""
+    folder = tmp_path_factory.mktemp("real")
+    local_certificate(folder, [])
+    return folder
+
+
+@pytest.fixture(scope="module")
 def strict(
     module_upstream: ScriptedUpstream,
+    trusted: Path,
     outgoing: socket.socket,
     echo: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -75,7 +88,11 @@ def strict(
     tap = RunningTap(
         tmp_path_factory.mktemp("strict") / "data",
         module_upstream.origin,
-        {**NO_PROXIES, "https_proxy": f"http://127.0.0.1:{outgoing.getsockname()[1]}"},
+        {
+            **NO_PROXIES,
+            "https_proxy": f"http://127.0.0.1:{outgoing.getsockname()[1]}",
+            "SSL_CERT_FILE": str(trusted / "ca.pem"),
+        },
         providers=Providers(
             vertex=ProviderSettings(upstream=module_upstream.origin), openai=ProviderSettings(upstream=echo)
         ),
@@ -466,14 +483,18 @@ def test_a_client_that_does_not_trust_the_authority_is_named(tap: RunningTap) ->
     eventually(lambda: "gemtap run" in tap.log.read_text() or None)
 
 
-def test_a_wrong_certificate_of_the_upstream_fails(strict: RunningTap, outgoing: socket.socket, tmp_path: Path) -> None:
-    """What the client would have refused, Gemtap refuses, and says so."""
+@pytest.mark.parametrize("fault", ["unknown authority", "expired", "another host"])
+def test_a_wrong_certificate_of_the_upstream_fails(
+    strict: RunningTap, trusted: Path, outgoing: socket.socket, tmp_path: Path, fault: str
+) -> None:
+    """What the client would have refused, Gemtap refuses, and says so; nothing is sent."""
+    folder = tmp_path if fault == "unknown authority" else trusted
+    made = upstream_certificate(folder, "else.example" if fault == "another host" else HOST, expired=fault == "expired")
     with intercepted(strict) as client:
         client.send(to_host())
         far = accept_tunnel(outgoing, f"{HOST}:443")
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        made = local_certificate(tmp_path, [HOST])
-        context.load_cert_chain(made.certificate, made.key)
+        context.load_cert_chain(made)
         with pytest.raises(ssl.SSLError):
             context.wrap_socket(far.socket, server_side=True)
         head, body = client.take_response()
@@ -481,6 +502,50 @@ def test_a_wrong_certificate_of_the_upstream_fails(strict: RunningTap, outgoing:
         assert f"certificate of {HOST} is not valid".encode() in body
         assert strict.captured(head).outcome == "upstream_unreachable"
         far.close()
+
+
+def test_a_right_certificate_of_the_upstream_is_accepted(
+    strict: RunningTap, trusted: Path, outgoing: socket.socket
+) -> None:
+    """The real host gets the request over TLS, and the answer is recorded."""
+    with intercepted(strict) as client:
+        client.send(to_host())
+        far = accept_tunnel(outgoing, f"{HOST}:443")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(upstream_certificate(trusted, HOST))
+        far.socket = context.wrap_socket(far.socket, server_side=True)
+        head, _ = far.take_request()
+        assert (head.target, head.value(b"host")) == (
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+            HOST.encode(),
+        )
+        far.send(response())
+        answer, _ = client.take_response()
+        assert strict.captured(answer).request["upstream"] == f"https://{HOST}"
+        far.close()
+
+
+def upstream_certificate(folder: Path, host: str, *, expired: bool = False) -> Path:
+    """A certificate of the authority in a folder, with its key."""
+    authority = local_certificate(folder, [])
+    assert authority.authority is not None
+    signer = serialization.load_pem_private_key((folder / "ca-key.pem").read_bytes(), password=None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    issuer = x509.load_pem_x509_certificate(authority.authority.read_bytes()).subject
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    certificate = (
+        certificate_builder(subject, issuer, key, -0.5 if expired else 1)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .sign(signer, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    path = folder / f"{host}-{expired}.pem"
+    path.write_bytes(
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(pem)
+    )
+    return path
 
 
 def test_a_thousand_tunnels(tap: RunningTap) -> None:

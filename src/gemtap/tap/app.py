@@ -35,7 +35,7 @@ from gemtap.tap.forward import Forwarder
 from gemtap.tap.forward_proxy import ForwardProxy
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.lifecycle import TapContext
-from gemtap.tap.proxied import is_local_name, is_public
+from gemtap.tap.proxied import is_local_name, is_loopback, is_public
 from gemtap.tap.relay import Relay
 from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import Upstreams
@@ -153,7 +153,9 @@ def make_app(settings: Settings) -> TapApp:
             raise HTTPException(403)
 
     @app.get("/_gemtap/tunnels", dependencies=[Depends(check_host)])
-    async def tunnels() -> dict[str, Any]:
+    async def tunnels(request: Request) -> dict[str, Any]:
+        if request.client is None or not is_loopback(request.client.host):
+            raise HTTPException(403)  # which hosts are visited is nobody else's business
         return app.forward_proxy.counts.shown()
 
     @app.get("/_gemtap/ca.pem", dependencies=[Depends(check_host)])

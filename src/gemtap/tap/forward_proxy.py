@@ -30,7 +30,7 @@ from gemtap.tap.errors import (
 )
 from gemtap.tap.handshake import Early, knows_http1, peek
 from gemtap.tap.leaves import Leaves
-from gemtap.tap.proxied import Proxied, Target, is_local_name, is_public
+from gemtap.tap.proxied import Proxied, Target, is_local_name, is_loopback, is_public
 from gemtap.tap.proxy_errors import bad_target, key_needed, no_forward_proxy, private_target, stranger, too_many_tunnels
 from gemtap.tap.tunnel import Tunnel, TunnelSide, open_tunnel
 from gemtap.tap.tunnel_counts import TunnelCounts
@@ -104,7 +104,7 @@ class ForwardProxy:
             return no_forward_proxy()
         if self._admission.is_on:
             return key_needed() if isinstance(self._admission.user_of(_key_of(headers)), ExchangeFault) else None
-        if client is None or not is_local_name(client[0]) or not _is_loopback(client[0]):
+        if client is None or not is_loopback(client[0]):
             return stranger()
         return None
 
@@ -296,10 +296,6 @@ def _key_of(headers: RawHeaders) -> bytes | None:
     """The access key that the client shows the proxy."""
     value = header_rules.value_of(headers, b"proxy-authorization")
     return key_in(value) if value is not None else None
-
-
-def _is_loopback(address: str) -> bool:
-    return address == "::1" or address.removeprefix("::ffff:").startswith("127.")
 
 
 def _any(address: str) -> bool:

@@ -95,6 +95,11 @@ def is_public(address: str) -> bool:
     return found.is_global and not found.is_multicast
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an address of a client is one of this machine itself."""
+    return address == "::1" or address.removeprefix("::ffff:").startswith("127.")
+
+
 def is_local_name(host: str) -> bool:
     """Whether a host is this machine by name, or an address that is not public."""
     if host == "localhost" or host.endswith(".localhost"):
