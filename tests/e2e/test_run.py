@@ -10,10 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from gemtap.access.key_file import KeyFile
+from gemtap.access.keys import add
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port, is_free
 
 RUN = (sys.executable, "-m", "gemtap", "run")
@@ -240,3 +243,21 @@ def test_a_gemtap_that_stops_meanwhile(
         assert "does not say what was recorded" in errors
     finally:
         other.close()
+
+
+def test_where_access_keys_are_needed_it_says_so(gemtap: RunningGemtap, temporary: Path) -> None:
+    """Every request would be refused: the command is not run."""
+    now = datetime.now(UTC)
+    keys = KeyFile(gemtap.data_dir)
+    before = keys.read()
+    keys.change(lambda given: add(given, "ana", "member", now + timedelta(days=1), now))
+
+    def refused() -> str | None:
+        # The proxy looks every now and then whether keys have changed.
+        done = run(gemtap, temporary, "--quiet", "--", "echo", "ran")
+        return done.stderr if done.returncode == 1 and done.stdout == "" else None
+
+    try:
+        assert "access key" in eventually(refused)
+    finally:
+        keys.write(before)

@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -96,6 +97,11 @@ def session(settings: Settings, folder: Path, *, base_urls: bool) -> Iterator[Se
             stopping.callback(_stop_if_unused, process, settings.data_dir)
         authority = _authority(found)
         tap = address_of(found)
+        if _needs_key(tap):
+            raise Failed(
+                f"The Gemtap at {tap} takes only clients with an access key, which a command cannot be given without a "
+                "word to it. Set HTTPS_PROXY to the address with the key in it yourself: docs/interception.md."
+            )
         try:
             environment = child_environment(os.environ, tap, authority, folder, _base_urls(tap) if base_urls else {})
         except OSError as exc:
@@ -184,6 +190,20 @@ def _authority(settings: Settings) -> bytes:
             ) from exc
     except OSError as exc:
         raise Failed(f"Gemtap does not answer at {url}: {exc}.") from exc
+
+
+def _needs_key(tap: str) -> bool:
+    """Whether the forward proxy takes only clients with an access key."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": tap}))
+    try:
+        # It leads nowhere: the question is which error comes first.
+        opener.open("http://127.0.0.1:1/", timeout=_TIMEOUT).close()
+    except urllib.error.HTTPError as exc:
+        with exc:
+            return exc.code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    except OSError:
+        pass
+    return False
 
 
 def _base_urls(tap: str) -> Mapping[str, str]:
