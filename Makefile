@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
+.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -120,6 +120,9 @@ bench-growth: $(VENV)/.test ## more streams, larger bodies, a fuller store, six 
 
 bench-tap-first: $(VENV)/.test ## the tap's latency while the desk works, five minutes; needs wrk and 2 GB of disk
 	$(BIN)/python -m bench.tap_first $(BENCH)
+
+bench-recording: $(VENV)/.test ## CPU time of recording small interactions and agents' traffic in both stores, a few minutes
+	$(BIN)/python -m bench.recording $(BENCH)
 
 bench-outage: $(VENV)/.test ## MongoDB away for ten minutes at 100 requests a second, about a quarter of an hour
 	$(BIN)/python -m bench.outage $(BENCH)
