@@ -20,6 +20,7 @@ from gemtap.dashboard.snippets import snippets_of
 from gemtap.dashboard.thread_rows import first_said
 from gemtap.interaction import Interaction, Json, Side, summary, to_json
 from gemtap.providers.documents import conversation_of, session_medium
+from gemtap.stores.statistics.other_models import extra_cost
 
 _LONGEST_PART: Final = 2_000_000
 """Maximum characters of a message that a page shows."""
@@ -148,6 +149,7 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
         others = [to_json(summary(before)), *others]
     found = changes_between(first, second, _settings(before), _settings(after))
     gap = after["timestamp"] - before["timestamp"]
+    miss = cache_miss.miss_between(_counts(before), _counts(after), found, second, gap)
     return {
         "before": to_json(summary(before)),
         "after": to_json(summary(after)),
@@ -155,7 +157,8 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
         "changes": found,
         "cached_minimums": (cache_miss.MINIMUM, cache_miss.LARGEST_MINIMUM),
         "miss_gap": gap.total_seconds() * 1000,
-        "miss": cache_miss.miss_between(_counts(before), _counts(after), found, second, gap),
+        "miss": miss,
+        "miss_cost": extra_cost(after["model"], miss.tokens, after["timestamp"]) if miss is not None else None,
     }
 
 

@@ -174,6 +174,9 @@ async def test_the_page_of_changes_says_why_the_cache_missed(site: Site) -> None
     text = " ".join(page.text.split())
     assert "Why nothing came from the cache: the system instruction changed." in text
     assert "The first difference is in System instruction, at character 10." in text
-    assert "9\N{NARROW NO-BREAK SPACE}000 input tokens were billed in full again." in page.text
+    assert (
+        "9\N{NARROW NO-BREAK SPACE}000 input tokens were billed in full again, which cost about $0.010 more"
+        in page.text
+    )
     third = await keep_turn(site, 3, second, contents, tokens={**used, "cached": 8_000})
     assert "Why nothing came" not in await site.page(f"/interactions/{third}/changes")

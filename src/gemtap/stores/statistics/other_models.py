@@ -54,14 +54,34 @@ def costs_on(models: Sequence[str], tokens: TokenSums, at: datetime) -> list[Oth
     return [_cost_on(model, {kind: number for kind, number in counts.items() if number}, at) for model in models]
 
 
-def _cost_on(model: str, counts: Mapping[str, int], at: datetime) -> OtherCost:
+def extra_cost(model: str | None, tokens: int, at: datetime) -> float | None:
+    """US dollars that input tokens cost more without the cache, at base prices; None if a price is unknown."""
+    prices = _prices(model, at) if model is not None else None
+    if prices is None or prices.input_mtok is None or prices.cache_read_mtok is None:
+        return None
+    return float((_base(prices.input_mtok) - _base(prices.cache_read_mtok)) * tokens / 1_000_000)
+
+
+def _prices(model: str, at: datetime) -> Any:
+    """The prices of a model; None if it is unknown."""
     # Imported here: it takes a sixth of a second, which a start should not wait for.
     from genai_prices.data_snapshot import get_snapshot
 
     try:
-        _, known = get_snapshot().find_provider_model(model, None, None, None)
-        prices: Any = known.get_prices(at)
+        return get_snapshot().find_provider_model(model, None, None, None)[1].get_prices(at)
     except LookupError:
+        return None
+
+
+def _base(price: Any) -> Decimal:
+    """A price by tiers of the context has a base."""
+    base: Decimal = getattr(price, "base", price)
+    return base
+
+
+def _cost_on(model: str, counts: Mapping[str, int], at: datetime) -> OtherCost:
+    prices = _prices(model, at)
+    if prices is None:
         return {"model": model, "usd": None, "missing": dict(counts)}
     total, missing = Decimal(0), {}
     for kind, number in counts.items():
@@ -69,6 +89,5 @@ def _cost_on(model: str, counts: Mapping[str, int], at: datetime) -> OtherCost:
         if price is None:
             missing[kind] = number
         else:
-            # A price by tiers has a base.
-            total += getattr(price, "base", price) * number / 1_000_000
+            total += _base(price) * number / 1_000_000
     return {"model": model, "usd": float(total) if len(missing) < len(counts) else None, "missing": missing}
