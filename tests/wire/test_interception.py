@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import resource
 import socket
 import ssl
 import threading
@@ -550,6 +551,9 @@ def upstream_certificate(folder: Path, host: str, *, expired: bool = False) -> P
 
 def test_a_thousand_tunnels(tap: RunningTap) -> None:
     """Many tunnels at once each carry their own bytes, and are gone afterwards."""
+    for pid in (0, tap.process.pid):  # `gemtap serve` does that for its processes
+        _, most = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as server:
         target = f"127.0.0.1:{server.getsockname()[1]}"
         pairs = []
