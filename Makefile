@@ -94,7 +94,7 @@ power: $(VENV)/.test ## 600 power cuts on ext4 and XFS while Gemtap records, ten
 fuzz: $(VENV)/.test ## every test of arbitrary input with 2,000 inputs each, about ten minutes
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-bench: install ## gemtap beside nginx and beside nothing, about four minutes; writes docs/performance.md
+bench: install ## gemtap beside nginx and beside nothing, about eight minutes; writes docs/performance.md
 	@{ command -v wrk && { command -v nginx || test -x /usr/sbin/nginx; }; } >/dev/null || \
 	{ test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk nginx-light; } || \
 	{ echo "make bench needs wrk and nginx: apt-get install wrk nginx-light" >&2; exit 1; }

@@ -48,7 +48,7 @@ class Gemtap(Contender):
     def settle(self) -> float | None:
         """Wait until every capture is recorded. Returns the interactions recorded per second."""
         began_at, backlog = time.perf_counter(), self.backlog()
-        wait_until("recording the backlog", lambda: self.backlog() == 0, every=0.1, patience=300)
+        wait_until("recording the backlog", lambda: self.backlog() == 0, every=0.1, patience=900)
         return backlog / (time.perf_counter() - began_at) if backlog else None
 
     def lost(self) -> int:

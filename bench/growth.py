@@ -8,24 +8,22 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 from bench.contender import Contender
 from bench.gemtap import running_gemtap
-from bench.measure import asyncio_upstream
+from bench.measure import asyncio_upstream, comparing
 from bench.nginx import answering_nginx, proxying_nginx
 from bench.page import table, write_between_markers
-from bench.pages import year_until
+from bench.pages import put_year
 from bench.readers import read_streams
 from bench.samples import Samples
 from bench.traffic import request_body, request_of
 from bench.uploads import upload_latencies
 from bench.wrk import run_wrk
-from gemtap.stores.base import Record
 from gemtap.stores.opening import open_store
 
 STREAMS: Final = (1, 10, 100, 1000)
@@ -33,14 +31,13 @@ BODIES: Final = {1_000: 300, 10_000: 300, 100_000: 150, 1_000_000: 50, 3_000_000
 """How many requests are sent, by the size of each."""
 CONNECTIONS: Final = (1, 32)
 _PARTS: Final = ("streams", "bodies", "stores")
-_PUT_AT_ONCE: Final = 500
 _NAMES: Final = ("direct", "nginx", "gemtap")
 
 
 def measure_streams(folder: Path, samples: Samples, rounds: int) -> None:
     """Chunk delays of more and more streams."""
     folder.mkdir()
-    with asyncio_upstream(folder) as upstream, _contenders(folder, upstream) as contenders:
+    with asyncio_upstream(folder) as upstream, comparing(folder, upstream) as contenders:
         for round_ in range(rounds):
             for streams in STREAMS:
                 for contender in contenders:
@@ -57,7 +54,7 @@ def measure_streams(folder: Path, samples: Samples, rounds: int) -> None:
 def measure_bodies(folder: Path, samples: Samples, rounds: int) -> None:
     """Latencies of larger and larger requests, one after another."""
     folder.mkdir()
-    with asyncio_upstream(folder) as upstream, _contenders(folder, upstream) as contenders:
+    with asyncio_upstream(folder) as upstream, comparing(folder, upstream) as contenders:
         for round_ in range(rounds):
             for size, times in BODIES.items():
                 body = request_of(size)
@@ -111,13 +108,7 @@ async def fill(url: str, interactions: int) -> None:
     store = open_store(url)
     await store.open()
     try:
-        batch: list[Record] = []
-        for record in year_until(datetime.now(UTC), interactions):
-            batch.append(record)
-            if len(batch) == _PUT_AT_ONCE:
-                await store.put(batch)
-                batch = []
-        await store.put(batch)
+        await put_year(store, interactions)
     finally:
         await store.close()
 
@@ -176,12 +167,6 @@ def _stores(samples: Samples) -> list[list[str]]:
                 where = f"{connections} connection{'s' if connections > 1 else ''}"
                 rows.append([f"{title}, {where}", *cells, f"{year / empty:.2f}"])
     return rows
-
-
-@contextmanager
-def _contenders(folder: Path, upstream: int) -> Iterator[Sequence[Contender]]:
-    with proxying_nginx(folder / "nginx", upstream) as (port, pid), running_gemtap(folder, upstream) as gemtap:
-        yield Contender("direct", upstream), Contender("nginx", port, {"nginx": pid}), gemtap
 
 
 def _tap_seconds(contender: Contender) -> float:

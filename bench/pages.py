@@ -25,7 +25,7 @@ from bench.processes import free_port
 from bench.year import BEGIN, DAYS
 from bench.year import interactions as year_of
 from gemtap.recorder.searchable import text_of
-from gemtap.stores.base import Filter, Record
+from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
 from tests.mongod import Mongod
 
@@ -109,13 +109,7 @@ async def filled_store(url: str, interactions: int) -> Filled:
     store = open_store(url)
     await store.open()
     try:
-        batch: list[Record] = []
-        for record in year_until(datetime.now(UTC), interactions):
-            batch.append(record)
-            if len(batch) == _AT_ONCE:
-                await store.put(batch)
-                batch = []
-        await store.put(batch)
+        await put_year(store, interactions)
         turns = []
         for record in long_thread(_whole(datetime.now(UTC) - timedelta(hours=3))):
             await store.put([record])
@@ -124,6 +118,17 @@ async def filled_store(url: str, interactions: int) -> Filled:
         return Filled(await store.count(Filter()), space.used / 1e6, str(turns[-1]), str(turns[0]))
     finally:
         await store.close()
+
+
+async def put_year(store: Store, interactions: int) -> None:
+    """Put a year of interactions until now into an open store."""
+    batch: list[Record] = []
+    for record in year_until(datetime.now(UTC), interactions):
+        batch.append(record)
+        if len(batch) == _AT_ONCE:
+            await store.put(batch)
+            batch = []
+    await store.put(batch)
 
 
 def year_until(now: datetime, interactions: int) -> Iterator[Record]:

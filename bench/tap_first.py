@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import random
-import signal
 import sys
 import tempfile
 import threading
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Final
 from unittest.mock import patch
 
+from bench.backlog import backlog
 from bench.gemtap import Gemtap, running_gemtap
 from bench.growth import fill
 from bench.measure import asyncio_upstream
@@ -84,22 +84,6 @@ def asking(gemtap: Gemtap, *paths: str) -> Iterator[None]:
     finally:
         is_over.set()
         asker.join()
-
-
-@contextmanager
-def backlog(gemtap: Gemtap, body: Path, captures: int) -> Iterator[None]:
-    """Stop the desk until so many captures wait, and then let it record them."""
-    desk = gemtap.processes["desk"]
-    os.kill(desk, signal.SIGSTOP)
-    try:
-        sent = 0
-        while sent < captures:
-            sent += run_wrk(gemtap.port, body, connections=32, seconds=2).requests
-    finally:
-        os.kill(desk, signal.SIGCONT)
-    yield
-    if not gemtap.backlog():
-        print("the backlog ended before the measurement", file=sys.stderr)
 
 
 async def put_uncompacted(url: str, megabytes: int) -> None:

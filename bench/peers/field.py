@@ -62,6 +62,13 @@ class Entry:
     """How it is started, for the reader."""
 
 
+def _port_and_folder(folder: Path) -> tuple[int, Path]:
+    """A free port, and an empty folder for what a peer keeps."""
+    kept = folder / "kept"
+    kept.mkdir()
+    return free_port(), kept
+
+
 @contextmanager
 def _direct(folder: Path, upstream: int) -> Iterator[Contender]:
     yield Contender("direct", upstream)
@@ -103,8 +110,7 @@ def _go(folder: Path, upstream: int) -> Iterator[Contender]:
 
 @contextmanager
 def _go_with_files(folder: Path, upstream: int) -> Iterator[Contender]:
-    port, files = free_port(), folder / "files"
-    files.mkdir()
+    port, files = _port_and_folder(folder)
     command = [_installed("go-proxy"), str(port), str(upstream), str(files)]
     with _started("Go, a file each", command, folder, port, keeps_in=files) as peer:
         yield peer
@@ -112,8 +118,7 @@ def _go_with_files(folder: Path, upstream: int) -> Iterator[Contender]:
 
 @contextmanager
 def _observer(folder: Path, upstream: int) -> Iterator[Contender]:
-    port, kept = free_port(), folder / "kept"
-    kept.mkdir()
+    port, kept = _port_and_folder(folder)
     configuration = folder / "config.toml"
     configuration.write_text(
         f'[observer]\ndb_path = "{kept}/observer.db"\n'
@@ -131,8 +136,7 @@ def _observer(folder: Path, upstream: int) -> Iterator[Contender]:
 
 @contextmanager
 def _mitmdump(folder: Path, upstream: int) -> Iterator[Contender]:
-    port, kept = free_port(), folder / "kept"
-    kept.mkdir()
+    port, kept = _port_and_folder(folder)
     command = [_installed("mitmproxy/bin/mitmdump"), "--quiet", "--mode", f"reverse:http://127.0.0.1:{upstream}"]
     command += ["--listen-host", "127.0.0.1", "--listen-port", str(port), "-w", str(kept / "flows")]
     command += ["--set", f"confdir={folder}"]
@@ -152,8 +156,7 @@ def _claude_tap(folder: Path, upstream: int) -> Iterator[Contender]:
 
 @contextmanager
 def _litellm(folder: Path, upstream: int) -> Iterator[Contender]:
-    port, kept = free_port(), folder / "kept"
-    kept.mkdir()
+    port, kept = _port_and_folder(folder)
     configuration = kept / "config.yaml"
     configuration.write_text("litellm_settings:\n  callbacks: litellm_log.log\n")
     shutil.copy(Path(__file__).with_name("litellm_log.py"), kept)
