@@ -59,6 +59,7 @@ async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
     assert item == {
         "id": thread,
         "turns": 3,
+        "failed": 0,
         "first_at": NOON,
         "last_at": NOON + timedelta(minutes=2),
         "model": "later",
@@ -75,8 +76,9 @@ async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
     [
         ({"error": {"message": "broken", "details": None}}, "failed"),
         ({"outcome": "client_disconnected"}, "failed"),
-        ({"preview": {"prompt": "a", "answer": 'read_file(path="a (b).py"), search(q={…})'}}, "calling"),
-        ({"preview": {"prompt": "a", "answer": "Call main() first."}}, "answered"),
+        ({"tool_use": {"calls": [{"name": "read_file", "times": 1}], "results": []}}, "calling"),
+        ({"tool_use": {"calls": [], "results": [{"name": "read_file", "times": 1, "failed": None}]}}, "answered"),
+        ({"preview": {"prompt": "a", "answer": 'read_file(path="a")'}}, "answered"),
     ],
 )
 async def test_a_thread_has_the_state_of_its_last_turn(store: Store, fields: dict[str, Any], state: str) -> None:
@@ -85,6 +87,19 @@ async def test_a_thread_has_the_state_of_its_last_turn(store: Store, fields: dic
     await store.put([turn(thread, 0, error={"message": "broken", "details": None}), turn(thread, 1, **fields)])
     (item,) = (await store.threads(Filter(), limit=10)).items
     assert item["state"] == state
+
+
+async def test_failed_attempts_are_counted_apart(store: Store) -> None:
+    """The number of failed interactions is that of the whole thread, whatever the filter matches."""
+    broken = {"message": "broken", "details": None}
+    first, second = ObjectId(), ObjectId()
+    await store.put([turn(first, 0, error=broken), turn(first, 1, model="other"), turn(first, 2, error=broken)])
+    await store.put([turn(second, 3), turn(None, 4, error=broken)])
+    for sort in get_args(ThreadSort):
+        items = (await store.threads(Filter(), limit=10, sort=sort)).items
+        assert {item["id"]: (item["turns"], item["failed"]) for item in items} == {first: (3, 2), second: (1, 0)}
+    (item,) = (await store.threads(Filter(model="other"), limit=10)).items
+    assert (item["turns"], item["failed"]) == (3, 2)
 
 
 async def test_what_is_not_known_is_no_zero(store: Store) -> None:

@@ -68,6 +68,7 @@ _OTHERS: Final[Json] = {
 _THREAD: Final[Json] = {
     "id": "66f1c0ffee0123456789abcd",
     "turns": 41,
+    "failed": 2,
     "first_at": "2026-03-14T12:00:00.123Z",
     "last_at": "2026-03-14T13:07:30.007Z",
     "model": "gemini-2.5-pro",

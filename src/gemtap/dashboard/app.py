@@ -39,7 +39,7 @@ from gemtap.dashboard.environment import Site
 from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.guard import HostGuard
 from gemtap.dashboard.health_state import Health
-from gemtap.dashboard.in_flight import InFlight, ReadCapture
+from gemtap.dashboard.in_flight import InFlight, ReadCapture, ThreadsOf
 from gemtap.dashboard.render import Render
 from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.origin_check import OriginCheck
@@ -66,10 +66,12 @@ def make_dashboard(
     read_capture: ReadCapture,
     workers: Workers,
     replays: Replaying | None = None,
+    threads_of: ThreadsOf | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
     """The dashboard over a store, and over the recorder that fills it: `read_capture` is how that reads a capture,
-    `workers` make the pages of recorded content, and `replays` sends requests again."""
+    `workers` make the pages of recorded content, `replays` sends requests again, and `threads_of` tells which threads
+    exchanges in flight continue."""
 
     backlog = Backlog(spool)
 
@@ -78,7 +80,7 @@ def make_dashboard(
 
     token = make_token()
     render = Render(Site(address_of(settings), token), workers)
-    in_flight = InFlight(spool, read_capture)
+    in_flight = InFlight(spool, read_capture, threads_of=threads_of)
     app = FastAPI(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan)
     for router in (
         api.make_router(store),

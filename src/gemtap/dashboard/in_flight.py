@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,11 @@ from gemtap.conversation.model import Text, Thought
 from gemtap.interaction import Interaction, Json, iso
 from gemtap.providers.documents import conversation_of
 from gemtap.workers import JobFailed
+
+ThreadsOf = Callable[
+    [Sequence[ObjectId], Callable[[ObjectId], Awaitable[Interaction | None]]], Awaitable[set[ObjectId]]
+]
+"""Finds the threads that exchanges in flight continue, see `gemtap.recorder.live_threads`."""
 
 ReadCapture = Callable[[bytes, ObjectId], Interaction]
 """Reads the document of a complete or partial capture. Raises an exception if it holds none."""
@@ -42,8 +47,11 @@ _log = logging.getLogger(__name__)
 class InFlight:
     """The exchanges in flight. Each look reads what was appended since the last one."""
 
-    def __init__(self, spool: Spool, read: ReadCapture, every: float = _EVERY) -> None:
+    def __init__(
+        self, spool: Spool, read: ReadCapture, every: float = _EVERY, threads_of: ThreadsOf | None = None
+    ) -> None:
         """`every`: seconds between two looks, however many pages are open."""
+        self._threads_of = threads_of
         self._every = every
         self._spool = spool
         self._read = read
@@ -59,6 +67,19 @@ class InFlight:
                 await asyncio.to_thread(self._look)
                 self._looked_at = time.monotonic()
             return [each.summary for each in self._open.values() if each.summary]
+
+    async def threads(self) -> set[ObjectId]:
+        """The threads of which an exchange is in flight."""
+        ids = [ObjectId(str(each["id"])) for each in await self.look()]
+        return set() if self._threads_of is None else await self._threads_of(ids, self._partial)
+
+    async def _partial(self, id_: ObjectId) -> Interaction | None:
+        try:
+            return await self.document(id_)
+        except Exception:
+            # It ended meanwhile, or nothing can read it: the recorder reports that.
+            _log.debug("%s cannot be read yet", id_, exc_info=True)
+            return None
 
     async def document(self, id_: ObjectId) -> Interaction | None:
         """The partial document of an exchange, or None if it is not in flight."""

@@ -64,7 +64,7 @@ def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -
         params = request.query_params
         kept = {name: str(value) for name, value in query.model_dump(exclude_defaults=True).items()}
         return {
-            "threads": await rows_of(store, page.items, titles),
+            "threads": await rows_of(store, page.items, titles, await in_flight.threads()),
             "more": urlencode({**kept, "cursor": page.next}) if page.next is not None else None,
             "sort": query.sort,
             "sorts": get_args(ThreadSort),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any, Final
+
+from bson import ObjectId
 
 from gemtap.conversation.model import Conversation, Text
 from gemtap.conversation.preview import shorten
@@ -13,17 +15,19 @@ from gemtap.providers.documents import conversation_of
 from gemtap.stores.base import Store
 from gemtap.stores.thread_list import ThreadItem
 
-_LIVE: Final = timedelta(seconds=60)
-"""Time since the last request during which a thread counts as live."""
-
 _MOST_READ: Final = 10
 """Documents that are read for titles of one page. Later threads of this kind keep the preview of their first turn."""
 
 _WORDS: Final = {"failed": "failed", "calling": "waiting for a tool", "answered": ""}
 
 
-async def rows_of(store: Store, items: Sequence[ThreadItem], titles: dict[str, str]) -> list[dict[str, Any]]:
-    """The threads as JSON, each with its `title` and `state_words`. `titles` keeps those that took a document."""
+async def rows_of(
+    store: Store, items: Sequence[ThreadItem], titles: dict[str, str], live: Collection[ObjectId] = ()
+) -> list[dict[str, Any]]:
+    """The threads as JSON, each with its `title` and `state_words`.
+
+    `titles` keeps those that took a document. `live` are the threads that have an exchange in flight.
+    """
     rows = []
     read = 0
     for item in items:
@@ -34,8 +38,7 @@ async def rows_of(store: Store, items: Sequence[ThreadItem], titles: dict[str, s
                 read += 1
                 titles[row["id"]] = await _first_said(store, item) or title or ""
             title = titles.get(row["id"], title)
-        is_live = item["state"] != "failed" and datetime.now(UTC) - item["last_at"] < _LIVE
-        words = "live" if is_live else _WORDS[item["state"]]
+        words = "live" if item["id"] in live else _WORDS[item["state"]]
         span_ms = (item["last_at"] - item["first_at"]) / timedelta(milliseconds=1)
         rows.append(row | {"title": title, "state_words": words, "span_ms": span_ms})
     return rows

@@ -22,6 +22,7 @@ from gemtap.interaction import Interaction
 from gemtap.providers.configured import register
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
+from gemtap.recorder.live_threads import LiveThreads
 from gemtap.recorder.recorder import Recorder
 from gemtap.recorder.redact import redactor_of
 from gemtap.replay.desk import Replays
@@ -103,5 +104,6 @@ def make_desk(settings: Settings) -> ASGIApp:
         read_capture=read_capture,
         workers=page_workers,
         replays=replays,
+        threads_of=LiveThreads(store).of,
         lifespan=lifespan,
     )

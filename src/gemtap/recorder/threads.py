@@ -94,6 +94,15 @@ class Threads:
             for id_ in [record.document["_id"]]
         ]
 
+    async def continued_by(self, exchanges: Sequence[tuple[Place, Fingerprint]]) -> dict[ObjectId, ObjectId]:
+        """The stored thread that each of these exchanges continues, without those that begin a new one.
+
+        They are still in flight. Raises StoreUnavailable.
+        """
+        turns = [Turn(at, Outcome.INTERRUPTED, fingerprint, fingerprint.sought) for at, fingerprint in exchanges]
+        matches = await self._matches(turns)
+        return {id_: match.holder.thread["id"] for id_, match in matches.items()}
+
     async def join(self, stored: Sequence[Placed], present: Collection[ObjectId]) -> None:
         """Put right every place that is another one now that these records are stored. Raises StoreUnavailable.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple, TypedDict
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from bson import ObjectId
 
@@ -18,15 +17,13 @@ ThreadSort = Literal["latest", "turns", "tokens", "cost"]
 ThreadState = Literal["failed", "calling", "answered"]
 """How the last interaction of a thread ended: it failed, its answer calls tools, or it is an answer for the person."""
 
-_CALL: Final = re.compile(r"[\w.:-]+\(.*\)(, [\w.:-]+\(.*\))*…?")
-"""A preview that shows nothing but calls, see `conversation.preview.call_form`."""
-
 
 def state_of(last: Mapping[str, Any]) -> ThreadState:
     """The state of a thread by its last interaction, without bodies."""
     if last["error"] is not None or last["outcome"] != Outcome.COMPLETE:
         return "failed"
-    return "calling" if _CALL.fullmatch(last["preview"]["answer"] or "") else "answered"
+    tools = last.get("tool_use")
+    return "calling" if tools is not None and tools["calls"] else "answered"
 
 
 class ThreadItem(TypedDict):
@@ -35,6 +32,8 @@ class ThreadItem(TypedDict):
     id: ObjectId
     turns: int
     """Number of interactions, with branches and retries."""
+    failed: int
+    """How many of them have an error."""
     first_at: datetime
     last_at: datetime
     """Times when its first and its last request were received."""

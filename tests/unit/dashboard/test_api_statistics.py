@@ -73,6 +73,7 @@ async def test_threads_are_listed_page_by_page(site: Site) -> None:
     assert first["items"][0] == {
         "id": f"{2:024x}",
         "turns": 1,
+        "failed": 0,
         "first_at": "2026-03-14T12:02:00.123Z",
         "last_at": "2026-03-14T12:02:00.123Z",
         "model": "gemini-2.5-pro",

@@ -145,10 +145,13 @@ async def test_a_thread_says_how_it_stands(site: Site) -> None:
     """Failed threads, and those that wait for the result of a tool, say so."""
     place = {"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}
     await site.keep(thread=place, error={"message": "broken", "details": None})
-    await site.keep(thread={**place, "id": ObjectId()}, preview={"prompt": "a", "answer": "search(q=1)"})
+    await site.keep(
+        thread={**place, "id": ObjectId()}, tool_use={"calls": [{"name": "search", "times": 1}], "results": []}
+    )
     page = await site.page("/")
     assert 'class="state failed">failed<' in page
     assert "waiting for a tool" in page
+    assert page.count("1 failed<") == 1
 
 
 async def test_failed_attempts_are_no_turns(site: Site) -> None:

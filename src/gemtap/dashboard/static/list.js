@@ -45,11 +45,17 @@ function show(page) {
   showWords();
 }
 
+let flying = "";
+
 function showFlights({ items }) {
-  const list = flights.querySelector("ul");
+  // The state of a thread is live while one of its exchanges is in flight.
+  const now = items.map((item) => item.id).join();
+  if (now !== flying && list.dataset.rows.startsWith("/threads")) refresh();
+  flying = now;
+  const rows = flights.querySelector("ul");
   const here = new Set(items.map((item) => `flight-${item.id}`));
-  for (const item of items) fill(document.getElementById(`flight-${item.id}`) ?? begin(list, item), item);
-  for (const row of [...list.children]) {
+  for (const item of items) fill(document.getElementById(`flight-${item.id}`) ?? begin(rows, item), item);
+  for (const row of [...rows.children]) {
     if (here.has(row.id) || row.dataset.over) continue;
     // It is on its way to the store; its row takes its place.
     row.dataset.over = "yes";

@@ -103,6 +103,9 @@ _STEERING: Final = frozenset({*_INDEXED, "id", "thread", "error", TEXT})
 _NEWEST_FIRST: Final = [*NEWEST_FIRST, ("thread.id", 1)]
 """With the thread, so that lists of threads need no documents."""
 
+BY_ERROR: Final = [*_NEWEST_FIRST, ("error.message", 1)]
+"""The failed interactions alone."""
+
 INDEXES: Final = [
     IndexModel(_NEWEST_FIRST, name="newest_first"),
     IndexModel(AS_RECORDED),
@@ -110,7 +113,7 @@ INDEXES: Final = [
     *(IndexModel([(PATHS[name], 1), *NEWEST_FIRST, ("thread.id", 1)], name=f"by_{name}") for name in _INDEXED),
     IndexModel(LISTED, name="statistics"),
     IndexModel(WITH_TOOLS, name="with_tools", partialFilterExpression=HAS_TOOLS),
-    IndexModel([*_NEWEST_FIRST, ("error.message", 1)], name="by_error", partialFilterExpression=FAILED),
+    IndexModel(BY_ERROR, name="by_error", partialFilterExpression=FAILED),
     IndexModel(ANNOTATED, name="annotated"),
     IndexModel([("replay_of", 1), *NEWEST_FIRST], name="by_replay_of", partialFilterExpression=_REPLAYED),
     IndexModel(BY_LINK, name="by_link", sparse=True),

@@ -10,8 +10,9 @@ from pymongo.asynchronous.collection import AsyncCollection
 
 from gemtap.stores.base import Filter
 from gemtap.stores.mongo.choosing import choose_index
+from gemtap.stores.mongo.conditions import FAILED
 from gemtap.stores.mongo.hinting import Index, aggregate, find
-from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_THREAD, LISTED, NEWEST_FIRST, selection, times_after
+from gemtap.stores.mongo.queries import AT_ANY_TIME, BY_ERROR, BY_THREAD, LISTED, NEWEST_FIRST, selection, times_after
 from gemtap.stores.mongo.rows import Rows
 from gemtap.stores.paging import ThreadCursor, from_milliseconds, milliseconds
 from gemtap.stores.place import Place, place_of
@@ -159,21 +160,39 @@ async def _items(interactions: AsyncCollection[Any], rows: Rows, threads: Sequen
         BY_THREAD,
     )
     sums = {each["_id"]: each for each in found}
+    failed = await _failed(interactions, list(sums.values()))
     ends = [each[end] for each in sums.values() for end in ("first", "last")]
     shown = {each["_id"]: each for each in await rows.read(ends)}
     # Without threads that were deleted in the meantime.
     whole = [sums[thread] for thread in threads if thread in sums]
-    return [_item(each, shown[each["first"]], shown[each["last"]]) for each in whole if _are_there(each, shown)]
+    return [
+        _item(each, shown[each["first"]], shown[each["last"]], failed.get(each["_id"], 0))
+        for each in whole
+        if _are_there(each, shown)
+    ]
+
+
+async def _failed(interactions: AsyncCollection[Any], sums: Sequence[Mapping[str, Any]]) -> dict[ObjectId, int]:
+    """The number of failed interactions of each thread that has any, from the index of failed ones alone."""
+    if not sums:
+        return {}
+    times = {"$gte": min(each["first_at"] for each in sums), "$lte": max(each["last_at"] for each in sums)}
+    matching = {"$and": [{"timestamp": times, "thread.id": {"$in": [each["_id"] for each in sums]}}, FAILED]}
+    count = {"$group": {"_id": "$thread.id", "count": {"$sum": 1}}}
+    return {
+        each["_id"]: each["count"] for each in await aggregate(interactions, [{"$match": matching}, count], BY_ERROR)
+    }
 
 
 def _are_there(sums: Mapping[str, Any], shown: Mapping[ObjectId, Any]) -> bool:
     return sums["first"] in shown and sums["last"] in shown
 
 
-def _item(sums: Mapping[str, Any], first: Mapping[str, Any], last: Mapping[str, Any]) -> ThreadItem:
+def _item(sums: Mapping[str, Any], first: Mapping[str, Any], last: Mapping[str, Any], failed: int) -> ThreadItem:
     return {
         "id": sums["_id"],
         "turns": sums["turns"],
+        "failed": failed,
         "first_at": sums["first_at"],
         "last_at": sums["last_at"],
         "model": last["model"],

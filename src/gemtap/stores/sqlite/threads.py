@@ -78,6 +78,9 @@ def sorted_query(selected: Selection, after: ThreadCursor | None, sort: ThreadSo
 
 
 def _items(connection: sqlite3.Connection, threads: list[bytes]) -> list[ThreadItem]:
+    if not threads:
+        # SQLite has no plan by way of a partial index for an empty list.
+        return []
     asked: list[SqlValue] = [*threads]
     sums = {
         thread: numbers
@@ -87,10 +90,17 @@ def _items(connection: sqlite3.Connection, threads: list[bytes]) -> list[ThreadI
             asked,
         )
     }
-    return [_item(connection, thread, sums[thread]) for thread in threads]
+    failed = dict(
+        connection.execute(
+            "SELECT thread, count(*) FROM interactions INDEXED BY interactions_failed_by_thread "  # noqa: S608
+            f"WHERE failed = 1 AND thread IN ({', '.join('?' * len(asked))}) GROUP BY thread",
+            asked,
+        )
+    )
+    return [_item(connection, thread, sums[thread], failed.get(thread, 0)) for thread in threads]
 
 
-def _item(connection: sqlite3.Connection, thread: bytes, sums: list[int]) -> ThreadItem:
+def _item(connection: sqlite3.Connection, thread: bytes, sums: list[int], failed: int) -> ThreadItem:
     first, last = (
         summary(
             connection.execute(
@@ -105,6 +115,7 @@ def _item(connection: sqlite3.Connection, thread: bytes, sums: list[int]) -> Thr
     return {
         "id": ObjectId(thread),
         "turns": turns,
+        "failed": failed,
         "first_at": from_milliseconds(first_at),
         "last_at": from_milliseconds(last_at),
         "model": last["model"],
