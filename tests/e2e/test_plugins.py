@@ -268,7 +268,8 @@ def test_a_route_that_raises_is_none(faulty: Installed) -> None:
     assert status == 404
     assert "error" in error
     log = faulty.gemtap.log.read_text()
-    assert log.count("The provider raising of gemtap-faulty failed: RuntimeError") == 1
+    # Once by each process that asks it: the proxy, and the desk, which offers providers for replays.
+    assert 1 <= log.count("The provider raising of gemtap-faulty failed: RuntimeError") <= 2
 
 
 @pytest.mark.parametrize("name", ["unreadable", "unimportable"])

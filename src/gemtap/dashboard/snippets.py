@@ -28,7 +28,7 @@ def snippets_of(document: Interaction, tap: str, desk: str) -> dict[str, str]:
         return {}
     asked = _asked(
         document,
-        tap + _path_here(document),
+        tap + routing.path_here(document["provider"], request["path"].encode("utf-8")).decode("utf-8"),
         None if request["body"] is None else as_json_text(request["body"]),
         f"{desk}/api/interactions/{document['_id']}/request",
     )
@@ -76,16 +76,6 @@ class _Asked:
     @property
     def is_long(self) -> bool:
         return self.text is not None and len(self.text) > _LONGEST
-
-
-def _path_here(document: Interaction) -> str:
-    """The path at which Gemtap takes the request: a replay, or what another program recorded, has the API's own."""
-    path, provider = document["request"]["path"], document["provider"]
-    route = routing.match(path.encode("utf-8"))
-    if route is not None and route.provider == provider:
-        return path
-    known = routing.match_recorded(provider, path.encode("utf-8"))
-    return path if known is None else f"/{routing.wire_of(provider).prefix}{known.path.decode('utf-8', 'replace')}"
 
 
 def _can_be_sent(request: Request) -> bool:

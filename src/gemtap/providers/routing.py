@@ -57,13 +57,25 @@ def match_recorded(provider: str, path: bytes) -> Route | None:
     """The route of a path that is recorded with a provider; None where that knows no such path.
 
     The path of a replay, or of what another program recorded, has no prefix: it is the one that the API has, and at the
-    root of Gemtap it may be another provider's.
+    root of Gemtap it may be another provider's. No other provider is asked.
     """
-    route = match(path)
     known = PROVIDERS.get(provider)
-    if known is None or (route is not None and route.provider == provider):
-        return route
-    return _ask(known.wire, known.wire.route, path)
+    if known is None:
+        return match(path)
+    wire = known.wire
+    prefix = re.match(rb"/+" + re.escape(wire.prefix.encode("ascii")) + rb"(?=/)", path)
+    if prefix is not None and (route := _ask(wire, wire.route, path[prefix.end() :])) is not None:
+        return replace(route, prefix=b"/" + wire.prefix.encode("ascii"))
+    return _ask(wire, wire.route_at_root, path) or _ask(wire, wire.route, path)
+
+
+def path_here(provider: str, path: bytes) -> bytes:
+    """The path at which Gemtap takes a request whose recorded path is this one: with a prefix where it needs one."""
+    route = match_recorded(provider, path)
+    known = PROVIDERS.get(provider)
+    if route is None or known is None or route.prefix or _ask(known.wire, known.wire.route_at_root, path) is not None:
+        return path
+    return b"/" + known.wire.prefix.encode("ascii") + route.path
 
 
 def route_below(provider: str, path: bytes) -> Route | None:
