@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients test-containers test-browser screenshots chromium crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
+.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,12 +45,17 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser" $(PARALLEL)
 
-CLIENTS := anthropic anthropic-1 google-genai-2 google-genai-3 google-generativeai langchain langchain-openai mitmproxy ollama openai openai-2
+CLIENTS := aider anthropic anthropic-1 google-genai-2 google-genai-3 google-generativeai langchain langchain-anthropic langchain-openai \
+	litellm mitmproxy ollama openai openai-2
 JS := tests/clients/js/node_modules
 NPM_INSTALL := npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional
 
-test-clients: $(VENV)/.test $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed ## real SDKs and CLIs; needs node and npm
+test-clients: $(VENV)/.test ## real SDKs and CLIs; needs node and npm
+	@# Two at a time: the environments have nothing in common, and pip uses one core.
+	$(MAKE) --no-print-directory --jobs 2 clients
 	$(BIN)/python -m pytest -m clients tests/clients
+
+clients: $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed
 
 $(VENV)/clients/%/.installed: requirements/clients-%.txt
 	$(PYTHON) -m venv --clear $(@D)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,12 @@ class Instructions:
             note=self.note.replace("{tap}", address),
             variable=self.variable.replace("{tap}", address),
         )
+
+
+_AIDER_SETTINGS: Final = "- {name: aider/extra_params, extra_params: {extra_headers: {x-title: aider}}}"
+AIDER_NAME: Final = f"echo '{_AIDER_SETTINGS}' >> ~/.aider.model.settings.yml"
+"""aider sends nothing that names it: with this line it does."""
+
+AIDER_NOTE: Final = (
+    "The line with echo is needed once: without it, interactions have the name of the library that aider uses."
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.providers.instructions import Instructions
+from gemtap.providers.instructions import AIDER_NAME, AIDER_NOTE, Instructions
 
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "claude-code": Instructions(
@@ -68,11 +68,18 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         called=("LangChain", "anthropic-python"),
     ),
     "litellm": Instructions(
-        "LiteLLM and aider with Anthropic",
+        "LiteLLM with Anthropic",
         "The shell, or api_base in the call",
         ("export ANTHROPIC_API_BASE={tap}/anthropic",),
         "Without /v1 at the end.",
-        called=("LiteLLM", "aider"),
+        called=("LiteLLM",),
+    ),
+    "anthropic-aider": Instructions(
+        "aider with Anthropic",
+        "The shell",
+        ("export ANTHROPIC_API_BASE={tap}/anthropic", AIDER_NAME, "aider --model anthropic/claude-sonnet-4-6"),
+        AIDER_NOTE,
+        called=("aider", "LiteLLM"),
     ),
     "curl": Instructions(
         "curl with Anthropic",

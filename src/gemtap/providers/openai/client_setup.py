@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from gemtap.providers.instructions import Instructions
+from gemtap.providers.instructions import AIDER_NAME, AIDER_NOTE, Instructions
 
 _BASE: Final = "{tap}/openai/v1"
 
@@ -45,7 +45,8 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     "openai-aider": Instructions(
         "aider with OpenAI",
         "The shell",
-        (f"export OPENAI_API_BASE={_BASE}", "aider --model openai/gpt-5"),
+        (f"export OPENAI_API_BASE={_BASE}", AIDER_NAME, "aider --model openai/gpt-5"),
+        AIDER_NOTE,
         called=("aider", "LiteLLM", "openai-python"),
     ),
     "openai-opencode": Instructions(
