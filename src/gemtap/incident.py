@@ -37,6 +37,12 @@ class IncidentKind(StrEnum):
     """Interactions that pruning deleted (see `gemtap.upkeep.prune`)."""
     ACCESS_CHANGED = "access_changed"
     """An access key was made, replaced or revoked."""
+    SIGNED_IN = "signed_in"
+    """Somebody signed in on the dashboard."""
+    SIGNED_OUT = "signed_out"
+    """Somebody signed out."""
+    SIGN_IN_REFUSED = "sign_in_refused"
+    """Somebody tried to sign in with a key that is not valid."""
 
 
 class Incident(TypedDict):
@@ -59,6 +65,20 @@ class Incident(TypedDict):
 def now() -> datetime:
     """The current time, in the precision of an incident."""
     return to_milliseconds(datetime.now(UTC))
+
+
+def event(kind: IncidentKind, message: str, user: str | None) -> Incident:
+    """Who did what, as an incident of this moment that affects no exchange."""
+    moment = now()
+    return {
+        "_id": ObjectId(),
+        "at": moment,
+        "until": moment,
+        "kind": kind,
+        "count": 0,
+        "message": message,
+        "details": {} if user is None else {"user": user},
+    }
 
 
 def to_line(incident: Incident) -> bytes:

@@ -5,6 +5,7 @@ Only this module and the CLI read the environment; everything else is given what
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -81,6 +82,14 @@ def _patterns(expressions: tuple[str, ...]) -> tuple[str, ...]:
     return expressions
 
 
+_INSECURE: Final = "insecure"
+INSTEAD_OF_INSECURE: Final = (
+    "Listening to others than this machine takes an access key (gemtap keys add NAME --role admin) and TLS "
+    "(--tls auto, --tls-cert, or --behind-tls if a reverse proxy ends it). In a container whose ports are published on "
+    "loopback only, set published_on = 127.0.0.1. See docs/access.md."
+)
+"""What to do without the setting `insecure` of earlier versions."""
+
 StoreUrl = Annotated[str, AfterValidator(_store)]
 Age = Annotated[str, AfterValidator(_age)]
 Size = Annotated[str, AfterValidator(_size)]
@@ -130,7 +139,14 @@ class Settings(BaseSettings):
         (),
         description="Origins of web pages, in addition to this machine's own, that may call the proxy: https://app.example.",
     )
-    insecure: bool = Field(False, description="Allow listening on more than loopback.")
+    published_on: str = Field(
+        "",
+        description="Address on which a container's ports are published, which counts in place of `host` for whether "
+        "others than this machine can connect.",
+    )
+    behind_tls: bool = Field(
+        False, description="Say that a reverse proxy before Gemtap ends TLS, so that keys go over no network in clear."
+    )
     tls: Literal["off", "auto"] = Field(
         "off", description="auto: the proxy speaks TLS, with a certificate of an authority made in the data directory."
     )
@@ -226,6 +242,16 @@ class Settings(BaseSettings):
         return "https" if self.tls == "auto" or self.tls_cert is not None else "http"
 
     @property
+    def dashboard_scheme(self) -> str:
+        """What the dashboard speaks: https where the proxy does and others than this machine may connect."""
+        return self.scheme if self.is_exposed else "http"
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether others than this machine can connect. That demands access keys and TLS."""
+        return not is_loopback(self.published_on or self.host)
+
+    @property
     def store_url(self) -> str:
         """The store's URL, the default filled in."""
         return self.store or default_url(self.data_dir)
@@ -317,6 +343,19 @@ def _as_text(settings: Settings, name: str) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else mask(str(value))
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to an address or a name that is listened on."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def dashboard_of(settings: Settings) -> str:
+    """The dashboard's address as people on this machine are to be told."""
+    return f"{settings.dashboard_scheme}://{reachable_host(settings.host)}:{settings.dashboard_port}/"
+
+
 def reachable_host(host: str) -> str:
     """The host of a link: an address that means every interface, or loopback, is best called localhost."""
     if host in ("0.0.0.0", "::", "", "127.0.0.1", "::1"):  # noqa: S104 - compared, not bound
@@ -348,6 +387,8 @@ def _read_environment() -> dict[str, Any]:
         name = variable.upper()
         if not name.startswith(ENV_PREFIX) or name == _CONFIG_VARIABLE or name.startswith(_TEST_PREFIX):
             continue
+        if _name(name) == _INSECURE:
+            raise SettingsError(f"{variable} no longer exists. {INSTEAD_OF_INSECURE}")
         if name not in known and not is_known(_name(name)):
             raise SettingsError(f"Unknown setting {variable}. Known are: {', '.join(sorted(known))}.")
     return EnvSettingsSource(Settings)()
@@ -402,6 +443,8 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
 def _unknown(name: str, origin: str) -> str:
     group = name.partition(".")[0] + "."
     fitting = [each for each in setting_names() if each.startswith(group)] or setting_names()
+    if name == _INSECURE:
+        return f"{origin} no longer exists. {INSTEAD_OF_INSECURE}"
     return f"Unknown setting {origin}. Known are: {', '.join(fitting)}."
 
 

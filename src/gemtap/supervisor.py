@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import logging
 import os
 import resource
@@ -22,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from gemtap.access.key_file import KeyFile
 from gemtap.data_dir_lock import DataDirInUse, data_dir_lock
 from gemtap.environment_proxy import BadProxy, environment_proxy
 from gemtap.settings import Settings, address_of, served_settings_of
@@ -206,11 +206,6 @@ def _describe(status: int) -> str:
 
 
 def _check(settings: Settings) -> None:
-    if not settings.insecure and not _is_loopback(settings.host):
-        raise CannotServe(
-            f"Listening on {settings.host} would let everyone on the network use this proxy and read what it "
-            "recorded. Use --host 127.0.0.1, or --insecure if something else keeps strangers out."
-        )
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = settings.data_dir / f".writable-{os.getpid()}"
@@ -218,6 +213,25 @@ def _check(settings: Settings) -> None:
         probe.unlink()
     except OSError as exc:
         raise _not_writable(settings, exc) from exc
+    if settings.is_exposed:
+        _check_exposed(settings)
+
+
+def _check_exposed(settings: Settings) -> None:
+    """Others than this machine can connect: they must have keys, which no network may show. Raises CannotServe."""
+    missing = []
+    try:
+        if not KeyFile(settings.data_dir).read().keys:
+            missing.append("an access key (gemtap keys add NAME --role admin)")
+    except OSError as exc:
+        raise CannotServe(str(exc)) from exc
+    if settings.scheme != "https" and not settings.behind_tls:
+        missing.append("TLS (--tls auto or --tls-cert; --behind-tls if a reverse proxy before Gemtap ends it)")
+    if missing:
+        raise CannotServe(
+            f"On {settings.published_on or settings.host}, others than this machine can connect to Gemtap. That takes "
+            f"{' and '.join(missing)}. Use --host 127.0.0.1 for this machine alone. See docs/access.md."
+        )
 
 
 def _not_writable(settings: Settings, exc: OSError) -> CannotServe:
@@ -256,15 +270,6 @@ def _with_certificate(settings: Settings) -> Settings:
     except (OSError, ValueError) as exc:  # ssl's errors are OSErrors
         raise CannotServe(f"The TLS certificate cannot be used: {exc}. See --tls-cert, --tls-key and --tls.") from exc
     return settings
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _listen(host: str, port: int, flag: str, patience: float) -> socket.socket:

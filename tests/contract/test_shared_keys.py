@@ -11,9 +11,9 @@ import pytest
 
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import KeyList, add, revoke
-from gemtap.incident import IncidentKind
+from gemtap.incident import IncidentKind, event
 from gemtap.stores.base import Store
-from gemtap.upkeep.access_keys import audit, change_keys, follow_shared_keys, read_keys
+from gemtap.upkeep.access_keys import change_keys, follow_shared_keys, read_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -62,9 +62,9 @@ async def test_every_gemtap_of_a_shared_database_follows(store: Store, tmp_path:
 
 async def test_the_audit_trail_says_who_did_what(store: Store) -> None:
     """Events of access are kept like incidents."""
-    await audit(store, IncidentKind.ACCESS_CHANGED, "Access key made for ana.", "bob")
-    (event,) = await store.incidents.newest(limit=1)
-    assert (event["kind"], event["message"], event["details"]) == (
+    await store.incidents.put([event(IncidentKind.ACCESS_CHANGED, "Access key made for ana.", "bob")])
+    (found,) = await store.incidents.newest(limit=1)
+    assert (found["kind"], found["message"], found["details"]) == (
         "access_changed",
         "Access key made for ana.",
         {"user": "bob"},

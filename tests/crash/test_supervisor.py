@@ -10,10 +10,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from gemtap.access.key_file import KeyFile
+from gemtap.access.keys import add
 from gemtap.low_priority import NICE
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
 from tests.mongod import Mongod
@@ -247,12 +250,25 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
-def test_listening_to_everyone_must_be_meant(tmp_path: Path) -> None:
-    """Listening on other than loopback addresses needs `--insecure`."""
+def test_listening_to_others_takes_keys_and_tls(tmp_path: Path) -> None:
+    """Addresses that others can reach need an access key and TLS; the error says which is missing, and what to use."""
     ended = serve(tmp_path, "--host", "0.0.0.0")
     assert ended.returncode == 1
-    assert "--insecure" in ended.stderr
+    assert "gemtap keys add" in ended.stderr
+    assert "--tls auto" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
+    KeyFile(tmp_path / "data").change(lambda before: add(before, "ana", "admin", None, datetime.now(UTC)))
+    ended = serve(tmp_path, "--host", "0.0.0.0")
+    assert ended.returncode == 1
+    assert "gemtap keys add" not in ended.stderr
+    assert "--behind-tls" in ended.stderr
+
+
+def test_what_was_insecure_says_what_to_use_instead(tmp_path: Path) -> None:
+    """The flag of earlier versions names keys, TLS and the setting for containers."""
+    ended = serve(tmp_path, "--insecure")
+    assert ended.returncode == 2
+    assert all(each in ended.stderr for each in ("gemtap keys add", "--behind-tls", "published_on"))
 
 
 def serve(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:

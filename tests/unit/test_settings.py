@@ -143,7 +143,7 @@ def test_the_tests_own_variables_and_the_name_of_the_file_are_no_settings(monkey
         ("workers = 0", "workers", "greater than or equal to 1"),
         ("capture_max_body = -1", "capture_max_body", "greater than or equal to 0"),
         ("shutdown_grace = 0", "shutdown_grace", "greater than 0"),
-        ('insecure = "perhaps"', "insecure", "valid boolean"),
+        ('behind_tls = "perhaps"', "behind_tls", "valid boolean"),
         ('log_level = "loud"', "log_level", "'debug', 'info', 'warning' or 'error'"),
         ('tls = "on"', "tls", "'off' or 'auto'"),
         ('tls_cert = "chain.pem"', "tls_cert", "tls_key must be given with it"),
@@ -176,7 +176,7 @@ def test_a_bad_setting_in_the_file_is_named_with_the_file(folder: Path, toml: st
     [
         ("GEMTAP_PORT", "abc"),
         ("GEMTAP_PORT", ""),
-        ("GEMTAP_INSECURE", "perhaps"),
+        ("GEMTAP_BEHIND_TLS", "perhaps"),
         ("GEMTAP_TLS_CERT", "chain.pem"),
         ("GEMTAP_STORE", "mysql://host"),
         ("GEMTAP_PROVIDERS__GEMINI__UPSTREAM", "generativelanguage.googleapis.com"),
@@ -323,3 +323,31 @@ def test_a_proxy_that_is_bypassed_may_be_wrong(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "upstream.example")
     assert environment_proxy("http://upstream.example") is None
+
+
+def test_what_was_insecure_is_named_with_what_to_use_instead(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The setting of earlier versions, in the file and as a variable."""
+    (folder / "gemtap.toml").write_text("insecure = true")
+    assert complaint().startswith("insecure in gemtap.toml no longer exists. ")
+    monkeypatch.setenv("GEMTAP_INSECURE", "true")
+    (folder / "gemtap.toml").unlink()
+    message = complaint()
+    assert message.startswith("GEMTAP_INSECURE no longer exists. ")
+    assert "published_on" in message
+
+
+@pytest.mark.parametrize(
+    ("values", "is_exposed", "dashboard"),
+    [
+        ({}, False, "http"),
+        ({"tls": "auto"}, False, "http"),
+        ({"host": "0.0.0.0", "tls": "auto"}, True, "https"),
+        ({"host": "0.0.0.0", "published_on": "127.0.0.1"}, False, "http"),
+        ({"published_on": "192.0.2.1"}, True, "http"),
+        ({"host": "gemtap.example"}, True, "http"),
+    ],
+)
+def test_who_can_connect(values: dict[str, Any], is_exposed: bool, dashboard: str) -> None:
+    """Loopback is this machine alone; the dashboard speaks TLS as the proxy does where others can connect."""
+    settings = Settings(**values)
+    assert (settings.is_exposed, settings.dashboard_scheme) == (is_exposed, dashboard)

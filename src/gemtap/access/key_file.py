@@ -78,10 +78,14 @@ class KeyFile:
 class Access:
     """The access keys in force, kept in memory. `watch` keeps them current."""
 
-    def __init__(self, data_dir: Path) -> None:
-        """Raises OSError if there is a file that cannot be read: nobody may get in by damaging it."""
+    def __init__(self, data_dir: Path, *, always: bool = False) -> None:
+        """`always`: requests need a key even if there is none.
+
+        Raises OSError if there is a file that cannot be read: nobody may get in by damaging it.
+        """
         self._file = KeyFile(data_dir)
-        self.is_on = False
+        self._always = always
+        self.is_on = always
         """Whether requests need a key."""
         self.table = KeyTable(())
         self._seen = self._stat()
@@ -103,7 +107,7 @@ class Access:
             _log.error("The access keys stay as they were: %s", exc)
 
     def _take(self, keys: KeyList) -> None:
-        self.table, self.is_on = KeyTable(keys.keys), keys.is_on
+        self.table, self.is_on = KeyTable(keys.keys), keys.is_on or self._always
 
     def _stat(self) -> tuple[int, int, int] | None:
         try:

@@ -16,7 +16,7 @@ from gemtap.cli.app import Failed, app, settings_of
 from gemtap.providers.demo import Agents
 from gemtap.providers.provider import Provider
 from gemtap.providers.registry import PROVIDERS, demo_of
-from gemtap.settings import Settings, address_of, reachable_host
+from gemtap.settings import Settings, address_of, dashboard_of
 
 _PACE: Final = 0.05
 """Seconds between the chunks of a simulated response."""
@@ -108,7 +108,7 @@ async def _run(settings: Settings, api: str | None, sessions: int, *, leave: boo
 
 async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessions: int, ready: asyncio.Event) -> None:
     await ready.wait()
-    dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
+    dashboard = dashboard_of(settings)
     titles = " and ".join(provider.wire.title for provider, _ in shown)
     kind = "a simulated {} API" if len(shown) == 1 else "simulated APIs: {}"
     print(f"Agents are at work with {kind.format(titles)}. See what they send: {dashboard}\n", flush=True)

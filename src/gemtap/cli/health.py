@@ -45,7 +45,7 @@ def tap_url(settings: Settings, path: str) -> str:
 
 def desk_url(settings: Settings, path: str) -> str:
     """URL of the dashboard on this machine."""
-    return f"http://{_local(settings.host)}:{settings.dashboard_port}{path}"
+    return f"{settings.dashboard_scheme}://{_local(settings.host)}:{settings.dashboard_port}{path}"
 
 
 def ask(url: str) -> dict[str, Any]:

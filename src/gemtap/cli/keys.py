@@ -153,12 +153,13 @@ def _end(expires: str | None, now: datetime) -> datetime | None:
 
 def _change(settings: Settings, change: Callable[[KeyList], tuple[KeyList, T]], what: str) -> T:
     """Change the keys, and note it among the events."""
-    from gemtap.incident import IncidentKind
-    from gemtap.upkeep.access_keys import audit, change_keys
+    from gemtap.incident import IncidentKind, event
+    from gemtap.upkeep.access_keys import change_keys
 
     async def work(opened: Store) -> T:
         result = await change_keys(KeyFile(settings.data_dir), opened, change)
-        await audit(opened, IncidentKind.ACCESS_CHANGED, f"Access key {what}, on the command line.")
+        message = f"Access key {what}, on the command line."
+        await opened.incidents.put([event(IncidentKind.ACCESS_CHANGED, message, None)])
         return result
 
     return _with(settings, work)

@@ -16,7 +16,7 @@ from gemtap.access.provider_keys import ProviderKeys
 from gemtap.addresses import mask
 from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.providers.registry import FAULTS
-from gemtap.settings import Settings, SettingsError, address_of, reachable_host
+from gemtap.settings import INSTEAD_OF_INSECURE, Settings, SettingsError, address_of, dashboard_of
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,10 @@ def serve(
     host: Annotated[str | None, _listening(help="Address to listen on. Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, _listening(help="Port of the proxy. Default: 4360.")] = None,
     dashboard_port: Annotated[int | None, _listening(help="Port of the dashboard. Default: 4361.")] = None,
-    insecure: Annotated[bool | None, _listening("--insecure", help="Allow addresses other than loopback.")] = None,
+    behind_tls: Annotated[
+        bool | None, _listening("--behind-tls", help="A reverse proxy before Gemtap ends TLS.")
+    ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", hidden=True, help="Gone: see docs/access.md.")] = False,
     data_dir: DataDir = None,
     store: StoreUrl = None,
     upstream: Annotated[
@@ -56,11 +59,13 @@ def serve(
 
     Example: gemtap serve --port 4360 --store mongodb://localhost/gemtap
     """
+    if insecure:
+        raise SettingsError(f"flag --insecure no longer exists. {INSTEAD_OF_INSECURE}")
     flags: dict[str, Any] = {
         "host": host,
         "port": port,
         "dashboard_port": dashboard_port,
-        "insecure": insecure,
+        "behind_tls": behind_tls,
         "data_dir": data_dir,
         "store": store,
         "providers": _upstreams(upstream or []),
@@ -80,6 +85,7 @@ def run(settings: Settings) -> None:
     from gemtap.serving import log_without_passwords
     from gemtap.stores.opening import open_store
     from gemtap.supervisor import CannotServe, Supervisor
+    from gemtap.upkeep.access_keys import fetch_shared_keys
     from gemtap.upkeep.daily import retention_of
 
     settings.providers.added_headers(os.environ)  # the proxy must not fail for what is wrong here
@@ -95,6 +101,8 @@ def run(settings: Settings) -> None:
         description = open_store(settings.store_url).description
     except ValueError as exc:
         raise SettingsError(str(exc)) from exc
+    if settings.is_exposed:
+        fetch_shared_keys(settings)
     log_without_passwords("%(asctime)s %(levelname)s gemtap: %(message)s", settings.log_level.upper())
     for fault in FAULTS:
         _log.error("The provider %s of %s is left out: %s", fault.name, fault.origin.package, fault.reason)
@@ -117,7 +125,7 @@ def _upstreams(given: list[str]) -> dict[str, dict[str, str]]:
 
 
 def _say_hello(settings: Settings, store: str) -> None:
-    dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
+    dashboard = dashboard_of(settings)
     lines = [
         f"Proxy:      {address_of(settings)}    set this as the base URL of your Gemini client",
         f"Dashboard:  {dashboard}",

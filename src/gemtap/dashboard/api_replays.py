@@ -11,6 +11,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 
 from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.scope import current_user
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import cost_of
 from gemtap.stores.base import Filter, Store
@@ -33,9 +34,15 @@ class Replaying(Protocol):
         ...
 
     async def begin(
-        self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any], provider: str | None = None
+        self,
+        id_: ObjectId,
+        *,
+        model: str | None,
+        values: Mapping[str, Any],
+        provider: str | None = None,
+        user: str | None = None,
     ) -> ObjectId | None:
-        """Start a replay and return the id of the new interaction, or None if the original does not exist.
+        """Start a replay for a user and return the id of the new interaction, or None if the original does not exist.
 
         Raises ValueError, in a sentence, where it cannot be sent.
         """
@@ -92,6 +99,8 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
 
         `usd` is about what the request would cost in US dollars, for as many tokens; null if that is unknown.
         """
+        if await store.get(known_id(id_)) is None:
+            raise unknown(id_)
         try:
             found = await replays.elsewhere(known_id(id_), model=model, provider=provider)
         except ValueError as exc:
@@ -107,8 +116,11 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
 
         Answers with the id of the new interaction as soon as that is under way; its document has it as `replay_of`.
         """
+        if await store.get(known_id(id_)) is None:
+            raise unknown(id_)
+        user = current_user()
         try:
-            begun = await replays.begin(known_id(id_), **changes.model_dump())
+            begun = await replays.begin(known_id(id_), **changes.model_dump(), user=user.name if user else None)
         except ValueError as exc:
             raise HTTPException(409, str(exc)) from exc
         if begun is None:

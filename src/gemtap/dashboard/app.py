@@ -32,8 +32,10 @@ from gemtap.dashboard import (
     pages,
     provider_colours,
     reading,
+    sign_in,
     thread_pages,
 )
+from gemtap.dashboard.access_guard import AccessGuard
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.environment import Site
 from gemtap.dashboard.errors import add_error_handlers
@@ -41,6 +43,8 @@ from gemtap.dashboard.guard import HostGuard
 from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.in_flight import InFlight, ReadCapture, ThreadsOf
 from gemtap.dashboard.render import Render
+from gemtap.dashboard.scope import ScopedStore
+from gemtap.dashboard.sessions import Attempts, DashboardAccess, Sessions
 from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.origin_check import OriginCheck
 from gemtap.recorder.recorder import Progress
@@ -52,7 +56,8 @@ _SAFE_HEADERS = (
     # Pages show content that models and strangers wrote. Nothing of it may run.
     (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    # Not `no-referrer`: browsers would send forms with `Origin: null`.
+    (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
@@ -67,12 +72,14 @@ def make_dashboard(
     workers: Workers,
     replays: Replaying | None = None,
     threads_of: ThreadsOf | None = None,
+    access: DashboardAccess | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
     """The dashboard over a store, and over the recorder that fills it: `read_capture` is how that reads a capture,
     `workers` make the pages of recorded content, `replays` sends requests again, and `threads_of` tells which threads
-    exchanges in flight continue."""
+    exchanges in flight continue. Without `access`, everything is open to everybody."""
 
+    store = ScopedStore(store)
     backlog = Backlog(spool)
 
     async def look() -> Health:
@@ -107,7 +114,13 @@ def make_dashboard(
     add_error_handlers(app, render, look)
     # They wrap the application: as middleware they would miss FastAPI's answers to unexpected errors.
     origin_check = OriginCheck((settings.host, *settings.allowed_hosts), settings.allowed_origins)
-    return _SafeHeaders(HostGuard(TokenGuard(app, token), origin_check))
+    guarded: ASGIApp = TokenGuard(app, token)
+    if access is not None:
+        attempts = Attempts()
+        sessions = Sessions(access.keys, access.secret)
+        app.include_router(sign_in.make_router(render, store, sessions, attempts, access))
+        guarded = AccessGuard(guarded, access, sessions, attempts, render)
+    return _SafeHeaders(HostGuard(guarded, origin_check))
 
 
 class _Static(StaticFiles):

@@ -16,7 +16,7 @@ from gemtap.stores.base import BadCursor, IntervalTooFine, QueryTooSlow, StoreEr
 from gemtap.stores.saved_searches import BadSearch
 from gemtap.stores.sorting import NotSortable
 
-_FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
+FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
 
 
@@ -30,7 +30,7 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
 
     async def answer(request: Request, exc: Exception) -> Response:
         status, message = _describe(exc)
-        if request.url.path.startswith(_FOR_PROGRAMS):
+        if request.url.path.startswith(FOR_PROGRAMS):
             return error(status, message)
         # A mistake in a query is shown on the page with its search field, where it can be corrected.
         heading = "Not found" if status == 404 else "This page cannot be shown"

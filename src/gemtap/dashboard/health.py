@@ -13,6 +13,7 @@ from gemtap import __version__
 from gemtap.capture.backlog import Backlog
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.health_state import Health
+from gemtap.dashboard.scope import is_nobody
 from gemtap.recorder.recorder import Progress
 from gemtap.stores.base import Store, StoreError
 
@@ -54,8 +55,11 @@ def make_router(look: Callable[[], Awaitable[Health]]) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
-        """200 while what is captured is recorded, else 503."""
+        """200 while what is captured is recorded, else 503. With access keys, only those who have one are told more."""
         health = await look()
-        return JSONResponse(health.as_json(), 200 if health.ok else 503)
+        told = health.as_json()
+        if is_nobody():
+            told = {"status": told["status"]}
+        return JSONResponse(told, 200 if health.ok else 503)
 
     return router

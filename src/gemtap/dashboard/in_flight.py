@@ -15,6 +15,7 @@ from gemtap.capture.events import Kind, pack, read_events
 from gemtap.capture.journal import JournalCapture, JournalReader, end_of
 from gemtap.capture.spool import SUFFIX, Spool, capture_id
 from gemtap.conversation.model import Text, Thought
+from gemtap.dashboard.scope import may_see
 from gemtap.interaction import Interaction, Json, iso
 from gemtap.providers.documents import conversation_of
 from gemtap.workers import JobFailed
@@ -66,7 +67,7 @@ class InFlight:
             if time.monotonic() - self._looked_at > self._every:
                 await asyncio.to_thread(self._look)
                 self._looked_at = time.monotonic()
-            return [each.summary for each in self._open.values() if each.summary]
+            return [each.summary for each in self._open.values() if each.summary and may_see(each.summary["user"])]
 
     async def threads(self) -> set[ObjectId]:
         """The threads of which an exchange is in flight."""
@@ -86,7 +87,8 @@ class InFlight:
         await self.look()
         async with self._lock:
             found = self._open.get(id_)
-            return None if found is None else await asyncio.to_thread(found.document, self._read)
+            document = None if found is None else await asyncio.to_thread(found.document, self._read)
+            return document if document is not None and may_see(document["client"]["user"]) else None
 
     def _look(self) -> None:
         found: dict[ObjectId, Path | JournalCapture] = {}
@@ -211,6 +213,7 @@ def _what_is_asked(document: Interaction) -> dict[str, Json]:
         "operation": document["operation"],
         "model": document["model"],
         "client": document["client"]["name"],
+        "user": document["client"]["user"],
         "prompt": document["preview"]["prompt"],
         "status": None,
         "text": "",

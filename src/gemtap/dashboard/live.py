@@ -12,6 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look
+from gemtap.dashboard.scope import is_session_valid
 from gemtap.interaction import to_json
 from gemtap.stores.base import Store, StoreUnavailable
 from gemtap.stores.following import Follower
@@ -28,7 +29,7 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
 
     @router.get("/live", response_class=EventSourceResponse)
     async def live() -> AsyncIterator[ServerSentEvent]:
-        """Yields events until the reader disconnects.
+        """Yields events until the reader disconnects, or their access key is no longer valid.
 
         `interaction`: a list item, as soon as it is recorded. `inflight`: every exchange under way, whenever one of
         them has changed. `health`: what `/readyz` says, whenever that has changed. `alive`: nothing but that Gemtap
@@ -37,7 +38,7 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
         follower: Follower | None = None
         looked_at = float("-inf")
         told: dict[str, Any] = {}
-        while True:
+        while is_session_valid():
             try:
                 if follower is None:
                     started = Follower(store)

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.page_contexts import NotThere, fill_in_recorded
+from gemtap.dashboard.scope import current_user
 from gemtap.stores.base import StoreError
 from gemtap.workers import JobFailed, Workers
 
@@ -48,7 +49,7 @@ class Render:
         self, request: Request, template: str, context: dict[str, Any], *, status: int = 200
     ) -> HTMLResponse:
         """A page that shows no bodies, with this status."""
-        here = {"here": request.url.path}
+        here = _common(request)
         # A long list takes tenths of a second, and the recorder runs beside it.
         html = await asyncio.to_thread(fill_in, self._site, template, context | here)
         return HTMLResponse(html, status, headers={"cache-control": "no-store"})
@@ -58,7 +59,7 @@ class Render:
     ) -> HTMLResponse:
         """A page that shows recorded content: a worker makes its context of `args`, adds what is `shared`, and fills
         the template in. Where that takes too much, the page says so and leads to the exact bytes."""
-        shared["here"] = request.url.path
+        shared |= _common(request)
         try:
             html = await self.in_worker(fill_in_recorded, self._site, template, make_context, args, shared)
         except JobFailed as exc:
@@ -72,3 +73,10 @@ class Render:
             return await self._workers.run(_SECONDS, make, *args)
         except NotThere as exc:
             raise HTTPException(404, str(exc)) from exc
+
+
+def _common(request: Request) -> dict[str, Any]:
+    """What every page shows: where it is, and who has signed in."""
+    user = current_user()
+    signed_in = None if user is None or not user.name else {"name": user.name, "is_admin": user.is_admin}
+    return {"here": request.url.path, "user": signed_in}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from gemtap.dashboard.scope import visible_owner
 from gemtap.stores.base import Store, StoreError
 from gemtap.stores.facets import Value
 from gemtap.stores.query.fields import FIELDS, Kind
@@ -49,8 +50,8 @@ class Suggestions:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._values: Mapping[str, Sequence[tuple[Value, int]]] = {}
-        self._read_at = float("-inf")
+        self._read: dict[str | None, tuple[float, Mapping[str, Sequence[tuple[Value, int]]]]] = {}
+        """When values were read, and the values, for each part of the store that is open to somebody."""
 
     async def for_query(self, query: str, cursor: int) -> Suggested:
         """What fits at this position of the query. Without the store, fields and fixed values remain."""
@@ -78,13 +79,15 @@ class Suggestions:
         return found + [Suggestion(choice, field.about) for choice in choices if choice not in known]
 
     async def _stored(self) -> Mapping[str, Sequence[tuple[Value, int]]]:
-        if time.monotonic() - self._read_at > _KEPT:
+        owner = visible_owner()
+        read_at, values = self._read.get(owner, (float("-inf"), {}))
+        if time.monotonic() - read_at > _KEPT:
             try:
-                self._values = (await self._store.facets(Filter())).values
+                values = (await self._store.facets(Filter())).values
             except StoreError:
-                return self._values
-            self._read_at = time.monotonic()
-        return self._values
+                return values
+            self._read[owner] = time.monotonic(), values
+        return values
 
 
 def _fields(word: str) -> list[Suggestion]:

@@ -20,7 +20,14 @@ def main() -> None:
     log_to_stderr(settings, "desk")
     # Its messages about starts and exits are of no use to readers of this log.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    run_child(make_desk(settings), settings, grace=_GRACE)
+    has_tls = settings.dashboard_scheme == "https"
+    run_child(
+        make_desk(settings),
+        settings,
+        grace=_GRACE,
+        ssl_certfile=settings.tls_cert if has_tls else None,
+        ssl_keyfile=settings.tls_key if has_tls else None,
+    )
 
 
 if __name__ == "__main__":

@@ -14,10 +14,12 @@ from bson import ObjectId
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gemtap.access.key_file import KeyFile
+from gemtap.access.key_file import Access, KeyFile, watch
 from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
+from gemtap.dashboard.sessions import DashboardAccess
+from gemtap.durable_files import load_secret
 from gemtap.interaction import Interaction
 from gemtap.providers.configured import register
 from gemtap.providers.registry import PROVIDERS
@@ -68,13 +70,14 @@ def make_desk(settings: Settings) -> ASGIApp:
 
     preload(["gemtap.desk.preloaded"])
     page_workers = Workers(_PAGE_WORKERS, memory=_PAGE_MEMORY, prepare=prepare)
+    access = _access(settings)
     replays = Replays(settings, store, os.environ)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         spool.create()
         try:
-            async with replays.open(), asyncio.TaskGroup() as tasks:
+            async with watch(access.keys), replays.open(), asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
                 others = (
                     prune_daily(settings, store),
@@ -105,5 +108,21 @@ def make_desk(settings: Settings) -> ASGIApp:
         workers=page_workers,
         replays=replays,
         threads_of=LiveThreads(store).of,
+        access=access,
         lifespan=lifespan,
     )
+
+
+def _access(settings: Settings) -> DashboardAccess:
+    """Raises OSError."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        return DashboardAccess(
+            Access(settings.data_dir, always=settings.is_exposed),
+            load_secret(settings.data_dir / "session.key"),
+            secure=settings.dashboard_scheme == "https" or settings.behind_tls,
+            trusted_fronts=frozenset(settings.trusted_fronts),
+        )
+    except OSError as exc:
+        _log.error("The dashboard cannot start: %s", exc)
+        raise

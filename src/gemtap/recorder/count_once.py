@@ -20,7 +20,7 @@ from bson import ObjectId
 from gemtap.interaction import NO_TOKENS, Interaction, Outcome
 from gemtap.json_access import as_dict, as_text
 from gemtap.providers.documents import brings_results, tells_later, told_later_operations
-from gemtap.recorder.fingerprint import named_link
+from gemtap.recorder.fingerprint import link_of_user, named_link
 from gemtap.stores.base import Record, Store
 from gemtap.stores.links import Before
 from gemtap.stores.place import Place, place_of
@@ -102,7 +102,8 @@ async def _is_first(store: Store, document: Interaction, name: str, created: Seq
     """Whether no exchange before has reported the tokens of this run, and one has begun it."""
     creation = next((each for each in created if run_of(each) == name), None)
     if creation is None:
-        (found,) = await store.links.before([Before(named_link(name), place_of(document))])
+        link = link_of_user(named_link(name), document["client"]["user"])
+        (found,) = await store.links.before([Before(link, place_of(document))])
         creation = None if found is None else await store.get(found.id)
     if creation is None or _reports(creation):
         return False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
@@ -58,6 +58,25 @@ class Fingerprint:
     def sought(self) -> list[tuple[bytes, int]]:
         """The links of the candidates one by one, the best first, each with the number of messages that come after."""
         return [(link, new_messages) for links, new_messages in self.candidates for link in links]
+
+
+def of_user(fingerprint: Fingerprint, user: str | None) -> Fingerprint:
+    """The fingerprint among those of one user: conversations of two users never become one thread."""
+    if user is None:
+        return fingerprint
+    return replace(
+        fingerprint,
+        links=tuple(link_of_user(link, user) for link in fingerprint.links),
+        prompt_hash=link_of_user(fingerprint.prompt_hash, user),
+        candidates=tuple(
+            (tuple(link_of_user(link, user) for link in links), after) for links, after in fingerprint.candidates
+        ),
+    )
+
+
+def link_of_user(link: bytes, user: str | None) -> bytes:
+    """The link among those of one user; None: nobody's."""
+    return link if user is None else _link(b"user", user.encode("utf-8", "replace"), link)
 
 
 def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from bson import ObjectId
 
 from gemtap.interaction import Interaction
-from gemtap.recorder.fingerprint import Fingerprint, stored_fingerprint
+from gemtap.recorder.fingerprint import Fingerprint, of_user, stored_fingerprint
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Store, StoreError
 from gemtap.stores.place import Place
@@ -33,7 +33,8 @@ class LiveThreads:
                 place = Place(document["timestamp"], id_)
                 # A request of which only the beginning has arrived is no conversation yet.
                 if fingerprint is not None or document["response"] is not None:
-                    self._known[id_] = None if fingerprint is None else (place, fingerprint)
+                    user = document["client"]["user"]
+                    self._known[id_] = None if fingerprint is None else (place, of_user(fingerprint, user))
         try:
             found = await self._threads.continued_by([each for each in self._known.values() if each is not None])
         except StoreError:

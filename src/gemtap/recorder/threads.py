@@ -22,7 +22,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap.interaction import Interaction, Outcome, Thread
-from gemtap.recorder.fingerprint import Fingerprint, stored_fingerprint, waiting_for
+from gemtap.recorder.fingerprint import Fingerprint, of_user, stored_fingerprint, waiting_for
 from gemtap.stores.base import Filter, Record, Store, StoreUnavailable
 from gemtap.stores.links import After, Before, Linked, Move
 from gemtap.stores.place import Place
@@ -254,6 +254,7 @@ def in_its_thread(record: Record, fingerprint: Fingerprint | None) -> Placed:
 
 def _turn(document: Interaction, fingerprint: Fingerprint) -> Turn:
     at = Place(document["timestamp"], document["_id"])
+    fingerprint = of_user(fingerprint, document["client"]["user"])
     return Turn(at, document["outcome"], fingerprint, fingerprint.sought)
 
 

@@ -84,11 +84,18 @@ class Replays:
         return request.lost, None if cost is None else cost["usd"]
 
     async def begin(
-        self, id_: ObjectId, *, model: str | None, values: Mapping[str, Any], provider: str | None = None
+        self,
+        id_: ObjectId,
+        *,
+        model: str | None,
+        values: Mapping[str, Any],
+        provider: str | None = None,
+        user: str | None = None,
     ) -> ObjectId | None:
-        """Start a replay of an interaction. Returns the id of the new one, or None if the original does not exist.
+        """Start a replay of an interaction, for a user.
 
-        It returns once the request is on its way. Raises CannotReplay and StoreError.
+        Returns the id of the new one, or None if the original does not exist, once the request is on its way. Raises
+        CannotReplay and StoreError.
         """
         document, raw = await self._store.get(id_), await self._store.raw(id_, "request")
         if document is None or raw is None:
@@ -104,7 +111,7 @@ class Replays:
             if self._sender is None:
                 # Opened at the first replay, so that a desk without replays creates no folder for captures.
                 self._sender = await self._resources.enter_async_context(sender(self._settings, self._environment))
-            replay = self._sender.begin(request)
+            replay = self._sender.begin(request, user)
             task = self._tasks.create_task(_run(replay))
         self._running.add(task)
         task.add_done_callback(self._running.discard)

@@ -59,8 +59,8 @@ class Sender:
         self._environment = environment
         self._max_body = max_body
 
-    def begin(self, request: ReplayRequest) -> Replay:
-        """Begin the capture of a replay. Raises CannotReplay."""
+    def begin(self, request: ReplayRequest, user: str | None = None) -> Replay:
+        """Begin the capture of a replay, which is the user's. Raises CannotReplay."""
         headers: RawHeaders = [
             *request.headers,
             _PLAIN,
@@ -85,6 +85,7 @@ class Sender:
             version=__version__,
             length=len(request.body),
             replay_of=request.replay_of,
+            user=user,
         )
         if request.body:
             exchange.request_body(request.body, last=True)

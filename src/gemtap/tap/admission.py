@@ -59,8 +59,10 @@ class Admitted(NamedTuple):
     user: User
     headers: RawHeaders
     query: bytes
-    brings_own: bool
-    """Whether it has an API key of the client's own."""
+    wants_key: bool
+    """Whether it has no API key of its own, and gets one that Gemtap holds."""
+    needs_key: bool
+    """Whether the access key stood where an API key belongs, so that nothing is left there."""
 
 
 class Admission:
@@ -87,13 +89,15 @@ class Admission:
 
     def admit(self, head: ClientHead) -> Admitted | ExchangeFault:
         """Whose request it is, without its access key."""
-        own: bytes | None = None
+        # Through the forward proxy, it is shown when the tunnel is opened: requests in there stay as they are.
+        own = head.proxied.access_key if head.proxied is not None else None
         shown: bytes | None = None
+        is_named = False
         brings_own = False
         headers: RawHeaders = []
         for name, value in head.headers:
             if name == HEADER:
-                own = own or key_in(value) or b""
+                own, is_named = key_in(value) or b"", True
                 continue
             if name == _PROTOCOLS and PREFIX in value:
                 shown = shown or key_in(value)
@@ -110,30 +114,33 @@ class Admission:
             query, key, has_other = _without_keys(query)
             shown = shown or key
             brings_own = brings_own or has_other
-        if shown is None and head.proxied is not None:
-            shown = head.proxied.access_key
         # What is meant for Gemtap counts, be it right or wrong.
         user = self.user_of(shown if own is None else own)
-        return user if isinstance(user, ExchangeFault) else Admitted(user, headers, query, brings_own)
+        if isinstance(user, ExchangeFault):
+            return user
+        needs_key = shown is not None and not brings_own
+        return Admitted(user, headers, query, needs_key or (is_named and not brings_own), needs_key)
 
     def with_provider_key(
         self, admitted: Admitted, destination: Destination, provider: str
     ) -> tuple[Admitted, KeyMask | None]:
         """The request with the key that Gemtap holds, and what hides the key from the client. Raises ExchangeFault."""
-        if admitted.brings_own:
+        if not admitted.wants_key:
             return admitted, None
         credential = destination.credential
         if credential is None:
             return admitted, None
         held = self._provider_keys.held(credential, provider, admitted.user.name) if destination.may_have_key else None
         if held is None:
-            if credential.needed and not any(name == credential.header.encode() for name, _ in destination.added):
+            is_added = any(name == credential.header.encode() for name, _ in destination.added)
+            if admitted.needs_key and credential.needed and not is_added:
                 raise no_provider_key(destination.wire.title)
             return admitted, None
         dropped = (held.header[0], b"accept-encoding")
         headers = [each for each in admitted.headers if each[0] not in dropped]
         headers += (_READABLE, held.header)
-        return Admitted(admitted.user, headers, admitted.query, admitted.brings_own), KeyMask(held.key)
+        admitted = Admitted(admitted.user, headers, admitted.query, wants_key=False, needs_key=False)
+        return admitted, KeyMask(held.key)
 
 
 def _without_keys(query: bytes) -> tuple[bytes, bytes | None, bool]:

@@ -26,7 +26,7 @@ from gemtap.capture.tap_folder import TapFolder
 from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
 from gemtap.origin_check import OriginCheck
-from gemtap.settings import Settings, reachable_host
+from gemtap.settings import Settings, dashboard_of
 from gemtap.tap.admission import Admission
 from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.credentials import Fingerprints, load_fingerprint_secret
@@ -79,7 +79,7 @@ def make_app(settings: Settings) -> TapApp:
             spool.create()
             hand_on_losses(spool)
             fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
-            access = Access(settings.data_dir)
+            access = Access(settings.data_dir, always=settings.is_exposed)
             provider_keys = ProviderKeys(settings.provider_keys, os.environ, settings.providers.upstreams())
         except (OSError, ValueError) as exc:
             _log.error("The proxy cannot start: %s", exc)
@@ -131,7 +131,7 @@ def make_app(settings: Settings) -> TapApp:
 
     app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.router.lifespan_context = lifespan
-    dashboard = f"http://{reachable_host(settings.host)}:{settings.dashboard_port}/"
+    dashboard = dashboard_of(settings)
 
     @app.get("/_gemtap/health")
     async def health() -> dict[str, Any]:

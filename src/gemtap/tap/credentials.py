@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from gemtap.access.keys import HEADER
 from gemtap.capture.events import RawHeaders
-from gemtap.durable_files import sync_folder, write_draft
+from gemtap.durable_files import load_secret
 from gemtap.providers.declared_secrets import UNKNOWN
 from gemtap.tap.scrubbing import Found, may_hold, scrub
 
@@ -70,29 +68,7 @@ class Fingerprints:
 
 def load_fingerprint_secret(path: Path) -> bytes:
     """The secret of this data directory's fingerprints; made at the first call. Raises OSError."""
-    while True:
-        try:
-            secret = path.read_bytes()
-        except FileNotFoundError:
-            _create(path, secrets.token_bytes(32))
-            continue
-        if len(secret) != 32:
-            raise OSError(f"{path} is damaged. Remove it, and fingerprints of keys begin anew.")
-        return secret
-
-
-def _create(path: Path, secret: bytes) -> None:
-    """Write the file whole or not at all: several workers may start at the same time."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)  # of a process that died here and had the same number
-    write_draft(draft, secret)
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    sync_folder(path.parent)
+    return load_secret(path)
 
 
 @dataclass(slots=True)

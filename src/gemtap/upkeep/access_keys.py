@@ -11,16 +11,18 @@ import logging
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from bson import ObjectId
-
 from gemtap.access.key_file import LOOK_EVERY, KeyFile
 from gemtap.access.keys import KeyList, from_json
-from gemtap.incident import Incident, IncidentKind, now
+from gemtap.settings import Settings
 from gemtap.stores.base import SharedValues, Store, StoreError
+from gemtap.stores.opening import open_store
 
 _log = logging.getLogger(__name__)
 
 _NAME: Final = "access_keys"
+
+_PATIENCE: Final = 5.0
+"""Seconds for which the start waits for the database."""
 
 T = TypeVar("T")
 
@@ -71,19 +73,23 @@ async def follow_shared_keys(file: KeyFile, store: Store) -> None:
         await asyncio.sleep(LOOK_EVERY)
 
 
-async def audit(store: Store, kind: IncidentKind, message: str, user: str | None = None) -> None:
-    """Note among the events who did what. Raises StoreError."""
-    moment = now()
-    event: Incident = {
-        "_id": ObjectId(),
-        "at": moment,
-        "until": moment,
-        "kind": kind,
-        "count": 0,
-        "message": message,
-        "details": {} if user is None else {"user": user},
-    }
-    await store.incidents.put([event])
+def fetch_shared_keys(settings: Settings) -> None:
+    """Copy the access keys of a shared database into the data directory, if the database answers."""
+
+    async def fetch() -> None:
+        store = open_store(settings.store_url)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                if store.shared is not None and (await store.shared.read(_NAME)) is not None:
+                    file = KeyFile(settings.data_dir)
+                    file.write(await read_keys(file, store))
+        finally:
+            await store.close()
+
+    try:
+        asyncio.run(fetch())
+    except (OSError, StoreError, TimeoutError) as exc:
+        _log.warning("The access keys of the database are not known yet: %s", exc)
 
 
 async def _read(shared: SharedValues, file: KeyFile) -> tuple[int, KeyList]:

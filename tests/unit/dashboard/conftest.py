@@ -13,9 +13,12 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gemtap.capture.spool import Spool
+from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.app import make_dashboard
+from gemtap.dashboard.sessions import DashboardAccess
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
 from gemtap.recorder.recorder import Progress
@@ -44,6 +47,7 @@ class Site:
     spool: Spool
     progress: Progress
     browser: httpx.AsyncClient
+    app: ASGIApp
 
     async def keep(self, **fields: Any) -> str:
         """Store a record with these fields, and give its id."""
@@ -74,6 +78,13 @@ class Site:
         assert token is not None
         return {"x-gemtap-token": token[1], "origin": "http://localhost:4361"}
 
+    async def changing_as(self, key: str) -> dict[str, str]:
+        """The same, for whoever has an access key."""
+        page = (await self.get("/setup", authorization=f"Bearer {key}")).text
+        token = re.search(r'name="gemtap-token" content="([^"]+)"', page)
+        assert token is not None
+        return {"x-gemtap-token": token[1], "origin": "http://localhost:4361"}
+
     async def refusal(self, path: str) -> tuple[int, str]:
         """Status and message of an answer that is an error."""
         answer = await self.get(path)
@@ -88,7 +99,13 @@ def id_of(record: Record) -> str:
 
 
 @asynccontextmanager
-async def site_over(store: Store, folder: Path, **settings: Any) -> AsyncIterator[Site]:
+async def site_over(
+    store: Store,
+    folder: Path,
+    access: DashboardAccess | None = None,
+    replays: Replaying | None = None,
+    **settings: Any,
+) -> AsyncIterator[Site]:
     """The site over a store, whatever state this is in."""
     spool = Spool(folder / "spool")
     spool.create()
@@ -105,12 +122,14 @@ async def site_over(store: Store, folder: Path, **settings: Any) -> AsyncIterato
         progress,
         read_capture=partial(read_document, providers=PROVIDERS, redactor=None),
         workers=WORKERS,
+        replays=replays,
+        access=access,
         lifespan=lifespan,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:4361") as browser:
         try:
-            yield Site(store, spool, progress, browser)
+            yield Site(store, spool, progress, browser, app)
         finally:
             await store.close()
 
