@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from gemtap.providers.gemini.agents import GeminiAgents
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi, eventually
 
-PATIENCE_MS = 15_000.0
+PATIENCE_MS = 45_000.0
 expect.set_options(timeout=PATIENCE_MS)
 
 

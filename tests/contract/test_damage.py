@@ -174,7 +174,7 @@ async def test_the_commands_say_what_is_wrong_and_keep_the_rest(tmp_path: Path) 
 
     def check(name: str = "check") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "gemtap", name]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
 
     done = check()
     assert (done.returncode, done.stdout) == (0, "31 interactions, everything as it was stored.\n")

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-PATIENCE = 40.0
+PATIENCE = 120.0
 """Seconds after which a test stops waiting."""
 
 T = TypeVar("T")

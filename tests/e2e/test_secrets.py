@@ -189,7 +189,7 @@ def test_not_after_what_goes_wrong(tmp_path: Path) -> None:
 def test_not_in_what_commands_say_of_a_wrong_store(arguments: tuple[str, ...], tmp_path: Path) -> None:
     """Errors about a store URL do not print its password."""
     command = [sys.executable, "-m", "gemtap", *arguments]
-    ended = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
+    ended = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=200, check=False)
     assert ended.returncode != 0
     assert ended.stdout + ended.stderr
     assert not SECRET.search(ended.stdout + ended.stderr)
@@ -284,7 +284,7 @@ def test_credentials_in_bodies_are_nowhere(
             shown.append(gemtap.get(f"/interactions/{item['id']}")[1])
         for form in ("jsonl", "har"):
             command = [sys.executable, "-m", "gemtap", "export", form, *gemtap.reading]
-            shown.append(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+            shown.append(subprocess.run(command, capture_output=True, timeout=200, check=True).stdout)
         assert len(shown[-1]) > 1000
         assert not any(SECRET.search(each) for each in shown)
     finally:

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 T = TypeVar("T")
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test stops waiting. Only a failing test waits that long."""
 
 

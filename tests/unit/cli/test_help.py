@@ -85,7 +85,7 @@ def test_a_command_loads_its_own_module_alone(arguments: list[str], is_loaded: l
         "from gemtap.cli import main\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=200, check=True)
     modules = set(done.stdout.partition("\nloaded:")[2].split())
     watched = {"gemtap.cli.providers", "gemtap.cli.reading", "gemtap.cli.serve"}
     assert sorted(modules & watched) == is_loaded
