@@ -28,7 +28,7 @@ PROMPT = "Call the glob tool."
     ids=["openai", "anthropic"],
 )
 def test_opencode_works_through_gemtap(provider: str, operation: str, model: str, tmp_path: Path) -> None:
-    """With the lines of `gemtap setup`: a stream, a call of a tool with its result, a further prompt and an error."""
+    """With the lines of `gemtap setup`: streams, a call of a tool with its result, and a further prompt."""
     with two_ways(provider, tmp_path) as ways:
         direct = _Opencode(ways, tmp_path, direct=True).run(model, PROMPT)
         opencode = _Opencode(ways, tmp_path, direct=False)
