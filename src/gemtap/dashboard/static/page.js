@@ -1,5 +1,7 @@
 // What every page does beyond what the server has written: local times, live health, keys, links that open in place.
 
+import { openPalette } from "./palette.js";
+
 /** The name of the reader's time zone, such as CET or GMT+1. */
 const ZONE = new Intl.DateTimeFormat("en", { timeZoneName: "short" }).formatToParts().find(({ type }) => type === "timeZoneName").value;
 
@@ -221,8 +223,8 @@ function offerTheme(button) {
 }
 
 function offerPalette(button) {
-  const open = async () => {
-    const { openPalette } = await import("./palette.js");
+  // Not loaded on demand: what is typed right after Ctrl-K must not be lost.
+  const open = () => {
     if (!document.querySelector("dialog[open]")) openPalette();
   };
   button.hidden = false;
