@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
+.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium programs crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -45,12 +45,25 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser" $(PARALLEL)
 
+# PROGRAM:PACKAGE of Debian.
+BROWSER := chromium:chromium certutil:libnss3-tools update-ca-certificates:ca-certificates
+LANGUAGES := curl:curl java:default-jdk-headless go:golang-go
+
+chromium: NEEDS := $(BROWSER)
+programs: NEEDS := $(BROWSER) $(LANGUAGES)
+chromium programs:
+	@missing=; for each in $(NEEDS); do \
+		command -v "$${each%:*}" >/dev/null || missing="$$missing $${each#*:}"; done; \
+	test -z "$$missing" || { test "$$(id -u)" = 0 && apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || \
+	{ echo "this needs: apt-get install$$missing" >&2; exit 1; }
+
 CLIENTS := aider anthropic anthropic-1 google-genai-2 google-genai-3 google-generativeai langchain langchain-anthropic langchain-openai \
 	litellm mitmproxy ollama openai openai-2
 JS := tests/clients/js/node_modules
 NPM_INSTALL := npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional
 
-test-clients: $(VENV)/.test ## real SDKs and CLIs; needs node and npm
+test-clients: $(VENV)/.test programs ## real SDKs, CLIs and a browser; needs node and npm
 	@# Two at a time: the environments have nothing in common, and pip uses one core.
 	$(MAKE) --no-print-directory --jobs 2 clients
 	$(BIN)/python -m pytest -m clients tests/clients
@@ -71,16 +84,7 @@ $(JS)/.installed: tests/clients/js/package.json
 test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts
 	$(BIN)/python -m pytest -m containers
 
-CHROMIUM := $(shell command -v chromium)
-ifeq ($(CHROMIUM),)
-chromium:
-	@test "$$(id -u)" = 0 || { echo "this needs Chromium: apt-get install chromium" >&2; exit 1; }
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
-else
-chromium:
-endif
-
-test-browser: $(VENV)/.test chromium ## the dashboard in a real Chromium
+test-browser: $(VENV)/.test chromium ## the dashboard in a real Chromium, and stores of certificates
 	$(BIN)/python -m pytest -m browser
 
 screenshots: $(VENV)/.test chromium ## write docs/screenshots anew

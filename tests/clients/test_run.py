@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -165,7 +164,6 @@ def test_programs_are_recorded(tapped: RunningGemtap, tmp_path: Path, program: P
     check(tapped, program)
 
 
-@pytest.mark.skipif(shutil.which("java") is None, reason="needs a JDK")
 def test_java(tapped: RunningGemtap, tmp_path: Path) -> None:
     """Java's HttpClient takes the proxy and the trust store from the variable."""
     command = ["java", str(HERE / "java" / "Ask.java"), URL]
@@ -173,7 +171,6 @@ def test_java(tapped: RunningGemtap, tmp_path: Path) -> None:
     check(tapped, Program("java", lambda: command, ("generateContent",)))
 
 
-@pytest.mark.skipif(shutil.which("go") is None, reason="needs Go")
 def test_go(tapped: RunningGemtap, tmp_path: Path) -> None:
     """Go's net/http."""
     command = ["go", "run", str(HERE / "go" / "ask.go"), URL]
@@ -210,7 +207,6 @@ def test_claude_code(tapped: RunningGemtap, tmp_path: Path) -> None:
     check(tapped, Program("claude", lambda: command, ("messages.create",), "anthropic"))
 
 
-@pytest.mark.skipif(not (shutil.which("chromium") and shutil.which("certutil")), reason="needs Chromium and certutil")
 def test_chromium(tapped: RunningGemtap, tmp_path: Path) -> None:
     """The network stack of Chromium, which VS Code and other desktop apps have: the proxy as a setting, the authority
     trusted in its database while it is needed."""

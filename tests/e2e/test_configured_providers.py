@@ -115,6 +115,6 @@ def test_another_provider_is_asked_for_the_same(gemtap: RunningGemtap, recorded:
     assert new["request"]["body"]["messages"] == [{"role": "user", "content": "Why is the sky blue?"}]
     assert (new["replay_of"], new["streaming"], new["finish_reason"]) == (recorded["id"], True, "stop")
     lost = gemtap.api(f"interactions/{recorded['id']}/replay/lost?provider=other&model=m")
-    assert lost == {"lost": []}
+    assert lost == {"lost": [], "usd": None}
     refused = run(gemtap, "replay", recorded["id"], "--provider", "other")
     assert (refused.returncode, "give --model" in refused.stderr) == (1, True)

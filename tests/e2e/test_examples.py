@@ -19,11 +19,27 @@ from gemtap.cli.app import commands, register
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
 
 register()
+ELSEWHERE = "gemtap ca trust --store browsers"
+"""The example that needs a browser: tests/clients/test_run.py runs it."""
 EXAMPLES = [
-    example for _, command in commands() for example in re.findall(r"^\s*Example: (.+)$", command.help or "", re.M)
+    example
+    for _, command in commands()
+    for example in re.findall(r"^\s*Example: (.+)$", command.help or "", re.M)
+    if example != ELSEWHERE
 ]
 GO_ON = ("serve", "demo", "tail")
 """Commands that run until they are told to exit."""
+OF_THE_USER = ("claude", "code")
+"""Programs that examples of `gemtap run` start."""
+SAVED = ("searches", "save", "slow", "duration:>1s")
+BEFORE = {
+    "ls --saved slow": SAVED,
+    "searches rename slow": SAVED,
+    "searches delete slow": SAVED,
+    "keys rotate ana": ("keys", "add", "ana"),
+    "keys revoke ana": ("keys", "add", "ana"),
+}
+"""What has to be run before the examples that begin like this."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +81,8 @@ def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
     # The proxy itself, which answers: `doctor` reports an upstream that does not.
     gateway = f'[providers.gateway]\ndialect = "gemini"\nupstream = "{gemtap.origin}"\n'
     (tmp_path / "gemtap.toml").write_text(gateway)
+    for program in OF_THE_USER:
+        (tmp_path / program).symlink_to("/bin/true")
     return tmp_path
 
 
@@ -77,6 +95,10 @@ def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Pat
     )
     assert program == "gemtap"
     environment = os.environ | gemtap.environment | {"GEMINI_API_KEY": "a-key-for-nobody"}
+    # The browsers whose stores `gemtap ca` changes, and the programs that `gemtap run` starts, are this folder's.
+    environment |= {"HOME": str(folder), "PATH": f"{folder}:{os.environ['PATH']}"}
+    if name == "keys":
+        environment["GEMTAP_DATA_DIR"] = str(folder / "data")
     if name in ("serve", "demo"):
         # Its own ports and data directory, since the fixture's Gemtap uses the others.
         environment = os.environ | {
@@ -86,11 +108,22 @@ def test_it_runs(example: str, gemtap: RunningGemtap, recorded: str, folder: Pat
         }
         if "--port" in arguments:
             arguments[arguments.index("--port") + 1] = environment["GEMTAP_PORT"]
+    for beginning, first in BEFORE.items():
+        if " ".join((name, *arguments)).startswith(beginning):
+            subprocess.run([sys.executable, "-m", "gemtap", *first], cwd=folder, env=environment, check=False)
     full = [sys.executable, "-m", "gemtap", name, *arguments]
     if name in GO_ON:
         goes_on(full, folder, environment)
         return
-    done = subprocess.run(full, cwd=folder, env=environment, capture_output=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(
+        full,
+        cwd=folder,
+        env=environment,
+        input=b"y\n" if name == "keys" else b"",
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert done.returncode == 0, (done.stdout + done.stderr).decode()
     if reader.startswith("jq "):
         for line in done.stdout.splitlines():

@@ -214,14 +214,18 @@ class ProviderContract:
                 assert "another-model" in (self.provider.reader.operation(example.method, changed)[1] or "")
 
     def test_setup_leads_to_the_provider(self) -> None:
-        """Instructions contain the proxy's address, with the prefix where the provider has no paths at the root."""
+        """Instructions contain the proxy's address, with the prefix where the provider has no paths at the root.
+
+        Those for a client without a base URL start it with `gemtap run` instead.
+        """
         wire = self.provider.wire
         address = "{tap}" if wire.root_paths else f"{{tap}}/{wire.prefix}"
         for name, instructions in self.provider.reader.setup.items():
             assert re.fullmatch(r"[a-z][a-z0-9-]*", name), f"{name} is no word for a command line"
             assert instructions.title, "the title is the client's name"
             assert instructions.where, "a person has to know where the lines belong"
-            assert any(address in line for line in instructions.lines), f"no line of {name} has {address}"
+            leads = any(address in line or line.startswith("gemtap run ") for line in instructions.lines)
+            assert leads, f"no line of {name} has {address} or begins with gemtap run"
 
     def test_colours(self) -> None:
         """One for light backgrounds, one for dark ones."""

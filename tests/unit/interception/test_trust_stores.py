@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@pytest.mark.skipif(shutil.which("update-ca-certificates") is None, reason="needs Debian's update-ca-certificates")
+@pytest.mark.browser
 def test_the_system_store_of_debian(authority: Authority, tmp_path: Path) -> None:
     """The system's list has the authority, and afterwards is as it was."""
     local, etc, hooks = tmp_path / "local", tmp_path / "etc", tmp_path / "hooks"
@@ -54,7 +53,7 @@ def test_a_folder_that_may_not_be_written(authority: Authority, tmp_path: Path) 
         AnchorFolder(tmp_path / "missing", ["update-ca-certificates"]).add(authority.files.certificate, authority.name)
 
 
-@pytest.mark.skipif(shutil.which("certutil") is None, reason="needs certutil of libnss3-tools")
+@pytest.mark.browser
 def test_the_databases_of_browsers(authority: Authority, tmp_path: Path) -> None:
     """Firefox' profiles and Chromium's database trust it, and afterwards list nothing."""
     profile, chromium = tmp_path / ".mozilla/firefox/abc.default", tmp_path / ".pki/nssdb"
