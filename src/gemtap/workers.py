@@ -22,11 +22,14 @@ import pickle
 import queue
 import resource
 import signal
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.util import get_temp_dir
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 _CLOCK_PER_PROCESSOR: Final = 4.0
@@ -35,6 +38,9 @@ _CLOCK_BESIDES: Final = 5.0
 
 _AGAIN: Final = 0.1
 """Seconds after which a job over its limit is told so again: some code catches whatever is raised in it."""
+
+_LONGEST_FOLDER: Final = 64
+"""Bytes of a folder's path in which `multiprocessing` can have a socket: macOS allows 103 for the whole path."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -190,6 +196,7 @@ class _Worker:
     def __init__(self, memory: int, prepare: Callable[[], None] | None) -> None:
         """Raises OSError and EOFError."""
         context = multiprocessing.get_context("forkserver")
+        _choose_socket_folder()
         self._pipe, theirs = Pipe()
         ends_with_us, self._lifeline = Pipe(duplex=False)
         self._memory = memory
@@ -237,6 +244,21 @@ class _Worker:
         code = self._process.exitcode
         how = signal.Signals(-code).name if code is not None and code < 0 else f"exit status {code}"
         return f"the process for it was ended ({how}), perhaps for want of memory"
+
+
+_choosing: Final = threading.Lock()
+
+
+def _choose_socket_folder() -> None:
+    """Let `multiprocessing` keep its socket in /tmp where TMPDIR is too long for one. Raises OSError."""
+    if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER:
+        return
+    with _choosing:
+        given, tempfile.tempdir = tempfile.tempdir, "/tmp"  # noqa: S108 - a private folder in it
+        try:
+            get_temp_dir()  # which is made once and remembered
+        finally:
+            tempfile.tempdir = given
 
 
 def _work(pipe: Connection, lifeline: Connection, memory: int, prepare: Callable[[], None] | None) -> None:

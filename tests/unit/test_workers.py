@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,19 @@ print(workers.call(1, pid), flush=True)
 threading.Thread(target=workers.call, args=(1000, count_in_c), daemon=True).start()
 input()
 """
+
+
+def test_a_long_temporary_folder(tmp_path: Path) -> None:
+    """TMPDIR may be longer than the path of a socket can be."""
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    work = "from gemtap.workers import Workers\nfrom tests.unit.test_workers import double\n"
+    work += "workers = Workers(1, memory=2**28)\nprint(workers.call(10, double, 21))\nworkers.close()"
+    command = [sys.executable, "-c", work]
+    done = subprocess.run(
+        command, env={**os.environ, "TMPDIR": str(folder)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "42\n"
 
 
 def test_no_worker_outlives_its_parent() -> None:
