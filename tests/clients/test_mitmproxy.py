@@ -17,7 +17,8 @@ import pytest
 
 from tests.clients.running_client import ROOT
 from tests.e2e.leaks import files_with, sqlite_values
-from tests.e2e.running_gemtap import PATIENCE, SimulatedApi, eventually, free_port, is_free
+from tests.e2e.running_gemtap import PATIENCE, SimulatedApi, eventually, is_free
+from tests.ports import free_port
 
 pytestmark = pytest.mark.clients
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.containers.engine import Compose, Engine
-from tests.e2e.running_gemtap import eventually, free_port
+from tests.e2e.running_gemtap import eventually
+from tests.ports import free_port
 
 SCRIPT = os.environ.get("GEMTAP_TEST_ENGINE")
 

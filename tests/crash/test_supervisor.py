@@ -18,8 +18,9 @@ import pytest
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import add
 from gemtap.low_priority import NICE
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually
 from tests.mongod import Mongod
+from tests.ports import free_port
 from tests.wire.peers import Head, Peer, request
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.ports import free_port
+
 PATIENCE = 120.0
 """Seconds after which a test stops waiting."""
 
@@ -34,13 +36,6 @@ def eventually(find: Callable[[], T | None], patience: float = PATIENCE) -> T:
             return found
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def is_free(port: int) -> bool:

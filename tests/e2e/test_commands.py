@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually
+from tests.ports import free_port
 from tests.spooled import ended
 from tests.wire.peers import Peer, request
 

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from gemtap.cli.app import commands, register
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually
+from tests.ports import free_port
 
 register()
 ELSEWHERE = "gemtap ca trust --store browsers"
@@ -33,13 +34,14 @@ OF_THE_USER = ("claude", "code")
 """Programs that examples of `gemtap run` start."""
 SAVED = ("searches", "save", "slow", "duration:>1s")
 BEFORE = {
+    "searches save slow": ("searches", "delete", "slow"),
     "ls --saved slow": SAVED,
     "searches rename slow": SAVED,
     "searches delete slow": SAVED,
     "keys rotate ana": ("keys", "add", "ana"),
     "keys revoke ana": ("keys", "add", "ana"),
 }
-"""What has to be run before the examples that begin like this."""
+"""What is run before the examples that begin like this. It may fail: all share a store."""
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, free_port
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi
 from tests.e2e.test_commands import run
+from tests.ports import free_port
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "gemtap-toy"
 CHAT = "/v1/chat/completions"

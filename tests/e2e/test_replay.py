@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, free_port
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi
+from tests.ports import free_port
 
 KEY = "AIzaSecretOfTheReplay"
 CALL = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse&key=AIzaSecretOfTheFirst"

@@ -17,7 +17,8 @@ import pytest
 
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import add
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, free_port, is_free
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually, is_free
+from tests.ports import free_port
 
 RUN = (sys.executable, "-m", "gemtap", "run")
 
@@ -168,9 +169,9 @@ def test_the_terminal_is_the_commands(gemtap: RunningGemtap, temporary: Path) ->
     while b"tty True" not in seen:
         seen += os.read(terminal, 1024)
     os.write(terminal, b"\x03")
-    while b"had" not in seen:
+    while not re.search(rb"had \d+\r\n", seen):
         seen += os.read(terminal, 1024)
-    assert b"had 1" in seen
+    assert b"had 1\r\n" in seen
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     os.close(terminal)
 

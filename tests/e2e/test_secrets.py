@@ -22,8 +22,9 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from tests.e2e.leaks import files_with, mongodb_values, sqlite_values
-from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi, eventually, free_port
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi, eventually
 from tests.mongod import Mongod
+from tests.ports import free_port
 from tests.wire.peers import Peer, ScriptedUpstream, request, response
 
 KEY = "AIzaSyCanary-0123456789_abcdefghijklmnop"

@@ -13,19 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.records import make_record
 from tests.unit.cli.conftest import PATIENCE, command, keep, run
 
 NOBODY = "0123456789abcdef01234567"
 BINARY = bytes(range(256)) * 1000
 SKY = "Warum ist der Himmel blau? 日本"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def assert_one_line(stderr: bytes) -> None:
