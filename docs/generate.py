@@ -268,13 +268,13 @@ def methods_page() -> str:
 
 def _operations_pages() -> str:
     """The tables of OpenAI's and Anthropic's requests."""
-    from tests.surface import anthropic, openai
+    from tests.surface import anthropic_requests, openai
     from tests.surface.operations import billed_of, row_of
 
     text = ""
     for title, sdks, surface in (
         ("OpenAI", openai.sdks(), openai.requests()),
-        ("Anthropic", anthropic.sdks(), anthropic.requests()),
+        ("Anthropic", anthropic_requests.sdks(), anthropic_requests.requests()),
     ):
         rows = sorted({row_of(provider, method, path) for provider, method, path in surface})
         text += _OPERATIONS.format(title=title, sdks=sdks)

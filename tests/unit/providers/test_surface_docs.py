@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from gemtap.dialects.base import UNKNOWN_OPERATION
-from tests.surface import anthropic, openai
+from tests.surface import anthropic_requests, openai
 from tests.surface.operations import billed_of, operation_of
 
 PAGE = (Path(__file__).parents[3] / "docs" / "methods.md").read_text("utf-8")
-SURFACES = {"OpenAI": openai.requests(), "Anthropic": anthropic.requests()}
+SURFACES = {"OpenAI": openai.requests(), "Anthropic": anthropic_requests.requests()}
 
 
 def rows(title: str) -> list[list[str]]:
