@@ -17,7 +17,7 @@ _UPLOAD_MB: Final = len(large_request_body()) / 1e6
 _RUNS: Final = " and ".join(f"{seconds} s over {count}" for count, seconds in SECONDS.items())
 
 _METHOD: Final = f"""\
-All three use the same upstream, run at the same time, and take turns in ROUNDS rounds; the figures are medians.
+All three use the same upstream, run at the same time, and take turns in ROUNDS; the figures are medians.
 Client, proxy and upstream share the machine's cores. There is one nginx process and one tap. Gemtap runs as
 `gemtap serve` with all features: it captures each exchange on the disk and records it in SQLite, and the run fails
 unless the store contains every answered request.
@@ -49,7 +49,10 @@ def report(
         "### CPU and memory\n\n" + _costs(samples),
         "### Recording\n\n" + _kept(samples, requests, streams),
         f"### Machine\n\n{machine}",
-        "### Method\n\n" + _METHOD.replace("ROUNDS", str(rounds)).replace("CAPTURES", f"{captures:,}"),
+        "### Method\n\n"
+        + _METHOD.replace("ROUNDS", "one round" if rounds == 1 else f"{rounds} rounds").replace(
+            "CAPTURES", f"{captures:,}"
+        ),
     ]
     return "\n\n".join(parts)
 
