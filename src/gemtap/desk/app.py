@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -35,6 +35,9 @@ from gemtap.upkeep.daily import prune_daily
 from gemtap.workers import Workers, preload
 
 _log = logging.getLogger(__name__)
+
+_CANCEL_AGAIN: Final = 1.0
+"""Seconds after which a task that was cancelled and goes on is cancelled again."""
 
 _LAST_BATCHES: Final = 7.0
 """Seconds that the recorder has after the dashboard's shutdown. The supervisor waits for ten in total."""
@@ -87,13 +90,12 @@ def make_desk(settings: Settings) -> ASGIApp:
                 )
                 beside = [tasks.create_task(each) for each in others]
                 yield
-                for task in beside:
-                    task.cancel()
+                await end_all(beside)
                 recorder.stop()
                 _, late = await asyncio.wait([recording], timeout=_LAST_BATCHES)
-                for task in late:
+                if late:
                     _log.warning("Some captures are not recorded yet. They wait in the spool for the next start.")
-                    task.cancel()
+                await end_all(late)
         finally:
             await asyncio.to_thread(page_workers.close)
             await asyncio.to_thread(recording_workers.close)
@@ -111,6 +113,19 @@ def make_desk(settings: Settings) -> ASGIApp:
         access=access,
         lifespan=lifespan,
     )
+
+
+async def end_all(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel the tasks, again and again until they have ended.
+
+    PyMongo can turn a cancellation into an error of its own. A loop that goes on after errors would never end then, and
+    the process would keep the spool from the next Gemtap.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN)
 
 
 def _access(settings: Settings) -> DashboardAccess:
