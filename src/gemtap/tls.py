@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gemtap.durable_files import sync_folder, write_draft
+from gemtap.durable_files import replace_file
 
 _CA_DAYS: Final = 3650
 _DAYS: Final = 397
@@ -140,8 +140,4 @@ def write_pair(where: Certificate, certificate: x509.Certificate, key: ec.Ellipt
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     for path, content in ((where.key, secret), (where.certificate, certificate.public_bytes(pem))):
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        write_draft(draft, content)
-        draft.replace(path)
-        sync_folder(path.parent)
+        replace_file(path, content)

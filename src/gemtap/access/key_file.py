@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from gemtap.access.keys import KeyList, KeyTable, from_json
-from gemtap.durable_files import sync_folder, write_draft
+from gemtap.durable_files import replace_file, stamp_of
 
 _log = logging.getLogger(__name__)
 
@@ -58,11 +58,7 @@ class KeyFile:
                 self._replace(keys)
 
     def _replace(self, keys: KeyList) -> None:
-        draft = self.path.with_name(f"{NAME}.{os.getpid()}")
-        draft.unlink(missing_ok=True)  # of a process that died here and had the same number
-        write_draft(draft, json.dumps(keys.to_json(), indent=1).encode("ascii") + b"\n")
-        os.replace(draft, self.path)
-        sync_folder(self.path.parent)
+        replace_file(self.path, json.dumps(keys.to_json(), indent=1).encode("ascii") + b"\n")
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -88,12 +84,12 @@ class Access:
         self.is_on = always
         """Whether requests need a key."""
         self.table = KeyTable(())
-        self._seen = self._stat()
+        self._seen = stamp_of(self._file.path)
         self._take(self._file.read())
 
     def refresh(self) -> None:
         """Read the file again if it has changed. What cannot be read changes nothing."""
-        seen = self._stat()
+        seen = stamp_of(self._file.path)
         if seen == self._seen:
             return
         self._seen = seen
@@ -108,13 +104,6 @@ class Access:
 
     def _take(self, keys: KeyList) -> None:
         self.table, self.is_on = KeyTable(keys.keys), keys.is_on or self._always
-
-    def _stat(self) -> tuple[int, int, int] | None:
-        try:
-            found = os.stat(self._file.path)
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 class Watched(Protocol):

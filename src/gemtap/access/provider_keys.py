@@ -12,12 +12,12 @@ environment variables of each provider:
 from __future__ import annotations
 
 import logging
-import os
 import tomllib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gemtap.durable_files import stamp_of
 from gemtap.providers.credential import Credential
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class ProviderKeys:
         self._environment = environment
         self._providers = providers
         self._held: dict[tuple[Credential, str, str], HeldKey] = {}
-        self._seen = _stat(path)
+        self._seen = stamp_of(path)
         self._for_all, self._by_user = _read(path, providers)
 
     def of(self, credential: Credential, provider: str, user: str) -> str | None:
@@ -60,7 +60,7 @@ class ProviderKeys:
 
     def refresh(self) -> None:
         """Read the file again if it has changed. What cannot be read changes nothing."""
-        seen = _stat(self._path)
+        seen = stamp_of(self._path)
         if seen == self._seen:
             return
         self._seen = seen
@@ -69,16 +69,6 @@ class ProviderKeys:
             self._for_all, self._by_user = _read(self._path, self._providers)
         except ValueError as exc:
             _log.error("The provider keys stay as they were: %s", exc)
-
-
-def _stat(path: Path | None) -> tuple[int, int, int] | None:
-    if path is None:
-        return None
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read(path: Path | None, providers: Collection[str]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:

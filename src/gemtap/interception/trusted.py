@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Final
 
-from gemtap.durable_files import sync_folder, write_draft
+from gemtap.durable_files import replace_file
 
 _NAME: Final = "trusted.json"
 
@@ -32,9 +31,4 @@ def note_trusted(folder: Path, stores: dict[str, str]) -> None:
     if not stores:
         path.unlink(missing_ok=True)
         return
-    draft = path.with_suffix(".new")
-    with contextlib.suppress(FileNotFoundError):
-        draft.unlink()
-    write_draft(draft, json.dumps(stores, indent=1).encode("utf-8") + b"\n")
-    draft.replace(path)
-    sync_folder(folder)
+    replace_file(path, json.dumps(stores, indent=1).encode("utf-8") + b"\n")
