@@ -90,20 +90,17 @@ def make_app(settings: Settings) -> TapApp:
         origin_check = OriginCheck(
             (settings.host, *settings.allowed_hosts, *settings.tls_names), settings.allowed_origins
         )
+        connections = partial(
+            Upstreams,
+            connect_timeout=settings.upstream_connect_timeout,
+            silence_timeout=settings.upstream_silence_timeout,
+            proxy_of=proxy_of,
+        )
         async with (
             _policy(settings, spool) as policy,
-            Upstreams(
-                connect_timeout=settings.upstream_connect_timeout,
-                silence_timeout=settings.upstream_silence_timeout,
-                proxy_of=proxy_of,
-            ) as upstreams,
+            connections() as upstreams,
+            connections(admits=None if settings.tunnel_private else is_public) as others,
             watch(access, provider_keys),
-            Upstreams(
-                connect_timeout=settings.upstream_connect_timeout,
-                silence_timeout=settings.upstream_silence_timeout,
-                proxy_of=proxy_of,
-                admits=None if settings.tunnel_private else is_public,
-            ) as others,
         ):
             destinations = Destinations(origins, settings.providers.added_headers(os.environ))
             admission = Admission(access, provider_keys)

@@ -28,6 +28,11 @@ class CannotConnect(Exception):
 class NotAdmitted(CannotConnect):
     """No address of the host may be connected to."""
 
+    @classmethod
+    def at(cls, host: str) -> Self:
+        """With the text for a host of this machine or its network."""
+        return cls(f"{host} is an address of this machine or of the local network")
+
 
 _P = TypeVar("_P", bound=asyncio.Protocol)
 
@@ -116,7 +121,7 @@ async def connect(
             # The name is not resolved again: its owner could answer otherwise.
             addresses = [each for each in addresses if admits(str(each[4][0]))]
             if not addresses:
-                raise NotAdmitted(f"{endpoint.host} is an address of this machine or of the local network")
+                raise NotAdmitted.at(endpoint.host)
         sock = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER, interleave=1, loop=loop
         )

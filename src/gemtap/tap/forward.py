@@ -43,8 +43,7 @@ class Forwarder:
         # The first chunk of the body mostly arrives with the head: one write captures both before either is forwarded.
         exchange.hold()
         destination = opened.capture_head(length)
-        has_body = bool(length) or header_rules.value_of(head.headers, b"transfer-encoding") is not None
-        body = RequestBody(client.read) if has_body else None
+        body = RequestBody(client.read) if header_rules.has_body(head.headers, length) else None
         whole = await body.whole() if body is not None else None
         exchange.release()
         if exchange.waits_for_disk:

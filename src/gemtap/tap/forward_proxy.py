@@ -15,26 +15,20 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gemtap.addresses import mask_in, request_target
 from gemtap.capture.events import RawHeaders
-from gemtap.environment_proxy import BadProxy
 from gemtap.tap import headers as header_rules
 from gemtap.tap.admission import Admission, key_in
 from gemtap.tap.client_hello import ClientHello
 from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.destinations import Destinations
-from gemtap.tap.dialling import CannotConnect, Endpoint, NotAdmitted
-from gemtap.tap.errors import (
-    ExchangeFault,
-    answer,
-    bad_proxy,
-    upstream_unreachable,
-)
+from gemtap.tap.dialling import Endpoint, NotAdmitted
+from gemtap.tap.errors import ExchangeFault, answer, upstream_unreachable
 from gemtap.tap.handshake import Early, knows_http1, peek
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.proxied import Proxied, Target, is_local_name, is_loopback, is_public
 from gemtap.tap.proxy_errors import bad_target, key_needed, no_forward_proxy, private_target, stranger, too_many_tunnels
 from gemtap.tap.tunnel import Tunnel, TunnelSide, open_tunnel
 from gemtap.tap.tunnel_counts import TunnelCounts
-from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams
+from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams, connecting, proxy_for
 
 if TYPE_CHECKING:
     from gemtap.interception.authority import Leaf
@@ -227,25 +221,13 @@ class ForwardProxy:
             self.counts.add(target.host, near.copied + far.copied)
 
     async def _dial(self, target: Target) -> TunnelSide:
-        admits = is_public
-        if self._leads_to_private or self._destinations.is_upstream(target):
-            admits = _any
-        elif is_local_name(target.host):
-            raise private_target(f"{target.host} is an address of this machine or of the local network")
-        try:
-            proxy = self._proxy_of(target.origin)
-        except BadProxy as exc:
-            raise bad_proxy(target.origin, str(exc)) from exc
+        admits = None if self._leads_to_private or self._destinations.is_upstream(target) else is_public
+        if admits is not None:
+            _check_name(target)
+        proxy = proxy_for(target.origin, self._proxy_of)
         endpoint = Endpoint("http", target.host, target.port)
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                return await open_tunnel(endpoint, Endpoint.of(proxy) if proxy else None, self._tls, admits)
-        except NotAdmitted as exc:
-            raise private_target(str(exc)) from exc
-        except CannotConnect as exc:
-            raise upstream_unreachable(target.origin, str(exc)) from exc
-        except TimeoutError as exc:
-            raise upstream_unreachable(target.origin, "the connection did not come about in time") from exc
+        async with connecting(target.origin, self._connect_timeout):
+            return await open_tunnel(endpoint, Endpoint.of(proxy) if proxy else None, self._tls, admits)
 
     # Plain requests to hosts of nobody's -------------------------------------
 
@@ -254,11 +236,10 @@ class ForwardProxy:
         try:
             if target.scheme != "http":
                 raise bad_target("an https URL without CONNECT")
-            if not self._leads_to_private and is_local_name(target.host):
-                raise private_target(f"{target.host} is an address of this machine or of the local network")
+            if not self._leads_to_private:
+                _check_name(target)
             head = request.head
-            has_length = header_rules.content_length(head.headers) is not None
-            has_body = has_length or header_rules.value_of(head.headers, b"transfer-encoding") is not None
+            has_body = header_rules.has_body(head.headers, header_rules.content_length(head.headers))
             response = await self._upstreams.send(
                 target.origin,
                 head.method,
@@ -298,5 +279,7 @@ def _key_of(headers: RawHeaders) -> bytes | None:
     return key_in(value) if value is not None else None
 
 
-def _any(address: str) -> bool:
-    return True
+def _check_name(target: Target) -> None:
+    """Refuse what leads into the local network by its name alone, also through an outgoing proxy."""
+    if is_local_name(target.host):
+        raise private_target(str(NotAdmitted.at(target.host)))

@@ -75,6 +75,11 @@ def content_length(headers: RawHeaders) -> int | None:
     return int(value) if value is not None and value.isdigit() else None
 
 
+def has_body(headers: RawHeaders, length: int | None) -> bool:
+    """Whether a request with these headers, and this Content-Length, has a body (RFC 9112, section 6.3)."""
+    return bool(length) or value_of(headers, b"transfer-encoding") is not None
+
+
 def _for_this_hop(headers: RawHeaders) -> Set[bytes]:
     """The headers that are for this hop only, those among them that `Connection` declares to be."""
     dropped: Set[bytes] = _HOP_BY_HOP

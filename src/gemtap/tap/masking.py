@@ -16,7 +16,7 @@ class KeyMask:
 
     def headers(self, headers: RawHeaders) -> RawHeaders:
         """Headers without the key."""
-        return [(name, self._masked(value)) for name, value in headers]
+        return [(name, self.whole(value)) for name, value in headers]
 
     def text(self, text: str) -> str:
         """A whole message without the key."""
@@ -24,20 +24,17 @@ class KeyMask:
 
     def whole(self, data: bytes) -> bytes:
         """A whole message without the key."""
-        return self._masked(data)
+        return data.replace(self.key, self._stars) if self.key in data else data
 
     def piece(self, piece: bytes, *, last: bool) -> bytes:
         """The next piece of a body without the key. What the key may begin with waits for the piece after it."""
-        data = self._masked(self._held + piece)
+        data = self.whole(self._held + piece)
         self._held = b""
         if not last:
             begun = self._begun(data)
             if begun:
                 data, self._held = data[:-begun], data[-begun:]
         return data
-
-    def _masked(self, data: bytes) -> bytes:
-        return data.replace(self.key, self._stars) if self.key in data else data
 
     def _begun(self, data: bytes) -> int:
         """How many bytes at the end may be the beginning of the key."""

@@ -14,7 +14,6 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidPro
 
 from gemtap.addresses import request_target
 from gemtap.capture.events import Closing, Kind, RawHeaders
-from gemtap.environment_proxy import BadProxy
 from gemtap.interaction import Outcome
 from gemtap.tap import headers as header_rules
 from gemtap.tap.admission import without_keys
@@ -23,7 +22,6 @@ from gemtap.tap.destinations import Destination
 from gemtap.tap.errors import (
     ExchangeFault,
     answer,
-    bad_proxy,
     upstream_disconnected,
     upstream_unreachable,
 )
@@ -31,6 +29,7 @@ from gemtap.tap.lifecycle import ABNORMAL, OpenExchange, TapContext
 from gemtap.tap.pings import relay_pings
 from gemtap.tap.session_protocol import CONNECTION
 from gemtap.tap.silence import Silence
+from gemtap.tap.upstream import proxy_for
 
 MAX_MESSAGE: Final = 256 * 2**20
 """Bytes of one message."""
@@ -113,10 +112,7 @@ class Relay:
         """A session with the upstream. Raises ExchangeFault or Refused."""
         upstream = destination.upstream
         target = request_target(destination.path, opened.query)
-        try:
-            proxy = self._proxy_of(upstream)
-        except BadProxy as exc:
-            raise bad_proxy(upstream, str(exc)) from exc
+        proxy = proxy_for(upstream, self._proxy_of)
         try:
             if opened.admitted is not None:
                 subprotocols = without_keys(subprotocols)

@@ -6,6 +6,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -35,6 +36,28 @@ _NOT_IN_A_TARGET: Final = re.compile(rb"[\x00-\x20\x7f]")
 
 BROKEN: Final = (ConnectionBroke, UpstreamSilent)
 """What reading an answer raises where the upstream fails."""
+
+
+def proxy_for(upstream: str, proxy_of: Callable[[str], str | None]) -> str | None:
+    """The URL of the proxy through which an upstream is reached, by `proxy_of`. Raises ExchangeFault."""
+    try:
+        return proxy_of(upstream)
+    except BadProxy as exc:
+        raise bad_proxy(upstream, str(exc)) from exc
+
+
+@asynccontextmanager
+async def connecting(upstream: str, seconds: float) -> AsyncIterator[None]:
+    """Connect to an upstream inside of this, within so many seconds. What `dialling` raises becomes an ExchangeFault."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as exc:
+        raise upstream_unreachable(upstream, "the connection did not come about in time") from exc
+    except NotAdmitted as exc:
+        raise private_target(str(exc)) from exc
+    except CannotConnect as exc:
+        raise upstream_unreachable(upstream, str(exc)) from exc
 
 
 class RequestBody:
@@ -124,10 +147,7 @@ class Upstreams:
         unless the headers tell its length. `on_interim` is called with each interim answer, such as 103 Early Hints.
         """
         verb = method.encode("ascii")
-        try:
-            way = self._way_to(upstream)
-        except BadProxy as exc:
-            raise bad_proxy(upstream, str(exc)) from exc
+        way = self._way_to(upstream)
         chunked = isinstance(body, RequestBody) and all(name != b"content-length" for name, _ in headers)
         length = None if isinstance(body, RequestBody) else len(body or b"")
         head = _head(verb, way.before + target, headers, way.headers, length=length, chunked=chunked)
@@ -146,21 +166,14 @@ class Upstreams:
             raise self.fault(upstream, exc) from exc
 
     async def _dial(self, upstream: str, way: _Way) -> UpstreamConnection:
-        try:
-            async with asyncio.timeout(self._connect_timeout):
-                return await dial(
-                    way.upstream,
-                    way.proxy,
-                    self._tls,
-                    lambda: UpstreamConnection(self._silence_timeout, self._pool, way),
-                    self._admits,
-                )
-        except TimeoutError as exc:
-            raise upstream_unreachable(upstream, "the connection did not come about in time") from exc
-        except NotAdmitted as exc:
-            raise private_target(str(exc)) from exc
-        except CannotConnect as exc:
-            raise upstream_unreachable(upstream, str(exc)) from exc
+        async with connecting(upstream, self._connect_timeout):
+            return await dial(
+                way.upstream,
+                way.proxy,
+                self._tls,
+                lambda: UpstreamConnection(self._silence_timeout, self._pool, way),
+                self._admits,
+            )
 
     def fault(self, upstream: str, exc: Exception) -> ExchangeFault:
         """What broke a request or an answer that was under way."""
@@ -169,7 +182,7 @@ class Upstreams:
         return upstream_disconnected(upstream, str(exc))
 
     def _find_way_to(self, upstream: str) -> _Way:
-        proxy_url = self._proxy_of(upstream)
+        proxy_url = proxy_for(upstream, self._proxy_of)
         endpoint = Endpoint.of(upstream)
         proxy = Endpoint.of(proxy_url) if proxy_url is not None else None
         before, lines = urlsplit(upstream).path.encode("latin-1"), b""
