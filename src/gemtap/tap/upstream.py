@@ -48,7 +48,7 @@ def proxy_for(upstream: str, proxy_of: Callable[[str], str | None]) -> str | Non
 
 @asynccontextmanager
 async def connecting(upstream: str, seconds: float) -> AsyncIterator[None]:
-    """Connect to an upstream inside of this, within so many seconds. What `dialling` raises becomes an ExchangeFault."""
+    """Connect inside of this, within so many seconds. What `dialling` raises becomes an ExchangeFault."""
     try:
         async with asyncio.timeout(seconds):
             yield
