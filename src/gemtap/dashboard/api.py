@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
 
 from gemtap.api_schema import ListQuery, encoded, page_as_json
-from gemtap.interaction import Side, to_json
+from gemtap.interaction import Interaction, Side, to_json
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.paging import page_of
 from gemtap.stores.query.filter import Condition, Is
@@ -36,9 +36,7 @@ def make_router(store: Store) -> APIRouter:
     @router.get("/interactions/{id_}")
     async def interaction(id_: str) -> Response:
         """The whole document. docs/schema.md describes its fields."""
-        document = await store.get(known_id(id_))
-        if document is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         # Encoding a document of 100 MB takes seconds.
         return json_answer(await asyncio.to_thread(lambda: encoded(to_json(document))))
 
@@ -73,6 +71,14 @@ def known_id(word: str, what: str = "interaction") -> ObjectId:
     if not ObjectId.is_valid(word):
         raise unknown(word, what)
     return ObjectId(word)
+
+
+async def document_of(store: Store, id_: str) -> Interaction:
+    """The document of an id from a path. Raises HTTPException (404) and StoreError."""
+    document = await store.get(known_id(id_))
+    if document is None:
+        raise unknown(id_)
+    return document
 
 
 def unknown(id_: str, what: str = "interaction") -> HTTPException:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
-from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.api import document_of, known_id, unknown
 from gemtap.stores.base import Store
 
 
@@ -28,12 +28,9 @@ def make_router(store: Store) -> APIRouter:
     @router.patch("/interactions/{id_}")
     async def annotate(id_: str, given: Annotations) -> dict[str, Any]:
         """Set tags, rating and note, and return their new values."""
-        known = known_id(id_)
-        if not await store.annotate(known, tags=given.tags, rating=given.rating, note=given.note):
+        if not await store.annotate(known_id(id_), tags=given.tags, rating=given.rating, note=given.note):
             raise unknown(id_)
-        document = await store.get(known)
-        if document is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         return {"tags": document["tags"], "rating": document["rating"], "note": document["note"]}
 
     return router

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
 
 from gemtap.api_schema import QueryText, encoded
-from gemtap.dashboard.api import json_answer, known_id, unknown
+from gemtap.dashboard.api import document_of, json_answer
 from gemtap.dashboard.found import excerpts_of
 from gemtap.dashboard.suggestions import Suggestions
 from gemtap.stores.base import Store
@@ -28,9 +28,7 @@ def make_router(store: Store, workers: Workers) -> APIRouter:
     @router.get("/interactions/{id_}/found")
     async def found(id_: str, q: QueryText) -> Response:
         """Excerpts that have the words of a query: the kind of each text, and its pieces, matches marked by `true`."""
-        document = await store.get(known_id(id_))
-        if document is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         try:
             excerpts = await workers.run(_SECONDS, excerpts_of, document, parse(q, datetime.now(UTC)))
         except JobFailed as exc:

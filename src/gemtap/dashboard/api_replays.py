@@ -10,7 +10,7 @@ from bson import ObjectId
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 
-from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.api import document_of, unknown
 from gemtap.dashboard.scope import current_user
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import cost_of
@@ -24,10 +24,8 @@ class Replaying(Protocol):
         """Name and title of each provider that may be asked, the one of the interaction first; none without keys."""
         ...
 
-    async def elsewhere(self, id_: ObjectId, *, model: str, provider: str) -> tuple[Sequence[str], float | None] | None:
+    def elsewhere(self, document: Interaction, *, model: str, provider: str) -> tuple[Sequence[str], float | None]:
         """What another provider could not be asked, in clauses, and about what it would cost in US dollars.
-
-        None if the interaction does not exist.
 
         Raises ValueError, in a sentence, where it cannot be asked at all.
         """
@@ -69,9 +67,7 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
     @router.get("/interactions/{id_}/replay")
     async def estimate(id_: str, model: Annotated[str | None, Query(max_length=500)] = None) -> dict[str, float | None]:
         """What the request would cost in US dollars with another model, for as many tokens; null if that is unknown."""
-        document = await store.get(known_id(id_))
-        if document is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         other = document if model is None else {**document, "model": model, "model_version": None}
         cost = cost_of(cast(Interaction, {**other, "timestamp": datetime.now(UTC)}))
         return {"usd": None if cost is None else cost["usd"]}
@@ -82,9 +78,7 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
 
         Without `provider`, those of the interaction's own.
         """
-        document = await store.get(known_id(id_))
-        if document is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         where = Filter(
             provider=provider or document["provider"], since=datetime.now(UTC) - timedelta(days=30), error=False
         )
@@ -99,15 +93,11 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
 
         `usd` is about what the request would cost in US dollars, for as many tokens; null if that is unknown.
         """
-        if await store.get(known_id(id_)) is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         try:
-            found = await replays.elsewhere(known_id(id_), model=model, provider=provider)
+            lost, usd = replays.elsewhere(document, model=model, provider=provider)
         except ValueError as exc:
             raise HTTPException(409, str(exc)) from exc
-        if found is None:
-            raise unknown(id_)
-        lost, usd = found
         return {"lost": list(lost), "usd": usd}
 
     @router.post("/interactions/{id_}/replay", status_code=202)
@@ -116,11 +106,10 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
 
         Answers with the id of the new interaction as soon as that is under way; its document has it as `replay_of`.
         """
-        if await store.get(known_id(id_)) is None:
-            raise unknown(id_)
+        document = await document_of(store, id_)
         user = current_user()
         try:
-            begun = await replays.begin(known_id(id_), **changes.model_dump(), user=user.name if user else None)
+            begun = await replays.begin(document["_id"], **changes.model_dump(), user=user.name if user else None)
         except ValueError as exc:
             raise HTTPException(409, str(exc)) from exc
         if begun is None:

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from gemtap.api_schema import Id
 from gemtap.dashboard import page_contexts
-from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.api import document_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.interaction import to_json
 from gemtap.stores.base import Filter, Store
@@ -26,15 +26,11 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
     @router.get("/interactions/{id_}/changes")
     async def changes(request: Request, id_: str, since: Annotated[Id | None, Query()] = None) -> HTMLResponse:
         """What changed since the turn before, or since another interaction."""
-        after = await store.get(known_id(id_))
-        if after is None:
-            raise unknown(id_)
+        after = await document_of(store, id_)
         earlier = since or (after["thread"]["parent"] if after["thread"] is not None else None)
         if earlier is None:
             raise HTTPException(404, "This turn continues no other: there is nothing to compare it with.")
-        before = await store.get(earlier)
-        if before is None:
-            raise unknown(str(earlier))
+        before = await document_of(store, str(earlier))
         others: list[dict[str, Any]] = []
         if after["thread"] is not None:
             earlier_turns = Filter(thread=after["thread"]["id"], until=after["timestamp"])
@@ -48,15 +44,11 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         request: Request, id_: str, other: Annotated[Id | None, Query(alias="with")] = None
     ) -> HTMLResponse:
         """The answers of two interactions side by side: a replay and its original, or any two."""
-        after = await store.get(known_id(id_))
-        if after is None:
-            raise unknown(id_)
+        after = await document_of(store, id_)
         first = other or (ObjectId(after["replay_of"]) if after.get("replay_of") else None)
         if first is None:
             raise HTTPException(404, "This is no replay. Name the interaction to compare it with: ?with=ID.")
-        before = await store.get(first)
-        if before is None:
-            raise unknown(str(first))
+        before = await document_of(store, str(first))
         return await render.recorded(
             request, "compare.html", page_contexts.comparison, before, after, health=await look()
         )

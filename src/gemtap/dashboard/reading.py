@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from gemtap.dashboard import page_contexts
-from gemtap.dashboard.api import known_id, unknown
+from gemtap.dashboard.api import document_of, known_id, unknown
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.render import Look, Render
@@ -34,12 +34,6 @@ def make_router(
 ) -> APIRouter:
     """The routes under `/interactions/ID`."""
     router = APIRouter(prefix="/interactions/{id_}", include_in_schema=False, default_response_class=HTMLResponse)
-
-    async def document_of(id_: str) -> Interaction:
-        found = await store.get(known_id(id_))
-        if found is None:
-            raise unknown(id_)
-        return found
 
     @router.get("")
     async def interaction(
@@ -83,7 +77,7 @@ def make_router(
     @router.get("/curl")
     async def curl(id_: str) -> Response:
         """The request as a shell script that sends it to the API itself, for somebody without this Gemtap."""
-        document, raw = await document_of(id_), await store.raw(known_id(id_), "request")
+        document, raw = await document_of(store, id_), await store.raw(known_id(id_), "request")
         script = curl_script(document, raw or b"", settings.providers.upstreams())
         if script is None:
             raise HTTPException(409, "This request cannot be sent by curl: it is a session, or its body is not text.")
@@ -93,26 +87,26 @@ def make_router(
     @router.get("/messages")
     async def messages(request: Request, id_: str, before: Annotated[int, Query(ge=0)]) -> HTMLResponse:
         """The messages before a given one."""
-        document, health = await document_of(id_), await look()
+        document, health = await document_of(store, id_), await look()
         return await render.recorded(request, "messages.html", page_contexts.messages, document, before, health=health)
 
     @router.get("/added")
     async def added(request: Request, id_: str) -> HTMLResponse:
         """The messages that this turn added to its thread."""
-        document, health = await document_of(id_), await look()
+        document, health = await document_of(store, id_), await look()
         return await render.recorded(request, "added.html", page_contexts.added, document, health=health)
 
     @router.get("/parts/{number}")
     async def part(request: Request, id_: str, number: str) -> HTMLResponse:
         """The whole text of a shortened part."""
-        document, health = await document_of(id_), await look()
+        document, health = await document_of(store, id_), await look()
         return await render.recorded(request, "part.html", page_contexts.part, document, number, health=health)
 
     @router.get("/media/{number}")
     async def media(id_: str, number: str) -> Response:
         """The bytes of an image, a sound or a document in a message."""
         try:
-            medium = await render.in_worker(page_contexts.medium, await document_of(id_), number)
+            medium = await render.in_worker(page_contexts.medium, await document_of(store, id_), number)
         except JobFailed as exc:
             raise HTTPException(503, f"This medium cannot be taken out of its message: {exc}.") from exc
         if medium.kind == "file":
@@ -124,7 +118,7 @@ def make_router(
     @router.get("/raw/{side}")
     async def raw(request: Request, id_: str, side: Literal["request", "response"]) -> HTMLResponse:
         """A body as text, for those without JavaScript."""
-        document, health = await document_of(id_), await look()
+        document, health = await document_of(store, id_), await look()
         return await render.recorded(request, "raw.html", page_contexts.raw, document, side, health=health)
 
     return router

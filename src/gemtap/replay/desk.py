@@ -68,16 +68,11 @@ class Replays:
             *sorted(((name, titles[name]) for name in others), key=lambda each: each[1].casefold()),
         ]
 
-    async def elsewhere(self, id_: ObjectId, *, model: str, provider: str) -> tuple[Sequence[str], float | None] | None:
+    def elsewhere(self, document: Interaction, *, model: str, provider: str) -> tuple[Sequence[str], float | None]:
         """What another provider could not be asked, in clauses, and about what it would cost in US dollars.
 
-        None if the interaction does not exist.
-
-        Raises CannotReplay and StoreError.
+        Raises CannotReplay.
         """
-        document = await self._store.get(id_)
-        if document is None:
-            return None
         request = request_of(document, b"", Changes(model, None, provider), self._settings.providers.upstreams())
         path, now = request.path.decode("utf-8", "replace"), datetime.now(UTC)
         cost = price_of_tokens(provider, path, model, document["tokens"], now)
