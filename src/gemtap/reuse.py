@@ -9,7 +9,7 @@ do what they do without the decorator.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final, NamedTuple, TypeVar
 
 V = TypeVar("V")
@@ -60,19 +60,23 @@ def results_for(value: object) -> Results | None:
     return None if kept is None else kept.results
 
 
+def remembered(kept: Results | None, key: Hashable, compute: Callable[[], R]) -> R:
+    """What `compute` returns, called only once where results are kept. The result must not be changed."""
+    if kept is None:
+        return compute()
+    try:
+        result: R = kept[key]
+    except KeyError:
+        result = kept[key] = compute()
+    return result
+
+
 def computed_once(function: Callable[[V], R]) -> Callable[[V], R]:
     """The function, which computes its result only once for a value that is kept. The result must not be changed."""
 
     @wraps(function)
     def result_of(value: V) -> R:
-        kept = _kept.get(id(value))
-        if kept is None:
-            return function(value)
-        try:
-            result: R = kept.results[function]
-        except KeyError:
-            result = kept.results[function] = function(value)
-        return result
+        return remembered(results_for(value), function, partial(function, value))
 
     return result_of
 
@@ -82,13 +86,14 @@ def read_once(function: Callable[[V], tuple[R, ...]]) -> Callable[[V], tuple[R, 
 
     @wraps(function)
     def result_of(value: V) -> tuple[R, ...]:
-        kept = _kept.get(id(value))
+        kept = results_for(value)
         if kept is None:
             return function(value)
-        found: tuple[tuple[R, ...], list[Reusable]] | None = kept.results.get(function)
-        if found is None:
+
+        def read() -> tuple[tuple[R, ...], list[Reusable]]:
             items = function(value)
-            found = kept.results[function] = items, [Reusable(item) for item in items]
-        return found[0]
+            return items, [Reusable(item) for item in items]
+
+        return remembered(kept, function, read)[0]
 
     return result_of

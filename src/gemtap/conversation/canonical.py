@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 from itertools import groupby
 from typing import Final
@@ -29,7 +30,7 @@ from gemtap.conversation.model import (
 )
 from gemtap.interaction import Json
 from gemtap.json_access import json_or_text
-from gemtap.reuse import Results, results_for
+from gemtap.reuse import Results, remembered, results_for
 
 _CHAIN_BYTES: Final = 16
 
@@ -137,11 +138,7 @@ def pieces(messages: Sequence[Message]) -> Iterator[Piece]:
 def _piece(message: Message, number: int) -> Piece:
     """The piece of one message, which is the last of so many."""
     kept = results_for(message)
-    said = None if kept is None else kept.get(_said)
-    if said is None:
-        said = _said(message.parts)
-        if kept is not None:
-            kept[_said] = said
+    said = remembered(kept, _said, lambda: _said(message.parts))
     return Piece(message.role, said, number, kept)
 
 
@@ -149,14 +146,8 @@ def chain(pieces: Iterable[Piece], before: bytes = b"") -> list[bytes]:
     """For each piece a hash of it and of all pieces before it; `before` is the hash of what came before them all."""
     found = []
     for piece in pieces:
-        key = _chained, before
-        known = None if piece.kept is None else piece.kept.get(key)
-        if known is None:
-            known = _chained(piece, before)
-            if piece.kept is not None:
-                piece.kept[key] = known
-        found.append(known)
-        before = known
+        before = remembered(piece.kept, (_chained, before), partial(_chained, piece, before))
+        found.append(before)
     return found
 
 

@@ -19,6 +19,7 @@ from gemtap.conversation import Conversation
 from gemtap.conversation.canonical import Piece, chain, pieces
 from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
+from gemtap.reuse import remembered
 
 _log = logging.getLogger(__name__)
 
@@ -180,16 +181,13 @@ def _links_at(
     prompt: Sequence[Piece], hashes: Sequence[bytes], place: int
 ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """The link of all up to this place, and that of the exchange which ends there."""
-    kept, key = prompt[place].kept, (_links_at, hashes[place])
+
+    def links() -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        exchange = _exchange(prompt, place) if prompt[place].role == "model" else []
+        return (_link(b"chain", hashes[place]),), tuple(exchange)
+
     # The hash stands for all messages before.
-    if kept is not None and (known := kept.get(key)) is not None:
-        links: tuple[tuple[bytes, ...], tuple[bytes, ...]] = known
-        return links
-    exchange = _exchange(prompt, place) if prompt[place].role == "model" else []
-    links = (_link(b"chain", hashes[place]),), tuple(exchange)
-    if kept is not None:
-        kept[key] = links
-    return links
+    return remembered(prompt[place].kept, (_links_at, hashes[place]), links)
 
 
 def _exchange(said: Sequence[Piece], place: int) -> list[bytes]:

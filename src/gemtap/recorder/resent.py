@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, NamedTuple
 
 from gemtap.body import (
@@ -23,7 +24,7 @@ from gemtap.body import (
 )
 from gemtap.dialects.cut_points import Span, cuts_of
 from gemtap.interaction import Json
-from gemtap.reuse import Reusable
+from gemtap.reuse import Reusable, remembered
 
 _SMALLEST: Final = 6_000
 """Bytes of a body. Smaller ones are parsed in less time than it takes to look for an earlier one."""
@@ -68,8 +69,8 @@ class ResentBodies:
         self._limit = remembered_bytes
         self._smallest = smallest
         self._bodies: OrderedDict[bytes, list[_Remembered]] = OrderedDict()
-        """By their beginnings, and in the order in which they were used last. Of those that begin alike, the latest is
-        the last one."""
+        """By their beginnings, in the order in which they were used last. The latest of those that begin alike is the
+        last one."""
         self._bytes = 0
 
     def parse(self, raw: bytes) -> ParsedBody:
@@ -152,12 +153,13 @@ def _parts(raw: bytes, spans: list[tuple[int, Span]], known: Mapping[int, _Part]
 def _gives_back(raw: bytes, parts: list[tuple[int, _Part]]) -> bool:
     """What `gives_back` says of the body, by what it says of each part."""
     for start, part in parts:
-        results = part.value.results
-        if _gives_back not in results:
-            results[_gives_back] = gives_back(_value(part), raw[start : start + part.span.size])
-        if not results[_gives_back]:
+        if not remembered(part.value.results, _part_gives_back, partial(_part_gives_back, raw, start, part)):
             return False
     return gives_back_around(raw, [(start, start + part.span.size) for start, part in parts])
+
+
+def _part_gives_back(raw: bytes, start: int, part: _Part) -> bool:
+    return gives_back(_value(part), raw[start : start + part.span.size])
 
 
 def _value(part: _Part) -> Json:
