@@ -144,7 +144,7 @@ class User:
     name: str
     role: Role
     digest: str
-    """Of the key, which tells sessions of a rotated key from those of the present one."""
+    """That of the key. It tells sessions of a rotated key from those of the present one."""
 
     @property
     def is_admin(self) -> bool:
