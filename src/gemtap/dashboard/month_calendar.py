@@ -13,6 +13,7 @@ from gemtap.dashboard.time_range import without_times
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.query.parsing import parse
 from gemtap.stores.statistics import By, StatRow
+from gemtap.stores.statistics.aggregate import after, bucket_start
 
 _LEVELS: Final = 4
 """Shades of days, by their cost, or by their requests if no cost is known."""
@@ -45,8 +46,8 @@ class Month:
 
 async def month_of(store: Store, query: str, by: By, params: dict[str, str], shown: datetime, now: datetime) -> Month:
     """The month that contains `shown`. `params` are those of the page; the query's conditions on time are ignored."""
-    first = shown.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    end = _next(first)
+    first = bucket_start(shown, "month")
+    end = after(first, "month")
     words = without_times(query)
     rows = await store.statistics(parse(words, now) & Filter(since=first, until=end), bucket="day")
     by_day = {row["bucket"].day: row for row in rows if row["bucket"] is not None}
@@ -72,10 +73,6 @@ async def month_of(store: Store, query: str, by: By, params: dict[str, str], sho
 
 def _weight(row: StatRow, rows: Sequence[StatRow]) -> float:
     return (row["cost"] or 0) if any(each["cost"] for each in rows) else row["requests"]
-
-
-def _next(first: datetime) -> datetime:
-    return (first + timedelta(days=31)).replace(day=1)
 
 
 def _page(params: dict[str, str], month: datetime) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from gemtap.stores.base import Filter, Store
 from gemtap.stores.statistics import Bucket
@@ -38,7 +38,7 @@ _SPANS: Final[tuple[tuple[Bucket, timedelta], ...]] = (
 )
 """The time that the data may cover at most for each interval."""
 
-_FINEST_FIRST: Final[tuple[Bucket, ...]] = ("minute", "hour", "day", "week", "month")
+_FINEST_FIRST: Final[tuple[Bucket, ...]] = get_args(Bucket)
 
 _FEWEST_BARS: Final = 12
 """Buckets on the time axis at least."""

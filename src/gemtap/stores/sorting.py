@@ -16,7 +16,7 @@ from gemtap.stores.query.filter import Filter
 SortKey = Literal["duration", "input", "output", "cost"]
 """The numbers that a list can be sorted by, greatest first: names in `FIELDS`."""
 
-ListSort = Literal["newest", "oldest", "duration", "input", "output", "cost"]
+ListSort = Literal["newest", "oldest", SortKey]
 """The orders of a list."""
 
 _PATHS: Final[Mapping[SortKey, tuple[str, ...]]] = {

@@ -9,7 +9,7 @@ from gemtap.stores.paging import milliseconds
 from gemtap.stores.place import Order, Place
 from gemtap.stores.query.filter import Filter
 from gemtap.stores.sorting import UNKNOWN, SortedPlace, SortKey
-from gemtap.stores.sqlite.conditions import clauses_of
+from gemtap.stores.sqlite.conditions import COLUMNS, clauses_of
 from gemtap.stores.sqlite.rows import SqlValue
 
 Selection = tuple[list[str], list[SqlValue]]
@@ -50,18 +50,10 @@ def list_query(
     )
 
 
-_NUMBERS: Final[Mapping[SortKey, str]] = {
-    "duration": "request_duration_ms",
-    "input": "input_tokens",
-    "output": "output_tokens",
-    "cost": "cost_usd",
-}
-
-
 def sorted_query(where: Filter, by: SortKey, after: SortedPlace | None, limit: int) -> Query:
     """The documents of the matching rows by a number, greatest first, from just after a place."""
     clauses, parameters = clauses_of(where)
-    value = f"ifnull({_NUMBERS[by]}, {UNKNOWN})"
+    value = f"ifnull({COLUMNS[by]}, {UNKNOWN})"
     if after is not None:
         clauses.append(f"({value}, timestamp, id) < (?, ?, ?)")
         parameters += [after.value, *_key(after.place)]

@@ -6,6 +6,7 @@ A cached day keeps its times if a turn of another day that called the tools is d
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -50,17 +51,17 @@ class _Tool:
 
 def parts_of(interactions: Iterable[Brought]) -> list[Part]:
     """The parts of each day and tool."""
-    tools: dict[tuple[int, str | None], _Tool] = {}
+    tools: defaultdict[tuple[int, str | None], _Tool] = defaultdict(_Tool)
     for each in interactions:
         day = each.timestamp // _DAY * _DAY
         for call in each.tool_use["calls"]:
-            tools.setdefault((day, call["name"]), _Tool()).counts["calls"] += call["times"]
+            tools[day, call["name"]].counts["calls"] += call["times"]
         results = [] if each.has_failed else each.tool_use["results"]
         number = sum(result["times"] for result in results)
         for result in results:
             share = None if each.cost is None else each.cost / number
             time = None if each.called_at is None else max(0.0, each.timestamp - each.called_at)
-            tools.setdefault((day, result["name"]), _Tool()).add_result(result, share, time)
+            tools[day, result["name"]].add_result(result, share, time)
     return [
         Part(day, name, list(tool.counts.values()), tool.cost, 0.0, floats(tool.times), b"")
         for (day, name), tool in tools.items()
@@ -69,9 +70,9 @@ def parts_of(interactions: Iterable[Brought]) -> list[Part]:
 
 def tool_rows(parts: Iterable[Part]) -> Sequence[ToolRow]:
     """The rows of these parts, the tool that was called most first."""
-    by_tool: dict[str | None, list[Part]] = {}
+    by_tool: defaultdict[str | None, list[Part]] = defaultdict(list)
     for part in parts:
-        by_tool.setdefault(part.key, []).append(part)
+        by_tool[part.key].append(part)
     rows = [_row(name, of_tool) for name, of_tool in by_tool.items()]
     return sorted(rows, key=lambda row: (-row["calls"], -row["results"], row["tool"] or ""))
 
