@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, Self, runtime_checkable
 
 from gemtap.conversation.model import Conversation, Media
-from gemtap.dialects.batch_results import Result
+from gemtap.dialects.batch_results import Result, summarise
 from gemtap.dialects.cut_rules import Rule
 from gemtap.interaction import NO_PREVIEW, NO_TOKENS, Error, Json, Preview, Tokens
 
@@ -82,6 +82,18 @@ class Parsed:
     """Whether reasoning is part of the streamed content, and so of what its speed is measured by."""
     preview: Preview = field(default_factory=NO_PREVIEW.copy)
     """What lists show if the exchange is no conversation; that of a conversation is made of the conversation."""
+
+    @classmethod
+    def of_results(cls, operation: str, results: Iterable[Result]) -> Self:
+        """What the results of a batch say together."""
+        found = summarise(results)
+        return cls(
+            operation=operation,
+            model_version=found.model_version,
+            usage_metadata=found.counts,
+            tokens=found.tokens,
+            error=found.error,
+        )
 
 
 class Dialect(Protocol):

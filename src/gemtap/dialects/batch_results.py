@@ -16,6 +16,9 @@ from gemtap.json_access import as_dict, read_json
 
 SUCCEEDED: Final = "succeeded"
 
+ERRORED: Final = "errored"
+"""A failure, for APIs without kinds of them."""
+
 UNREADABLE: Final = "unreadable"
 """A line that is torn, or says neither an answer nor an error."""
 

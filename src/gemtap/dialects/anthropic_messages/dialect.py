@@ -17,7 +17,7 @@ from gemtap.dialects.anthropic_messages.accumulate import (
 from gemtap.dialects.anthropic_messages.batches import RESULTS, read_results
 from gemtap.dialects.anthropic_messages.fields import priced_apart, read_settings, read_tokens
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.batch_results import Result, summarise
+from gemtap.dialects.batch_results import Result
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
 from gemtap.interaction import NO_PREVIEW, Error, Json, Preview
@@ -32,7 +32,7 @@ COMPLETION: Final = "complete"
 
 def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
     if operation == RESULTS and exchange.status is not None and exchange.status < 300:
-        return _read_results(exchange, operation)
+        return Parsed.of_results(operation, read_results(exchange.response_raw))
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
     response: Json = exchange.response_json
@@ -59,17 +59,6 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         first_token_end=next((chunk.end for chunk in chunks if has_content(chunk.value)), None),
         reasoning_streamed=any(has_thoughts(chunk.value) for chunk in chunks),
         preview=NO_PREVIEW.copy() if has_message else _preview(exchange.request_json),
-    )
-
-
-def _read_results(exchange: RawExchange, operation: str) -> Parsed:
-    found = summarise(read_results(exchange.response_raw))
-    return Parsed(
-        operation=operation,
-        model_version=found.model_version,
-        usage_metadata=found.counts,
-        tokens=found.tokens,
-        error=found.error,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gemtap.dialects.batch_results import SUCCEEDED, UNREADABLE, Result, first_line, lines_of
+from gemtap.dialects.batch_results import ERRORED, SUCCEEDED, UNREADABLE, Result, first_line, lines_of
 from gemtap.dialects.gemini_content.fields import read_tokens
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text
@@ -21,7 +21,6 @@ RESULTS: Final = frozenset({BATCH, FILE})
 """The operations that return them."""
 
 _INLINE: Final = ("inlinedResponses", "inlinedEmbedContentResponses")
-_FAILED: Final = "errored"
 
 
 def has_results(operation: str, body: Json | bytes) -> bool:
@@ -40,7 +39,7 @@ def read_results(operation: str, body: Json | bytes) -> Iterator[Result]:
             usage = answer.get("usageMetadata")
             yield Result(SUCCEEDED, as_text(answer.get("modelVersion")), answer, read_tokens(usage))
         elif failure:
-            yield Result(_FAILED, failure=as_text(failure.get("message")), details=failure)
+            yield Result(ERRORED, failure=as_text(failure.get("message")), details=failure)
         else:
             yield Result(UNREADABLE)
 

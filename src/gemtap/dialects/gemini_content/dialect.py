@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.batch_results import Result, Summary, summarise
+from gemtap.dialects.batch_results import Result
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.gemini_content import CUT_POINTS
 from gemtap.dialects.gemini_content.accumulate import accumulate, has_content, has_thoughts
@@ -101,15 +101,9 @@ def _read(exchange: RawExchange, operation: str, model: str | None, envelope: En
 def _read_results(exchange: RawExchange, operation: str) -> Parsed:
     """A batch, or a file: what either says of tokens is said in its results."""
     body: Json | bytes = exchange.response_raw if operation == FILE else exchange.response_json
-    found = summarise(read_results(operation, body)) if has_results(operation, body) else Summary()
-    return Parsed(
-        operation=operation,
-        model=batch_model(exchange.response_json),
-        model_version=found.model_version,
-        usage_metadata=found.counts,
-        tokens=found.tokens,
-        error=found.error or read_error(exchange.response_json),
-    )
+    found = Parsed.of_results(operation, read_results(operation, body) if has_results(operation, body) else ())
+    model, error = batch_model(exchange.response_json), found.error or read_error(exchange.response_json)
+    return replace(found, model=model, error=error)
 
 
 def _read_tokens(operation: str, response: Json, usage: Json) -> Tokens:

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from gemtap.dialects.batch_results import SUCCEEDED, UNREADABLE, Result, first_line, lines_of
+from gemtap.dialects.batch_results import ERRORED, SUCCEEDED, UNREADABLE, Result, first_line, lines_of
 from gemtap.dialects.openai_chat.fields import read_tokens
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_text, count
 
 RESULTS: Final = "openai.files.content"
 """The operation that returns them."""
-
-_FAILED: Final = "errored"
 
 
 def has_results(body: Json | bytes) -> bool:
@@ -32,6 +30,6 @@ def read_results(body: Json | bytes) -> Iterator[Result]:
         if answer and status is not None and status < 400:
             yield Result(SUCCEEDED, as_text(answer.get("model")), answer, read_tokens(answer.get("usage")))
         elif failure := as_dict(answer.get("error")) or as_dict(line.get("error")):
-            yield Result(_FAILED, failure=as_text(failure.get("message")), details=failure)
+            yield Result(ERRORED, failure=as_text(failure.get("message")), details=failure)
         else:
-            yield Result(_FAILED if response else UNREADABLE, details=response or None)
+            yield Result(ERRORED if response else UNREADABLE, details=response or None)

@@ -8,7 +8,7 @@ from typing import Final
 
 from gemtap.conversation.model import Conversation
 from gemtap.dialects.base import Parsed, RawExchange
-from gemtap.dialects.batch_results import Result, summarise
+from gemtap.dialects.batch_results import Result
 from gemtap.dialects.common_fields import model_name, read_error
 from gemtap.dialects.openai_chat import CUT_POINTS, conversation, media_events
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
@@ -40,7 +40,7 @@ _FORM_MODEL: Final = re.compile(rb'name="?model"?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^
 
 def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
     if operation == RESULTS and exchange.status == _OK and has_results(exchange.response_raw):
-        return _read_results(exchange, operation)
+        return Parsed.of_results(operation, read_results(exchange.response_raw))
     streamed = is_event_stream(exchange)
     chunks = read_chunks(exchange.response_raw) if streamed else []
     is_chat, has_choices = operation.endswith(_CHAT), operation.endswith(_COMPLETIONS)
@@ -68,17 +68,6 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         first_token_end=next((chunk.end for chunk in chunks if begins(chunk.value)), None),
         reasoning_streamed=any(has_thoughts(chunk.value) for chunk in chunks),
         preview=NO_PREVIEW.copy() if is_chat else read_preview(exchange.request_json),
-    )
-
-
-def _read_results(exchange: RawExchange, operation: str) -> Parsed:
-    found = summarise(read_results(exchange.response_raw))
-    return Parsed(
-        operation=operation,
-        model_version=found.model_version,
-        usage_metadata=found.counts,
-        tokens=found.tokens,
-        error=found.error,
     )
 
 
