@@ -122,14 +122,11 @@ def _stores(only: list[Kind] | None) -> list[TrustStore]:
     from gemtap.interception.trust_stores import browser_stores, system_stores
 
     kinds = only or list(Kind)
-    found = [*(system_stores() if Kind.SYSTEM in kinds else ()), *_browsers(kinds, browser_stores(Path.home()))]
+    found = system_stores() if Kind.SYSTEM in kinds else []
+    found += browser_stores(Path.home()) if Kind.BROWSERS in kinds else []
     if not found:
         raise Failed("Gemtap found no store of certificates here. Import the file of `gemtap ca show` by hand.")
     return found
-
-
-def _browsers(kinds: list[Kind], stores: list[TrustStore]) -> list[TrustStore]:
-    return stores if Kind.BROWSERS in kinds else []
 
 
 def _trust(folder: Path, authority: Authority, stores: list[TrustStore]) -> None:
