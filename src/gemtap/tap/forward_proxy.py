@@ -6,23 +6,20 @@ TLS is ended for the hosts of providers alone; their requests then go the usual 
 from __future__ import annotations
 
 import asyncio
-import logging
 import ssl
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Final
 
 from gemtap.addresses import mask_in, request_target
 from gemtap.capture.events import RawHeaders
 from gemtap.tap import headers as header_rules
 from gemtap.tap.admission import Admission, key_in
-from gemtap.tap.client_hello import ClientHello
 from gemtap.tap.client_request import ClientRequest
 from gemtap.tap.destinations import Destinations
 from gemtap.tap.dialling import Endpoint, NotAdmitted
-from gemtap.tap.errors import ExchangeFault, answer, upstream_unreachable
-from gemtap.tap.handshake import Early, knows_http1, peek
+from gemtap.tap.errors import ExchangeFault, answer
+from gemtap.tap.interceptor import ESTABLISHED, Connection, Interceptor
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.proxied import Proxied, Target, is_local_name, is_loopback, is_public
 from gemtap.tap.proxy_errors import bad_target, key_needed, no_forward_proxy, private_target, stranger, too_many_tunnels
@@ -30,34 +27,7 @@ from gemtap.tap.tunnel import Tunnel, TunnelSide, open_tunnel
 from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams, connecting, proxy_for
 
-if TYPE_CHECKING:
-    from gemtap.interception.authority import Leaf
-
-_log = logging.getLogger(__name__)
-
 MAX_TUNNELS: Final = 4096
-
-HANDSHAKE_TIMEOUT: Final = 10.0
-"""Seconds from the answer to CONNECT to the end of the TLS handshake."""
-
-_ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
-
-
-class Connection(Protocol):
-    """A client's connection on which the request was CONNECT."""
-
-    transport: asyncio.Transport
-    client: tuple[str, int] | None
-    connections: set[Any]
-
-    def hand_over(self) -> None:
-        """Take no more part in what happens on the transport."""
-
-    def refuse(self, fault: ExchangeFault) -> None:
-        """Answer with an error, and close."""
-
-    def inside(self, proxied: Proxied) -> asyncio.Protocol:
-        """A protocol for the requests inside of the tunnel."""
 
 
 class ForwardProxy:
@@ -86,7 +56,7 @@ class ForwardProxy:
         self._is_on = is_on
         self._leads_to_private = leads_to_private
         self._connect_timeout = connect_timeout
-        self._say_once = lru_cache(maxsize=256)(_log.info)
+        self._interceptor = Interceptor(leaves, counts)
         self._tls = lru_cache(maxsize=1)(ssl.create_default_context)
 
     def not_admitted(self, client: tuple[str, int] | None, headers: RawHeaders) -> ExchangeFault | None:
@@ -114,71 +84,15 @@ class ForwardProxy:
         try:
             client.transport.pause_reading()
             proxied = self.proxied(target, headers)
-            leaf = await self._leaf(target) if proxied is not None else None
+            leaf = await self._interceptor.leaf(target) if proxied is not None else None
             if proxied is None or leaf is None:
                 await self._tunnel(client, target, rest)
             elif rest:
                 raise bad_target("the client sent bytes before CONNECT was answered")
-            else:
-                await self._intercept(client, proxied, leaf)
+            elif not await self._interceptor.intercept(client, proxied, leaf):
+                await self._tunnel(client, target, b"", is_established=True)
         except ExchangeFault as fault:
             client.refuse(fault)
-
-    async def _leaf(self, target: Target) -> Leaf | None:
-        """The certificate for a provider's host; None if there is none, which is said."""
-        if "." not in target.host:
-            return None
-        try:
-            return await self.leaves.of(target.host)
-        except OSError as exc:
-            message = f"Gemtap cannot read or make its authority: {exc.strerror}. See `gemtap ca show`."
-            raise upstream_unreachable(target.origin, message) from exc
-        except Exception as exc:
-            # Importing what it is a class of takes 0.1 s, so that it is not named here.
-            self._say_once(f"{target.host} is not recorded: {exc}")
-            return None
-
-    async def _intercept(self, client: Connection, proxied: Proxied, leaf: Leaf) -> None:
-        transport, target = client.transport, proxied.target
-        transport.write(_ESTABLISHED)
-        try:
-            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-                hello = await peek(transport)
-        except (TimeoutError, OSError):
-            transport.abort()
-            return
-        if hello is not None and knows_http1(hello):
-            await self._end_tls(client, proxied, leaf, hello)
-            return
-        what = "speaks no TLS" if hello is None else f"offers only {b', '.join(hello.protocols).decode('latin-1')[:50]}"
-        self._say_once(f"A client that {what} is connected to {target.host} unrecorded: Gemtap ends HTTP/1.1 over TLS.")
-        await self._tunnel(client, target, b"", is_established=True)
-
-    async def _end_tls(self, client: Connection, proxied: Proxied, leaf: Leaf, hello: ClientHello) -> None:
-        early = Early()
-        client.hand_over()
-        client.connections.add(early)
-        try:
-            transport = await asyncio.get_running_loop().start_tls(
-                client.transport, early, leaf.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
-            )
-        except (OSError, asyncio.InvalidStateError) as exc:
-            client.transport.abort()
-            reason = getattr(exc, "reason", None) or type(exc).__name__
-            self._say_once(
-                f"A client ended its TLS handshake with {proxied.target.host} ({reason}). If it does not trust "
-                "Gemtap's authority, start it with `gemtap run`, or see `gemtap ca trust`."
-            )
-            return
-        finally:
-            client.connections.discard(early)
-        if transport is None:
-            return
-        self.counts.intercepted += 1
-        inside = client.inside(replace(proxied, sni=hello.server_name))
-        transport.set_protocol(inside)
-        inside.connection_made(transport)
-        early.pass_on(inside)
 
     async def _tunnel(self, client: Connection, target: Target, rest: bytes, *, is_established: bool = False) -> None:
         if self.counts.open >= MAX_TUNNELS:
@@ -197,7 +111,7 @@ class ForwardProxy:
             near.connection_made(client.transport)
             client.transport.set_protocol(near)
             if not is_established:
-                client.transport.write(_ESTABLISHED)
+                client.transport.write(ESTABLISHED)
             if rest:
                 near.data_received(rest)
             await self._copy(client, target, near, far)

@@ -1,0 +1,109 @@
+"""How TLS is ended for a client that asked the forward proxy for the host of a provider."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from gemtap.tap.client_hello import ClientHello
+from gemtap.tap.errors import ExchangeFault, upstream_unreachable
+from gemtap.tap.handshake import Early, knows_http1, peek
+from gemtap.tap.leaves import Leaves
+from gemtap.tap.proxied import Proxied, Target
+from gemtap.tap.tunnel_counts import TunnelCounts
+
+if TYPE_CHECKING:
+    from gemtap.interception.authority import Leaf
+
+_log = logging.getLogger(__name__)
+
+HANDSHAKE_TIMEOUT: Final = 10.0
+"""Seconds from the answer to CONNECT to the end of the TLS handshake."""
+
+ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
+
+
+class Connection(Protocol):
+    """A client's connection on which the request was CONNECT."""
+
+    transport: asyncio.Transport
+    client: tuple[str, int] | None
+    connections: set[Any]
+
+    def hand_over(self) -> None:
+        """Take no more part in what happens on the transport."""
+
+    def refuse(self, fault: ExchangeFault) -> None:
+        """Answer with an error, and close."""
+
+    def inside(self, proxied: Proxied) -> asyncio.Protocol:
+        """A protocol for the requests inside of the tunnel."""
+
+
+class Interceptor:
+    """Ends TLS, or says why not."""
+
+    def __init__(self, leaves: Leaves, counts: TunnelCounts) -> None:
+        self._leaves = leaves
+        self._counts = counts
+        self._say_once = lru_cache(maxsize=256)(_log.info)
+
+    async def leaf(self, target: Target) -> Leaf | None:
+        """The certificate for a provider's host; None if there is none, which is said. Raises ExchangeFault."""
+        if "." not in target.host:
+            return None
+        try:
+            return await self._leaves.of(target.host)
+        except OSError as exc:
+            message = f"Gemtap cannot read or make its authority: {exc.strerror}. See `gemtap ca show`."
+            raise upstream_unreachable(target.origin, message) from exc
+        except Exception as exc:
+            # Importing what it is a class of takes 0.1 s, so that it is not named here.
+            self._say_once(f"{target.host} is not recorded: {exc}")
+            return None
+
+    async def intercept(self, client: Connection, proxied: Proxied, leaf: Leaf) -> bool:
+        """Answer CONNECT, and end TLS. False if the client does not speak what can be read: it needs a tunnel."""
+        transport, target = client.transport, proxied.target
+        transport.write(ESTABLISHED)
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+                hello = await peek(transport)
+        except (TimeoutError, OSError):
+            transport.abort()
+            return True
+        if hello is not None and knows_http1(hello):
+            await self._end_tls(client, proxied, leaf, hello)
+            return True
+        what = "speaks no TLS" if hello is None else f"offers only {b', '.join(hello.protocols).decode('latin-1')[:50]}"
+        self._say_once(f"A client that {what} is connected to {target.host} unrecorded: Gemtap ends HTTP/1.1 over TLS.")
+        return False
+
+    async def _end_tls(self, client: Connection, proxied: Proxied, leaf: Leaf, hello: ClientHello) -> None:
+        early = Early()
+        client.hand_over()
+        client.connections.add(early)
+        try:
+            transport = await asyncio.get_running_loop().start_tls(
+                client.transport, early, leaf.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+            )
+        except (OSError, asyncio.InvalidStateError) as exc:
+            client.transport.abort()
+            reason = getattr(exc, "reason", None) or type(exc).__name__
+            self._say_once(
+                f"A client ended its TLS handshake with {proxied.target.host} ({reason}). If it does not trust "
+                "Gemtap's authority, start it with `gemtap run`, or see `gemtap ca trust`."
+            )
+            return
+        finally:
+            client.connections.discard(early)
+        if transport is None:
+            return
+        self._counts.intercepted += 1
+        inside = client.inside(replace(proxied, sni=hello.server_name))
+        transport.set_protocol(inside)
+        inside.connection_made(transport)
+        early.pass_on(inside)
