@@ -43,14 +43,26 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     via: str | None = "proxy"
     """None for a program that ignores proxies and takes a base URL from a variable."""
+    http_version: str = "1.1"
 
 
 PROGRAMS = [
-    Program("curl", lambda: ["curl", "-sS", "--fail", URL, *JSON, "-d", BODY], ("generateContent",)),
-    Program("curl-stream", lambda: ["curl", "-sSN", "--fail", STREAM, *JSON, "-d", BODY], ("streamGenerateContent",)),
+    Program("curl", lambda: ["curl", "-sS", "--fail", URL, *JSON, "-d", BODY], ("generateContent",), http_version="2"),
+    Program(
+        "curl-stream",
+        lambda: ["curl", "-sSN", "--fail", STREAM, *JSON, "-d", BODY],
+        ("streamGenerateContent",),
+        http_version="2",
+    ),
+    Program(
+        "curl-http1.1",
+        lambda: ["curl", "-sS", "--fail", "--http1.1", URL, *JSON, "-d", BODY],
+        ("generateContent",),
+    ),
     Program("urllib", lambda: [*http("urllib"), URL], ("generateContent",)),
     Program("requests", lambda: [*http("requests"), URL], ("generateContent",)),
     Program("httpx", lambda: [*http("httpx"), STREAM], ("streamGenerateContent",)),
+    Program("httpx-http2", lambda: [*http("httpx_http2"), STREAM], ("streamGenerateContent",), http_version="2"),
     Program("aiohttp", lambda: [*http("aiohttp"), STREAM], ("streamGenerateContent",)),
     Program(
         "google-genai-python",
@@ -74,6 +86,7 @@ PROGRAMS = [
         ("messages.create",) * 2,
         "anthropic",
     ),
+    Program("node-http2", lambda: [*js_client("ask_over_http2.mjs"), URL], ("generateContent",), http_version="2"),
     Program("undici", lambda: [*js_client("ask_over_http.mjs"), URL], ("generateContent",)),
     Program(
         "google-genai-js", lambda: js_client("ask_with_sdk.mjs", "genai", "genai-3"), ("generateContent",), via=None
@@ -153,6 +166,7 @@ def check(gemtap: RunningGemtap, program: Program) -> None:
             assert document["provider"] == program.provider
             assert document["outcome"] in ("complete", "client_disconnected")
             assert document["request"].get("via") == program.via
+            assert document["request"]["http_version"] == program.http_version
             assert "canary" not in json.dumps(document).lower()
 
 
@@ -168,14 +182,14 @@ def test_java(tapped: RunningGemtap, tmp_path: Path) -> None:
     """Java's HttpClient takes the proxy and the trust store from the variable."""
     command = ["java", str(HERE / "java" / "Ask.java"), URL]
     assert "candidates" in run(tapped, tmp_path, command, {}, "--no-base-urls")
-    check(tapped, Program("java", lambda: command, ("generateContent",)))
+    check(tapped, Program("java", lambda: command, ("generateContent",), http_version="2"))
 
 
 def test_go(tapped: RunningGemtap, tmp_path: Path) -> None:
     """Go's net/http."""
     command = ["go", "run", str(HERE / "go" / "ask.go"), URL]
     assert "candidates" in run(tapped, tmp_path, command, {"GOFLAGS": "-mod=mod"}, "--no-base-urls")
-    check(tapped, Program("go", lambda: command, ("generateContent",)))
+    check(tapped, Program("go", lambda: command, ("generateContent",), http_version="2"))
 
 
 def test_gemini_cli_with_a_google_login(tapped: RunningGemtap, tmp_path: Path) -> None:
@@ -231,4 +245,4 @@ def test_chromium(tapped: RunningGemtap, tmp_path: Path) -> None:
     gemtap("ca", "untrust")
     listed = subprocess.run(["certutil", "-d", f"sql:{database}", "-L"], capture_output=True, text=True, check=True)
     assert "Gemtap" not in listed.stdout
-    check(tapped, Program("chromium", list, ("models.list",)))
+    check(tapped, Program("chromium", list, ("models.list",), http_version="2"))

@@ -24,6 +24,7 @@ EXTRAS: Final = {
 """Where the packages of each extra are imported."""
 
 PART_OF: Final = {
+    "hyperframe": "h2",
     "markupsafe": "jinja2",
     "pydantic_core": "pydantic",
     "starlette": "fastapi",

@@ -369,12 +369,12 @@ def test_plain_requests_to_other_hosts_are_forwarded_unrecorded(tap: RunningTap)
     assert tap.ended() == {}
 
 
-def test_http2_alone_is_tunnelled(strict: RunningTap, outgoing: socket.socket) -> None:
-    """gRPC offers HTTP/2 and nothing else: Gemtap does not end its TLS, and says so."""
+def test_a_protocol_that_is_not_http_is_tunnelled(strict: RunningTap, outgoing: socket.socket) -> None:
+    """What offers neither HTTP/1.1 nor HTTP/2 keeps its TLS, and the log says so."""
     with strict.connect() as client:
         assert ask(client, f"{HOST}:443") == 200
         context = ssl.create_default_context()
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols(["acme-tls/1"])
         incoming, outgoing_bytes = ssl.MemoryBIO(), ssl.MemoryBIO()
         tls = context.wrap_bio(incoming, outgoing_bytes, server_hostname=HOST)
         with pytest.raises(ssl.SSLWantReadError):
@@ -384,7 +384,7 @@ def test_http2_alone_is_tunnelled(strict: RunningTap, outgoing: socket.socket) -
         far = accept_tunnel(outgoing, f"{HOST}:443")
         assert far.take(len(hello)) == hello
         far.close()
-    assert "offers only h2" in strict.log.read_text()
+    assert "offers only acme-tls/1" in strict.log.read_text()
 
 
 def accept_tunnel(outgoing: socket.socket, target: str) -> Peer:

@@ -18,7 +18,10 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificat
 STORE_PASSWORD: Final = "gemtap"  # noqa: S105 - the store holds no secret, and Java insists on one
 """The password of Java's trust store."""
 
-BUNDLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_CERT", "GIT_SSL_CAINFO")
+BUNDLES: Final = (
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "DENO_CERT", "GIT_SSL_CAINFO"),
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+)
 """Variables that name a file with every authority that is trusted."""
 
 IF_SET: Final = ("NIX_SSL_CERT_FILE", "HTTPLIB2_CA_CERTS", "PIP_CERT", "AWS_CA_BUNDLE")

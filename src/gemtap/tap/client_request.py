@@ -1,4 +1,4 @@
-"""One request of a client over HTTP/1: its body while it arrives, and the answer to it."""
+"""One request of a client, as HTTP/1 has it: its body while it arrives, and the answer to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Final, NamedTuple, Protocol, Self
 
 from starlette.types import Scope
-from uvicorn.protocols.http.flow_control import FlowControl
 
 from gemtap.capture.events import RawHeaders
 from gemtap.tap.proxied import Proxied, Target
@@ -49,6 +48,8 @@ class ClientHead(NamedTuple):
     """The tap's own address and port, which the client has connected to."""
     proxied: Proxied | None = None
     """Where the client asked the forward proxy to connect to; None for a base URL."""
+    has_unsized_body: bool = False
+    """HTTP/2 only: a body follows that no header tells the length of."""
 
     @classmethod
     def of_handshake(cls, scope: Scope) -> Self:
@@ -66,11 +67,32 @@ class ClientHead(NamedTuple):
         )
 
 
+class Flow(Protocol):
+    """Both directions of what a request came over, each of which may have to wait."""
+
+    @property
+    def write_paused(self) -> bool:
+        """Whether the client takes no more for now."""
+
+    async def drain(self) -> None:
+        """Wait until it takes more."""
+
+    def pause_reading(self) -> None:
+        """Let it send no more for now."""
+
+    def resume_reading(self) -> None:
+        """Let it go on."""
+
+
 class ClientConnection(Protocol):
-    """The connection that a request came over."""
+    """The connection that a request came over, or the stream of one."""
 
     transport: asyncio.Transport
-    flow: FlowControl
+
+    @property
+    def flow(self) -> Flow:
+        """Who has to wait for whom."""
+
     lost: bool
     """The client has gone away. The exchange is cancelled then."""
     loop: asyncio.AbstractEventLoop
@@ -147,11 +169,14 @@ class ClientRequest:
 
     async def _wait(self) -> None:
         if self._expects_continue and not self.response_started:
-            self.connection.transport.write(_CONTINUE)
+            self._say_continue()
         self._expects_continue = False
         while not self.has_arrived and not self.connection.lost:
             self._waiter = self.connection.loop.create_future()
             await self._waiter
+
+    def _say_continue(self) -> None:
+        self.connection.transport.write(_CONTINUE)
 
     def interim(self, status: int, reason: bytes, headers: RawHeaders) -> None:
         """Pass on an interim answer, such as 103 Early Hints. HTTP/1.0 knows none."""

@@ -43,7 +43,8 @@ class Forwarder:
         # The first chunk of the body mostly arrives with the head: one write captures both before either is forwarded.
         exchange.hold()
         destination = opened.capture_head(length)
-        body = RequestBody(client.read) if header_rules.has_body(head.headers, length) else None
+        has_body = header_rules.has_body(head.headers, length) or head.has_unsized_body
+        body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
         exchange.release()
         if exchange.waits_for_disk:
@@ -60,7 +61,7 @@ class Forwarder:
             request_target(destination.path, opened.query),
             header_rules.to_upstream(opened.upstream_headers(destination), destination.host),
             # Without a Content-Length, the body is forwarded chunked, as it came.
-            whole if whole is not None and length is not None else body,
+            whole if whole is not None and (length is not None or head.has_unsized_body) else body,
             on_interim=client.interim if opened.mask is None else partial(client.interim, mask=opened.mask),
         )
         try:

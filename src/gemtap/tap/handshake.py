@@ -47,9 +47,14 @@ def _set(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def knows_http1(hello: ClientHello) -> bool:
-    """Whether the client speaks HTTP/1.1, which it need not say."""
-    return not hello.protocols or b"http/1.1" in hello.protocols
+def knows_http(hello: ClientHello) -> bool:
+    """Whether the client speaks HTTP/1.1 or HTTP/2. It need not say so."""
+    return not hello.protocols or b"http/1.1" in hello.protocols or b"h2" in hello.protocols
+
+
+def is_http2_alone(hello: ClientHello) -> bool:
+    """Whether the client speaks HTTP/2 and not HTTP/1.1, as those of gRPC do."""
+    return b"h2" in hello.protocols and b"http/1.1" not in hello.protocols
 
 
 class Early(asyncio.Protocol):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gemtap.tap.client_hello import ClientHello
 from gemtap.tap.errors import ExchangeFault, upstream_unreachable
-from gemtap.tap.handshake import Early, knows_http1, peek
+from gemtap.tap.grpc_hosts import GrpcHosts
+from gemtap.tap.handshake import Early, is_http2_alone, knows_http, peek
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.proxied import Proxied, Target
 from gemtap.tap.tunnel_counts import TunnelCounts
@@ -42,6 +44,9 @@ class Connection(Protocol):
     def inside(self, proxied: Proxied) -> asyncio.Protocol:
         """A protocol for the requests inside of the tunnel."""
 
+    def inside_http2(self, proxied: Proxied, tunnels_grpc: Callable[[], bool]) -> asyncio.Protocol:
+        """The same for HTTP/2; `tunnels_grpc`: see `Http2Connection`."""
+
 
 class Interceptor:
     """Ends TLS, or says why not."""
@@ -49,6 +54,7 @@ class Interceptor:
     def __init__(self, leaves: Leaves, counts: TunnelCounts) -> None:
         self._leaves = leaves
         self._counts = counts
+        self._grpc_hosts = GrpcHosts()
         self._say_once = lru_cache(maxsize=256)(_log.info)
 
     async def leaf(self, target: Target) -> Leaf | None:
@@ -67,7 +73,7 @@ class Interceptor:
 
     async def intercept(self, client: Connection, proxied: Proxied, leaf: Leaf) -> bool:
         """Answer CONNECT, and end TLS. False if the client does not speak what can be read: it needs a tunnel."""
-        transport, target = client.transport, proxied.target
+        transport, host = client.transport, proxied.target.host
         transport.write(ESTABLISHED)
         try:
             async with asyncio.timeout(HANDSHAKE_TIMEOUT):
@@ -75,14 +81,17 @@ class Interceptor:
         except (TimeoutError, OSError):
             transport.abort()
             return True
-        if hello is not None and knows_http1(hello):
-            await self._end_tls(client, proxied, leaf, hello)
-            return True
-        what = "speaks no TLS" if hello is None else f"offers only {b', '.join(hello.protocols).decode('latin-1')[:50]}"
-        self._say_once(f"A client that {what} is connected to {target.host} unrecorded: Gemtap ends HTTP/1.1 over TLS.")
-        return False
+        if hello is None or not knows_http(hello):
+            what = "speaks no TLS" if hello is None else f"offers only {_shown(hello)}"
+            self._say_once(f"A client that {what} is connected to {host} unrecorded: Gemtap reads HTTP over TLS.")
+            return False
+        if is_http2_alone(hello) and self._grpc_hosts.has(host):
+            return False
+        await self._end_tls(client, proxied, leaf, hello)
+        return True
 
     async def _end_tls(self, client: Connection, proxied: Proxied, leaf: Leaf, hello: ClientHello) -> None:
+        host = proxied.target.host
         early = Early()
         client.hand_over()
         client.connections.add(early)
@@ -90,20 +99,52 @@ class Interceptor:
             transport = await asyncio.get_running_loop().start_tls(
                 client.transport, early, leaf.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
             )
+            is_http2 = transport is not None and _protocol_of(transport) == "h2"
+            if is_http2:
+                await asyncio.to_thread(_import_http2)  # it takes 30 ms at the first time, in which streams would wait
         except (OSError, asyncio.InvalidStateError) as exc:
             client.transport.abort()
             reason = getattr(exc, "reason", None) or type(exc).__name__
             self._say_once(
-                f"A client ended its TLS handshake with {proxied.target.host} ({reason}). If it does not trust "
+                f"A client ended its TLS handshake with {host} ({reason}). If it does not trust "
                 "Gemtap's authority, start it with `gemtap run`, or see `gemtap ca trust`."
             )
+            if is_http2_alone(hello):
+                self._grpc_hosts.add(host)
             return
         finally:
             client.connections.discard(early)
         if transport is None:
             return
         self._counts.intercepted += 1
-        inside = client.inside(replace(proxied, sni=hello.server_name))
+        proxied = replace(proxied, sni=hello.server_name)
+        if is_http2:
+            inside = client.inside_http2(proxied, partial(self._tunnels_grpc, host, hello))
+        else:
+            inside = client.inside(proxied)
         transport.set_protocol(inside)
         inside.connection_made(transport)
         early.pass_on(inside)
+
+    def _tunnels_grpc(self, host: str, hello: ClientHello) -> bool:
+        """A client speaks gRPC. Returns whether its next connection will be a tunnel."""
+        if not is_http2_alone(hello):
+            self._say_once(f"A gRPC client of {host} is refused: Gemtap does not forward gRPC. Use its REST transport.")
+            return False
+        self._grpc_hosts.add(host)
+        self._say_once(f"A gRPC client is connected to {host} unrecorded: Gemtap does not read gRPC.")
+        return True
+
+
+def _shown(hello: ClientHello) -> str:
+    return b", ".join(hello.protocols).decode("latin-1")[:50]
+
+
+def _protocol_of(transport: asyncio.Transport) -> str | None:
+    """What the two sides have agreed on (ALPN)."""
+    chosen: str | None = transport.get_extra_info("ssl_object").selected_alpn_protocol()
+    return chosen
+
+
+def _import_http2() -> None:
+    import gemtap.tap.http2.connection  # noqa: F401 - it is looked up by `inside_http2`

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 
@@ -126,6 +126,18 @@ class ProxyClient(HttpToolsProtocol):
         inner._forwards = _Everything(self._forwards)
         inner.ws_protocol_class = partial(SessionProtocol, proxied=proxied)  # type: ignore[assignment]  # makes one
         return inner
+
+    def inside_http2(self, proxied: Proxied, tunnels_grpc: Callable[[], bool]) -> asyncio.Protocol:
+        """The same for HTTP/2; `tunnels_grpc`: see `Http2Connection`."""
+        from gemtap.tap.http2.connection import Http2Connection
+
+        return Http2Connection(
+            self._forwards.forward,
+            self.server_state,
+            proxied,
+            idle_timeout=self.timeout_keep_alive,
+            tunnels_grpc=tunnels_grpc,
+        )
 
 
 class _Everything:

@@ -23,11 +23,18 @@ def with_requests(url):
     return requests.post(url, json=BODY, headers=HEADERS, timeout=60).text
 
 
-def with_httpx(url):
+def with_httpx(url, http2=False):
     import httpx
 
-    with httpx.stream("POST", url, json=BODY, headers=HEADERS, timeout=60) as answer:
+    with (
+        httpx.Client(http2=http2, timeout=60) as client,
+        client.stream("POST", url, json=BODY, headers=HEADERS) as answer,
+    ):
         return "".join(answer.iter_text())
+
+
+def with_httpx_http2(url):
+    return with_httpx(url, http2=True)
 
 
 def with_aiohttp(url):
@@ -43,8 +50,4 @@ def with_aiohttp(url):
     return asyncio.run(ask())
 
 
-print(
-    {"urllib": with_urllib, "requests": with_requests, "httpx": with_httpx, "aiohttp": with_aiohttp}[sys.argv[1]](
-        sys.argv[2]
-    )
-)
+print(globals()[f"with_{sys.argv[1]}"](sys.argv[2]))
