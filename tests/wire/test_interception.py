@@ -475,6 +475,22 @@ def test_clients_that_hang_in_the_handshake_are_let_go(tap: RunningTap) -> None:
         stuck.take_rest()
 
 
+def test_a_client_that_leaves_in_the_handshake_leaves_nothing(start_tap: Callable[..., RunningTap]) -> None:
+    """It says nothing, is not taken for one whose TLS was ended, and is not waited for when Gemtap ends."""
+    tap = start_tap(environment=NO_PROXIES)
+    with tap.connect() as client:
+        assert ask(client, f"{HOST}:443") == 200
+        context = ssl.create_default_context()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        with pytest.raises(ssl.SSLWantReadError):
+            context.wrap_bio(incoming, outgoing, server_hostname=HOST).do_handshake()
+        client.send(outgoing.read())
+        client.take(5)  # the answer has begun
+    eventually(lambda: "ended its TLS handshake" in tap.log.read_text() or None)
+    assert tunnels(tap)["intercepted"] == 0
+    assert tap.stop() == 0
+
+
 def test_a_client_that_does_not_trust_the_authority_is_named(tap: RunningTap) -> None:
     """Its handshake fails as it should, and the log says what to do."""
     with tap.connect() as client:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 
 from gemtap.tap.client_hello import LONGEST, ClientHello, NoClientHello, read_client_hello
 
 
 async def peek(transport: asyncio.Transport) -> ClientHello | None:
     """The ClientHello that a client has sent, left where it is; None if it has sent something else. Raises OSError."""
-    if transport.get_extra_info("sslcontext") is not None:
+    if is_inside_tls(transport):
         return ClientHello(None, ())  # inside of TLS: what arrives cannot be looked at without being taken
     loop = asyncio.get_running_loop()
     # A descriptor of its own: the loop watches the transport's.
@@ -40,6 +41,22 @@ async def peek(transport: asyncio.Transport) -> ClientHello | None:
     finally:
         copy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         copy.close()
+
+
+def is_inside_tls(transport: asyncio.Transport) -> bool:
+    """Whether the client's connection with the proxy is one of TLS already."""
+    return transport.get_extra_info("sslcontext") is not None
+
+
+def note_server_name(tls: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+    """Remember the name that a client asks for, as `sni_callback` of a context: `noted_server_name` gives it."""
+    tls.gemtap_server_name = name  # type: ignore[attr-defined]
+
+
+def noted_server_name(tls: ssl.SSLObject) -> str | None:
+    """The name that the client has asked for."""
+    name: str | None = getattr(tls, "gemtap_server_name", None)
+    return name.lower().rstrip(".") if name is not None else None
 
 
 def _set(ready: asyncio.Future[None]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from gemtap.tap.client_hello import ClientHello
 from gemtap.tap.errors import ExchangeFault, upstream_unreachable
 from gemtap.tap.grpc_hosts import GrpcHosts
-from gemtap.tap.handshake import Early, is_http2_alone, knows_http, peek
+from gemtap.tap.handshake import (
+    Early,
+    is_http2_alone,
+    is_inside_tls,
+    knows_http,
+    note_server_name,
+    noted_server_name,
+    peek,
+)
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.proxied import Proxied, Target
 from gemtap.tap.tunnel_counts import TunnelCounts
@@ -96,10 +105,8 @@ class Interceptor:
         client.hand_over()
         client.connections.add(early)
         try:
-            transport = await asyncio.get_running_loop().start_tls(
-                client.transport, early, leaf.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
-            )
-            is_http2 = transport is not None and _protocol_of(transport) == "h2"
+            transport, tls = await _handshake(client.transport, early, leaf)
+            is_http2 = tls.selected_alpn_protocol() == "h2"
             if is_http2:
                 await asyncio.to_thread(_import_http2)  # it takes 30 ms at the first time, in which streams would wait
         except (OSError, asyncio.InvalidStateError) as exc:
@@ -114,10 +121,8 @@ class Interceptor:
             return
         finally:
             client.connections.discard(early)
-        if transport is None:
-            return
         self._counts.intercepted += 1
-        proxied = replace(proxied, sni=hello.server_name)
+        proxied = replace(proxied, sni=hello.server_name or noted_server_name(tls))
         if is_http2:
             inside = client.inside_http2(proxied, partial(self._tunnels_grpc, host, hello))
         else:
@@ -140,10 +145,20 @@ def _shown(hello: ClientHello) -> str:
     return b", ".join(hello.protocols).decode("latin-1")[:50]
 
 
-def _protocol_of(transport: asyncio.Transport) -> str | None:
-    """What the two sides have agreed on (ALPN)."""
-    chosen: str | None = transport.get_extra_info("ssl_object").selected_alpn_protocol()
-    return chosen
+async def _handshake(
+    transport: asyncio.Transport, protocol: asyncio.Protocol, leaf: Leaf
+) -> tuple[asyncio.Transport, ssl.SSLObject]:
+    """What to write to from here on, and the TLS that was agreed on. Raises OSError, InvalidStateError."""
+    if is_inside_tls(transport):
+        leaf.context.sni_callback = note_server_name
+    upgraded = await asyncio.get_running_loop().start_tls(
+        transport, protocol, leaf.context, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
+    )
+    tls: ssl.SSLObject | None = upgraded.get_extra_info("ssl_object") if upgraded is not None else None
+    if upgraded is None or tls is None or tls.version() is None:
+        # The event loop is silent about a client that leaves in the middle of the handshake.
+        raise ConnectionResetError
+    return upgraded, tls
 
 
 def _import_http2() -> None:
