@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gemtap import units
+from gemtap.access.keys import VARIABLE as ACCESS_KEY_VARIABLE
 from gemtap.addresses import mask
 from gemtap.settings_error import SettingsError as SettingsError
 from gemtap.settings_providers import Providers as Providers
@@ -34,8 +35,9 @@ from gemtap.store_kinds import FORMS, default_url, file_of, kind_of
 ENV_PREFIX: Final = "GEMTAP_"
 
 _CONFIG_VARIABLE: Final = "GEMTAP_CONFIG"
+_NO_SETTINGS: Final = (_CONFIG_VARIABLE, ACCESS_KEY_VARIABLE)
 _TEST_PREFIX: Final = "GEMTAP_TEST_"
-"""Variables that are no settings: `--config`'s, and those that the test suite reads."""
+"""Variables that are no settings: those of options of commands, and those that the test suite reads."""
 
 
 def _store(url: str) -> str:
@@ -385,7 +387,7 @@ def _read_environment() -> dict[str, Any]:
     known = {_variable(name) for name in setting_names()}
     for variable in os.environ:
         name = variable.upper()
-        if not name.startswith(ENV_PREFIX) or name == _CONFIG_VARIABLE or name.startswith(_TEST_PREFIX):
+        if not name.startswith(ENV_PREFIX) or name in _NO_SETTINGS or name.startswith(_TEST_PREFIX):
             continue
         if _name(name) == _INSECURE:
             raise SettingsError(f"{variable} no longer exists. {INSTEAD_OF_INSECURE}")

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -246,19 +247,94 @@ def test_a_gemtap_that_stops_meanwhile(
         other.close()
 
 
-def test_where_access_keys_are_needed_it_says_so(gemtap: RunningGemtap, temporary: Path) -> None:
-    """Every request would be refused: the command is not run."""
+@pytest.fixture
+def key(gemtap: RunningGemtap, temporary: Path) -> Iterator[str]:
+    """The access key of a user, without which the Gemtap takes nobody."""
     now = datetime.now(UTC)
     keys = KeyFile(gemtap.data_dir)
     before = keys.read()
-    keys.change(lambda given: add(given, "ana", "member", now + timedelta(days=1), now))
+    key = keys.change(lambda given: add(given, "ana", "member", now + timedelta(days=1), now))
+    # The proxy looks every now and then whether keys have changed.
+    eventually(lambda: run(gemtap, temporary, "--quiet", "--", "true").returncode or None)
+    yield key
+    keys.write(before)
+    eventually(lambda: run(gemtap, temporary, "--quiet", "--", "true").returncode == 0 or None)
 
-    def refused() -> str | None:
-        # The proxy looks every now and then whether keys have changed.
-        done = run(gemtap, temporary, "--quiet", "--", "echo", "ran")
-        return done.stderr if done.returncode == 1 and done.stdout == "" else None
 
+def test_where_access_keys_are_needed(gemtap: RunningGemtap, temporary: Path, key: str) -> None:
+    """Without a key, or with a wrong one, the command is not run. With the user's, it is recorded as the user's."""
+    none = run(gemtap, temporary, "--", "echo", "ran")
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "GEMTAP_ACCESS_KEY" in none.stderr
+    assert "gemtap keys add" in none.stderr
+    for wrong in ("gt_" + "x" * 43, "canary"):
+        refused = run(gemtap, temporary, "--access-key", wrong, "--", "echo", "ran")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert wrong not in refused.stderr
+    done = run(gemtap, temporary, "--", sys.executable, "-c", ASK, GEMTAP_ACCESS_KEY=key)
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert done.stderr.startswith("gemtap: 1 request,")
+    shown = 'echo "$HTTPS_PROXY,$GOOGLE_GEMINI_BASE_URL"'
+    variables = run(gemtap, temporary, "--quiet", "--access-key", key, "--", "sh", "-c", shown).stdout
+    assert variables == f"http://gemtap:{key}@localhost:{gemtap.port},\n"
+
+
+def test_the_terminal_asks_for_an_access_key(gemtap: RunningGemtap, temporary: Path, key: str) -> None:
+    """What is typed is not shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:  # pragma: no cover
+        os.execvpe(RUN[0], [*RUN, "--quiet", "--", "echo", "ran"], environment(gemtap, temporary))
+    shown = b""
     try:
-        assert "access key" in eventually(refused)
+        while b"Access key" not in shown:
+            shown += os.read(terminal, 1024)
+        # What is typed before the terminal stops showing it is thrown away.
+        eventually(lambda: None if termios.tcgetattr(terminal)[3] & termios.ECHO else True)
+        os.write(terminal, key.encode() + b"\n")
+        try:
+            while data := os.read(terminal, 1024):
+                shown += data
+        except OSError:
+            pass  # a closed terminal
     finally:
-        keys.write(before)
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
+    assert b"ran" in shown
+    assert key.encode() not in shown
+
+
+class TlsGemtap(RunningGemtap):
+    """A Gemtap whose port speaks TLS."""
+
+    def _answers(self, port: int, path: str) -> bool | None:
+        return super()._answers(port, path) if port != self.port else not is_free(port) or None
+
+
+def test_a_port_with_tls(api: SimulatedApi, temporary: Path, tmp_path: Path) -> None:
+    """The proxy's URL says so, and the certificates of the command have the port's authority."""
+    gemtap = TlsGemtap(tmp_path, api.origin, "--tls", "auto")
+    try:
+        ask = (
+            "import httpx, os, ssl\n"
+            "trusted = ssl.create_default_context(cafile=os.environ['SSL_CERT_FILE'])\n"
+            "proxy = httpx.Proxy(os.environ['HTTPS_PROXY'], ssl_context=trusted)\n"
+            "url = 'https://generativelanguage.googleapis.com/v1beta/models'\n"
+            "with httpx.Client(proxy=proxy, verify=trusted, timeout=60) as client:\n"
+            "    print(client.get(url, headers={'x-goog-api-key': 'canary'}).status_code)"
+        )
+        done = run(gemtap, temporary, "--", sys.executable, "-c", ask)
+        assert (done.returncode, done.stdout) == (0, "200\n"), done.stderr
+        assert gemtap.newest(1)[0]["request"]["via"] == "proxy"
+    finally:
+        gemtap.close()
+
+
+def test_a_temporary_gemtap_speaks_no_tls(gemtap: RunningGemtap, temporary: Path, tmp_path: Path) -> None:
+    """Whatever the settings say of the one that runs for good: few clients know proxies that speak TLS."""
+    done = run(
+        gemtap,
+        temporary,
+        *("--data-dir", str(tmp_path / "data"), "--", sys.executable, "-c", ASK),
+        GEMTAP_TLS="auto",
+    )
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

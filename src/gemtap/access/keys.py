@@ -25,6 +25,9 @@ PREFIX: Final = b"gt_"
 HEADER: Final = b"x-gemtap-key"
 """Request header of clients that send an API key of their own besides. It is never forwarded."""
 
+VARIABLE: Final = "GEMTAP_ACCESS_KEY"
+"""Environment variable in which commands find their user's access key."""
+
 _VERSION: Final = 1
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")

@@ -6,6 +6,7 @@ import json
 import ssl
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from typing import Any, Final
 
 from gemtap.cli.app import Config, DataDir, Failed, app, settings_of
@@ -48,15 +49,27 @@ def desk_url(settings: Settings, path: str) -> str:
     return f"{settings.dashboard_scheme}://{_local(settings.host)}:{settings.dashboard_port}{path}"
 
 
-def ask(url: str) -> dict[str, Any]:
+def of_anyone() -> ssl.SSLContext:
+    """TLS of this machine with itself, which accepts a certificate for any name."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def open_own(url: str, timeout: float, headers: Mapping[str, str] | None = None) -> Any:
+    """Request a URL of a process of Gemtap on this machine, past every proxy. Raises OSError."""
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=of_anyone())
+    )
+    return opener.open(urllib.request.Request(url, headers=dict(headers or {})), timeout=timeout)  # noqa: S310 - its own
+
+
+def ask(url: str, access_key: str | None = None) -> dict[str, Any]:
     """Request a JSON object from a process of Gemtap, whatever the status; `{"error": ...}` if there is none."""
-    # A request of this machine to itself bypasses every proxy, and accepts a certificate for any name.
-    anyone = ssl.create_default_context()
-    anyone.check_hostname = False
-    anyone.verify_mode = ssl.CERT_NONE
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=anyone))
+    headers = {} if access_key is None else {"Authorization": f"Bearer {access_key}"}
     try:
-        with opener.open(url, timeout=_TIMEOUT) as answer:
+        with open_own(url, _TIMEOUT, headers) as answer:
             raw = answer.read()
     except urllib.error.HTTPError as exc:
         raw = exc.read()

@@ -17,6 +17,7 @@ from typing import Annotated, Final, NoReturn
 
 import typer
 
+from gemtap.access.keys import VARIABLE
 from gemtap.cli.app import Config, DataDir, app, settings_of
 
 _NOT_EXECUTABLE, _NOT_FOUND, _BY_SIGNAL = 126, 127, 128
@@ -36,6 +37,10 @@ def run(
     base_urls: Annotated[
         bool, typer.Option(help="Set variables of base URLs too, for clients that ignore proxies.")
     ] = True,
+    access_key: Annotated[
+        str | None,
+        typer.Option(envvar=VARIABLE, help="Your access key, if the Gemtap that runs takes only clients with one."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary at the end.")] = False,
     config: Config = None,
     data_dir: DataDir = None,
@@ -51,6 +56,8 @@ def run(
     Variables in the command's environment route its HTTPS requests through Gemtap: docs/interception.md. If Gemtap
     does not run, it is started for the time of the command. The exit status is the command's; 128 and more for a
     signal, 127 if there is no such command. A summary goes to stderr at the end.
+
+    Where access keys are needed, the command uses yours: by --access-key, its variable, or as you type it.
     """
     from gemtap.cli.run_session import session
 
@@ -62,7 +69,7 @@ def run(
     settings = settings_of({"data_dir": data_dir}, config).settings
     with (
         tempfile.TemporaryDirectory(prefix="gemtap-run-") as folder,
-        session(settings, Path(folder), base_urls=base_urls) as opened,
+        session(settings, Path(folder), base_urls=base_urls, access_key=access_key) as opened,
     ):
         began = datetime.now(UTC)
         try:

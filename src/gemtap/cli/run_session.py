@@ -11,24 +11,23 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from gemtap.cli.access_key import access_key_for, with_access_key
 from gemtap.cli.app import Failed
-from gemtap.cli.health import ask, desk_url, running, tap_url
+from gemtap.cli.health import ask, desk_url, open_own, running, tap_url
 from gemtap.cli.printing import dollars, in_short
 from gemtap.cli.temporary_serve import LOCK_NAME, is_unused
 from gemtap.interaction import iso
 from gemtap.interception.child_environment import child_environment
 from gemtap.providers.client_setup import clients_of
 from gemtap.providers.registry import INSTALLED
-from gemtap.settings import Settings, address_of, reachable_host
+from gemtap.settings import Settings, address_of, dashboard_of
 
 _READY_WITHIN: Final = 60.0
 _ENDS_WITHIN: Final = 20.0
@@ -46,17 +45,20 @@ _LOOK_EVERY: Final = 0.1
 class Session:
     """What a command runs with."""
 
-    def __init__(self, settings: Settings, environment: dict[str, str], *, is_temporary: bool) -> None:
+    def __init__(
+        self, settings: Settings, environment: dict[str, str], access_key: str | None, *, is_temporary: bool
+    ) -> None:
         """`is_temporary`: whether its Gemtap ends with the command."""
         self.environment = environment
         self._settings = settings
+        self._access_key = access_key
         self._is_temporary = is_temporary
 
     def summary(self, began: datetime) -> str:
         """One line on what was recorded since then, once recording has caught up, or that takes too long."""
         late = "" if self._settle() else ", and more is still being recorded"
         query = f"since:{iso(began)}"
-        found = ask(desk_url(self._settings, f"/api/stats?q={quote(query)}"))
+        found = ask(desk_url(self._settings, f"/api/stats?q={quote(query)}"), self._access_key)
         if "rows" not in found:
             return f"the dashboard does not say what was recorded ({found.get('error', 'no answer')})."
         if not found["rows"] or not found["rows"][0]["requests"]:
@@ -67,22 +69,24 @@ class Session:
         tokens = f"{requests}, {in_short(row['tokens']['total'])} tokens{cost}{late}"
         if self._is_temporary:
             return f"{tokens}: gemtap ls {query} --data-dir {shlex.quote(str(self._settings.data_dir))}"
-        dashboard = f"http://{reachable_host(self._settings.host)}:{self._settings.dashboard_port}"
-        return f"{tokens}: {dashboard}/?q={quote(query)}"
+        return f"{tokens}: {dashboard_of(self._settings)}?q={quote(query)}"
 
     def _settle(self) -> bool:
         """Wait until what was captured is recorded. False if that takes too long."""
         deadline = time.monotonic() + _RECORDED_WITHIN
         while time.monotonic() < deadline:
-            if ask(desk_url(self._settings, "/readyz")).get("backlog") in (0, None):
+            if ask(desk_url(self._settings, "/readyz"), self._access_key).get("backlog") in (0, None):
                 return True
             time.sleep(_LOOK_EVERY)
         return False
 
 
 @contextmanager
-def session(settings: Settings, folder: Path, *, base_urls: bool) -> Iterator[Session]:
-    """A Gemtap, started if none runs, and an environment that leads to it; its files go to `folder`. Raises Failed."""
+def session(settings: Settings, folder: Path, *, base_urls: bool, access_key: str | None = None) -> Iterator[Session]:
+    """A Gemtap, started if none runs, and an environment that leads to it; its files go to `folder`. Raises Failed.
+
+    `access_key` is the user's, for a Gemtap that needs one. Base URLs cannot show it: their variables are not set then.
+    """
     found = running(settings)
     runs = ask(tap_url(found, "/_gemtap/health")).get("status") == "ok"
     stopping = ExitStack()
@@ -95,18 +99,15 @@ def session(settings: Settings, folder: Path, *, base_urls: bool) -> Iterator[Se
         if not runs:
             found, process = _start(settings, folder)
             stopping.callback(_stop_if_unused, process, settings.data_dir)
-        authority = _authority(found)
+        authorities = _authorities(found)
         tap = address_of(found)
-        if _needs_key(tap):
-            raise Failed(
-                f"The Gemtap at {tap} takes only clients with an access key, which a command cannot be given without a "
-                "word to it. Set HTTPS_PROXY to the address with the key in it yourself: docs/interception.md."
-            )
+        key = access_key_for(tap, access_key)
+        variables = _base_urls(tap) if base_urls and key is None else {}
         try:
-            environment = child_environment(os.environ, tap, authority, folder, _base_urls(tap) if base_urls else {})
+            environment = child_environment(os.environ, with_access_key(tap, key), authorities, folder, variables)
         except OSError as exc:
             raise Failed(f"The files for the command cannot be written to {folder}: {exc.strerror}.") from exc
-        yield Session(found, environment, is_temporary=not runs)
+        yield Session(found, environment, key, is_temporary=not runs)
 
 
 def _lock(data_dir: Path) -> int:
@@ -127,6 +128,8 @@ def _start(settings: Settings, folder: Path) -> tuple[Settings, subprocess.Popen
             "port": _free(settings.host, settings.port),
             "dashboard_port": _free(settings.host, settings.dashboard_port),
             "shutdown_grace": min(settings.shutdown_grace, _GRACE),
+            # Few clients know proxies that speak TLS, and nobody else is to use this one.
+            **({} if settings.is_exposed else {"tls": "off", "tls_cert": None, "tls_key": None}),
         }
     )
     log = folder / "serve.log"
@@ -175,14 +178,15 @@ def _stop_if_unused(process: subprocess.Popen[bytes], data_dir: Path) -> None:
         process.wait()
 
 
-def _authority(settings: Settings) -> bytes:
-    """The certificate of the authority of a running Gemtap. Raises Failed."""
+def _authorities(settings: Settings) -> bytes:
+    """What the command is to trust besides (PEM): the authority of interception, and that of a port with TLS.
+
+    Raises Failed.
+    """
     url = tap_url(settings, "/_gemtap/ca.pem")
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=_TIMEOUT) as answer:
+        with open_own(url, _TIMEOUT) as answer:
             found: bytes = answer.read()
-            return found
     except urllib.error.HTTPError as exc:
         with exc:
             raise Failed(
@@ -190,20 +194,12 @@ def _authority(settings: Settings) -> bytes:
             ) from exc
     except OSError as exc:
         raise Failed(f"Gemtap does not answer at {url}: {exc}.") from exc
-
-
-def _needs_key(tap: str) -> bool:
-    """Whether the forward proxy takes only clients with an access key."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": tap}))
+    if settings.tls != "auto":
+        return found
     try:
-        # It leads nowhere: the question is which error comes first.
-        opener.open("http://127.0.0.1:1/", timeout=_TIMEOUT).close()
-    except urllib.error.HTTPError as exc:
-        with exc:
-            return exc.code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
-    except OSError:
-        pass
-    return False
+        return found + (settings.tls_folder / "ca.pem").read_bytes()
+    except OSError as exc:
+        raise Failed(f"The authority of Gemtap's port cannot be read: {exc}. See --data-dir.") from exc
 
 
 def _base_urls(tap: str) -> Mapping[str, str]:
