@@ -168,6 +168,7 @@ class Settings(BaseSettings):
     tunnel_private: bool = Field(
         False, description="Whether the forward proxy also connects to addresses of this machine and the local network."
     )
+    tunnel_max: int = Field(4096, ge=1, description="Tunnels of the forward proxy that are open at a time.")
     tunnel_hosts: bool = Field(
         True, description="Whether the forward proxy counts tunnels by host, in memory: /_gemtap/tunnels."
     )

@@ -588,6 +588,33 @@ def test_a_thousand_tunnels(tap: RunningTap) -> None:
     eventually(lambda: tunnels(tap)["open"] == 0 or None)
 
 
+def test_there_is_an_end_to_tunnels(start_tap: Callable[..., RunningTap]) -> None:
+    """A further one is refused, and admitted once another has ended. Intercepted connections are no tunnels."""
+    tap = start_tap(environment=NO_PROXIES, tunnel_private=True, tunnel_max=2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        target = f"127.0.0.1:{server.getsockname()[1]}"
+        first, second = tap.connect(), tap.connect()
+        assert (ask(first, target), ask(second, target)) == (200, 200)
+        ends = [server.accept()[0] for _ in range(2)]
+        with tap.connect() as third:
+            third.send(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
+            head, body = third.take_response()
+            assert head.status == 503
+            assert b"2 open tunnels" in body
+        # A provider's client that cannot be read needs one as well, and was told already that it has it.
+        with tap.connect() as unread:
+            assert ask(unread, f"{HOST}:443") == 200
+            unread.send(b"no TLS at all")
+            assert unread.take_rest() == b""
+        with intercepted(tap):
+            assert tunnels(tap)["open"] == 2
+        for each in (first, second, *ends):
+            each.close()
+        eventually(lambda: tunnels(tap)["open"] == 0 or None)
+        with tap.connect() as fourth:
+            assert ask(fourth, target) == 200
+
+
 def test_a_redirected_provider_is_reached_where_its_base_url_leads(
     strict: RunningTap, upstream: ScriptedUpstream
 ) -> None:

@@ -122,6 +122,7 @@ def make_app(settings: Settings) -> TapApp:
                 admission,
                 is_on=settings.forward_proxy == "loopback",
                 leads_to_private=settings.tunnel_private,
+                max_tunnels=settings.tunnel_max,
                 connect_timeout=settings.upstream_connect_timeout,
             )
             yield

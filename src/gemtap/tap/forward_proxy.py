@@ -9,7 +9,6 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
 
 from gemtap.addresses import mask_in, request_target
 from gemtap.capture.events import RawHeaders
@@ -27,8 +26,6 @@ from gemtap.tap.tunnel import Tunnel, TunnelSide, open_tunnel
 from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import BROKEN, RequestBody, Upstreams, connecting, proxy_for
 
-MAX_TUNNELS: Final = 4096
-
 
 class ForwardProxy:
     """What every use of the forward proxy shares."""
@@ -44,6 +41,7 @@ class ForwardProxy:
         *,
         is_on: bool,
         leads_to_private: bool,
+        max_tunnels: int,
         connect_timeout: float,
     ) -> None:
         """`upstreams`: for plain requests to hosts of nobody's; `leads_to_private`: also to the local network."""
@@ -55,6 +53,7 @@ class ForwardProxy:
         self._admission = admission
         self._is_on = is_on
         self._leads_to_private = leads_to_private
+        self._max_tunnels = max_tunnels
         self._connect_timeout = connect_timeout
         self._interceptor = Interceptor(leaves, counts)
         self._tls = lru_cache(maxsize=1)(ssl.create_default_context)
@@ -95,17 +94,15 @@ class ForwardProxy:
             client.refuse(fault)
 
     async def _tunnel(self, client: Connection, target: Target, rest: bytes, *, is_established: bool = False) -> None:
-        if self.counts.open >= MAX_TUNNELS:
-            raise too_many_tunnels(MAX_TUNNELS)
-        self.counts.open += 1
         try:
-            try:
-                far = await self._dial(target)
-            except ExchangeFault:
-                if not is_established:
-                    raise
-                client.transport.abort()
-                return
+            far = await self._dial_within_limits(target)
+        except ExchangeFault:
+            if not is_established:
+                raise
+            # What is said on the connection now is for somebody else.
+            client.transport.abort()
+            return
+        try:
             client.hand_over()
             near = TunnelSide()
             near.connection_made(client.transport)
@@ -133,6 +130,17 @@ class ForwardProxy:
             far.abort()
             client.connections.discard(tunnel)
             self.counts.add(target.host, near.copied + far.copied)
+
+    async def _dial_within_limits(self, target: Target) -> TunnelSide:
+        """The far side of a tunnel, which counts as open from here on. Raises ExchangeFault."""
+        if self.counts.open >= self._max_tunnels:
+            raise too_many_tunnels(self._max_tunnels)
+        self.counts.open += 1
+        try:
+            return await self._dial(target)
+        except BaseException:
+            self.counts.open -= 1
+            raise
 
     async def _dial(self, target: Target) -> TunnelSide:
         admits = None if self._leads_to_private or self._destinations.is_upstream(target) else is_public
