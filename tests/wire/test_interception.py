@@ -608,8 +608,10 @@ def test_there_is_an_end_to_tunnels(start_tap: Callable[..., RunningTap]) -> Non
             assert unread.take_rest() == b""
         with intercepted(tap):
             assert tunnels(tap)["open"] == 2
-        for each in (first, second, *ends):
-            each.close()
+        for peer in (first, second):
+            peer.close()
+        for end in ends:
+            end.close()
         eventually(lambda: tunnels(tap)["open"] == 0 or None)
         with tap.connect() as fourth:
             assert ask(fourth, target) == 200
