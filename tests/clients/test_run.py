@@ -221,6 +221,18 @@ def test_claude_code(tapped: RunningGemtap, tmp_path: Path) -> None:
     check(tapped, Program("claude", lambda: command, ("messages.create",), "anthropic"))
 
 
+def test_opencode(tapped: RunningGemtap, tmp_path: Path) -> None:
+    """A program of Bun's, whose fetch takes the proxy and the certificate from the variables."""
+    command = [str(MODULES / "opencode-linux-x64" / "bin" / "opencode"), "run", "--model", "openai/gpt-5", "hello"]
+    environment = {
+        "OPENAI_API_KEY": "sk-canary",
+        "OPENCODE_DISABLE_MODELS_FETCH": "1",
+        "OPENCODE_DISABLE_AUTOUPDATE": "1",
+    }
+    run(tapped, tmp_path, command, environment, "--no-base-urls")
+    check(tapped, Program("opencode", lambda: command, ("openai.responses",), "openai"))
+
+
 def test_chromium(tapped: RunningGemtap, tmp_path: Path) -> None:
     """The network stack of Chromium, which VS Code and other desktop apps have: the proxy as a setting, the authority
     trusted in its database while it is needed."""

@@ -23,11 +23,7 @@ from tests.clients.running_client import HERE
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually
 from tests.ports import free_port
 
-pytestmark = [
-    pytest.mark.clients,
-    pytest.mark.timeout(500),
-    pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium"),
-]
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(500)]
 
 FOLDER = HERE / "vscode"
 SERVER = FOLDER / "node_modules" / "code-server" / "out" / "node" / "entry.js"
