@@ -69,7 +69,7 @@ test-clients: $(VENV)/.test programs ## real SDKs, CLIs and a browser; needs nod
 	$(MAKE) --no-print-directory --jobs 2 clients
 	$(BIN)/python -m pytest -m clients tests/clients
 
-clients: $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed
+clients: $(CLIENTS:%=$(VENV)/clients/%/.installed) $(JS)/.installed $(VSCODE)/.installed
 
 $(VENV)/clients/%/.installed: requirements/clients-%.txt
 	$(PYTHON) -m venv --clear $(@D)
