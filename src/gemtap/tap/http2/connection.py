@@ -29,14 +29,12 @@ from gemtap.capture.events import RawHeaders
 from gemtap.tap.client_request import ClientHead, ClientRequest
 from gemtap.tap.headers import content_length, value_of
 from gemtap.tap.http2.fields import NO_GRPC, BadRequest, is_grpc, read_request
-from gemtap.tap.http2.library import MAX_STREAMS, ServerConnection
+from gemtap.tap.http2.library import MAX_STREAMS
 from gemtap.tap.http2.reset_budget import ResetBudget
+from gemtap.tap.http2.sending import AT_ONCE, Sending
 from gemtap.tap.http2.stream import Http2Request, Stream
 from gemtap.tap.protocol import MAX_HEAD
 from gemtap.tap.proxied import Proxied
-
-_AT_ONCE: Final = 64 * 1024
-"""Bytes of one stream before the next one has its turn."""
 
 _ACKNOWLEDGE_AFTER: Final = 64 * 1024
 """Bytes for which the client's window of the whole connection is opened again, by one frame for all of them."""
@@ -48,7 +46,7 @@ _MAX_UNTAKEN: Final = 512 * 1024
 """Bytes of answers to control frames that a client may leave untaken."""
 
 
-class Http2Connection(asyncio.Protocol):
+class Http2Connection(Sending):
     """One connection of a client."""
 
     def __init__(
@@ -65,21 +63,13 @@ class Http2Connection(asyncio.Protocol):
         `tunnels_grpc` is called when the client turns out to speak gRPC, and says whether its next connection will be a
         blind tunnel.
         """
-        self.loop = asyncio.get_running_loop()
-        self.transport: asyncio.Transport
-        self.write_paused = False
+        super().__init__(server)
         self._forward = forward
-        self._server = server
         self._proxied = proxied
         self._idle_timeout = idle_timeout
         self._tunnels_grpc = tunnels_grpc
-        self._h2 = ServerConnection()
-        self._requests: dict[int, Http2Request] = {}
-        """By the number of their stream, until they are over for both sides."""
         self._begun: list[Http2Request] = []
         """Those whose exchange has not been started yet."""
-        self._sending: dict[int, Stream] = {}
-        """Streams in which something waits."""
         self._resets = ResetBudget(self.loop.time())
         self._unfinished = 0
         self._unacknowledged = 0
@@ -93,7 +83,7 @@ class Http2Connection(asyncio.Protocol):
         self.transport = transport
         self._client = get_remote_addr(transport)
         self._local = get_local_addr(transport)
-        transport.set_write_buffer_limits(_AT_ONCE)  # TLS would take 512 KB before it says that this is enough
+        transport.set_write_buffer_limits(AT_ONCE)  # TLS would take 512 KB before it says that this is enough
         self._server.connections.add(self)  # type: ignore[arg-type]  # as uvicorn knows connections
         self._wait_idle()
         self._flush()
@@ -126,17 +116,6 @@ class Http2Connection(asyncio.Protocol):
         self._send_waiting()
         if self.write_paused and self.transport.get_write_buffer_size() > _MAX_UNTAKEN:
             self.transport.abort()
-
-    def pause_writing(self) -> None:
-        """The client takes no more for now."""
-        self.write_paused = True
-
-    def resume_writing(self) -> None:
-        """The client takes more again."""
-        self.write_paused = False
-        self._send_waiting()
-        for request in list(self._requests.values()):
-            request.stream.wake()
 
     def shutdown(self) -> None:
         """Gemtap ends: take no more requests, and close once the present ones are answered."""
@@ -277,99 +256,6 @@ class Http2Connection(asyncio.Protocol):
         if not self._requests:
             self._wait_idle()
             self._close_if_over()
-
-    # Called by streams -------------------------------------------------------
-
-    def send_head(self, stream: Stream, fields: RawHeaders, *, ends: bool) -> None:
-        """Send the head of an answer, or of an interim one, with what follows it; `ends`: nothing does."""
-        try:
-            self._h2.send_headers(stream.number, fields, end_stream=ends)
-        except H2Error:
-            self.reset(stream)
-            return
-        if ends:
-            self._end_sent(stream)
-
-    def send_body(self, stream: Stream) -> None:
-        """Send what waits in a stream, as far as the client takes it."""
-        if not (stream.end_sent or stream.lost):
-            self._sending[stream.number] = stream
-        self._send_waiting()
-
-    def give_window(self, stream: Stream, amount: int) -> None:
-        """Let the client send so many more bytes in a stream."""
-        try:
-            self._h2.increment_flow_control_window(amount, stream.number)
-        except H2Error:
-            return  # it has sent all by now
-        self._flush()
-
-    def reset(self, stream: Stream) -> None:
-        """Break a stream off: its answer will not be whole."""
-        if stream.lost or stream.end_sent:
-            return
-        self._sending.pop(stream.number, None)
-        stream.lose()
-        self._reset(stream.number, ErrorCodes.INTERNAL_ERROR)
-        self._flush()
-
-    def on_response_complete(self) -> None:
-        """A request is answered."""
-        self._server.total_requests += 1
-
-    # Writing -----------------------------------------------------------------
-
-    def _send_waiting(self) -> None:
-        """Send what waits, one stream after the other, until the client takes no more."""
-        while True:
-            has_sent = False
-            for stream in list(self._sending.values()):
-                has_sent = (not self.write_paused and self._send_some(stream)) or has_sent
-            self._flush()
-            if not has_sent:
-                return
-
-    def _send_some(self, stream: Stream) -> bool:
-        """Send of a stream what it may send in its turn. Returns whether that was anything."""
-        number, left, ended = stream.number, _AT_ONCE, False
-        try:
-            while left and not ended and (stream.has_waiting or stream.ends):
-                most = min(self._h2.local_flow_control_window(number), self._h2.max_outbound_frame_size, left)
-                if most <= 0 and stream.has_waiting:
-                    break
-                piece = stream.take(most)
-                ended = stream.ends and not stream.has_waiting
-                self._h2.send_data(number, piece, end_stream=ended)
-                left -= len(piece)
-        except H2Error:
-            self.reset(stream)
-            return False
-        if ended:
-            self._end_sent(stream)
-        elif not stream.has_waiting:
-            self._sending.pop(number, None)
-        stream.wake()
-        return left < _AT_ONCE
-
-    def _end_sent(self, stream: Stream) -> None:
-        stream.end_sent = True
-        self._sending.pop(stream.number, None)
-        request = self._requests[stream.number]
-        if request.more_body:
-            # The rest of it is of no use to anybody (RFC 9113, section 8.1).
-            self._reset(stream.number, ErrorCodes.NO_ERROR)
-        self._forget_if_over(request)
-
-    def _reset(self, number: int, code: ErrorCodes) -> None:
-        try:
-            self._h2.reset_stream(number, code)
-        except H2Error:
-            pass  # it is closed already
-
-    def _flush(self) -> None:
-        data = self._h2.data_to_send()
-        if data and not self.transport.is_closing():
-            self.transport.write(data)
 
     # Ending ------------------------------------------------------------------
 
