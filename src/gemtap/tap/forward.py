@@ -82,14 +82,18 @@ class Forwarder:
             headers, reason = mask.headers(headers), mask.whole(reason)
             piece = mask.piece(piece, last=response.is_read)
         await client.start(response.status, headers, piece, reason=reason, more=not response.is_read)
-        while not response.is_read:
+        pass_on = client.pass_on if mask is None else partial(client.pass_on, mask=mask)
+        # Not until the answer is read: its end may arrive while a slow client is waited for.
+        while not client.is_answered:
             try:
-                piece = await response.read()
+                if client.waits_for_disk:
+                    piece = await response.read()
+                    await client.pass_on_durably(piece, not response.is_read, mask)
+                else:
+                    await response.pass_on(pass_on)
+                    await client.ready()
             except BROKEN as exc:
                 raise self._upstreams.fault(destination.upstream, exc) from exc
-            if mask is not None:
-                piece = mask.piece(piece, last=response.is_read)
-            await client.write(piece, more=not response.is_read)
 
     def _rewriter(self, destination: Destination, head: ClientHead) -> UrlRewriter:
         trusted = head.client in self._trusted_fronts
@@ -162,18 +166,46 @@ class _Client:
             await self._captured()
         self._request.start_composed(composed, more=more)
 
-    async def write(self, piece: bytes, *, more: bool) -> None:
-        """Send a piece of the answer's body; `more`: the rest follows."""
-        exchange, ends = self._exchange, self._ends_now(more=more)
+    def pass_on(self, piece: bytes, more: bool, mask: KeyMask | None = None) -> bool:
+        """Send a piece of the answer's body to a client that is ready; `more`: the rest follows.
+
+        Returns whether it takes another without being waited for.
+        """
+        if mask is not None:
+            piece = mask.piece(piece, last=not more)
+        exchange = self._exchange
+        ends = self._ends_now(more=more)
         if ends:
             exchange.hold()
         if piece:
             exchange.response_body(piece, last=not more)
         if ends:
             exchange.end(Outcome.COMPLETE, None)
-        else:
-            await self._captured()
         self._request.write(piece, more=more)
+        return self._request.is_ready
+
+    async def pass_on_durably(self, piece: bytes, more: bool, mask: KeyMask | None) -> None:
+        """Send a piece of the answer's body once it is on the disk."""
+        if mask is not None:
+            piece = mask.piece(piece, last=not more)
+        if piece:
+            self._exchange.response_body(piece, last=not more)
+        await self._captured()
+        self._request.write(piece, more=more)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the end of the answer was sent."""
+        return self._request.response_complete
+
+    @property
+    def waits_for_disk(self) -> bool:
+        """Whether nothing may be passed on before it is on the disk."""
+        return self._exchange.waits_for_disk
+
+    async def ready(self) -> None:
+        """Wait until a slow client takes more."""
+        await self._request.ready()
 
     def _ends_now(self, *, more: bool) -> bool:
         """Whether the last of the answer goes out with nothing to wait for: one write captures it and the end."""

@@ -28,6 +28,9 @@ _REMEMBERED: Final = 4 * 2**20
 _REMEMBERED_BY_ALL: Final = 64 * 2**20
 """Bytes that all bodies of this process together remember."""
 
+_SHORT: Final = 2**14
+"""Bytes of a piece for which a copy takes less time than another search."""
+
 _NAMES_WITHOUT_QUOTES: Final = re.compile(rb"\s*+(?:\[\s*+)?\{\s*+[^\s\"}]")
 """The beginning of something like JSON. Google's APIs read such names, and single quotes."""
 
@@ -139,16 +142,22 @@ class Masker:
     def _may_lead_to_secrets(self, before: bytes, piece: bytes) -> bool:
         if self._scanner is not None and self._scanner.may_lead_to_secrets:
             return True
-        if self._paths.may_be_in(piece):
-            return True
         # A name may have begun in the piece before.
-        torn = before + piece[: Paths.REACH]
-        if before and self._paths.may_be_in(torn):
-            return True
+        if len(piece) < _SHORT:
+            torn = before + piece
+            if self._paths.may_be_in(torn):
+                return True
+        else:
+            torn = before + piece[: Paths.REACH]
+            if self._paths.may_be_in(piece) or (before and self._paths.may_be_in(torn)):
+                return True
         return self._strict and self._size < Paths.REACH and _has_names_without_quotes(torn)
 
     def _remember(self, piece: bytes) -> None:
         if self._events:
+            if piece.endswith(_EVENT_ENDS):
+                self._begin_event()
+                return
             # An end may have begun in the piece before.
             seen = self._overlap[-len(piece) - 3 :] if len(piece) < Paths.REACH - 3 else piece
             ends = [end for each in _EVENT_ENDS if (end := seen.rfind(each) + len(each)) >= len(each)]

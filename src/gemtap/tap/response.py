@@ -42,6 +42,10 @@ OnInterim = Callable[[int, bytes, RawHeaders], object]
 """Called with status, reason phrase and headers of an interim answer."""
 
 
+PassOn = Callable[[bytes, bool], bool]
+"""Called with a piece of the body, and whether more follow. Returns whether the next may come at once."""
+
+
 class Carrier(Protocol):
     """The connection that an answer comes over."""
 
@@ -84,6 +88,7 @@ class UpstreamResponse:
         self._waiting = 0
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._pass_on: PassOn | None = None
 
     async def head(self) -> None:
         """Wait for status and headers. Raises ConnectionBroke, UpstreamSilent, or what reading the body raised."""
@@ -111,6 +116,24 @@ class UpstreamResponse:
                 raise self._error
             await self._wait()
         return piece
+
+    async def pass_on(self, pass_on: PassOn) -> None:
+        """Call `pass_on` with each piece as it arrives, until it returns False, or the answer is read.
+
+        Nothing is scheduled for a piece: waking a task would be a quarter of what it costs. Raises as `head` does, and
+        what `pass_on` raises.
+        """
+        if (self._pieces or self.complete) and not pass_on(self.take(), not self.complete):
+            return
+        if self.complete:
+            return
+        if self._error is not None:
+            raise self._error
+        self._pass_on = pass_on
+        try:
+            await self._wait()
+        finally:
+            self._pass_on = None
 
     @property
     def is_read(self) -> bool:
@@ -151,7 +174,7 @@ class UpstreamResponse:
             self.fail(ConnectionBroke("the head of the answer is larger than 1 MB", answered=True))
         if self.complete:
             self._parser = None
-        self._wake()
+        self._hand_over()
         return whole
 
     def end(self, exc: Exception | None) -> None:
@@ -163,13 +186,32 @@ class UpstreamResponse:
         else:
             reason = getattr(exc, "strerror", None) or "the connection was closed"
             self.fail(ConnectionBroke(reason, answered=self._head_bytes > 0))
-        self._wake()
+        self._hand_over()
 
     def fail(self, exc: Exception) -> None:
         """Nothing more will come. What has arrived can still be read."""
         if not self.complete and self._error is None:
             self._error = exc
         self._wake()
+
+    def _hand_over(self) -> None:
+        """Pass on what has arrived, or wake who waits for it."""
+        pass_on = self._pass_on
+        if pass_on is None:
+            self._wake()
+            return
+        if not self._pieces and not self.complete:
+            return
+        try:
+            goes_on = pass_on(self.take(), not self.complete)
+        except Exception as exc:
+            self._pass_on = None
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_exception(exc)
+            return
+        if self.complete or not goes_on:
+            self._pass_on = None
+            self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

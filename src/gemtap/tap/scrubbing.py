@@ -117,6 +117,8 @@ def _beginning(text: bytes, found: Found) -> int | None:
             continue
         known = _known(credential)
         is_plain = len(known.plain) == len(credential)
+        if is_plain and text[-1:] not in credential:
+            continue
         start = max(len(text) - len(credential) * (1 if is_plain else _LONGEST_SPELLING) + is_plain, 0)
         for match in known.firsts.finditer(text, start):
             at = match.start()

@@ -33,6 +33,9 @@ _OPEN: Final = re.compile(
 _LONGEST: Final = 16_384
 """Number of bytes of a URL examined together if it arrives in chunks."""
 
+_ENDS: Final = (b'"', b" ", b"\n")
+"""What no URL goes on after."""
+
 _TORN_SCHEMES: Final = (b"h", b"ht", b"htt")
 
 
@@ -75,7 +78,12 @@ class UrlCleaner:
 
     def add(self, piece: bytes) -> bytes:
         """What may be kept now."""
-        text = self._before + self._held + piece if self._before else piece
+        if not self._before:
+            if piece.endswith(_ENDS):
+                return self._cleaned(piece)
+            text = piece
+        else:
+            text = self._before + self._held + piece
         given = len(self._before)
         self._before = self._held = b""
         at = _unended(text)
@@ -110,7 +118,7 @@ class UrlCleaner:
 
 def _unended(text: bytes) -> int | None:
     """Start of a possibly incomplete URL at the end of a text, or None."""
-    last = max(text.rfind(b'"'), text.rfind(b" "), text.rfind(b"\n"), len(text) - _LONGEST - 1) + 1
+    last = max(*map(text.rfind, _ENDS), len(text) - _LONGEST - 1) + 1
     tail = text[last:]
     at = tail.rfind(b"http")
     if at >= 0:
