@@ -25,6 +25,8 @@ class IncidentKind(StrEnum):
     """Captures that the disk failed to write. They are recorded all the same unless the machine loses power first."""
     REQUESTS_REFUSED = "requests_refused"
     """Requests refused because they could not be captured (`when_full = refuse`)."""
+    STRANGERS_REFUSED = "strangers_refused"
+    """Requests without a valid access key beyond those that are recorded one by one (see `gemtap.tap.strangers`)."""
     STORE_OUTAGE = "store_outage"
     """The store accepted nothing. Captures waited in the spool."""
     CAPTURE_FAILED = "capture_failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,12 @@ import pytest
 
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import KeyList, add, revoke, rotate
+from gemtap.capture.loss_counter import counted_losses
+from gemtap.capture.spool import Spool
 from gemtap.providers.registry import PROVIDERS
 from gemtap.settings import Providers, ProviderSettings
 from gemtap.tap.admission import key_in
+from gemtap.tap.strangers import RECORDED_A_MINUTE
 from tests.wire.peers import ScriptedUpstream, chunk, eventually, request, response
 from tests.wire.running_tap import Captured, RunningTap
 
@@ -137,6 +141,25 @@ def test_who_has_no_valid_key_is_refused_in_the_apis_own_shape(
             assert b"plan" not in capture.bytes
             assert forged.encode() not in capture.bytes
     assert upstream.nobody_calls(0)
+
+
+def test_strangers_do_not_fill_the_disk(start_tap: Start, upstream: ScriptedUpstream, data_dir: Path) -> None:
+    """Some of their requests are recorded, all of them are refused and counted, and users are recorded as ever."""
+    key = make(data_dir)
+    tap = start_tap(data_dir=data_dir, environment={"GEMINI_API_KEY": HELD})
+    asked = 2 * RECORDED_A_MINUTE
+    began = time.monotonic()
+    for _ in range(asked):
+        with tap.connect() as client:
+            client.send(request(GENERATE, body=b'{"secret": "plan"}'))
+            assert client.take_response()[0].status == 401
+    took = time.monotonic() - began
+    recorded = len(tap.ended())
+    assert RECORDED_A_MINUTE <= recorded <= RECORDED_A_MINUTE + took + 1
+    counted = counted_losses(Spool(tap.spool))
+    assert [(each["kind"], each["count"]) for each in counted] == [("strangers_refused", asked - recorded)]
+    assert tap.health()["captures_lost"] == 0
+    assert pass_on(tap, upstream, request(GENERATE, f"x-goog-api-key: {key}"))[2].request["user"] == "ana"
 
 
 def test_a_wrong_key_in_x_gemtap_key_is_refused_even_beside_a_right_one(

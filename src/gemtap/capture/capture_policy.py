@@ -56,8 +56,12 @@ class CapturePolicy:
         refused: LossCounter,
         when_full: WhenFull = "forward",
         sync: CaptureSync | None = None,
+        strangers: LossCounter | None = None,
     ) -> None:
-        """Without `sync`, the kernel decides when captures are written to the disk."""
+        """Without `sync`, the kernel decides when captures are written to the disk.
+
+        `strangers` counts refused requests that are not captured on purpose.
+        """
         self.lost = lost
         """Counts exchanges that continued without a complete capture."""
         self.refused = refused
@@ -68,6 +72,7 @@ class CapturePolicy:
         self._folder = folder
         self._limits = limits
         self._when_full = when_full
+        self._strangers = strangers
         self.sync = sync
 
     def begin(self, id_: ObjectId) -> Capture | None:
@@ -108,8 +113,9 @@ class CapturePolicy:
             if self.full is not None and full is None:
                 _log.warning("There is room again: exchanges are recorded.")
             self.full = full
-            for losses in (self.lost, self.refused):
-                losses.hand_on()
+            for losses in (self.lost, self.refused, self._strangers):
+                if losses is not None:
+                    losses.hand_on()
             await self._folder.upkeep()
             await asyncio.sleep(_LOOK_EVERY)
 

@@ -43,6 +43,10 @@ _SAID: Final = {
         "REFUSING REQUESTS",
         "Requests were refused because they could not be recorded (when_full = refuse).",
     ),
+    IncidentKind.STRANGERS_REFUSED: (
+        "REFUSING MANY REQUESTS WITHOUT A VALID ACCESS KEY",
+        "Requests without a valid access key were refused. Not every one of so many is recorded.",
+    ),
 }
 """Texts of each kind for the log and for the incident."""
 

@@ -39,6 +39,9 @@ from gemtap.workers import Workers, WorkersUnavailable
 
 _log = logging.getLogger(__name__)
 
+_NO_LOSS: Final = IncidentKind.STRANGERS_REFUSED
+"""What is counted of these has not reached anybody."""
+
 SCAN_EVERY: Final = 5.0
 """Seconds between two scans of the spool, although nothing was written: a tap may have died."""
 
@@ -279,7 +282,8 @@ class Recorder:
             try:
                 size = await asyncio.to_thread(self._spool.size)
                 self.progress.full = self._limits.broken_by(self._spool, size)
-                self.progress.lost = sum(loss["count"] for loss in counted_losses(self._spool))
+                losses = counted_losses(self._spool)
+                self.progress.lost = sum(each["count"] for each in losses if each["kind"] != _NO_LOSS)
             except OSError as exc:
                 _log.warning("How full the spool is cannot be told: %s", exc)
             await asyncio.sleep(SCAN_EVERY)

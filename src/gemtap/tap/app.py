@@ -37,6 +37,7 @@ from gemtap.tap.leaves import Leaves
 from gemtap.tap.lifecycle import TapContext
 from gemtap.tap.proxied import is_local_name, is_loopback, is_public
 from gemtap.tap.relay import Relay
+from gemtap.tap.strangers import Strangers
 from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import Upstreams
 
@@ -97,14 +98,16 @@ def make_app(settings: Settings) -> TapApp:
             proxy_of=proxy_of,
         )
         async with (
-            _policy(settings, spool) as policy,
+            _policy(settings, spool) as (policy, strangers),
             connections() as upstreams,
             connections(admits=None if settings.tunnel_private else is_public) as others,
             watch(access, provider_keys),
         ):
             destinations = Destinations(origins, settings.providers.added_headers(os.environ))
             admission = Admission(access, provider_keys)
-            context = TapContext(policy, origin_check, destinations, fingerprints, settings.capture_max_body, admission)
+            context = TapContext(
+                policy, origin_check, destinations, fingerprints, settings.capture_max_body, admission, strangers
+            )
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(
                 context,
@@ -184,29 +187,39 @@ def _proxy_of(settings: Settings, url: str) -> str | None:
 
 
 @asynccontextmanager
-async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePolicy]:
-    """The captures of this process, while it serves."""
+async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[tuple[CapturePolicy, Strangers]]:
+    """The captures of this process, while it serves, and what is captured of refused requests."""
     folder = TapFolder(spool)
     try:
         lost, refused = (
             LossCounter(folder, IncidentKind.CAPTURES_LOST),
             LossCounter(folder, IncidentKind.REQUESTS_REFUSED),
         )
-        unsynced = LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED)
+        unsynced, strangers = (
+            LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED),
+            LossCounter(folder, IncidentKind.STRANGERS_REFUSED),
+        )
         limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
         sync = CaptureSync(folder, settings.capture_sync, unsynced)
         policy = CapturePolicy(
-            spool, folder, limits, lost=lost, refused=refused, when_full=settings.when_full, sync=sync
+            spool,
+            folder,
+            limits,
+            lost=lost,
+            refused=refused,
+            when_full=settings.when_full,
+            sync=sync,
+            strangers=strangers,
         )
         if sync.mode == "always":
             # Nothing in the folder of this tap is on the disk before the folder itself is.
             await sync.sync()
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(policy.watch()), tasks.create_task(sync.run())]
-            yield policy
+            yield policy, Strangers(strangers)
             for task in beside:
                 task.cancel()
-        for losses in (lost, refused, unsynced):
+        for losses in (lost, refused, unsynced, strangers):
             losses.close()
         await sync.close()
     finally:

@@ -54,6 +54,10 @@ class Exchange:
         """Microseconds since the start."""
         return int((time.perf_counter() - self._start) * 1e6)
 
+    def forgo(self) -> None:
+        """Record nothing of it. Nothing may have been written yet."""
+        self._capture = None
+
     def hold(self) -> None:
         """Buffer simultaneous events until `release`. Their data must not be forwarded before."""
         if self._capture is not None:

@@ -32,6 +32,7 @@ from gemtap.tap.exchange import Exchange
 from gemtap.tap.headers import value_of
 from gemtap.tap.masking import KeyMask
 from gemtap.tap.proxy_errors import misdirected
+from gemtap.tap.strangers import Strangers
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class TapContext:
     fingerprints: Fingerprints
     max_body: int
     admission: Admission
+    strangers: Strangers
 
     def begin(self, head: ClientHead) -> OpenExchange:
         """An exchange with an open capture and known credentials."""
@@ -91,8 +93,12 @@ class OpenExchange:
         """
         head, place = self.head, self.place
         fault = self._not_admitted()
+        is_recorded = True
         if fault is None and self.context.admission.is_on:
             fault = self._admit()
+            if fault is not None and not self.context.strangers.records(fault.message):
+                is_recorded = False
+                self.exchange.forgo()
         destination = place.destination if fault is None else None
         self.exchange.request(
             method=head.method,
@@ -109,7 +115,8 @@ class OpenExchange:
             user=None if self.admitted is None else self.admitted.user.name,
             is_proxied=head.proxied is not None,
         )
-        self.check_captured()
+        if is_recorded:
+            self.check_captured()
         if fault is not None:
             raise fault
         if self.admitted is not None and destination is not None:
