@@ -19,6 +19,7 @@ from gemtap.capture.spool import Spool
 from gemtap.providers.registry import PROVIDERS
 from gemtap.settings import Providers, ProviderSettings
 from gemtap.tap.admission import key_in
+from gemtap.tap.app import make_app
 from gemtap.tap.strangers import RECORDED_A_MINUTE
 from tests.wire.peers import ScriptedUpstream, chunk, eventually, request, response
 from tests.wire.running_tap import Captured, RunningTap
@@ -51,6 +52,13 @@ def ask(tap: RunningTap, raw: bytes) -> tuple[int, bytes, Captured]:
         client.send(raw)
         head, body = client.take_response()
     return head.status, body, tap.captured(head)
+
+
+def status_of(tap: RunningTap, raw: bytes) -> int:
+    """The status that the client gets."""
+    with tap.connect() as client:
+        client.send(raw)
+        return client.take_head().status
 
 
 def pass_on(
@@ -150,9 +158,7 @@ def test_strangers_do_not_fill_the_disk(start_tap: Start, upstream: ScriptedUpst
     asked = 2 * RECORDED_A_MINUTE
     began = time.monotonic()
     for _ in range(asked):
-        with tap.connect() as client:
-            client.send(request(GENERATE, body=b'{"secret": "plan"}'))
-            assert client.take_response()[0].status == 401
+        assert status_of(tap, request(GENERATE, body=b'{"secret": "plan"}')) == 401
     took = time.monotonic() - began
     recorded = len(tap.ended())
     assert RECORDED_A_MINUTE <= recorded <= RECORDED_A_MINUTE + took + 1
@@ -178,7 +184,8 @@ def test_changes_are_in_force_without_a_restart(start_tap: Start, data_dir: Path
     file = KeyFile(data_dir)
 
     def is_let_in(key: str) -> bool:
-        status, _, _ = ask(tap, request("/no/such/path", f"x-goog-api-key: {key}", method="GET", body=b""))
+        # Not all of these are recorded.
+        status = status_of(tap, request("/no/such/path", f"x-goog-api-key: {key}", method="GET", body=b""))
         assert status in (401, 404)
         return status == 404
 
@@ -297,6 +304,59 @@ def test_a_websocket_needs_a_key_too(start_tap: Start, upstream: ScriptedUpstrea
         assert key.encode() not in sent + capture.bytes
         assert HELD.encode() not in got + capture.bytes
         assert capture.request["user"] == "ana"
+
+
+OPEN = ("/", "/_gemtap/health", "/_gemtap/tunnels", "/_gemtap/ca.pem")
+"""The tap's own paths. They say nothing of anybody's traffic; the tunnels are told to loopback alone."""
+
+
+def test_every_path_of_the_taps_own_is_known_here(start_tap: Start) -> None:
+    """Whatever is added to these answers people without a key: it belongs into the list, or gets a rule."""
+    routes = make_app(start_tap().settings).routes
+    assert sorted(getattr(each, "path", repr(each)) for each in routes) == sorted(OPEN)
+
+
+HOST = "generativelanguage.googleapis.com"
+UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {'A' * 22}==")
+
+WAYS = {
+    "own path": (f"GET {OPEN[1]} HTTP/1.1", (), "x-goog-api-key: {}", 200, 200),
+    "base URL": ("GET /no/such/path HTTP/1.1", (), "x-goog-api-key: {}", 401, 404),
+    "prefix": ("GET /openai/no/such/path HTTP/1.1", (), "authorization: Bearer {}", 401, 403),
+    "WebSocket": ("GET /no/such/path HTTP/1.1", UPGRADE, "x-gemtap-key: {}", 401, 404),
+    "forward proxy": ("GET http://127.0.0.1:1/ HTTP/1.1", (), "proxy-authorization: Bearer {}", 407, 403),
+    "tunnel": (f"CONNECT {HOST}:443 HTTP/1.1", (), "proxy-authorization: Bearer {}", 407, 200),
+    "tunnel to nobody's host": ("CONNECT 127.0.0.1:1 HTTP/1.1", (), "proxy-authorization: Bearer {}", 407, 403),
+}
+"""Request line, headers, where the key stands, and the status without and with a valid key."""
+
+
+def test_who_is_let_in_by_which_way(start_tap: Start, upstream: ScriptedUpstream, data_dir: Path) -> None:
+    """Each way into the tap, as nobody, with a key that is not valid any more or never was, as member and as admin."""
+    now = datetime.now(UTC)
+    revoked = make(data_dir, "eve")
+    KeyFile(data_dir).change(lambda before: (revoke(before, "eve"), None))
+    strangers = {
+        "nobody": None,
+        "forged": "gt_" + "A" * 43,
+        "expired": make(data_dir, "old", days=-1),
+        "revoked": revoked,
+    }
+    users = {
+        "member": make(data_dir),
+        "admin": KeyFile(data_dir).change(lambda before: add(before, "root", "admin", None, now)),
+    }
+    tap = start_tap(data_dir=data_dir)
+    found, expected = {}, {}
+    for way, (line, headers, place, without, with_key) in WAYS.items():
+        for person, key in (strangers | users).items():
+            shown = [place.format(key)] if key is not None else []
+            host = "127.0.0.1:1" if "http://" in line else f"127.0.0.1:{tap.port}"
+            raw = "\r\n".join([line, f"Host: {host}", *headers, *shown, "", ""]).encode()
+            found[way, person] = status_of(tap, raw)
+            expected[way, person] = with_key if person in users else without
+    assert found == expected
+    assert upstream.nobody_calls(0)
 
 
 def test_a_key_in_proxy_authorization() -> None:
