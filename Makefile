@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium programs crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
+.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium programs crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-access bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -167,6 +167,9 @@ bench-lists: $(VENV)/.test ## lists of large interactions beside small ones in b
 
 bench-secrets: install ## what the search for credentials adds to capturing a request, half a minute
 	$(BIN)/python -m bench.secrets $(BENCH)
+
+bench-access: install ## what access keys cost the proxy, and whether the time of a refusal tells anything, a few seconds
+	$(BIN)/python -m bench.access $(BENCH)
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk
 	$(BIN)/python -m bench.large $(BENCH)
