@@ -54,13 +54,18 @@ def list_interactions(
     saved: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only matches of this saved search: see `gemtap searches`.")
     ] = None,
+    sort: Annotated[
+        str, typer.Option(help="newest or oldest first, or the greatest duration, input, output or cost first.")
+    ] = "newest",
     wide: Wide = False,
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """List interactions, newest first.
+    """List interactions, newest first unless `--sort` says otherwise.
+
+    Example: gemtap ls --sort cost since:7d
 
     Example: gemtap ls '"connection refused" model:gemini-2.5-* -client:cline since:7d'
 
@@ -74,6 +79,7 @@ def list_interactions(
     wanted = {
         "limit": limit,
         "cursor": cursor,
+        "sort": sort,
         "provider": provider,
         "model": model,
         "operation": operation,
@@ -91,7 +97,7 @@ def list_interactions(
         where = asked.where()
         if saved is not None:
             where &= filter_of(await saved_query(opened, saved))
-        return await page_of(opened, where, limit=asked.limit, cursor=asked.cursor)
+        return await page_of(opened, where, limit=asked.limit, cursor=asked.cursor, sort=asked.sort)
 
     page = open_for_reading(settings_of({"data_dir": data_dir, "store": store}, config).settings, read)
     listed = page_as_json(page)
@@ -223,6 +229,7 @@ def open_for_writing(settings: Settings, work: Callable[[Store], Awaitable[T]]) 
 def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, prerelease: bool = False) -> T:
     from gemtap.stores.base import BadCursor, StoreError
     from gemtap.stores.opening import open_store
+    from gemtap.stores.sorting import NotSortable
 
     async def run() -> T:
         # A client of PyMongo belongs to the event loop that it is created in. Opening the store would create indexes.
@@ -239,5 +246,7 @@ def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, pr
         return asyncio.run(run())
     except BadCursor as exc:
         raise SettingsError(f"Bad flag --cursor: {exc}") from exc
+    except NotSortable as exc:
+        raise SettingsError(f"Bad flag --sort: {exc}") from exc
     except StoreError as exc:
         raise Failed(str(exc)) from exc

@@ -71,6 +71,29 @@ def test_a_filter_leaves_what_fits(flags: list[str], fields: dict[str, Any]) -> 
     assert [item["id"] for item in json.loads(shown("ls", "--json", *flags))["items"]] == [fitting]
 
 
+@pytest.mark.parametrize(
+    ("sort", "order"), [("oldest", [0, 1, 2]), ("cost", [1, 2, 0]), ("duration", [2, 0, 1]), ("input", [0, 2, 1])]
+)
+def test_a_list_is_sorted_and_goes_on_so(sort: str, order: list[int]) -> None:
+    """The order of `--sort` holds over pages."""
+    numbers = [(30, 0.1, 20.0), (10, 0.3, 10.0), (20, 0.2, 30.0)]
+    any_ = make_record().document
+    ids = keep(
+        *(
+            make_record(
+                timestamp=NOON + timedelta(seconds=number),
+                tokens=any_["tokens"] | {"input": tokens},
+                cost=(any_["cost"] or {}) | {"usd": cost},
+                request_duration_ms=duration,
+            )
+            for number, (tokens, cost, duration) in enumerate(numbers)
+        )
+    )
+    first = json.loads(shown("ls", "--json", "--sort", sort, "-n", "2"))
+    rest = json.loads(shown("ls", "--json", "--sort", sort, "--cursor", first["next"]))
+    assert [item["id"] for item in first["items"] + rest["items"]] == [ids[number] for number in order]
+
+
 def test_a_list_is_a_line_each_with_a_way_to_the_older_ones() -> None:
     """The list has one line per interaction, and a cursor."""
     ids = keep(*(make_record(timestamp=NOON + timedelta(seconds=number)) for number in range(3)))
@@ -95,6 +118,8 @@ def test_a_list_without_anything_says_so() -> None:
         (["--status", "7"], "Bad flag --status: "),
         (["--thread", "zzz"], "Bad flag --thread: not an id"),
         (["--cursor", "zzz"], "Bad flag --cursor: "),
+        (["--sort", "price"], "Bad flag --sort: "),
+        (["--sort", "cost", "needle"], "Bad flag --sort: A search for words"),
         (["--store", "postgres://host"], "Bad setting flag --store: "),
         (["--store", "mongodb://u:secret-word@host:99999/x"], "Bad setting store: "),
     ],
