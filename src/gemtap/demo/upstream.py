@@ -143,6 +143,11 @@ class _Exchange:
     async def perform(self, script: Script) -> web.StreamResponse:
         """Send a response."""
         response, compressor = web.StreamResponse(), self._compressor
+        last = b""
+        match script:
+            case [*steps, Send(piece)]:
+                # In one write with the end of the response: some clients hang up after the last event.
+                script, last = steps, piece
         for step in script:
             match step:
                 case Begin():
@@ -160,9 +165,7 @@ class _Exchange:
                 case Disconnect():
                     self._disconnect()
                     return response
-        if compressor is not None:
-            await response.write(compressor.flush())
-        await response.write_eof()
+        await response.write_eof(last if compressor is None else compressor.compress(last) + compressor.flush())
         return response
 
     def _head(self, begin: Begin) -> web.StreamResponse:
