@@ -30,6 +30,8 @@ class JournalCapture:
 
     folder: Path
     id: ObjectId
+    first: int = 0
+    """Number of the first frame that was found; more than 0 where segments before are deleted or damaged."""
     frames: int = 0
     """Number of its next frame."""
     size: int = 0
@@ -138,7 +140,7 @@ class JournalReader:
             if frame.number and (self._only_whole or frame.mark == Mark.MOVED):
                 return None
             # A frame that is not the first: the first ones are damaged, and the exchange cannot be read.
-            capture = JournalCapture(self.folder, ObjectId(frame.id), frames=frame.number)
+            capture = JournalCapture(self.folder, ObjectId(frame.id), first=frame.number, frames=frame.number)
             self.open[frame.id] = capture
         capture.has_gap = capture.has_gap or frame.number != capture.frames
         if frame.mark == Mark.MOVED:

@@ -141,11 +141,14 @@ class TapJournal:
         """Give exchanges that went on in files of their own back what a power failure has taken of these files.
 
         A file may be on the disk in part although the frame is whole which says that everything is in the file.
+        Where the first segment of an exchange is deleted, its file had been synchronized before.
         """
         reader = JournalReader(self._folder)
         while reader.next() is not None:
             pass
         for capture in reader.moved.values():
+            if capture.first > 0:
+                continue
             path = self._folder / capture.name
             if path.exists() and (copied := capture.read()) != path.read_bytes()[: len(copied)]:
                 draft = path.with_suffix(DRAFT_SUFFIX)

@@ -294,3 +294,28 @@ def test_what_a_power_failure_took_of_a_file_of_its_own_comes_from_the_segments(
         assert recorder.take() == []
         assert list(spool.open.iterdir()) == []
         recorder.close()
+
+
+def test_a_file_of_its_own_stays_whole_when_segments_before_are_deleted() -> None:
+    """What the remaining segments have of an exchange is not all that its file has, and must not replace it."""
+    with new_spool() as spool:
+        tap = TapFolder(spool)
+        capture = tap.capture(ObjectId())
+        capture.write(Kind.REQUEST_BODY, 0, b"first segment")
+        tap.rotate()
+        capture.write(Kind.RESPONSE_BODY, 1, b"second segment")
+        capture.move()
+        whole = (tap.path / f"{capture.id}.capture").read_bytes()
+        recorder = Waiting(spool, lambda damage: None)
+        recorder.begin()
+        assert recorder.take() == []
+        recorder.done([])
+        recorder.close()
+        assert len(list(tap.path.glob("*.segment"))) == 1
+        tap.close()
+        recorder = Waiting(spool, lambda damage: None)
+        recorder.begin()
+        (taken,) = recorder.take()
+        assert taken.read() == whole
+        recorder.done([taken])
+        recorder.close()
