@@ -11,6 +11,7 @@ import pytest
 
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import KeyList, add, revoke
+from gemtap.desk.app import end_all
 from gemtap.incident import IncidentKind, event
 from gemtap.stores.base import Store
 from gemtap.upkeep.access_keys import change_keys, follow_shared_keys, read_keys
@@ -56,8 +57,7 @@ async def test_every_gemtap_of_a_shared_database_follows(store: Store, tmp_path:
         await until(there, {"second"})
         await change_keys(here, store, lambda before: (KeyList(), None))
         await until(there, set())
-        for task in following:
-            task.cancel()
+        await end_all(following)
 
 
 async def test_the_audit_trail_says_who_did_what(store: Store) -> None:

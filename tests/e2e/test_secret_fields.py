@@ -83,6 +83,18 @@ def converse(gemtap: RunningGemtap, live: LiveUpstream, kind: Planted) -> None:
     assert received == [kind.body]
 
 
+def kill(gemtap: RunningGemtap, process: str) -> int:
+    """Kill a process of Gemtap. Returns the id that it had."""
+    killed = gemtap.children()[process]
+    os.kill(killed, signal.SIGKILL)
+    return killed
+
+
+def wait_for_another(gemtap: RunningGemtap, process: str, killed: int) -> None:
+    """Wait until another process has taken the place of the killed one, which is listed until it is reaped."""
+    eventually(lambda: gemtap.children().get(process, killed) != killed or None)
+
+
 def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, *, by: str) -> None:
     """An exchange whose answer stops halfway: the upstream or the client goes, or a process of Gemtap is killed."""
     half = kind.body[: len(kind.body) // 2]
@@ -96,9 +108,8 @@ def break_off(gemtap: RunningGemtap, upstream: ScriptedUpstream, kind: Planted, 
             if by == "client":
                 client.close()
             elif by in ("tap", "desk"):
-                killed = gemtap.children()[by]
-                os.kill(killed, signal.SIGKILL)
-                eventually(lambda: gemtap.children().get(by, killed) != killed or None)
+                killed = kill(gemtap, by)
+                wait_for_another(gemtap, by, killed)
             elif by == "serve":
                 gemtap.process.kill()
                 gemtap.process.wait()
@@ -114,11 +125,11 @@ def while_the_desk_is_dead(gemtap: RunningGemtap, upstream: ScriptedUpstream) ->
                 peer.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
                 client.take_head()
                 peer.send(kind.body)
-                os.kill(gemtap.children()["desk"], signal.SIGKILL)
+                killed = kill(gemtap, "desk")
                 peer.send(b" " * (9999 - len(kind.body)))
                 assert client.take(9999).startswith(kind.body)
         assert files_with(CANARY, gemtap.data_dir) == []
-        eventually(lambda: gemtap.children().get("desk"))
+        wait_for_another(gemtap, "desk", killed)
 
 
 @pytest.mark.parametrize("store", ["sqlite", "mongodb"])
