@@ -18,6 +18,7 @@ from gemtap.access.keys import User
 from gemtap.interaction import Interaction, Side
 from gemtap.stores.base import Record, SharedValues, Store, StoredIncidents
 from gemtap.stores.facets import Facets
+from gemtap.stores.limit_usage import LimitUsage
 from gemtap.stores.links import LinkIndex
 from gemtap.stores.maintenance import Maintenance
 from gemtap.stores.place import Order, Place
@@ -129,6 +130,11 @@ class ScopedStore:
     def searches(self) -> SavedSearches:
         """Everybody's: people who share a Gemtap share their saved searches."""
         return self._store.searches
+
+    @property
+    def limit_usage(self) -> LimitUsage:
+        """Everybody's sums: what is shown of them is chosen by `gemtap.dashboard.limits`."""
+        return self._store.limit_usage
 
     @property
     def maintenance(self) -> Maintenance:

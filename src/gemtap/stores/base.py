@@ -12,6 +12,7 @@ from bson import ObjectId
 from gemtap.incident import Incident
 from gemtap.interaction import Interaction, Outcome, Side
 from gemtap.stores.facets import Facets
+from gemtap.stores.limit_usage import LimitUsage
 from gemtap.stores.links import LinkIndex
 from gemtap.stores.maintenance import Maintenance
 from gemtap.stores.place import Order, Place
@@ -113,13 +114,21 @@ class SharedValues(Protocol):
         """Replace the value that has this version, 0 for none; False if somebody else was faster."""
         ...
 
+    async def publish(self, name: str, value: Any) -> None:
+        """Set a value that only one Gemtap writes, whatever its version."""
+        ...
+
+    async def beginning_with(self, prefix: str) -> Mapping[str, tuple[int, Any]]:
+        """Version and value of each name that begins so."""
+        ...
+
 
 class Store(Protocol):
     """Where interactions are kept. Every method may raise StoreUnavailable.
 
     The members here read and write interactions. What only one part of Gemtap needs is grouped in `links` (threads of
-    the recorder), `search_index` (the search backfill), `incidents`, `searches` and `maintenance`. Functions that
-    follow from these members are outside: pages and batches in `stores.paging`, new interactions in
+    the recorder), `search_index` (the search backfill), `incidents`, `searches`, `limit_usage` and `maintenance`.
+    Functions that follow from these members are outside: pages and batches in `stores.paging`, new interactions in
     `stores.following`, missing ones in `stores.presence`.
     """
 
@@ -156,6 +165,11 @@ class Store(Protocol):
     @property
     def searches(self) -> SavedSearches:
         """The searches that people saved."""
+        ...
+
+    @property
+    def limit_usage(self) -> LimitUsage:
+        """What interactions have reserved and used of limits."""
         ...
 
     @property

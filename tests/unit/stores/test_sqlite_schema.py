@@ -111,7 +111,7 @@ async def test_a_prerelease_database_is_copied_whole(old: Path, tmp_path: Path) 
     assert version_of(new) == VERSION
 
 
-@pytest.mark.parametrize("version", [11, 12, 13])
+@pytest.mark.parametrize("version", [11, 12, 13, 14])
 async def test_a_database_of_an_earlier_version_is_upgraded(tmp_path: Path, version: int) -> None:
     """It gets what is new; its documents stay, and cached days of either become invalid as before."""
     path = tmp_path / "gemtap.db"
@@ -127,15 +127,18 @@ async def test_a_database_of_an_earlier_version_is_upgraded(tmp_path: Path, vers
             connection.execute("DROP TABLE gemtap_searches")
             connection.execute("DROP INDEX interactions_numbers")
             connection.execute("DROP INDEX interactions_failed_by_thread")
-        connection.execute("DROP TRIGGER day_parts_after_update")
-        connection.execute("DROP INDEX interactions_with_tools")
-        connection.execute("ALTER TABLE interactions DROP COLUMN tool_use")
+        connection.execute("DROP TABLE gemtap_limit_usage")
+        if version < 14:
+            connection.execute("DROP TRIGGER day_parts_after_update")
+            connection.execute("DROP INDEX interactions_with_tools")
+            connection.execute("ALTER TABLE interactions DROP COLUMN tool_use")
         if version < 12:
             connection.execute("ALTER TABLE interactions DROP COLUMN cache_write_tokens")
             connection.execute("ALTER TABLE interactions DROP COLUMN cache_saved_usd")
-        connection.execute(
-            "CREATE TRIGGER day_parts_after_update AFTER UPDATE OF timestamp ON interactions BEGIN SELECT 1; END"
-        )
+        if version < 14:
+            connection.execute(
+                "CREATE TRIGGER day_parts_after_update AFTER UPDATE OF timestamp ON interactions BEGIN SELECT 1; END"
+            )
         connection.execute(f"PRAGMA user_version = {version}")
     store = open_store(f"sqlite:///{path}")
     await store.open()

@@ -20,6 +20,7 @@ from gemtap.stores.mongo.rows import ROWS, Rows
 INTERACTIONS: Final = "gemini_interactions"
 EVENTS: Final = "gemtap_events"
 SEARCHES: Final = "gemtap_searches"
+LIMIT_USAGE: Final = "gemtap_limit_usage"
 
 _PLAIN: Final = CodecOptions[dict[str, Any]](tz_aware=True, tzinfo=UTC)
 
@@ -35,6 +36,7 @@ class Collections:
         """The same, for what only reads fields of them."""
         self.events: AsyncCollection[Any] = database.get_collection(EVENTS, _PLAIN)
         self.searches: AsyncCollection[Any] = database.get_collection(SEARCHES, _PLAIN)
+        self.limit_usage: AsyncCollection[Any] = database.get_collection(LIMIT_USAGE, _PLAIN)
         self.files = BodyFiles(database)
         self.counts = MongoCounts(database, self.plain)
         self.rows = Rows(database[ROWS].with_options(RAW_OPTIONS), self.interactions, self.plain)
@@ -44,13 +46,16 @@ class Collections:
         """Make the collections and their indexes where they are missing. Raises PyMongoError."""
         if self._created:
             return
-        for name in (INTERACTIONS, EVENTS, SEARCHES, ROWS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
+        for name in (INTERACTIONS, EVENTS, SEARCHES, LIMIT_USAGE, ROWS, DAYS, DAY_PARTS, *BUCKET_COLLECTIONS):
             await self._create_collection(name)
         await self.interactions.create_indexes(INDEXES)
         for name in SUPERSEDED & (await self.interactions.index_information()).keys():
             await self.interactions.drop_index(name)
         await self.counts.create()
         await self.events.create_index([("at", -1), ("_id", -1)])
+        await self.limit_usage.create_index([("gemtap", 1), ("ends", 1)])
+        # MongoDB deletes a document once the last of its windows is over.
+        await self.limit_usage.create_index("ends", expireAfterSeconds=0)
         await self.files.create()
         self._created = True
 

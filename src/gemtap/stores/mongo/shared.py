@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -37,3 +39,16 @@ class MongoSharedValues:
                     return False
                 return True
             return (await self._collection.replace_one({"_id": name, "version": version}, document)).matched_count == 1
+
+    async def publish(self, name: str, value: Any) -> None:
+        """Set a value that only one Gemtap writes, whatever its version."""
+        with translated(self._description):
+            await self._collection.update_one(
+                {"_id": name}, {"$set": {"value": value}, "$inc": {"version": 1}}, upsert=True
+            )
+
+    async def beginning_with(self, prefix: str) -> Mapping[str, tuple[int, Any]]:
+        """Version and value of each name that begins so."""
+        with translated(self._description):
+            found = await self._collection.find({"_id": {"$regex": "^" + re.escape(prefix)}}).to_list()
+        return {each["_id"]: (each["version"], each["value"]) for each in found}

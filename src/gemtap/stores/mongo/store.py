@@ -23,6 +23,7 @@ from gemtap.stores.mongo.due import MongoSearchIndex
 from gemtap.stores.mongo.errors import translated
 from gemtap.stores.mongo.hinting import Index, find
 from gemtap.stores.mongo.incidents import MongoIncidents
+from gemtap.stores.mongo.limit_usage import MongoLimitUsage
 from gemtap.stores.mongo.linking import MongoLinks, thread_of
 from gemtap.stores.mongo.lists import Lists
 from gemtap.stores.mongo.maintenance import MongoMaintenance
@@ -69,6 +70,7 @@ class MongoStore:
         self.incidents = MongoIncidents(self._collections, description)
         self.shared = MongoSharedValues(self._database, description)
         self.searches = MongoSearches(self._collections, description)
+        self.limit_usage = MongoLimitUsage(self._collections, description)
         self.maintenance = MongoMaintenance(self._client, self._database, self._collections, description)
 
     @property

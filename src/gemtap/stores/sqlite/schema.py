@@ -12,7 +12,7 @@ from typing import Final
 from gemtap.stores.base import StoreError
 from gemtap.stores.sqlite.connections import connect, transaction
 
-VERSION: Final = 14
+VERSION: Final = 15
 """The version of `schema.sql`. Versions 1 to 10 were never released."""
 
 _WITHOUT_CACHE_WRITES: Final = 11
@@ -24,12 +24,15 @@ _WITHOUT_SEARCHES: Final = 12
 _WITHOUT_TOOL_USE: Final = 13
 """The version before `tool_use`. It is upgraded in place."""
 
+_WITHOUT_LIMIT_USAGE: Final = 14
+"""The version before limits. It is upgraded in place."""
+
 PRERELEASE: Final = 10
 """The last version before the first release. `gemtap copy` reads it."""
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in an empty database, and upgrade the three versions before this one.
+    """Create the schema in an empty database, and upgrade the four versions before this one.
 
     Raises StoreError for a database of another version.
     """
@@ -88,10 +91,18 @@ def _add_tool_use(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA user_version = 14")
 
 
+def _add_limit_usage(connection: sqlite3.Connection) -> None:
+    """Add the table of version 15 and its index."""
+    connection.execute(_statement("CREATE TABLE gemtap_limit_usage"))
+    connection.execute(_statement("CREATE INDEX gemtap_limit_usage_by_end"))
+    connection.execute("PRAGMA user_version = 15")
+
+
 _UPGRADES: Final = {
     _WITHOUT_CACHE_WRITES: _add_cache_writes,
     _WITHOUT_SEARCHES: _add_searches,
     _WITHOUT_TOOL_USE: _add_tool_use,
+    _WITHOUT_LIMIT_USAGE: _add_limit_usage,
 }
 """From each version to the next, in this order."""
 

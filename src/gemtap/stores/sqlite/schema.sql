@@ -121,6 +121,22 @@ CREATE TABLE gemtap_searches (
     saved_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What interactions have reserved and used of limits whose windows run: see gemtap.stores.limit_usage. Deleting an
+-- interaction does not touch it.
+CREATE TABLE gemtap_limit_usage (
+    interaction BLOB NOT NULL,        -- interactions.id
+    limit_id TEXT NOT NULL,
+    window_start INTEGER NOT NULL,    -- Unix time in seconds
+    ends INTEGER NOT NULL,            -- when the window ends, Unix time in seconds
+    reserved INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    final INTEGER NOT NULL,           -- 0 if the capture was interrupted
+    PRIMARY KEY (interaction, limit_id)
+) STRICT, WITHOUT ROWID;
+
+-- With everything that the sums need.
+CREATE INDEX gemtap_limit_usage_by_end ON gemtap_limit_usage (ends, limit_id, window_start, reserved, used);
+
 -- Bodies are stored as pieces: each distinct piece once, many of them compressed together.
 -- See gemtap.stores.sqlite.bodies and docs/storage.md.
 

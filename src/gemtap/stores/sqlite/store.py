@@ -30,6 +30,7 @@ from gemtap.stores.sqlite.deleting import delete
 from gemtap.stores.sqlite.due import SqliteSearchIndex
 from gemtap.stores.sqlite.errors import translated
 from gemtap.stores.sqlite.incidents import SqliteIncidents
+from gemtap.stores.sqlite.limit_usage import SqliteLimitUsage
 from gemtap.stores.sqlite.linking import SqliteLinks, resolved
 from gemtap.stores.sqlite.maintenance import SqliteMaintenance
 from gemtap.stores.sqlite.reading import count, read, read_facets, read_list, read_raw, read_sorted
@@ -67,6 +68,7 @@ class SqliteStore:
         self.search_index = SqliteSearchIndex(self._read, self._write, self._bodies)
         self.incidents = SqliteIncidents(self._read, self._write)
         self.searches = SqliteSearches(self._read, self._write)
+        self.limit_usage = SqliteLimitUsage(self._read, self._write)
         self.maintenance = SqliteMaintenance(self._file, self._read)
         self._upkeep = Upkeep(self._file)
 

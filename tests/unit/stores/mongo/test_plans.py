@@ -303,6 +303,7 @@ async def test_every_collection_is_compressed_with_zstd(store: Store, mongod_url
             "gemini_bodies.chunks",
             "gemtap_events",
             "gemtap_searches",
+            "gemtap_limit_usage",
             "gemtap_rows",
             "gemtap_days",
             "gemtap_day_parts",
