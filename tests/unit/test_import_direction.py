@@ -33,7 +33,7 @@ LAYERS: Final = (
     {"conversation"},
     {"body", "json_access", "incident", "interception", "simulation"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
-    {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "workers", "low_priority"},
+    {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "rate_budget", "workers", "low_priority"},
     {"store_kinds", "settings_error", "reuse"},
     {"__init__"},
 )

@@ -15,6 +15,7 @@ from gemtap.capture.loss_counter import LossCounter
 from gemtap.capture.spool import Spool
 from gemtap.capture.syncing import CaptureSync
 from gemtap.capture.tap_folder import Capture, TapFolder
+from gemtap.rate_budget import RateBudget
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ _LOOK_EVERY: Final = 1.0
 
 _SHARE_OF_TIME: Final = 0.02
 """Maximum share of a tap's time for measuring the spool, which takes a second with 100,000 waiting captures."""
+
+STRANGERS_A_MINUTE: Final = 60
+"""Requests without a valid access key that are recorded: at once, and then evenly. It shows who asks for what."""
 
 WhenFull = Literal["forward", "refuse"]
 
@@ -73,7 +77,19 @@ class CapturePolicy:
         self._limits = limits
         self._when_full = when_full
         self._strangers = strangers
+        self._strangers_budget = RateBudget(STRANGERS_A_MINUTE, STRANGERS_A_MINUTE / 60, time.monotonic())
         self.sync = sync
+
+    def records_stranger(self, cause: str) -> bool:
+        """Whether a request without a valid access key is recorded; it is counted otherwise, so that none fills the disk.
+
+        `cause`: why it is refused.
+        """
+        if self._strangers_budget.take(time.monotonic()):
+            return True
+        if self._strangers is not None:
+            self._strangers.add(cause)
+        return False
 
     def begin(self, id_: ObjectId) -> Capture | None:
         """Begin the capture of an exchange. Counts the exchange and returns None if that is impossible."""

@@ -37,7 +37,6 @@ from gemtap.tap.leaves import Leaves
 from gemtap.tap.lifecycle import TapContext
 from gemtap.tap.proxied import is_local_name, is_loopback, is_public
 from gemtap.tap.relay import Relay
-from gemtap.tap.strangers import Strangers
 from gemtap.tap.tunnel_counts import TunnelCounts
 from gemtap.tap.upstream import Upstreams
 
@@ -98,16 +97,14 @@ def make_app(settings: Settings) -> TapApp:
             proxy_of=proxy_of,
         )
         async with (
-            _policy(settings, spool) as (policy, strangers),
+            _policy(settings, spool) as policy,
             connections() as upstreams,
             connections(admits=None if settings.tunnel_private else is_public) as others,
             watch(access, provider_keys),
         ):
             destinations = Destinations(origins, settings.providers.added_headers(os.environ))
             admission = Admission(access, provider_keys)
-            context = TapContext(
-                policy, origin_check, destinations, fingerprints, settings.capture_max_body, admission, strangers
-            )
+            context = TapContext(policy, origin_check, destinations, fingerprints, settings.capture_max_body, admission)
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(
                 context,
@@ -187,8 +184,8 @@ def _proxy_of(settings: Settings, url: str) -> str | None:
 
 
 @asynccontextmanager
-async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[tuple[CapturePolicy, Strangers]]:
-    """The captures of this process, while it serves, and what is captured of refused requests."""
+async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePolicy]:
+    """The captures of this process, while it serves."""
     folder = TapFolder(spool)
     try:
         lost, refused = (
@@ -216,7 +213,7 @@ async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[tuple[Captu
             await sync.sync()
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(policy.watch()), tasks.create_task(sync.run())]
-            yield policy, Strangers(strangers)
+            yield policy
             for task in beside:
                 task.cancel()
         for losses in (lost, refused, unsynced, strangers):

@@ -32,7 +32,6 @@ from gemtap.tap.exchange import Exchange
 from gemtap.tap.headers import value_of
 from gemtap.tap.masking import KeyMask
 from gemtap.tap.proxy_errors import misdirected
-from gemtap.tap.strangers import Strangers
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +49,6 @@ class TapContext:
     fingerprints: Fingerprints
     max_body: int
     admission: Admission
-    strangers: Strangers
 
     def begin(self, head: ClientHead) -> OpenExchange:
         """An exchange with an open capture and known credentials."""
@@ -96,7 +94,7 @@ class OpenExchange:
         is_recorded = True
         if fault is None and self.context.admission.is_on:
             fault = self._admit()
-            if fault is not None and not self.context.strangers.records(fault.message):
+            if fault is not None and not self.context.policy.records_stranger(fault.message):
                 is_recorded = False
                 self.exchange.forgo()
         destination = place.destination if fault is None else None

@@ -26,11 +26,11 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from gemtap.capture.events import RawHeaders
+from gemtap.rate_budget import RateBudget
 from gemtap.tap.client_request import ClientHead, ClientRequest
 from gemtap.tap.headers import content_length, value_of
 from gemtap.tap.http2.fields import NO_GRPC, BadRequest, is_grpc, read_request
 from gemtap.tap.http2.library import MAX_STREAMS
-from gemtap.tap.http2.reset_budget import ResetBudget
 from gemtap.tap.http2.sending import AT_ONCE, Sending
 from gemtap.tap.http2.stream import Http2Request, Stream
 from gemtap.tap.protocol import MAX_HEAD
@@ -44,6 +44,13 @@ _MAX_UNFINISHED: Final = MAX_HEAD + 64 * 1024
 
 _MAX_UNTAKEN: Final = 512 * 1024
 """Bytes of answers to control frames that a client may leave untaken."""
+
+_RESETS_AT_ONCE: Final = 1000
+_RESETS_EACH_SECOND: Final = 33.0
+"""How many streams a client may cancel: each costs Gemtap and the upstream more than the client (CVE-2023-44487).
+
+The limits of nghttp2, which clients have lived with since 2023.
+"""
 
 
 class Http2Connection(Sending):
@@ -70,7 +77,7 @@ class Http2Connection(Sending):
         self._tunnels_grpc = tunnels_grpc
         self._begun: list[Http2Request] = []
         """Those whose exchange has not been started yet."""
-        self._resets = ResetBudget(self.loop.time())
+        self._resets = RateBudget(_RESETS_AT_ONCE, _RESETS_EACH_SECOND, self.loop.time())
         self._unfinished = 0
         self._unacknowledged = 0
         self._is_ending = False
