@@ -81,7 +81,7 @@ class CapturePolicy:
         self.sync = sync
 
     def records_stranger(self, cause: str) -> bool:
-        """Whether a request without a valid access key is recorded; it is counted otherwise, so that none fills the disk.
+        """Whether a request without a valid access key is recorded. Others are counted, so that none fills the disk.
 
         `cause`: why it is refused.
         """
