@@ -14,7 +14,7 @@ from gemtap.access.keys import KeyList, add, revoke
 from gemtap.desk.app import end_all
 from gemtap.incident import IncidentKind, event
 from gemtap.stores.base import Store
-from gemtap.upkeep.access_keys import change_keys, follow_shared_keys, read_keys
+from gemtap.upkeep.shared_lists import change_list, follow_shared_list, read_list
 
 pytestmark = pytest.mark.anyio
 
@@ -35,8 +35,8 @@ async def test_changes_reach_the_file_and_none_is_lost(store: Store, tmp_path: P
     """Changes at the same time all count, wherever the keys are kept."""
     file = KeyFile(tmp_path)
     names = [f"user{number}" for number in range(8)]
-    await asyncio.gather(*(change_keys(file, store, partial(adding, name)) for name in names))
-    kept = await read_keys(file, store)
+    await asyncio.gather(*(change_list(file, store, partial(adding, name)) for name in names))
+    kept = await read_list(file, store)
     assert sorted(each.name for each in kept.keys) == names
     assert kept.is_on
 
@@ -46,16 +46,16 @@ async def test_every_gemtap_of_a_shared_database_follows(store: Store, tmp_path:
     here, there = KeyFile(tmp_path / "here"), KeyFile(tmp_path / "there")
     here.change(partial(adding, "first"))  # before the database was shared
     if store.shared is None:
-        await follow_shared_keys(there, store)  # returns at once
+        await follow_shared_list(there, store)  # returns at once
         return
     async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
-        following = [tasks.create_task(follow_shared_keys(file, store)) for file in (here, there)]
+        following = [tasks.create_task(follow_shared_list(file, store)) for file in (here, there)]
         await until(there, {"first"})
-        await change_keys(there, store, partial(adding, "second"))
+        await change_list(there, store, partial(adding, "second"))
         await until(here, {"first", "second"})
-        await change_keys(here, store, lambda before: (revoke(before, "first"), None))
+        await change_list(here, store, lambda before: (revoke(before, "first"), None))
         await until(there, {"second"})
-        await change_keys(here, store, lambda before: (KeyList(), None))
+        await change_list(here, store, lambda before: (KeyList(), None))
         await until(there, set())
         await end_all(following)
 

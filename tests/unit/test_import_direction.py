@@ -32,6 +32,7 @@ LAYERS: Final = (
     {"dialects"},
     {"conversation"},
     {"body", "json_access", "incident", "interception", "simulation"},
+    {"list_file"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "rate_budget", "workers", "low_priority"},
     {"store_kinds", "settings_error", "reuse"},

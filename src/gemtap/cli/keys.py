@@ -109,10 +109,10 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
 
     Example: gemtap keys ls
     """
-    from gemtap.upkeep.access_keys import read_keys
+    from gemtap.upkeep.shared_lists import read_list
 
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    found = _with(settings, lambda opened: read_keys(KeyFile(settings.data_dir), opened))
+    found = _with(settings, lambda opened: read_list(KeyFile(settings.data_dir), opened))
     now = datetime.now(UTC)
     rows = [
         {
@@ -154,10 +154,10 @@ def _end(expires: str | None, now: datetime) -> datetime | None:
 def _change(settings: Settings, change: Callable[[KeyList], tuple[KeyList, T]], what: str) -> T:
     """Change the keys, and note it among the events."""
     from gemtap.incident import IncidentKind, event
-    from gemtap.upkeep.access_keys import change_keys
+    from gemtap.upkeep.shared_lists import change_list
 
     async def work(opened: Store) -> T:
-        result = await change_keys(KeyFile(settings.data_dir), opened, change)
+        result = await change_list(KeyFile(settings.data_dir), opened, change)
         message = f"Access key {what}, on the command line."
         await opened.incidents.put([event(IncidentKind.ACCESS_CHANGED, message, None)])
         return result

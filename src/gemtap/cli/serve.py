@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gemtap.access.key_file import KeyFile
 from gemtap.access.provider_keys import ProviderKeys
 from gemtap.addresses import mask
 from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
@@ -85,8 +86,8 @@ def run(settings: Settings) -> None:
     from gemtap.serving import log_without_passwords
     from gemtap.stores.opening import open_store
     from gemtap.supervisor import CannotServe, Supervisor
-    from gemtap.upkeep.access_keys import fetch_shared_keys
     from gemtap.upkeep.daily import retention_of
+    from gemtap.upkeep.shared_lists import fetch_shared_lists
 
     settings.providers.added_headers(os.environ)  # the proxy must not fail for what is wrong here
     try:
@@ -102,7 +103,7 @@ def run(settings: Settings) -> None:
     except ValueError as exc:
         raise SettingsError(str(exc)) from exc
     if settings.is_exposed:
-        fetch_shared_keys(settings)
+        fetch_shared_lists(settings, KeyFile(settings.data_dir))
     log_without_passwords("%(asctime)s %(levelname)s gemtap: %(message)s", settings.log_level.upper())
     for fault in FAULTS:
         _log.error("The provider %s of %s is left out: %s", fault.name, fault.origin.package, fault.reason)

@@ -14,13 +14,14 @@ from bson import ObjectId
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gemtap.access.key_file import Access, KeyFile, watch
+from gemtap.access.key_file import Access, KeyFile
 from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
 from gemtap.durable_files import load_secret
 from gemtap.interaction import Interaction
+from gemtap.list_file import watch
 from gemtap.providers.configured import register
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
@@ -30,8 +31,8 @@ from gemtap.recorder.redact import redactor_of
 from gemtap.replay.desk import Replays
 from gemtap.settings import Settings
 from gemtap.stores.opening import open_store
-from gemtap.upkeep.access_keys import follow_shared_keys
 from gemtap.upkeep.daily import prune_daily
+from gemtap.upkeep.shared_lists import follow_shared_list
 from gemtap.workers import Workers, preload
 
 _log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def make_desk(settings: Settings) -> ASGIApp:
                 recording = tasks.create_task(recorder.run())
                 others = (
                     prune_daily(settings, store),
-                    follow_shared_keys(KeyFile(settings.data_dir), store),
+                    follow_shared_list(KeyFile(settings.data_dir), store),
                     recording_workers.start(),
                     page_workers.start(),
                 )

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
-from gemtap.access.key_file import Access, watch
+from gemtap.access.key_file import Access
 from gemtap.access.provider_keys import ProviderKeys
 from gemtap.capture.capture_policy import CapturePolicy, SpoolLimits
 from gemtap.capture.loss_counter import LossCounter
@@ -25,6 +25,7 @@ from gemtap.capture.syncing import CaptureSync
 from gemtap.capture.tap_folder import TapFolder
 from gemtap.environment_proxy import environment_proxy
 from gemtap.incident import IncidentKind
+from gemtap.list_file import watch
 from gemtap.origin_check import OriginCheck
 from gemtap.settings import Settings, dashboard_of
 from gemtap.tap.admission import Admission
