@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gemtap.capture.events import FORMAT, Kind, pack
+from gemtap.capture.events import FORMAT, Kind, Reserved, pack
 
 RECEIVED: Final = 1_773_489_600.123_9
 """2026-03-14T12:00:00.123Z, and a bit."""
@@ -32,6 +32,7 @@ def make_capture(
     outcome: str | None = "complete",
     details: str | None = None,
     end_at: int = 4_000,
+    reserved: Reserved | None = None,
     request_end: dict[str, Any] | None = None,
     response_end: dict[str, Any] | None = None,
     **head: Any,
@@ -55,6 +56,8 @@ def make_capture(
     }
     capture = [pack(Kind.REQUEST, 0, request_head)]
     capture += [pack(Kind.REQUEST_BODY, at, piece) for at, piece in request]
+    if reserved is not None:
+        capture.append(pack(Kind.RESERVED, 150, reserved))
     if status is not None:
         answer = {
             "status": status,

@@ -96,7 +96,7 @@ def make_record(
         if chunks is not None:
             document["response"]["chunks"] = chunks
         document["response"] |= response or {}
-    unknown = fields.keys() - document.keys() - {"replay_of", "upstream", "tool_use"}
+    unknown = fields.keys() - document.keys() - {"replay_of", "upstream", "tool_use", "reserved"}
     assert not unknown, f"an interaction has no {unknown}"
     document |= fields
     return Record(

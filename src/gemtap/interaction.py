@@ -221,6 +221,23 @@ class Preview(TypedDict):
     answer: str | None
 
 
+class Reserved(TypedDict):
+    """What was reserved of one limit before the request was sent (see `gemtap.limits`)."""
+
+    ledger: str
+    """The id of the ledger in which it is counted: a data directory has one."""
+    limit: int
+    """The limit's id."""
+    measure: str
+    """`requests`, `tokens` or `cost`."""
+    start: datetime
+    """When the window of the limit starts."""
+    ends: datetime
+    """When it ends."""
+    amount: int
+    """Requests, tokens, or micro-dollars."""
+
+
 class Interaction(TypedDict):
     """The stored document of one exchange."""
 
@@ -262,6 +279,8 @@ class Interaction(TypedDict):
     if it was not sent, or nobody knows where. Documents of earlier versions lack it."""
     replay_of: NotRequired[ObjectId]
     """Id of the original interaction if this one is a replay (see `gemtap.replay`)."""
+    reserved: NotRequired[list[Reserved]]
+    """Only if limits have admitted the request."""
     preview: Preview
     tags: list[str]
     rating: str | None

@@ -15,8 +15,8 @@ from tests.records import make_record
 pytestmark = pytest.mark.anyio
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-DAY = WindowKey("day", int((NOW - timedelta(hours=1)).timestamp()))
-MONTH = WindowKey("month", int((NOW - timedelta(days=9)).timestamp()))
+DAY = WindowKey(1, int((NOW - timedelta(hours=1)).timestamp()))
+MONTH = WindowKey(2**48 - 1, int((NOW - timedelta(days=9)).timestamp()))
 TOMORROW, NEXT_MONTH = int((NOW + timedelta(hours=23)).timestamp()), int((NOW + timedelta(days=20)).timestamp())
 
 
@@ -72,7 +72,7 @@ async def test_windows_that_are_over_are_left_out(store: Store) -> None:
 
 async def test_what_is_over_is_deleted_from_sqlite(store: Store) -> None:
     """The next settlement deletes it. MongoDB has an index for that."""
-    old = LimitShare(WindowKey("old", 1), 2, Sums(1, 1))
+    old = LimitShare(WindowKey(3, 1), 2, Sums(1, 1))
     await store.limit_usage.settle("here", [Settlement(ObjectId(), True, [old])])
     sums = await store.limit_usage.sums("here", datetime.fromtimestamp(1, UTC))
     assert sums == ({} if store.shared is None else {old.window: Sums(1, 1)})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import msgpack
 import pytest
 from bson import ObjectId
 
+from gemtap.exporters.jsonl import from_line, to_line
 from gemtap.interaction import NO_TOKENS, Outcome, summary
 from gemtap.stores.base import Filter, Record, Store
 from tests.exactness import exactly
-from tests.records import make_record
+from tests.records import NOON, make_record
 
 pytestmark = pytest.mark.anyio
 
@@ -226,6 +228,21 @@ async def check_round_trip(store: Store, record: Record) -> None:
     (listed,) = await store.list(Filter(), limit=10)
     assert exactly(listed) == exactly(summary(document))
     assert await store.list(Filter(), order="recorded", limit=10) == [listed]
+
+
+async def test_what_was_reserved_of_limits_comes_back(store: Store) -> None:
+    """Times in it are times, and amounts beyond 32 bits are exact; so they are in an export."""
+    reserved = {
+        "ledger": "8f2a11c0beef8f2a",
+        "limit": 2**48 - 1,
+        "measure": "cost",
+        "start": NOON.replace(microsecond=0),
+        "ends": NOON.replace(microsecond=0) + timedelta(days=1),
+        "amount": 2**40,
+    }
+    record = make_record(reserved=[reserved, {**reserved, "limit": 2}])
+    await check_round_trip(store, record)
+    assert from_line(to_line(record)).document == record.document
 
 
 @pytest.mark.parametrize("fields", [{"upstream": "https://api.openai.com"}, {"upstream": None}, {}], ids=str)

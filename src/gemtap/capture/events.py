@@ -6,6 +6,7 @@ its checksum, the CRC-32 of its bytes.
 | `request` | a map, see `RequestHead` | the request's head has arrived |
 | `request.body` | bytes | a chunk of its body has arrived |
 | `request.decoded` | bytes | the same without content-encoding, like all later chunks |
+| `reserved` | a map, see `Reserved` | limits have admitted the request; missing if none concern it |
 | `response` | a map, see `ResponseHead` | the response's head has arrived, or Gemtap has made one |
 | `response.body` | bytes | a chunk of its body has arrived, before it is forwarded to the client |
 | `response.decoded` | bytes | the same without content-encoding, like all later chunks |
@@ -43,6 +44,7 @@ class Kind(StrEnum):
     REQUEST = "request"
     REQUEST_BODY = "request.body"
     REQUEST_DECODED = "request.decoded"
+    RESERVED = "reserved"
     RESPONSE = "response"
     RESPONSE_BODY = "response.body"
     RESPONSE_DECODED = "response.decoded"
@@ -83,6 +85,32 @@ class RequestHead(TypedDict):
     """The original interaction of a replay. Only `gemtap replay` writes this; clients cannot set it."""
     via: NotRequired[Literal["proxy"]]
     """How it came, unless by a base URL."""
+
+
+class Reserved(TypedDict):
+    """What a request has reserved of limits before it was sent (see `gemtap.limits`).
+
+    The recorder settles it, whatever has become of the limits since.
+    """
+
+    ledger: str
+    """The id of the ledger in which it is counted."""
+    limits: list[Reservation]
+
+
+class Reservation(TypedDict):
+    """What it has reserved of one window of a limit."""
+
+    limit: int
+    """The limit's id."""
+    measure: str
+    """`requests`, `tokens` or `cost`. Concurrent requests are given back by the tap, and not in here."""
+    start: int
+    """When the window starts; Unix time in seconds."""
+    ends: int
+    """When it ends."""
+    amount: int
+    """Requests, tokens, or micro-dollars."""
 
 
 class ResponseHead(TypedDict):

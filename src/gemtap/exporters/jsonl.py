@@ -19,14 +19,14 @@ from bson.errors import InvalidId
 from gemtap.body import gives_back, parse_body, serialise
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.selecting import matching
-from gemtap.interaction import SCHEMA_VERSION, Interaction, Outcome, Side, ToolUse, to_json
+from gemtap.interaction import SCHEMA_VERSION, Interaction, Outcome, Reserved, Side, ToolUse, to_json
 from gemtap.json_access import as_text, fault_of
 from gemtap.stores.base import Record, Store
 
 _SIDES: Final[tuple[Side, ...]] = get_args(Side)
 
 
-_NOT_IN_ALL: Final = frozenset({"context", "tool_use", "replay_of", "upstream"})
+_NOT_IN_ALL: Final = frozenset({"context", "tool_use", "replay_of", "reserved", "upstream"})
 """Fields that are optional: documents of earlier versions lack some, and others do not apply to every document."""
 
 
@@ -127,6 +127,8 @@ def _record(document: dict[str, Any]) -> Record:
         thread["parent"] = None if thread["parent"] is None else ObjectId(thread["parent"])
     if "tool_use" in document:
         document["tool_use"] = _tool_use(document["tool_use"])
+    if "reserved" in document:
+        document["reserved"] = [_reserved(each) for each in document["reserved"]]
     missing = Interaction.__required_keys__ - document.keys() - {"_id", *_NOT_IN_ALL}
     if missing:
         raise BadLine(f"it has no {', '.join(sorted(missing))}")
@@ -148,6 +150,17 @@ def _tool_use(value: Any) -> ToolUse:
             for each in value["results"]
             if int(each["times"]) > 0
         ],
+    }
+
+
+def _reserved(value: Any) -> Reserved:
+    return {
+        "ledger": str(value["ledger"]),
+        "limit": int(value["limit"]),
+        "measure": str(value["measure"]),
+        "start": datetime.fromisoformat(value["start"]),
+        "ends": datetime.fromisoformat(value["ends"]),
+        "amount": int(value["amount"]),
     }
 
 

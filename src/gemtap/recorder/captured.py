@@ -17,6 +17,7 @@ from gemtap.capture.events import (
     Kind,
     RawHeaders,
     RequestHead,
+    Reserved,
     ResponseHead,
     read_events,
 )
@@ -42,6 +43,7 @@ class Exchange:
     request_decoded_from: int = sys.maxsize
     response_decoded_from: int = sys.maxsize
     """The first of the pieces whose content-encoding the tap has undone."""
+    reserved: Reserved | None = None
     ws_events: list[Event] = field(default_factory=list)
 
     @property
@@ -119,6 +121,8 @@ def read_capture(capture: bytes) -> Exchange:
             case Kind.REQUEST_DECODED:
                 exchange.request_decoded_from = min(exchange.request_decoded_from, len(exchange.request_pieces))
                 exchange.request_pieces.append((event.at, event.value))
+            case Kind.RESERVED:
+                exchange.reserved = event.value
             case Kind.RESPONSE:
                 exchange.response, exchange.response_at = event.value, event.at
             case Kind.RESPONSE_BODY:

@@ -9,7 +9,7 @@ from typing import Final
 from bson import ObjectId
 
 from gemtap.addresses import origin_of
-from gemtap.capture.events import BodyEnd, RequestHead
+from gemtap.capture.events import BodyEnd, RequestHead, Reservation
 from gemtap.interaction import (
     SCHEMA_VERSION,
     Body,
@@ -17,6 +17,7 @@ from gemtap.interaction import (
     Context,
     Interaction,
     Request,
+    Reserved,
     Response,
     ToolUse,
     to_milliseconds,
@@ -71,11 +72,25 @@ def document_of(exchange: Exchange, reading: Reading, id_: ObjectId, recorded_at
     }
     if "replay_of" in head:
         document["replay_of"] = ObjectId(head["replay_of"])
+    if exchange.reserved is not None:
+        ledger = exchange.reserved["ledger"]
+        document["reserved"] = [_reserved(ledger, each) for each in exchange.reserved["limits"]]
     tool_use = _tool_use(reading, id_)
     if tool_use is not None:
         document["tool_use"] = tool_use
     document["cost"] = cost_of(document)
     return document
+
+
+def _reserved(ledger: str, reservation: Reservation) -> Reserved:
+    return {
+        "ledger": ledger,
+        "limit": reservation["limit"],
+        "measure": reservation["measure"],
+        "start": datetime.fromtimestamp(reservation["start"], UTC),
+        "ends": datetime.fromtimestamp(reservation["ends"], UTC),
+        "amount": reservation["amount"],
+    }
 
 
 def _request(exchange: Exchange, reading: Reading) -> Request:

@@ -17,7 +17,7 @@ from bson import ObjectId
 class WindowKey(NamedTuple):
     """One window of a limit."""
 
-    limit: str
+    limit: int
     """The limit's id."""
     start: int
     """Unix time in seconds."""
@@ -68,17 +68,17 @@ class Settlement:
 class LimitUsage(Protocol):
     """The settlements of a store. Every method may raise StoreUnavailable.
 
-    `gemtap` is the identity of a data directory: with MongoDB, each Gemtap counts what it has recorded itself.
+    `ledger` is the id of a data directory's ledger: with MongoDB, each Gemtap counts what it has recorded itself.
     """
 
-    async def settle(self, gemtap: str, settlements: Sequence[Settlement]) -> Mapping[WindowKey, Sums]:
+    async def settle(self, ledger: str, settlements: Sequence[Settlement]) -> Mapping[WindowKey, Sums]:
         """Store settlements durably, and return by how much the sums have changed.
 
         Settling an interaction again changes nothing, except that any settlement replaces one that was not final.
         """
         ...
 
-    async def sums(self, gemtap: str, at: datetime) -> Mapping[WindowKey, Sums]:
+    async def sums(self, ledger: str, at: datetime) -> Mapping[WindowKey, Sums]:
         """The sums of all windows that have not ended by then."""
         ...
 

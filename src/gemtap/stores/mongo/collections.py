@@ -53,7 +53,7 @@ class Collections:
             await self.interactions.drop_index(name)
         await self.counts.create()
         await self.events.create_index([("at", -1), ("_id", -1)])
-        await self.limit_usage.create_index([("gemtap", 1), ("ends", 1)])
+        await self.limit_usage.create_index([("ledger", 1), ("ends", 1)])
         # MongoDB deletes a document once the last of its windows is over.
         await self.limit_usage.create_index("ends", expireAfterSeconds=0)
         await self.files.create()

@@ -22,25 +22,25 @@ class MongoLimitUsage:
         self._primary = collections.limit_usage.with_options(read_preference=ReadPreference.PRIMARY)
         self._description = description
 
-    async def settle(self, gemtap: str, settlements: Sequence[Settlement]) -> Mapping[WindowKey, Sums]:
+    async def settle(self, ledger: str, settlements: Sequence[Settlement]) -> Mapping[WindowKey, Sums]:
         """Store settlements, and return by how much the sums have changed."""
         changed: dict[WindowKey, Sums] = {}
         if not settlements:
             return changed
         with translated(self._description):
             await self._collections.create()
-            present = set(await insert_absent(self._primary, [_document(gemtap, each) for each in settlements]))
+            present = set(await insert_absent(self._primary, [_document(ledger, each) for each in settlements]))
             for position, each in enumerate(settlements):
                 if position not in present:
                     add_shares(changed, each.shares)
                 elif each.is_final:
-                    await self._replace(gemtap, each, changed)
+                    await self._replace(ledger, each, changed)
         return changed
 
-    async def sums(self, gemtap: str, at: datetime) -> Mapping[WindowKey, Sums]:
+    async def sums(self, ledger: str, at: datetime) -> Mapping[WindowKey, Sums]:
         """The sums of all windows that have not ended by then."""
         pipeline: list[Mapping[str, Any]] = [
-            {"$match": {"gemtap": gemtap, "ends": {"$gt": at}}},
+            {"$match": {"ledger": ledger, "ends": {"$gt": at}}},
             {"$unwind": "$shares"},
             {"$match": {"shares.ends": {"$gt": int(at.timestamp())}}},
             {
@@ -58,20 +58,20 @@ class MongoLimitUsage:
             for each in found
         }
 
-    async def _replace(self, gemtap: str, settlement: Settlement, changed: dict[WindowKey, Sums]) -> None:
+    async def _replace(self, ledger: str, settlement: Settlement, changed: dict[WindowKey, Sums]) -> None:
         """Put a settlement in the place of the present one, unless that is final."""
         old = await self._primary.find_one_and_replace(
-            {"_id": settlement.interaction, "final": False}, _document(gemtap, settlement)
+            {"_id": settlement.interaction, "final": False}, _document(ledger, settlement)
         )
         if old is not None:
             for window, change in changes_between(_shares(old), settlement.shares).items():
                 add_shares(changed, [LimitShare(window, 0, change)])
 
 
-def _document(gemtap: str, settlement: Settlement) -> dict[str, Any]:
+def _document(ledger: str, settlement: Settlement) -> dict[str, Any]:
     return {
         "_id": settlement.interaction,
-        "gemtap": gemtap,
+        "ledger": ledger,
         "ends": datetime.fromtimestamp(settlement.ends, UTC),
         "final": settlement.is_final,
         "shares": [

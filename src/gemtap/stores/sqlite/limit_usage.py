@@ -12,20 +12,20 @@ from gemtap.stores.sqlite.connections import Run, transaction
 
 
 class SqliteLimitUsage:
-    """See `gemtap.stores.limit_usage.LimitUsage`. A database has one Gemtap, so its identity does not matter."""
+    """See `gemtap.stores.limit_usage.LimitUsage`. A database has one Gemtap, so the ledger's id does not matter."""
 
     def __init__(self, read: Run, write: Run) -> None:
         self._read = read
         self._write = write
 
-    async def settle(self, gemtap: str, settlements: Sequence[Settlement]) -> Mapping[WindowKey, Sums]:
+    async def settle(self, ledger: str, settlements: Sequence[Settlement]) -> Mapping[WindowKey, Sums]:
         """Store settlements in one transaction, and return by how much the sums have changed."""
         if not settlements:
             return {}
         now = int(datetime.now(UTC).timestamp())
         return await self._write(partial(_settle, settlements=settlements, now=now))
 
-    async def sums(self, gemtap: str, at: datetime) -> Mapping[WindowKey, Sums]:
+    async def sums(self, ledger: str, at: datetime) -> Mapping[WindowKey, Sums]:
         """The sums of all windows that have not ended by then."""
         return await self._read(partial(_sums, at=int(at.timestamp())))
 

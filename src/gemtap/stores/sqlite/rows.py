@@ -69,6 +69,8 @@ def summary(packed: bytes) -> dict[str, Any]:
     document["_id"] = ObjectId(document["_id"])
     document["timestamp"] = datetime.fromisoformat(document["timestamp"])
     document["recorded_at"] = datetime.fromisoformat(document["recorded_at"])
+    for each in document.get("reserved", ()):
+        each["start"], each["ends"] = datetime.fromisoformat(each["start"]), datetime.fromisoformat(each["ends"])
     if "replay_of" in document:
         document["replay_of"] = ObjectId(document["replay_of"])
     thread = document["thread"]

@@ -125,7 +125,7 @@ CREATE TABLE gemtap_searches (
 -- interaction does not touch it.
 CREATE TABLE gemtap_limit_usage (
     interaction BLOB NOT NULL,        -- interactions.id
-    limit_id TEXT NOT NULL,
+    limit_id INTEGER NOT NULL,
     window_start INTEGER NOT NULL,    -- Unix time in seconds
     ends INTEGER NOT NULL,            -- when the window ends, Unix time in seconds
     reserved INTEGER NOT NULL,

@@ -1,0 +1,54 @@
+"""What an interaction has really used of the limits that had admitted it by an estimate."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from gemtap.interaction import Interaction, Outcome, Reserved
+from gemtap.providers.reader import SESSION_STATUS
+from gemtap.stores.limit_usage import LimitShare, Settlement, Sums, WindowKey
+
+_MICRO: Final = 1_000_000
+"""Micro-dollars in a dollar."""
+
+_SETTLED: Final = ("tokens", "cost")
+
+
+def settlement_of(document: Interaction, ledger: str) -> Settlement | None:
+    """What it takes of tokens and cost in a ledger; None if no such limit of it has admitted the request.
+
+    Requests are exact when they are admitted, so nothing of them is settled.
+    """
+    reserved = [each for each in document.get("reserved", ()) if each["ledger"] == ledger]
+    shares = [_share(document, each) for each in reserved if each["measure"] in _SETTLED]
+    return Settlement(document["_id"], document["outcome"] != Outcome.INTERRUPTED, shares) if shares else None
+
+
+def _share(document: Interaction, reserved: Reserved) -> LimitShare:
+    window = WindowKey(reserved["limit"], int(reserved["start"].timestamp()))
+    used = _used(document, reserved["measure"], reserved["amount"])
+    return LimitShare(window, int(reserved["ends"].timestamp()), Sums(reserved["amount"], used))
+
+
+def _used(document: Interaction, measure: str, reserved: int) -> int:
+    """There are four cases: nothing can have been billed; the usage is known; it is known so far; it is unknown.
+
+    The last two keep the estimate: nobody knows what an upstream bills of an answer that broke off.
+    """
+    known = _known(document, measure)
+    response = document["response"]
+    if known is None and (document["request_duration_ms"] is None or (response and response["status"] >= 400)):
+        return 0
+    if known is None:
+        return reserved
+    is_session = response is not None and response["status"] == SESSION_STATUS
+    return known if document["outcome"] == Outcome.COMPLETE or is_session else max(known, reserved)
+
+
+def _known(document: Interaction, measure: str) -> int | None:
+    """Tokens or micro-dollars as the document has them."""
+    if measure == "tokens":
+        return document["tokens"]["total"]
+    cost = document["cost"]
+    return None if cost is None or cost["usd"] is None else math.ceil(cost["usd"] * _MICRO)
