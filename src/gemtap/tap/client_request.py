@@ -18,6 +18,9 @@ _HIGH_WATER: Final = 64 * 1024
 
 _PHRASES: Final = {int(status): status.phrase.encode("ascii") for status in HTTPStatus}
 
+_END_MAY_FOLLOW: Final = 0.1
+"""Seconds for which an answer goes on without its client, in case that nothing but its end is missing."""
+
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -148,6 +151,16 @@ class ClientRequest:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def lose(self, running: asyncio.Task[None]) -> None:
+        """The client has gone away: stop the exchange under way.
+
+        Many clients hang up at the last event of a stream, just before the end of the body reaches them.
+        """
+        if self.response_started:
+            self.connection.loop.call_later(_END_MAY_FOLLOW, running.cancel)
+        else:
+            running.cancel()
+
     # Called by the exchange --------------------------------------------------
 
     @property
@@ -159,8 +172,7 @@ class ClientRequest:
         """The next of the body, all that has arrived of it, and whether more follows. Raises ClientLeft."""
         if not self.has_arrived:
             await self._wait()
-        if self.connection.lost:
-            raise ClientLeft
+        self.check_client()
         pieces, self._arrived = self._arrived, []
         if self._arrived_bytes > _HIGH_WATER:
             self.connection.flow.resume_reading()
@@ -228,6 +240,11 @@ class ClientRequest:
         """Wait until a slow client takes more."""
         if self.connection.flow.write_paused:
             await self.connection.flow.drain()
+
+    def check_client(self) -> None:
+        """Raises ClientLeft if the client has gone away, so that nothing more can reach it."""
+        if self.connection.lost:
+            raise ClientLeft
 
     def write(self, piece: bytes, *, more: bool) -> None:
         """Write some of the body; `more`: the rest follows."""

@@ -175,6 +175,8 @@ class _Client:
             piece = mask.piece(piece, last=not more)
         exchange = self._exchange
         ends = self._ends_now(more=more)
+        if piece:
+            self._request.check_client()
         if ends:
             exchange.hold()
         if piece:
@@ -189,6 +191,7 @@ class _Client:
         if mask is not None:
             piece = mask.piece(piece, last=not more)
         if piece:
+            self._request.check_client()
             self._exchange.response_body(piece, last=not more)
         await self._captured()
         self._request.write(piece, more=more)

@@ -58,12 +58,13 @@ class TapProtocol(ProxyClient):
         for timer in (self._head_timer, self._half_closed, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
-        if isinstance(self.cycle, ClientRequest):
+        request, running = self.cycle, self._running
+        if isinstance(request, ClientRequest):
             # uvicorn would look for a request of its own.
             self.cycle = None
+            if running is not None:
+                request.lose(running)
         super().connection_lost(exc)
-        if self._running is not None:
-            self._running.cancel()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's protocols return what keeps it open
         """The client sends no more. It is answered if it has asked for something and is still there."""

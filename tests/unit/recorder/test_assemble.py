@@ -243,6 +243,20 @@ def test_how_an_exchange_ended_is_its_error(ending: tuple[str, str | None], mess
     assert got["response"] is None
 
 
+def test_a_client_that_hangs_up_at_an_error_has_that_error() -> None:
+    """The API's error in the stream is the cause. Without one, the client's leaving is."""
+    failed = b'data: {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}\r\n\r\n'
+    got = document(
+        make_capture(
+            outcome="client_disconnected",
+            response=[(2, failed)],
+            response_headers=[(b"content-type", b"text/event-stream")],
+        )
+    )
+    assert got["outcome"] == "client_disconnected"
+    assert got["error"]["message"] == "The model is overloaded."
+
+
 @pytest.mark.parametrize(
     ("request_body", "response_body", "headers", "message"),
     [

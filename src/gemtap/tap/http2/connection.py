@@ -252,7 +252,7 @@ class Http2Connection(Sending):
         self._sending.pop(stream.number, None)
         stream.lose()
         if stream.running is not None:
-            stream.running.cancel()
+            request.lose(stream.running)
         self._forget_if_over(request)
 
     def _forget_if_over(self, request: Http2Request) -> None:
