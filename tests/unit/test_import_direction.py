@@ -27,7 +27,7 @@ LAYERS: Final = (
     {"serving"},
     {"settings"},
     {"settings_providers"},
-    {"access"},
+    {"access", "limits"},
     {"providers"},
     {"dialects"},
     {"conversation"},
