@@ -121,12 +121,16 @@ def told_cost(usage: Json) -> Cost | None:
     """The cost in US dollars that an answer itself names; None where it names none.
 
     OpenRouter: `usage.cost`, and with a key of one's own what the model's API bills besides
-    (https://openrouter.ai/docs/use-cases/usage-accounting). xAI: `usage.cost_in_usd_ticks`.
+    (https://openrouter.ai/docs/use-cases/usage-accounting). xAI: `usage.cost_in_usd_ticks`. Perplexity:
+    `usage.cost.total_cost` (https://docs.perplexity.ai/api-reference).
     """
     fields = as_dict(usage)
     ticks = _amount(fields.get("cost_in_usd_ticks"))
     if ticks is not None:
         return {"usd": float(ticks / _XAI_TICKS), "source": "the answer itself: usage.cost_in_usd_ticks"}
+    total = _amount(as_dict(fields.get("cost")).get("total_cost"))
+    if total is not None:
+        return {"usd": float(total), "source": "the answer itself: usage.cost.total_cost"}
     cost = _amount(fields.get("cost"))
     if cost is None:
         return None

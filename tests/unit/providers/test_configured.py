@@ -161,6 +161,7 @@ def test_what_is_free_or_has_no_price_list_says_so() -> None:
             0.25,
             "the answer itself: usage.cost",
         ),
+        ({"cost": {"total_cost": 0.02, "request_cost": 0.01}}, 0.02, "the answer itself: usage.cost.total_cost"),
         ({"cost_in_usd_ticks": 37_756_000}, 0.0037756, "the answer itself: usage.cost_in_usd_ticks"),
     ],
 )

@@ -17,6 +17,13 @@ _JOINED: Final = ("content", "refusal", "reasoning_content", "reasoning")
 
 _THOUGHTS: Final = ("reasoning_content", "reasoning")
 
+_LISTS: Final = ("annotations", "images", "reasoning_details", "thinking_blocks")
+"""Lists of a message that come in pieces. The last two are thoughts with what is needed to send them again: those of
+OpenRouter (https://openrouter.ai/docs/use-cases/reasoning-tokens) and of LiteLLM."""
+
+_THOUGHT_TEXTS: Final = ("text", "summary", "thinking")
+"""What the texts of such thoughts are called."""
+
 
 def has_content(chunk: Json) -> bool:
     """Whether the chunk brings something of the answer: text, or a call."""
@@ -24,13 +31,18 @@ def has_content(chunk: Json) -> bool:
     return any(as_text(as_dict(choice).get("text")) for choice in choices) or any(
         as_text(delta.get(name)) or isinstance(delta.get(name), dict) or as_list(delta.get(name))
         for delta in _deltas(chunk)
-        for name in (*_JOINED, "tool_calls", "function_call", "audio")
+        for name in (*_JOINED, "tool_calls", "function_call", "audio", *_LISTS[1:])
     )
 
 
 def has_thoughts(chunk: Json) -> bool:
     """Whether the chunk brings thoughts in words."""
-    return any(as_text(delta.get(name)) for delta in _deltas(chunk) for name in _THOUGHTS)
+    return any(
+        as_text(fields.get(name))
+        for delta in _deltas(chunk)
+        for fields in (delta, *(as_dict(each) for name in _LISTS[2:] for each in as_list(delta.get(name))))
+        for name in (*_THOUGHTS, *(_THOUGHT_TEXTS if fields is not delta else ()))
+    )
 
 
 def all_finished(response: Json) -> bool:
@@ -83,7 +95,7 @@ class _Choice:
         self._logprobs: dict[str, list[Json]] = {}
         self._audio: dict[str, Json] = {}
         self._sound = Texts(("data", "transcript"))
-        self._annotations: list[Json] = []
+        self._lists: dict[str, list[Json]] = {}
 
     def add(self, fragment: dict[str, Json]) -> None:
         fields = dict(fragment)
@@ -99,8 +111,9 @@ class _Choice:
                 self._add_call(call)
         if isinstance(delta.get("audio"), dict):
             self._add_audio(delta.pop("audio"))
-        for annotation in as_list(delta.pop("annotations", None)):
-            self._annotations.append(annotation)
+        for name in _LISTS:
+            if pieces := as_list(delta.pop(name, None)):
+                self._lists.setdefault(name, []).extend(pieces)
         if isinstance(delta.get("function_call"), dict):  # what calls were before there could be several
             self._function_call = self._function_call or PartialCall()
             self._function_call.add({"function": delta.pop("function_call")})
@@ -139,8 +152,8 @@ class _Choice:
             text: list[Json] = [{"type": "text", "text": before}] if before else []
             self._message["content"] = _joined_parts(text + self._parts)
         self._audio.update(self._sound.joined())
-        if self._annotations:
-            self._message["annotations"] = self._annotations
+        for name, pieces in self._lists.items():
+            self._message[name] = _joined_thoughts(pieces) if name in _LISTS[2:] else pieces
         if self._calls:
             self._message["tool_calls"] = [call.finish() for call in self._calls]
         if self._function_call is not None:
@@ -164,3 +177,20 @@ def _joined_parts(parts: list[Json]) -> list[Json]:
         else:
             found += same
     return found
+
+
+def _joined_thoughts(pieces: list[Json]) -> list[Json]:
+    """Thoughts whose texts come in pieces: those of one type and index in a row are one, up to its signature."""
+    found: list[dict[str, Json]] = []
+    for piece in map(as_dict, pieces):
+        last = found[-1] if found else {}
+        texts = {name: text for name in _THOUGHT_TEXTS if (text := as_text(piece.get(name))) is not None}
+        is_same = all(last.get(name) == piece.get(name) for name in ("type", "index"))
+        has_ended = bool(texts) and "index" not in piece and as_text(last.get("signature")) is not None
+        if found and is_same and not has_ended and piece.get("data") is None:
+            joined = {name: (as_text(last.get(name)) or "") + text for name, text in texts.items()}
+            overlay(last, {name: value for name, value in piece.items() if name not in _THOUGHT_TEXTS and value != ""})
+            last |= joined
+        else:
+            found.append(dict(piece))
+    return [*found]

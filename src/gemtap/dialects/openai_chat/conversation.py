@@ -38,7 +38,7 @@ def read(request: Json, response: Json) -> Conversation:
     fields = as_dict(request)
     said = [as_dict(message) for message in as_list(fields.get("messages"))]
     choices = as_list(as_dict(response).get("choices"))
-    answer = tuple(_answer(as_dict(choices[0]))) if choices else ()
+    answer = (*_answer(as_dict(choices[0])), *_searched(as_dict(response))) if choices else ()
     system = [_text(message.get("content")) for message in said if message.get("role") in _SYSTEM]
     prompt = [message for each in said if each.get("role") not in _SYSTEM for message in _messages(each)]
     return Conversation(
@@ -89,12 +89,23 @@ def _answer(choice: dict[str, Json]) -> Iterator[Part]:
         yield Aside("logprobs", choice["logprobs"])
 
 
+def _searched(response: dict[str, Json]) -> Iterator[Grounding]:
+    """What Perplexity and others name beside the choices as the sources of an answer."""
+    results = [as_dict(each) for each in as_list(response.get("search_results"))]
+    sources = [Source("web", as_text(each.get("title")), as_text(each.get("url"))) for each in results]
+    named = {source.uri for source in sources}
+    cited = filter(None, map(as_text, as_list(response.get("citations"))))
+    sources += [Source("web", None, url) for url in cited if url not in named]
+    if sources:
+        yield Grounding((), tuple(dict.fromkeys(sources)))
+
+
 def _sources(annotations: list[Json]) -> Iterator[Source]:
     for annotation in annotations:
         for name, value in as_dict(annotation).items():
             if isinstance(value, dict):
-                title, uri = as_text(value.get("title")), as_text(value.get("url"))
-                yield Source(name.removesuffix("_citation"), title or as_text(value.get("filename")), uri)
+                title = next(filter(None, (as_text(value.get(each)) for each in ("title", "filename", "name"))), None)
+                yield Source(name.removesuffix("_citation"), title, as_text(value.get("url")))
 
 
 @read_once
@@ -121,6 +132,8 @@ def _parts(message: dict[str, Json]) -> Iterator[Part]:
     thought = as_text(message.get("reasoning_content")) or as_text(message.get("reasoning"))
     if thought is not None:
         yield Thought(thought)
+    else:
+        yield from _thoughts([*as_list(message.get("reasoning_details")), *as_list(message.get("thinking_blocks"))])
     yield from _content(message.get("content"))
     for image in as_list(message.get("images")):
         yield image_of(as_text(as_dict(as_dict(image).get("image_url")).get("url")) or "")
@@ -142,6 +155,15 @@ def _parts(message: dict[str, Json]) -> Iterator[Part]:
             yield _call(as_dict(fields.get("function")), id_)
     if isinstance(message.get("function_call"), dict):
         yield _call(as_dict(message["function_call"]), None)
+
+
+def _thoughts(blocks: list[Json]) -> Iterator[Thought]:
+    """The thoughts of a message that has them only in the form in which they are sent again."""
+    for block in map(as_dict, blocks):
+        text = next(filter(None, (as_text(block.get(name)) for name in ("text", "summary", "thinking"))), "")
+        sealed = as_text(block.get("data"))
+        if text or sealed is not None:
+            yield Thought(text, as_text(block.get("signature")), sealed)
 
 
 def _call(function: dict[str, Json], id_: str | None) -> Call:

@@ -14,6 +14,7 @@ from gemtap.dialects.openai_chat import CUT_POINTS, conversation, media_events
 from gemtap.dialects.openai_chat.accumulate import accumulate, all_finished, has_content, has_thoughts
 from gemtap.dialects.openai_chat.batches import RESULTS, has_results, read_results
 from gemtap.dialects.openai_chat.fields import (
+    find_usage,
     media_tokens,
     priced_apart,
     read_finish_reason,
@@ -23,7 +24,7 @@ from gemtap.dialects.openai_chat.fields import (
 )
 from gemtap.dialects.stream_chunks import find_error, is_event_stream, read_chunks
 from gemtap.interaction import NO_PREVIEW, Error, Json
-from gemtap.json_access import as_dict, as_text
+from gemtap.json_access import as_dict, as_list, as_text
 
 _IMAGES: Final = ("images.generations", "images.edits")
 
@@ -50,9 +51,10 @@ def _read(exchange: RawExchange, operation: str, model: str | None) -> Parsed:
         values = [chunk.value for chunk in chunks]
         response = (accumulate if has_choices else media_events.accumulate)(values)
         error = find_error(chunks, whole=exchange.response_whole)
-        if has_choices and error is None:
+        if has_choices and error is None and _choice_error(response) is None:
             error = _unfinished(exchange, response)
-    usage = as_dict(response).get("usage")
+    error = error or _choice_error(response)
+    usage = find_usage(response)
     begins = has_content if has_choices else media_events.has_content
     return Parsed(
         operation=operation,
@@ -77,6 +79,12 @@ def _model_of_form(exchange: RawExchange) -> str | None:
         return None
     found = _FORM_MODEL.search(exchange.request_raw)
     return found[1].decode("utf-8", "replace") if found is not None else None
+
+
+def _choice_error(response: Json) -> Error | None:
+    """The error of a choice: gateways pass on what happened to the API behind them in its place."""
+    errors = (read_error(choice) for choice in as_list(as_dict(response).get("choices")))
+    return next(filter(None, errors), None)
 
 
 def _unfinished(exchange: RawExchange, response: Json) -> Error | None:

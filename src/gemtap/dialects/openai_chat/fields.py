@@ -16,6 +16,9 @@ _PROMPT_DETAILS: Final = ("prompt_tokens_details", "input_tokens_details", "inpu
 _COMPLETION_DETAILS: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
 """What each operation calls them; sessions and transcriptions say `input_token_details`."""
 
+_CACHED: Final = ("cached_tokens", "prompt_cache_hit_tokens")
+"""Moonshot counts them beside the details, DeepSeek under a name of its own."""
+
 _MEDIA: Final = ("audio", "image")
 
 _NO_SETTINGS: Final = _CONTENTS | {
@@ -33,6 +36,13 @@ def read_settings(request: Json) -> Json:
     return {name: value for name, value in fields.items() if name not in _NO_SETTINGS} or None
 
 
+def find_usage(response: Json) -> Json:
+    """The usage of a response: in its own place, else where streams of Groq and of Moonshot have it."""
+    fields = as_dict(response)
+    places = (fields, as_dict(fields.get("x_groq")), _first_choice(fields))
+    return next((usage for place in places if (usage := place.get("usage")) is not None), None)
+
+
 def read_tokens(usage: Json) -> Tokens:
     """`usage` as token counts: of chats, and of everything newer, which says `input_tokens` for `prompt_tokens`."""
     fields = as_dict(usage)
@@ -44,12 +54,14 @@ def read_tokens(usage: Json) -> Tokens:
             # Gemini behind OpenAI's shapes: thoughts are in the total, and nowhere else.
             reasoning = total - prompt - completion
         elif reasoning is not None and (total is None or total < (prompt or 0) + completion + reasoning):
-            output = max(completion - reasoning, 0)  # as OpenAI counts: among the completion's tokens
+            # As OpenAI counts: among the completion's tokens. Gateways estimate them, and may name more than there are.
+            reasoning = min(reasoning, completion)
+            output = completion - reasoning
     prompt_details = _details(fields, _PROMPT_DETAILS)
     return {
         **NO_TOKENS,
         "input": prompt,
-        "cached": count(prompt_details.get("cached_tokens")),
+        "cached": _first_count({**fields, **prompt_details}, _CACHED),
         "cache_write": count(prompt_details.get("cache_write_tokens")),
         "output": output,
         "reasoning": reasoning,
