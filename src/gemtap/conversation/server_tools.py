@@ -22,12 +22,32 @@ _TITLES: Final = {
     "mcp_approval_request": "The API asks whether it may call a tool",
     "mcp_approval_response": "Approval of a tool call",
     "tool_search_call": "Search for tools",
+    "tool_search_output": "Tools that were found",
+    "program": "Code that the API ran",
+    "program_output": "Output of the code",
     "compaction": "Compacted context (encrypted)",
+    "server_tool_use": "Tool call by the API",
+    "mcp_tool_use": "Tool call by the API",
+    "mcp_tool_result": "Tool response",
+    "web_search_tool_result": "Results of the web search",
+    "web_fetch_tool_result": "Page that was fetched",
+    "code_execution_tool_result": "Output of the code",
+    "bash_code_execution_tool_result": "Output of the command",
+    "text_editor_code_execution_tool_result": "Result of the edit",
+    "tool_search_tool_result": "Tools that were found",
+    "advisor_tool_result": "Advice of another model",
+    "fallback": "Another model took over",
     "toolCall": "Tool call by the API",
     "toolResponse": "Tool response",
     "raiFilteredReason": "Filtered",
     "raiMediaFilteredReasons": "Filtered",
 }
+
+_NAMED: Final = frozenset({"mcp_call", "mcp_tool_use", "server_tool_use"})
+"""Calls of tools that have a name, and some of them a server's."""
+
+_LANGUAGES: Final = {"program": "javascript"}
+"""The language of code that does not say it, where it is not Python."""
 
 
 class Shown(NamedTuple):
@@ -45,13 +65,19 @@ def shown_as(part: Other) -> Shown:
     name = _camel_case(part.kind)
     fields = as_dict(part.value)
     tool = as_text(fields.get("toolType")) or as_text(fields.get("tool_type"))
-    if part.kind == "mcp_call":
-        tool = ".".join(filter(None, (as_text(fields.get("server_label")), as_text(fields.get("name")))))
+    if part.kind in _NAMED:
+        server = as_text(fields.get("server_label")) or as_text(fields.get("server_name"))
+        tool = ".".join(filter(None, (server, as_text(fields.get("name")))))
+    if part.kind == "fallback":
+        models = (as_text(as_dict(fields.get(place)).get("model")) for place in ("from", "to"))
+        return Shown(_TITLES[part.kind], " → ".join(filter(None, models)), None)
+    if part.kind == "compaction" and (summary := as_text(fields.get("content"))) is not None:
+        return Shown("Compacted context", summary, None)
     title = _TITLES.get(part.kind, _TITLES.get(name, part.kind)) + (f": {tool}" if tool else "")
-    inside = as_dict(fields.get("arguments")) or fields
+    inside = as_dict(fields.get("arguments")) or as_dict(fields.get("input")) or fields
     code = as_text(inside.get("code"))
     if code is not None:
-        return Shown(title, code, (as_text(inside.get("language")) or "python").lower())
+        return Shown(title, code, (as_text(inside.get("language")) or _LANGUAGES.get(part.kind, "python")).lower())
     output = as_text(fields.get("output"))
     if output is not None and name == "codeExecutionResult":
         outcome = as_text(fields.get("outcome"))

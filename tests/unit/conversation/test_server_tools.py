@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -35,6 +36,22 @@ from gemtap.conversation.server_tools import TokenProbability, shown_as, token_p
             {"toolType": "GOOGLE_SEARCH_WEB", "args": {}},
             ("Tool call by the API: GOOGLE_SEARCH_WEB", {"toolType": "GOOGLE_SEARCH_WEB", "args": {}}, None),
         ),
+        (
+            "server_tool_use",
+            {"type": "server_tool_use", "name": "code_execution", "input": {"code": "1+1"}},
+            ("Tool call by the API: code_execution", "1+1", "python"),
+        ),
+        (
+            "mcp_tool_use",
+            {"name": "echo", "server_name": "tools", "input": {"say": 1}},
+            ("Tool call by the API: tools.echo", {"name": "echo", "server_name": "tools", "input": {"say": 1}}, None),
+        ),
+        ("mcp_call", {"name": "echo", "server_label": "tools"}, ("Tool call by the API: tools.echo", ANY, None)),
+        ("web_search_tool_result", {"content": []}, ("Results of the web search", {"content": []}, None)),
+        ("fallback", {"from": {"model": "a"}, "to": {"model": "b"}}, ("Another model took over", "a → b", None)),
+        ("compaction", {"content": "So far: a."}, ("Compacted context", "So far: a.", None)),
+        ("compaction", {"encrypted_content": "gA"}, ("Compacted context (encrypted)", ANY, None)),
+        ("program", {"code": "text(1)"}, ("Code that the API ran", "text(1)", "javascript")),
         ("hologram", 3, ("hologram", 3, None)),
     ],
 )

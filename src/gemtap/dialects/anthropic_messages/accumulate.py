@@ -24,7 +24,9 @@ def has_content(event: Json) -> bool:
     """Whether the event brings something of the answer: text, thinking, a call or its input."""
     fields = as_dict(event)
     if fields.get("type") == "content_block_start":
-        return as_dict(fields.get("content_block")).get("type") not in (None, *_STARTS_EMPTY)
+        return as_dict(fields.get("content_block")).get("type") not in (None, *_STARTS_EMPTY, "fallback")
+    if fields.get("type") == "message_start":
+        return bool(as_list(as_dict(fields.get("message")).get("content")))
     delta = as_dict(fields.get("delta"))
     return any(as_text(delta.get(name)) for name in ("text", "thinking", "partial_json")) or (
         fields.get("type") == "completion" and as_text(fields.get("completion")) is not None
@@ -40,7 +42,9 @@ def accumulate(events: list[Json]) -> dict[str, Json]:
     """Accumulate events into a message.
 
     The usage of a `message_delta` is cumulative: its counts replace those of `message_start`, which stay where it has
-    none. Events of a type that is not known change nothing.
+    none. The blocks of `message_start` are those that code of the model's went on to bring without sampling. Another
+    model may take over in the middle: the message is that model's then. Events of a type that is not known change
+    nothing.
     """
     message: dict[str, Json] = {}
     blocks: dict[int, _Block] = {}
@@ -50,8 +54,13 @@ def accumulate(events: list[Json]) -> dict[str, Json]:
         match fields.get("type"):
             case "message_start":
                 overlay(message, as_dict(fields.get("message")))
+                begun = as_list(message.get("content"))
+                blocks |= {number: _Block(as_dict(block)) for number, block in enumerate(begun)}
             case "content_block_start":
-                blocks[index] = _Block(as_dict(fields.get("content_block")))
+                block = as_dict(fields.get("content_block"))
+                blocks[index] = _Block(block)
+                if block.get("type") == "fallback":
+                    overlay(message, {"model": as_dict(block.get("to")).get("model")})
             case "content_block_delta":
                 blocks.setdefault(index, _Block({})).add(as_dict(fields.get("delta")))
             case "message_delta":

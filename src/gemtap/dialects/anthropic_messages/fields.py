@@ -23,6 +23,9 @@ _NO_SETTINGS: Final = frozenset(
 _BILLED_BESIDE: Final = frozenset({"compaction", "advisor_message"})
 """Iterations whose tokens are not in the counts of the whole usage."""
 
+_FALLBACK: Final = "fallback_message"
+"""The iteration of the model that took over from one that declined."""
+
 
 def read_settings(request: Json) -> Json:
     """The generation settings of a request: `max_tokens`, `temperature`, `thinking`, ... None if it has none."""
@@ -31,13 +34,24 @@ def read_settings(request: Json) -> Json:
 
 
 def usages(usage: Json) -> Iterator[dict[str, Json]]:
-    """The usage, and those of its iterations that it does not include: compaction, and another model's advice."""
+    """The usage, and those of its iterations that it does not include: compaction, and another model's advice.
+
+    Where another model took over, each model's attempt stands for itself in place of the usage. One that was declined
+    before it said anything is not billed: https://platform.claude.com/docs/en/build-with-claude/refusals-and-fallback.
+    """
     fields = as_dict(usage)
+    iterations = [as_dict(each) for each in as_list(fields.get("iterations"))]
+    kinds = [as_text(each.get("type")) for each in iterations]
+    if _FALLBACK in kinds:
+        for iteration, kind in zip(iterations, kinds, strict=True):
+            if kind == _FALLBACK:
+                # Only the usage as a whole says how much of it was thinking.
+                yield {**iteration, "output_tokens_details": fields.get("output_tokens_details")}
+            elif kind in _BILLED_BESIDE or count(iteration.get("output_tokens")):
+                yield iteration
+        return
     yield fields
-    for each in as_list(fields.get("iterations")):
-        iteration = as_dict(each)
-        if as_text(iteration.get("type")) in _BILLED_BESIDE:
-            yield iteration
+    yield from (each for each, kind in zip(iterations, kinds, strict=True) if kind in _BILLED_BESIDE)
 
 
 def read_tokens(usage: Json) -> Tokens:

@@ -38,7 +38,7 @@ _SURCHARGE: Final = Decimal("1.1")
 def price(bill: Bill, names: Sequence[str]) -> Cost | None:
     """The cost at list prices: tokens by the lifetime of their cache, batches, fast answers, web searches.
 
-    Tokens of another model's advice have the price of that model. None where no tokens are reported.
+    Tokens of another model that advised or took over have the price of that model. None where no tokens are reported.
     """
     if bill.tokens["input"] is None:
         return None
@@ -54,7 +54,7 @@ def price(bill: Bill, names: Sequence[str]) -> Cost | None:
         return unpriced("no price of fast answers is known for this model")
     searches = count(as_dict(usage.get("server_tool_use")).get("web_search_requests")) or 0
     costs = []
-    for part in usages(usage):
+    for number, part in enumerate(usages(usage)):
         named = as_text(part.get("model"))
         hour_long = hour_long_writes(part)
         costs.append(
@@ -64,7 +64,7 @@ def price(bill: Bill, names: Sequence[str]) -> Cost | None:
                 {"cache_write_1h_tokens": hour_long} if hour_long else {},
                 bill.at,
                 BATCH if tier == "batch" else None,
-                {"web_searches": searches} if part is usage else None,
+                {"web_searches": searches} if number == 0 else None,
                 times,
             )
         )

@@ -89,6 +89,28 @@ def test_a_compaction_and_the_container_are_in_the_message() -> None:
     assert message["context_management"] == {"applied_edits": []}
 
 
+def test_blocks_of_the_first_event_are_in_the_message() -> None:
+    """Where the model's own code goes on, its results and the next call are there before anything is sampled."""
+    begun = [
+        {"type": "code_execution_tool_result", "tool_use_id": "s", "content": {"stdout": "1"}},
+        {"type": "tool_use", "id": "t", "name": "look", "input": {"id": 7}, "caller": {"tool_id": "s"}},
+    ]
+    start = {"type": "message_start", "message": {"content": begun, "stop_reason": "tool_use"}}
+    assert accumulate([start, {"type": "message_stop"}])["content"] == begun
+    text = [block(2, type="text", text=""), delta(2, "text_delta", text="So.")]
+    assert accumulate([start, *text])["content"] == [*begun, {"type": "text", "text": "So."}]
+    assert has_content(start)
+
+
+def test_a_message_is_that_of_the_model_that_took_over() -> None:
+    """The first event names the model that has declined; without streaming only the other one is named."""
+    start = {"type": "message_start", "message": {"model": "claude-fable-5", "content": []}}
+    fallback = {"type": "fallback", "from": {"model": "claude-fable-5"}, "to": {"model": "claude-opus-4-8"}}
+    whole = accumulate([start, block(0, **fallback), block(1, type="text", text="")])
+    assert (whole["model"], whole["content"][0]) == ("claude-opus-4-8", fallback)
+    assert not has_content(block(0, **fallback))
+
+
 def test_a_stream_that_begins_in_the_middle_is_read() -> None:
     """A capture may lack the beginning of a block."""
     assert accumulate([delta(3, "text_delta", text="rest")])["content"] == [{"text": "rest"}]

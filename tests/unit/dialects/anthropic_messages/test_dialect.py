@@ -80,12 +80,25 @@ def test_a_stream_without_its_end_is_an_error() -> None:
             },
             {"input": 1005, "output": 52, "total": 1057},
         ),
+        (
+            {
+                "input_tokens": 8,
+                "output_tokens": 30,
+                "output_tokens_details": {"thinking_tokens": 10},
+                "iterations": [
+                    {"type": "message", "model": "a", "input_tokens": 7, "output_tokens": 0},
+                    {"type": "message", "model": "b", "input_tokens": 7, "output_tokens": 4},
+                    {"type": "fallback_message", "model": "c", "input_tokens": 8, "output_tokens": 30},
+                ],
+            },
+            {"input": 15, "output": 24, "reasoning": 10, "total": 49},
+        ),
         ({"input_tokens": -1, "output_tokens": "2"}, {}),
         (None, {}),
     ],
 )
 def test_tokens_are_those_that_all_providers_share(usage: Any, expected: dict[str, int]) -> None:
-    """The input includes what is read from a cache and written to one, and compaction is counted."""
+    """The input includes what is read from a cache and written to one; compaction and each billed attempt count."""
     assert read_tokens(usage) == {**NO_TOKENS, **expected}
 
 

@@ -77,6 +77,18 @@ def test_advice_of_another_model_has_that_models_price() -> None:
     assert cost["usd"] == pytest.approx(5 + 1 + 2.5)
 
 
+def test_each_model_that_tried_has_its_own_price() -> None:
+    """One that declined before it said anything is not billed; one that had begun is."""
+    declined = {"type": "message", "model": "claude-sonnet-4-6", "input_tokens": 1_000_000, "output_tokens": 0}
+    begun = {**declined, "model": "claude-haiku-4-5", "output_tokens": 100_000}
+    served = {"type": "fallback_message", "model": "claude-opus-4-8", "input_tokens": 1_000_000, "output_tokens": 0}
+    searches = {"web_search_requests": 2}
+    tokens, cost = cost_of(message(iterations=[declined, begun, served], server_tool_use=searches))
+    assert (tokens["input"], tokens["output"]) == (2_000_000, 100_000)
+    assert cost is not None
+    assert cost["usd"] == pytest.approx(1 + 0.5 + 5 + 0.02)
+
+
 def test_results_of_a_batch_cost_half() -> None:
     """Their price is the sum of those of the lines."""
     line = b'{"custom_id": "a", "result": {"type": "succeeded", "message": %s}}\n'
