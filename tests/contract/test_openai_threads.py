@@ -80,6 +80,36 @@ async def test_clients_that_keep_the_conversation_make_threads(store: Store) -> 
     ) == [(1, 1), (2, 1)]
 
 
+@pytest.mark.parametrize(
+    "used",
+    [
+        [
+            {"type": "shell_call", "call_id": "c", "action": {"commands": ["uname"]}},
+            {"type": "shell_call_output", "call_id": "c", "output": [{"stdout": "Linux", "stderr": ""}]},
+        ],
+        [
+            {"type": "tool_search_call", "execution": "server", "arguments": {"paths": ["look"]}},
+            {"type": "tool_search_output", "execution": "server", "tools": [{"type": "function", "name": "look"}]},
+        ],
+        [
+            {"type": "program", "call_id": "c", "code": "text(1)"},
+            {"type": "program_output", "call_id": "c", "result": "1"},
+        ],
+    ],
+    ids=["shell", "tool search", "program"],
+)
+async def test_tools_that_the_api_ran_do_not_break_a_thread(store: Store, used: list[Any]) -> None:
+    """Their results stand amid the answer, and clients that keep the conversation send them between the messages."""
+    first = {"role": "user", "content": "Which system is this, please, and of which version?"}
+    said = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Linux."}]}
+    output = [*used, said]
+    assert await turns(
+        store,
+        response(1, {"input": [first], "store": False}, output=output),
+        response(2, {"input": [first, *output, {"role": "user", "content": "Since when?"}], "store": False}),
+    ) == [(1, 1), (2, 1)]
+
+
 async def test_a_response_in_the_background_is_counted_once(store: Store) -> None:
     """The first look-up that sees the end counts."""
     begun = {**BEGUN, "status": "queued"}

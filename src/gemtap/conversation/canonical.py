@@ -121,10 +121,15 @@ class Piece:
 
 
 def pieces(messages: Sequence[Message]) -> Iterator[Piece]:
-    """The messages that say something, in their order."""
+    """The messages that say something, in their order.
+
+    An answer may have the results of tools that the API itself ran amid the model's words. Clients send them again as
+    messages of their own, between those of the model, and so they count.
+    """
     parts: list[Part] = []
-    for number, message in enumerate(messages, 1):
-        is_continued = message.role == "model" and number < len(messages) and messages[number].role == "model"
+    numbered = [(number, each) for number, message in enumerate(messages, 1) for each in _by_speaker(message)]
+    for place, (number, message) in enumerate(numbered, 1):
+        is_continued = message.role == "model" and place < len(numbered) and numbered[place][1].role == "model"
         if parts or is_continued:
             parts += message.parts
         if is_continued:
@@ -133,6 +138,15 @@ def pieces(messages: Sequence[Message]) -> Iterator[Piece]:
         if piece.said:
             yield piece
         parts = []
+
+
+def _by_speaker(message: Message) -> Iterator[Message]:
+    """The message, or if it is the model's with results in it, each run of the model's words and of results."""
+    if message.role != "model" or not any(isinstance(part, Result) for part in message.parts):
+        yield message
+        return
+    for is_result, run in groupby(message.parts, lambda part: isinstance(part, Result)):
+        yield Message("tool" if is_result else "model", tuple(run))
 
 
 def _piece(message: Message, number: int) -> Piece:

@@ -22,6 +22,10 @@ _TEXTS: Final = {
 }
 """Events with a piece of a text that stands in the item itself, and the text's name."""
 
+_DIFF: Final = "response.apply_patch_call_operation_diff.delta"
+_COMMAND: Final = "response.shell_call_command.delta"
+_SHELL_OUTPUT: Final = "response.shell_call_output_content.done"
+
 _IN_PARTS: Final = {
     "response.output_text.delta": ("content", "output_text", "text"),
     "response.refusal.delta": ("content", "refusal", "refusal"),
@@ -88,12 +92,15 @@ class _Item:
         self._texts: dict[tuple[str, int, str], list[str]] = {}
         """Pieces of texts by the list of parts (empty: none), the index in it, and the text's name."""
         self._parts: dict[tuple[str, int], dict[str, Json]] = {}
+        self._diff: list[str] = []
+        self._commands: dict[int, list[str]] = {}
 
     def add(self, kind: str, event: dict[str, Json]) -> None:
         """An event about this item."""
         if kind == "response.output_item.done":
             # It is whole, whatever came before.
             self._fields, self._texts, self._parts = dict(as_dict(event.get("item"))) or self._fields, {}, {}
+            self._diff, self._commands = [], {}
         elif kind == "response.output_item.added":
             overlay(self._fields, as_dict(event.get("item")))
         elif kind in _TEXTS:
@@ -105,6 +112,12 @@ class _Item:
             self._append((*place, name), event.get("delta"))
         elif kind in _PARTS:
             self._add_part(_PARTS[kind], event, whole=kind in _WHOLE_PART)
+        elif kind == _DIFF:
+            self._diff.append(as_text(event.get("delta")) or "")
+        elif kind == _COMMAND:
+            self._commands.setdefault(_index(event, "command"), []).append(as_text(event.get("delta")) or "")
+        elif kind == _SHELL_OUTPUT:
+            self._fields["output"] = [*as_list(self._fields.get("output")), *as_list(event.get("output"))]
         elif kind == "response.output_text.annotation.added":
             part = self._parts.setdefault(("content", _index(event, "content")), {"type": "output_text", "text": ""})
             part["annotations"] = [*as_list(part.get("annotations")), event.get("annotation")]
@@ -130,9 +143,14 @@ class _Item:
         for name in {name for name, _ in self._parts}:
             own = [self._parts[place] for place in sorted(self._parts) if place[0] == name]
             self._fields[name] = own
+        if self._diff:
+            self._fields["operation"] = {**as_dict(self._fields.get("operation")), "diff": "".join(self._diff)}
+        if self._commands:
+            commands: list[Json] = ["".join(self._commands[index]) for index in sorted(self._commands)]
+            self._fields["action"] = {**as_dict(self._fields.get("action")), "commands": commands}
         return self._fields
 
 
 def _index(event: dict[str, Json], name: str) -> int:
-    index = count(event.get("summary_index" if name == "summary" else "content_index")) or 0
+    index = count(event.get(f"{name}_index")) or 0
     return min(index, _MOST_PARTS)

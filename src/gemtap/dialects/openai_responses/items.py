@@ -68,7 +68,7 @@ def role_of(item: dict[str, Json]) -> Role | None:
         role = item["role"]
         return None if role in SYSTEM else "model" if role == "assistant" else "user"
     kind = str(item.get("type"))
-    if kind.endswith("_output") and kind != "program_output":
+    if kind.endswith("_output") and kind != "program_output" and item.get("execution") != "server":
         return "tool"
     return "user" if kind in ("mcp_approval_response", "item_reference") else "model"
 

@@ -56,6 +56,37 @@ def test_parallel_calls_are_kept_apart_by_index() -> None:
     ]
 
 
+def test_patches_and_commands_are_put_together() -> None:
+    """Of tools that stand deeper in their items, if the stream breaks off before the items are whole."""
+    shown = [{"stdout": "a", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]
+    whole = accumulate(
+        [
+            item(0, type="apply_patch_call", operation={"type": "create_file", "path": "a.md", "diff": ""}),
+            delta("apply_patch_call_operation_diff", 0, "+#"),
+            delta("apply_patch_call_operation_diff", 0, " A\n"),
+            item(1, type="shell_call", action={"commands": [], "timeout_ms": None}),
+            {"type": "response.shell_call_command.added", "output_index": 1, "command_index": 0, "command": ""},
+            delta("shell_call_command", 1, "ls", command_index=0),
+            delta("shell_call_command", 1, "pwd", command_index=1),
+            delta("shell_call_command", 1, " -l", command_index=0),
+            item(2, type="shell_call_output", output=[]),
+            {"type": "response.shell_call_output_content.done", "output_index": 2, "output": shown},
+        ]
+    )
+    assert whole["output"] == [
+        {"type": "apply_patch_call", "operation": {"type": "create_file", "path": "a.md", "diff": "+# A\n"}},
+        {"type": "shell_call", "action": {"commands": ["ls -l", "pwd"], "timeout_ms": None}},
+        {"type": "shell_call_output", "output": shown},
+    ]
+
+
+def test_an_item_that_is_whole_has_nothing_twice() -> None:
+    """What came in pieces before is in it."""
+    call = {"type": "shell_call", "action": {"commands": ["ls"]}}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": call}
+    assert accumulate([item(0, type="shell_call"), delta("shell_call_command", 0, "l"), done])["output"] == [call]
+
+
 def test_code_annotations_and_refusals_are_put_together() -> None:
     """Pieces of code stand in the item, annotations and refusals in its parts."""
     whole = accumulate(
