@@ -113,3 +113,6 @@ async def test_gemtaps_read_what_others_publish(store: Store) -> None:
     await store.shared.publish("usag", "else")
     assert await store.shared.beginning_with("usage:") == {"usage:a": (2, {"x": 3}), "usage:b": (1, [2])}
     assert await store.shared.read("usage:a") == (2, {"x": 3})
+    await store.shared.remove("usage:a", 1)
+    await store.shared.remove("usage:b", 1)
+    assert await store.shared.beginning_with("usage:") == {"usage:a": (2, {"x": 3})}

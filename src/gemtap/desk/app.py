@@ -21,10 +21,12 @@ from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
 from gemtap.durable_files import load_secret
 from gemtap.interaction import Interaction
+from gemtap.limits.limit_file import LimitFile
 from gemtap.list_file import watch
 from gemtap.providers.configured import register
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
+from gemtap.recorder.limit_counter import LimitCounter, LimitsInForce
 from gemtap.recorder.live_threads import LiveThreads
 from gemtap.recorder.recorder import Recorder
 from gemtap.recorder.redact import redactor_of
@@ -62,12 +64,14 @@ def make_desk(settings: Settings) -> ASGIApp:
     """Create the dashboard for the settings, and the recorder that runs as long as the dashboard."""
     spool = Spool(settings.spool_dir)
     store = open_store(settings.store_url)
-    limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
+    spool_limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
     redactor = redactor_of(settings)
     # Workers are new processes, which know only the providers that are installed.
     prepare = partial(register, settings.providers.definitions)
     recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY, prepare=prepare)
-    recorder = Recorder(spool, store, PROVIDERS, limits, redactor, recording_workers)
+    limits_in_force = LimitsInForce(LimitFile(settings.data_dir))
+    limit_counter = LimitCounter(settings.data_dir, store, limits_in_force, settings.providers.definitions)
+    recorder = Recorder(spool, store, PROVIDERS, spool_limits, redactor, recording_workers, limit_counter)
 
     def read_capture(capture: bytes, id_: ObjectId) -> Interaction:
         return page_workers.call(_READING_SECONDS, read_document, capture, id_, None, redactor)
@@ -81,11 +85,13 @@ def make_desk(settings: Settings) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         spool.create()
         try:
-            async with watch(access.keys), replays.open(), asyncio.TaskGroup() as tasks:
+            async with watch(access.keys, limits_in_force), replays.open(), asyncio.TaskGroup() as tasks:
                 recording = tasks.create_task(recorder.run())
                 others = (
                     prune_daily(settings, store),
                     follow_shared_list(KeyFile(settings.data_dir), store),
+                    follow_shared_list(LimitFile(settings.data_dir), store),
+                    limit_counter.run(),
                     recording_workers.start(),
                     page_workers.start(),
                 )
@@ -100,6 +106,7 @@ def make_desk(settings: Settings) -> ASGIApp:
         finally:
             await asyncio.to_thread(page_workers.close)
             await asyncio.to_thread(recording_workers.close)
+            limit_counter.close()
             await store.close()
 
     return make_dashboard(

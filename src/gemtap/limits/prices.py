@@ -44,6 +44,11 @@ def write_prices(data_dir: Path, table: Table) -> None:
     replace_file(folder / _NAME, json.dumps(value).encode("ascii"))
 
 
+def has_prices(data_dir: Path) -> bool:
+    """Whether there are prices."""
+    return (data_dir / FOLDER / _NAME).exists()
+
+
 class Prices:
     """The prices in force, kept in memory. `refresh` reads the file again if it has changed."""
 

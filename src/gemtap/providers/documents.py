@@ -83,6 +83,11 @@ def cost_of(document: Interaction) -> Cost | None:
     return _ask(document["provider"], lambda reader: price_with_results(reader, dialect, bill), None)
 
 
+def is_billed(document: Mapping[str, Any]) -> bool:
+    """Whether its operation may be billed by tokens; True where nobody can tell."""
+    return _ask(document["provider"], lambda reader: reader.is_billed(document["operation"]), True)
+
+
 def brings_results(document: Mapping[str, Any]) -> bool:
     """Whether its operation returns the results of a batch."""
     return _ask(document["provider"], lambda reader: document["operation"] in reader.batch_results, False)

@@ -29,6 +29,7 @@ from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
+from gemtap.recorder.limit_counter import LimitCounter
 from gemtap.recorder.read import UNPARSED
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
@@ -82,12 +83,17 @@ class Recorder:
         limits: SpoolLimits,
         redactor: Redactor | None = None,
         workers: Workers | None = None,
+        limit_counter: LimitCounter | None = None,
     ) -> None:
-        """`workers`: where captures are assembled; without them, in threads of this process."""
+        """`workers`: where captures are assembled; without them, in threads of this process.
+
+        `limit_counter` is told what was recorded.
+        """
         self._spool = spool
         self._store = store
         self._limits = limits
         self._assembler = Assembler(providers, redactor, workers, with_values=store.stores_values)
+        self._limit_counter = limit_counter
         self._incidents = IncidentLog(spool)
         self._waiting = Waiting(spool, self._note_damage)
         self._backlog = Backlog(spool)
@@ -130,6 +136,8 @@ class Recorder:
                     await self._store.open()
                     opened = True
                 await self.drain()
+                if self._limit_counter is not None:
+                    await self._limit_counter.drained()
                 await self._incidents.hand_over(self._store)
                 self._works(0)
                 pause = _FIRST_PAUSE
@@ -224,6 +232,8 @@ class Recorder:
             return
         # Before the captures are deleted: if this is interrupted, it is done again with them.
         await self._threads.join(placed, present)
+        if self._limit_counter is not None:
+            await self._limit_counter.settle([each.record.document for each in placed])
         self.progress.recorded += len(records)
 
     def _fail(self, source: Source, reason: str) -> None:

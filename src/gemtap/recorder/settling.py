@@ -6,13 +6,14 @@ import math
 from typing import Final
 
 from gemtap.interaction import Interaction, Outcome, Reserved
+from gemtap.providers.documents import is_billed
 from gemtap.providers.reader import SESSION_STATUS
 from gemtap.stores.limit_usage import LimitShare, Settlement, Sums, WindowKey
 
 _MICRO: Final = 1_000_000
 """Micro-dollars in a dollar."""
 
-_SETTLED: Final = ("tokens", "cost")
+SETTLED_MEASURES: Final = ("tokens", "cost")
 
 
 def settlement_of(document: Interaction, ledger: str) -> Settlement | None:
@@ -21,7 +22,7 @@ def settlement_of(document: Interaction, ledger: str) -> Settlement | None:
     Requests are exact when they are admitted, so nothing of them is settled.
     """
     reserved = [each for each in document.get("reserved", ()) if each["ledger"] == ledger]
-    shares = [_share(document, each) for each in reserved if each["measure"] in _SETTLED]
+    shares = [_share(document, each) for each in reserved if each["measure"] in SETTLED_MEASURES]
     return Settlement(document["_id"], document["outcome"] != Outcome.INTERRUPTED, shares) if shares else None
 
 
@@ -32,16 +33,16 @@ def _share(document: Interaction, reserved: Reserved) -> LimitShare:
 
 
 def _used(document: Interaction, measure: str, reserved: int) -> int:
-    """There are four cases: nothing can have been billed; the usage is known; it is known so far; it is unknown.
+    """There are four cases: nothing can be billed; the usage is known; it is known so far; it is unknown.
 
     The last two keep the estimate: nobody knows what an upstream bills of an answer that broke off.
     """
     known = _known(document, measure)
     response = document["response"]
-    if known is None and (document["request_duration_ms"] is None or (response and response["status"] >= 400)):
-        return 0
     if known is None:
-        return reserved
+        is_error = response is not None and response["status"] >= 400
+        was_sent = document["request_duration_ms"] is not None
+        return reserved if was_sent and not is_error and is_billed(document) else 0
     is_session = response is not None and response["status"] == SESSION_STATUS
     return known if document["outcome"] == Outcome.COMPLETE or is_session else max(known, reserved)
 

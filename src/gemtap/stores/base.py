@@ -118,6 +118,10 @@ class SharedValues(Protocol):
         """Set a value that only one Gemtap writes, whatever its version."""
         ...
 
+    async def remove(self, name: str, version: int) -> None:
+        """Delete the value that has this version."""
+        ...
+
     async def beginning_with(self, prefix: str) -> Mapping[str, tuple[int, Any]]:
         """Version and value of each name that begins so."""
         ...

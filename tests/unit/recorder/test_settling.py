@@ -56,11 +56,12 @@ def test_a_complete_answer_settles_what_it_says() -> None:
         {"answered": False, "request_duration_ms": None, "outcome": "upstream_unreachable"},
         {"response": {"status": 429}},
         {"response": {"status": 503}},
+        {"operation": "countTokens"},
     ],
     ids=str,
 )
 def test_what_no_api_bills_uses_nothing(fields: dict[str, Any]) -> None:
-    """A request that was not sent, and an error without usage."""
+    """A request that was not sent, an error without usage, and a look-up."""
     assert used(tokens=NO_TOKENS, **fields) == 0
     assert used("cost", cost=None, **fields) == 0
 

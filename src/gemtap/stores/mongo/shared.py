@@ -47,6 +47,11 @@ class MongoSharedValues:
                 {"_id": name}, {"$set": {"value": value}, "$inc": {"version": 1}}, upsert=True
             )
 
+    async def remove(self, name: str, version: int) -> None:
+        """Delete the value that has this version."""
+        with translated(self._description):
+            await self._collection.delete_one({"_id": name, "version": version})
+
     async def beginning_with(self, prefix: str) -> Mapping[str, tuple[int, Any]]:
         """Version and value of each name that begins so."""
         with translated(self._description):
