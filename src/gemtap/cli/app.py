@@ -90,6 +90,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "health": "health",
     "providers": "providers",
     "keys": "keys",
+    "limits": "limits",
     "ca": "ca",
     "run": "run",
 }

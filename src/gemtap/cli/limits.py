@@ -1,0 +1,213 @@
+"""`gemtap limits`: how many requests, tokens and dollars there may be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+
+import typer
+from rich.bar import Bar
+from rich.table import Table
+
+from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.printing import console, harmless, local_time, print_json
+from gemtap.cli.reading import open_for_writing
+from gemtap.limits.ledger import LedgerReader
+from gemtap.limits.limit_file import LimitFile
+from gemtap.limits.limits import (
+    MEASURES,
+    BadLimit,
+    LimitList,
+    Measure,
+    Subject,
+    parse_amount,
+    parse_subject,
+    put,
+    remove,
+)
+from gemtap.limits.shown import by_subject, limit_to_json, used_of
+from gemtap.limits.windows import SPANS, Span
+from gemtap.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from gemtap.stores.base import Store
+
+limits_app = typer.Typer(no_args_is_help=True)
+app.add_typer(limits_app, name="limits")
+
+T = TypeVar("T")
+
+Who = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|model:PATTERN|client:PATTERN|all",
+        help="A user of `gemtap keys`, or everything that matches a pattern such as model:gemini-*-pro.",
+    ),
+]
+Requests = Annotated[list[str] | None, typer.Option("--requests", metavar="60/minute", help="Requests in a window.")]
+Concurrent = Annotated[str | None, typer.Option(metavar="8", help="Requests at the same time.")]
+Tokens = Annotated[list[str] | None, typer.Option("--tokens", metavar="5M/day", help="Tokens in a window.")]
+Cost = Annotated[list[str] | None, typer.Option("--cost", metavar="10usd/day", help="US dollars in a window.")]
+
+
+@limits_app.callback()
+def limits() -> None:
+    """Limit requests, tokens and dollars, for everybody, a user, models or clients: docs/limits.md.
+
+    Example: gemtap limits ls
+    """
+
+
+@limits_app.command("set")
+def set_limits(
+    who: Who,
+    requests: Requests = None,
+    concurrent: Concurrent = None,
+    tokens: Tokens = None,
+    cost: Cost = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Set limits, in force within a second. Windows: second, minute, hour, day, month. Options can be repeated.
+
+    Example: gemtap limits set ana --requests 60/minute --cost 10usd/day --cost 100usd/month
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    amounts: dict[Measure, list[str]] = {
+        "requests": requests or [],
+        "concurrent": [] if concurrent is None else [concurrent],
+        "tokens": tokens or [],
+        "cost": cost or [],
+    }
+    if not any(amounts.values()):
+        raise SettingsError("Give a limit: --requests 60/minute, --concurrent 8, --tokens 5M/day or --cost 10usd/day.")
+    subject = _subject(who)
+    parsed = [(measure, *_amount(measure, text)) for measure, texts in amounts.items() for text in texts]
+
+    def change(before: LimitList) -> tuple[LimitList, None]:
+        for measure, amount, span in parsed:
+            before = put(before, subject, measure, amount, span)
+        return before, None
+
+    if amounts["cost"]:
+        _write_prices(settings)
+    shown = ", ".join(f"{measure} {text}" for measure, texts in amounts.items() for text in texts)
+    _change(settings, change, f"set for {subject}: {shown}")
+
+
+@limits_app.command()
+def unset(
+    who: Who,
+    measure: Annotated[
+        str | None, typer.Option(metavar="|".join(MEASURES), help="Only limits of this; else all of them.")
+    ] = None,
+    per: Annotated[str | None, typer.Option(metavar="|".join(SPANS), help="Only limits with this window.")] = None,
+    config: Config = None,
+    data_dir: DataDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Remove limits of a user, of models, of clients, or of all.
+
+    Example: gemtap limits unset ana --measure cost --per day
+    """
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    if measure is not None and measure not in MEASURES:
+        raise SettingsError(f"Bad flag --measure: {measure[:100]!r} is none of {', '.join(MEASURES)}.")
+    if per is not None and per not in SPANS:
+        raise SettingsError(f"Bad flag --per: {per[:100]!r} is none of {', '.join(SPANS)}.")
+    subject = _subject(who)
+
+    def change(before: LimitList) -> tuple[LimitList, None]:
+        after, _ = remove(before, subject, cast(Measure | None, measure), cast(Span | None, per))
+        return after, None
+
+    what = " of ".join(filter(None, [f"removed for {subject}", measure])) + (f" per {per}" if per else "")
+    _change(settings, change, what)
+
+
+@limits_app.command("ls")
+def list_limits(
+    as_json: AsJson = False, config: Config = None, data_dir: DataDir = None, store: StoreUrl = None
+) -> None:
+    """List the limits, and how much of each is used in its present window.
+
+    Example: gemtap limits ls
+    """
+    from gemtap.upkeep.shared_lists import read_list
+
+    settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
+    found = _with(settings, lambda opened: read_list(LimitFile(settings.data_dir), opened))
+    now = time.time()
+    try:
+        with LedgerReader(settings.data_dir) as ledger:
+            usages = by_subject([ledger.usage(each, now) for each in found.limits])
+    except OSError as exc:
+        raise Failed(f"How much is used cannot be read: {exc}.") from exc
+    rows = [limit_to_json(each) for each in usages]
+    if as_json:
+        print_json({"limits": rows})
+    elif not rows:
+        console().print("There are no limits. `gemtap limits set all --cost 10usd/day` sets one.")
+    else:
+        table = Table(box=None, pad_edge=False)
+        for title in ("for", "measure", "limit", "used", "", "", "window ends"):
+            table.add_column(title)
+        for usage, row in zip(usages, rows, strict=True):
+            table.add_row(
+                harmless(row["subject"]),
+                row["measure"],
+                row["limit"],
+                used_of(usage),
+                Bar(100, 0, min(row["percent"], 100), width=12),
+                f"{row['percent']:.0f} %",
+                local_time(row["ends"]) if row["ends"] else "",
+            )
+        console().print(table)
+
+
+def _subject(who: str) -> Subject:
+    try:
+        return parse_subject(who)
+    except BadLimit as exc:
+        raise SettingsError(str(exc)) from exc
+
+
+def _amount(measure: Measure, text: str) -> tuple[int, Span | None]:
+    try:
+        return parse_amount(measure, text)
+    except BadLimit as exc:
+        raise SettingsError(f"Bad flag --{measure}: {exc}") from exc
+
+
+def _write_prices(settings: Settings) -> None:
+    """Taps reserve a part of a budget by prices from the first request on."""
+    from gemtap.recorder.limit_prices import write_list_prices
+
+    try:
+        write_list_prices(settings.data_dir, settings.providers.definitions)
+    except OSError as exc:
+        raise Failed(f"The prices for limits of cost cannot be written: {exc}.") from exc
+
+
+def _change(settings: Settings, change: Callable[[LimitList], tuple[LimitList, None]], what: str) -> None:
+    """Change the limits, and note it among the events."""
+    from gemtap.incident import IncidentKind, event
+    from gemtap.upkeep.shared_lists import change_list
+
+    async def work(opened: Store) -> None:
+        await change_list(LimitFile(settings.data_dir), opened, change)
+        message = f"Limits {what}, on the command line."
+        await opened.incidents.put([event(IncidentKind.LIMITS_CHANGED, message, None)])
+
+    _with(settings, work)
+
+
+def _with(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    try:
+        return open_for_writing(settings, work)
+    except BadLimit as exc:
+        raise Failed(str(exc)) from exc
+    except OSError as exc:
+        raise Failed(f"The limits cannot be read or changed: {exc}.") from exc

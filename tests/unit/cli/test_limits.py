@@ -1,0 +1,78 @@
+"""`gemtap limits`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gemtap.cli.app import Failed
+from gemtap.settings import SettingsError
+from tests.unit.cli.conftest import invoke, shown, with_store
+
+
+def test_limits_are_set_listed_and_removed() -> None:
+    """A limit of the same measure and window replaces the one before; `unset` removes all, or some."""
+    assert "no limits" in shown("limits", "ls")
+    shown("limits", "set", "ana", "--requests", "60/minute", "--cost", "10usd/day", "--cost", "100usd/month")
+    shown("limits", "set", "ana", "--cost", "12.5usd/day")
+    shown("limits", "set", "model:gemini-*", "--concurrent", "8", "--tokens", "5M/day")
+    listed = json.loads(shown("limits", "ls", "--json"))["limits"]
+    assert [(row["subject"], row["measure"], row["limit"], row["used"], row["percent"]) for row in listed] == [
+        ("ana", "cost", "12.50usd/day", 0, 0.0),
+        ("ana", "cost", "100usd/month", 0, 0.0),
+        ("ana", "requests", "60/minute", 0, 0.0),
+        ("model:gemini-*", "concurrent", "8", 0, 0.0),
+        ("model:gemini-*", "tokens", "5M/day", 0, 0.0),
+    ]
+    assert listed[0]["ends"].endswith("T00:00:00.000Z")
+    assert listed[3]["ends"] is None
+    table = shown("limits", "ls")
+    assert "0usd of 12.50usd" in table
+    assert "model:gemini-*" in table
+    shown("limits", "unset", "ana", "--measure", "cost", "--per", "day")
+    shown("limits", "unset", "model:gemini-*")
+    left = json.loads(shown("limits", "ls", "--json"))["limits"]
+    assert [row["limit"] for row in left] == ["100usd/month", "60/minute"]
+    shown("limits", "unset", "ana")
+    assert "no limits" in shown("limits", "ls")
+    events = with_store("sqlite:///data/gemtap.db", lambda store: store.incidents.newest(limit=9))
+    assert {each["kind"] for each in events} == {"limits_changed"}
+    assert "Limits set for ana: cost 12.5usd/day, on the command line." in {each["message"] for each in events}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("set", "ana"), "Give a limit"),
+        (("set", "ana", "--cost", "10/day"), "--cost"),
+        (("set", "ana", "--requests", "60/fortnight"), "--requests"),
+        (("set", "colour:red", "--concurrent", "1"), "model:PATTERN"),
+        (("unset", "ana", "--measure", "money"), "--measure"),
+        (("unset", "ana", "--per", "year"), "--per"),
+    ],
+)
+def test_a_bad_flag_is_named(arguments: tuple[str, ...], says: str) -> None:
+    """Nothing is changed, and the error says what is expected."""
+    error = invoke("limits", *arguments).exception
+    assert isinstance(error, SettingsError)
+    assert says in str(error)
+    assert not Path("data/limits.json").exists()
+
+
+def test_removing_what_is_not_there_says_what_is() -> None:
+    """The error lists what has limits."""
+    shown("limits", "set", "all", "--concurrent", "8")
+    error = invoke("limits", "unset", "ana").exception
+    assert isinstance(error, Failed)
+    assert "There are limits for: all" in str(error)
+
+
+def test_damaged_limits_are_an_error() -> None:
+    """The message names the file, and what to do."""
+    shown("limits", "set", "all", "--concurrent", "8")
+    Path("data/limits.json").write_text("{}")
+    error = invoke("limits", "ls").exception
+    assert isinstance(error, Failed)
+    assert "data/limits.json is damaged" in str(error)
