@@ -42,15 +42,15 @@ def asked(second: str | None) -> dict[str, Asked]:
         "list, newest page of 50": lambda store: page_of(store, Filter(), limit=_PAGE),
         "list, second page": lambda store: page_of(store, Filter(), limit=_PAGE, cursor=second),
         "list of one client": lambda store: page_of(store, Filter(client="cline"), limit=_PAGE),
-        "list of what failed": lambda store: page_of(store, parse("error:yes", BEGIN), limit=_PAGE),
+        "list of failures": lambda store: page_of(store, parse("error:yes", BEGIN), limit=_PAGE),
         "list by client and outcome": lambda store: page_of(
             store, Filter(client="cline", outcome="complete"), limit=_PAGE
         ),
         "list by tokens and duration": lambda store: page_of(
             store, parse("tokens:>1k duration:>1s", BEGIN), limit=_PAGE
         ),
-        "the oldest 50, as pruning asks": lambda store: store.list(Filter(), order="oldest", limit=_PAGE),
-        "50 since a moment, as `tail` asks": lambda store: store.list(
+        "the oldest 50, as for pruning": lambda store: store.list(Filter(), order="oldest", limit=_PAGE),
+        "50 since a time, as for `tail`": lambda store: store.list(
             Filter(), order="recorded", after=since, limit=_PAGE
         ),
         "threads, newest page of 50": lambda store: store.threads(Filter(), limit=_PAGE),

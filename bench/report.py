@@ -29,8 +29,8 @@ unless the store contains every answered request.
 - **Streams**: each has {CHUNKS} chunks, one every {CHUNK_EVERY * 1000:.0f} ms. A chunk contains its send time, which
   the client compares with its read time. First byte: from the request to the first chunk; the connection to the proxy
   is already open, but the proxy may still have to open its own to the upstream.
-- **Beside a backlog**: {BACKLOG_STREAMS} streams of each while the desk records CAPTURES captures, which had waited,
-  {BACKLOG_ROUNDS} times at most.
+- **During a backlog**: {BACKLOG_STREAMS} streams of each while the desk records CAPTURES waiting captures, at most
+  {BACKLOG_ROUNDS} times.
 - **Upload**: {UPLOADS} requests of {_UPLOAD_MB:.0f} MB, one after another over one connection.
 - **Start-up**: from the command to the first response of the tap, the median of {STARTS}.
 
@@ -79,7 +79,7 @@ def _compared() -> list[tuple[str, str, str]]:
         rows.append((f"requests/s, {where}", f"requests/s, {connections}", ""))
         rows += [(f"latency {p}, {where}", f"{p}, {connections}", " ms") for p in ("p50", "p99")]
     places = [(f"{streams:,} streams", str(streams)) for streams in STREAMS]
-    for title, where in (*places, (f"{BACKLOG_STREAMS} streams beside a backlog", "backlog")):
+    for title, where in (*places, (f"{BACKLOG_STREAMS} streams during a backlog", "backlog")):
         for what in ("first byte", "chunk"):
             rows += [(f"{what} delay {p}, {title}", f"{what} {p}, {where}", " ms") for p in ("p50", "p99")]
     rows.append((f"{_UPLOAD_MB:.0f} MB request, p50", "upload", " ms"))

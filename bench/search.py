@@ -81,18 +81,18 @@ def kinds(words: Vocabulary, rng: random.Random) -> dict[str, Callable[[], str]]
         "one status in 10,000": lambda: "status:500",
         "tokens over 100k": lambda: "tokens:>100k",
         "a frequent word": frequent,
-        "a middling word": middling,
+        "a less frequent word": middling,
         "a rare word": rare,
-        "no such word": lambda: "qqqq" + rng.choice(words.rare),
+        "a word that does not occur": lambda: "qqqq" + rng.choice(words.rare),
         "two frequent words": lambda: f"{frequent()} {frequent()}",
         "a frequent and a rare word": lambda: f"{frequent()} {rare()}",
-        "two middling words": lambda: f"{middling()} {middling()}",
+        "two less frequent words": lambda: f"{middling()} {middling()}",
         "a phrase": lambda: f'"{rng.choice(words.pairs)}"',
         "the beginning of a word": lambda: rng.choice(beginnings) + "*",
-        "not a frequent word": lambda: f"-{frequent()}",
+        "without a frequent word": lambda: f"-{frequent()}",
         "a frequent word, one model": lambda: f"{frequent()} model:gemini-2.5-pro",
         "a frequent word, one status in 10,000": lambda: f"{frequent()} status:500",
-        "a middling word, one status in 10,000": lambda: f"{middling()} status:500",
+        "a less frequent word, one status in 10,000": lambda: f"{middling()} status:500",
         "a frequent word, tokens over 100k": lambda: f"{frequent()} tokens:>100k",
         "a frequent word, seven months ago": lambda: f"{frequent()} until:2025-12-01",
     }
@@ -230,7 +230,7 @@ def report(fulls: list[Full]) -> str:
     machine = f"{platform.system()} {platform.release()}, {len(os.sched_getaffinity(0))} cores"
     return (
         f"{table(columns, rows)}\n\n{sizes}\n\n"
-        "Frequent words are in at least one of ten interactions, middling words in one of a hundred to one of a "
+        "Frequent words are in at least one of ten interactions, less frequent words in one of a hundred to one of a "
         f"thousand, rare words in at most one of ten thousand. Each kind of query ran {_ROUNDS} times with different "
         "words, in turns with the others. The interactions have a few hundred bytes, are spread over a year, and "
         f"contain the sources of Python's standard library. {machine}, SQLite {sqlite3.sqlite_version}. SQLite runs in "

@@ -108,9 +108,9 @@ async def measure(store: Store, found: Measured, runs: int) -> None:
     second = (await store.threads(Filter(), limit=50)).next
     await timed("threads, second page", lambda: store.threads(Filter(), limit=50, cursor=second))
     await timed("threads of one client", lambda: store.threads(Filter(client="aider"), limit=50))
-    await timed("threads by cost, all added up", lambda: store.threads(Filter(), limit=50, sort="cost"), 3)
+    await timed("threads by cost", lambda: store.threads(Filter(), limit=50, sort="cost"), 3)
     by_day = "the year by day and model"
-    await timed(f"{by_day}, for the first time", lambda: store.statistics(Filter(), bucket="day", by="model"), 1)
+    await timed(f"{by_day}, first request", lambda: store.statistics(Filter(), bucket="day", by="model"), 1)
     await timed(by_day, lambda: store.statistics(Filter(), bucket="day", by="model"))
     await store.statistics(Filter(), by="client")
     await timed("the year by month and client", lambda: store.statistics(Filter(), bucket="month", by="client"))

@@ -222,8 +222,8 @@ async def _read(path: Path, digests: Mapping[ObjectId, tuple[bytes, bytes]], see
         name = f"a page of `{query}`" if query else "a page of the list, 50 interactions"
         seen.reads[name] = await _times(100, lambda query=query: page_of(store, parse(query, now), limit=50))  # type: ignore[misc]
     seen.reads["a page of 50 threads"] = await _times(100, lambda: store.threads(Filter(), limit=50))
-    seen.reads["statistics of all by day and model, asked for once"] = await _times(1, lambda: _by_day(store))
-    seen.reads["the same afterwards"] = await _times(50, lambda: _by_day(store))
+    seen.reads["statistics of everything by day and model, first request"] = await _times(1, lambda: _by_day(store))
+    seen.reads["the same, repeated"] = await _times(50, lambda: _by_day(store))
     await store.close()
     for _ in range(20):
         # A newly opened store has no packs in its cache.

@@ -61,7 +61,8 @@ def _settings_lines() -> Iterator[str]:
         "",
         "A setting can be in `gemtap.toml` (or the file of `--config`), in an environment variable, or on the",
         "command line of `gemtap serve`; the later of these wins. Lists are comma-separated in variables. An unknown",
-        "setting is an error wherever it stands. `gemtap doctor --settings` lists what is in force, and its origin.",
+        "setting is an error in any of them. `gemtap doctor --settings` lists the effective settings and their",
+        "origins.",
         "",
         "| in gemtap.toml | variable | default | what it does |",
         "|---|---|---|---|",
@@ -226,7 +227,7 @@ _OPERATIONS: Final = """\
 ## {title}
 
 The requests of {sdks}.
-*Read as* says which dialect finds a conversation in it: that is in threads, search and exports.
+*Read as* names the dialect in which Gemtap finds a conversation, for threads, search and exports.
 
 | request | operation | read as | tokens and cost |
 |---|---|---|---|
@@ -240,10 +241,11 @@ The tables of [OpenAI](#openai) and [Anthropic](#anthropic) follow that of Googl
 ## Gemini and Vertex AI
 
 Every request that google-genai {python} for Python and @google/genai {javascript} for JavaScript make, read from the
-sources of these SDKs, and what Gemtap makes of it. `make test-clients` reads the SDKs again.
+sources of these SDKs, and how Gemtap records it. `make test-clients` reads the SDKs again.
 
-*Model* says where the requested model stands: in the path, or in the body; `model_version` is the one that served the
-request, which may be another. *Tokens* are what is [counted](schema.md#counted-once); *cost* is what the price covers.
+*Model* says where the requested model is: in the path, or in the body; `model_version` is the one that served the
+request, which may be another. *Tokens* says which tokens are [counted](schema.md#counted-once); *cost* says what the
+price covers.
 
 | API | request | operation | model | tokens | cost |
 |---|---|---|---|---|---|
@@ -282,7 +284,7 @@ def _operations_pages() -> str:
         beside = billed_of(surface[0][0]) - {row[1].strip("`") for row in rows}
         if beside:
             names = ", ".join(f"`{name}`" for name in sorted(beside))
-            text += f"\nCounted too, though these SDKs call it otherwise or not at all: {names}.\n"
+            text += f"\nAlso counted, but missing or named otherwise in these SDKs: {names}.\n"
         text += "\n"
     return text.rstrip("\n") + "\n"
 

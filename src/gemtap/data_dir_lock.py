@@ -129,7 +129,7 @@ def _acquire(data_dir: Path) -> int:
             if exc.errno not in _HELD:
                 # Some network file systems cannot lock. That is no reason not to serve.
                 _log.warning(
-                    "%s cannot be locked (%s): see to it that no other `gemtap serve` uses it.", path, exc.strerror
+                    "%s cannot be locked (%s): make sure that no other `gemtap serve` uses it.", path, exc.strerror
                 )
                 return file
             if time.monotonic() > deadline:

@@ -63,7 +63,7 @@ def _home_expanded(path: Path) -> Path:
     try:
         return path.expanduser()
     except RuntimeError as exc:
-        raise ValueError(f"{path.parts[0]} is nobody's home") from exc
+        raise ValueError(f"{path.parts[0]} does not exist: there is no such user") from exc
 
 
 def _split(value: Any) -> Any:
@@ -86,9 +86,9 @@ def _patterns(expressions: tuple[str, ...]) -> tuple[str, ...]:
 
 _INSECURE: Final = "insecure"
 INSTEAD_OF_INSECURE: Final = (
-    "Listening to others than this machine takes an access key (gemtap keys add NAME --role admin) and TLS "
-    "(--tls auto, --tls-cert, or --behind-tls if a reverse proxy ends it). In a container whose ports are published on "
-    "loopback only, set published_on = 127.0.0.1. See docs/access.md."
+    "To listen beyond this machine, Gemtap needs an access key (gemtap keys add NAME --role admin) and TLS "
+    "(--tls auto, --tls-cert, or --behind-tls if a reverse proxy terminates it). In a container whose ports are "
+    "published on loopback only, set published_on = 127.0.0.1. See docs/access.md."
 )
 """What to do without the setting `insecure` of earlier versions."""
 
@@ -120,7 +120,7 @@ class Settings(BaseSettings):
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on, for the proxy and the dashboard.")
-    port: Port = Field(4360, description="Port of the proxy: what clients are pointed at.")
+    port: Port = Field(4360, description="Port of the proxy, for the base URL of clients.")
     dashboard_port: Port = Field(4361, description="Port of the dashboard and its API.")
     data_dir: LocalPath = Field(Path("data"), description="Folder of the spool and the embedded database.")
     store: StoreUrl = Field(
@@ -130,8 +130,8 @@ class Settings(BaseSettings):
     providers: Providers = Field(Providers(), description="The APIs behind the proxy, each with its upstream.")
     provider_keys: LocalPath | None = Field(
         None,
-        description="TOML file of the API keys that Gemtap sends in place of access keys: docs/access.md. What it does "
-        "not have comes from the variables of each provider, such as GEMINI_API_KEY.",
+        description="TOML file of the API keys that Gemtap sends in place of access keys: docs/access.md. Other "
+        "keys come from the environment variables of the providers, such as GEMINI_API_KEY.",
     )
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
     allowed_hosts: Names = Field(
@@ -143,22 +143,20 @@ class Settings(BaseSettings):
     )
     published_on: str = Field(
         "",
-        description="Address on which a container's ports are published, which counts in place of `host` for whether "
-        "others than this machine can connect.",
+        description="Address on which a container's ports are published, used in place of `host` to decide "
+        "whether other machines can connect.",
     )
     behind_tls: bool = Field(
-        False, description="Say that a reverse proxy before Gemtap ends TLS, so that keys go over no network in clear."
+        False, description="A reverse proxy in front of Gemtap terminates TLS, so keys cross no network unencrypted."
     )
     tls: Literal["off", "auto"] = Field(
-        "off", description="auto: the proxy speaks TLS, with a certificate of an authority made in the data directory."
+        "off", description="auto: serve TLS with a certificate of a local authority in the data directory."
     )
-    tls_cert: LocalPath | None = Field(None, description="Certificate chain (PEM) with which the proxy speaks TLS.")
+    tls_cert: LocalPath | None = Field(None, description="Certificate chain (PEM) for serving TLS.")
     tls_key: LocalPath | None = Field(None, description="Its private key (PEM).")
-    tls_names: Names = Field(
-        (), description="Further host names and addresses that the certificate of tls = auto is for."
-    )
+    tls_names: Names = Field((), description="Additional host names and addresses for the certificate of tls = auto.")
     trusted_fronts: Names = Field(
-        (), description="Addresses of reverse proxies before this one, whose X-Forwarded-Host and -Proto are believed."
+        (), description="Addresses of reverse proxies in front of Gemtap whose X-Forwarded-* headers are trusted."
     )
     forward_proxy: Literal["loopback", "off"] = Field(
         "loopback",
@@ -174,47 +172,48 @@ class Settings(BaseSettings):
     )
     upstream_connect_timeout: Seconds = Field(10, description="Seconds to wait for a connection to an upstream.")
     upstream_silence_timeout: Seconds = Field(
-        600, description="Seconds an upstream may stay silent while something is awaited of it."
+        600, description="Seconds to wait for the next data of an upstream while a response is incomplete."
     )
     capture_max_body: Annotated[int, Field(ge=0)] = Field(
-        256 * 2**20, description="Bytes kept of one body; of a longer one its size and SHA-256 are kept too."
+        256 * 2**20,
+        description="Maximum bytes stored of one body. Longer bodies are cut; their size and SHA-256 are stored.",
     )
     spool_max_bytes: Annotated[int, Field(gt=0)] = Field(
-        10 * 2**30, description="Bytes of captures that may wait while the store is away."
+        10 * 2**30, description="Maximum bytes of captures that wait for the store."
     )
     disk_min_free_bytes: Annotated[int, Field(ge=0)] = Field(
-        512 * 2**20, description="Bytes of the disk that captures leave free."
+        512 * 2**20, description="Bytes of the disk that must stay free; otherwise nothing is captured."
     )
     capture_sync: Literal["second", "none", "always"] = Field(
         "second",
-        description="When captures are synced to the disk, which says what a power cut takes: once a second; when the "
-        "system likes (none); before each chunk is passed on (always, which costs each chunk a write to the disk).",
+        description="When captures are synced to the disk, which limits what a power failure can lose: once a second; "
+        "when the operating system decides (none); before each chunk is forwarded (always: one disk write per chunk).",
     )
     when_full: Literal["forward", "refuse"] = Field(
         "forward",
-        description="At either limit: forward without a record (each counted), or refuse requests (503).",
+        description="If the spool or the disk is full: forward without recording (counted), or refuse requests (503).",
     )
     redact_patterns: Patterns = Field(
         (),
-        description="Regular expressions (RE2) of what is taken out of bodies before they are stored; of one with "
-        "groups, what these match. A line each in the variable.",
+        description="Regular expressions (RE2) whose matches are removed from bodies before they are stored. If one "
+        "has groups, only the groups are removed. One per line in the variable.",
     )
     redact_known_secrets: bool = Field(
         False,
-        description="Take keys of Google, OpenAI, Anthropic, GitHub and AWS, and private keys, out of bodies before "
-        "they are stored: such as are pasted into a prompt.",
+        description="Remove keys of Google, OpenAI, Anthropic, GitHub and AWS, and private keys, from bodies before "
+        "they are stored, such as keys that were pasted into a prompt.",
     )
     prune_older_than: Age = Field(
-        "", description="Once a day, conversations go that have been over for so long: 90d. Empty: none does."
+        "", description="Delete conversations once a day whose last turn is older: 90d. Empty: never."
     )
     prune_max_size: Size = Field(
-        "", description="Once a day, the oldest goes until the store takes up no more than this: 5GB. Empty: no limit."
+        "", description="Delete the oldest interactions once a day until the store is no larger: 5GB. Empty: no limit."
     )
     prune_keep: str = Field(
         "",
         description="A query (docs/queries.md). Matches and their conversations are never pruned: rating:good.",
     )
-    shutdown_grace: Seconds = Field(30, description="Seconds that running exchanges get to finish at shutdown.")
+    shutdown_grace: Seconds = Field(30, description="Seconds to let running exchanges finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
 
     @model_validator(mode="after")
@@ -393,7 +392,7 @@ def _read_environment() -> dict[str, Any]:
         if _name(name) == _INSECURE:
             raise SettingsError(f"{variable} no longer exists. {INSTEAD_OF_INSECURE}")
         if name not in known and not is_known(_name(name)):
-            raise SettingsError(f"Unknown setting {variable}. Known are: {', '.join(sorted(known))}.")
+            raise SettingsError(f"Unknown setting {variable}. Known settings: {', '.join(sorted(known))}.")
     return EnvSettingsSource(Settings)()
 
 
@@ -448,7 +447,7 @@ def _unknown(name: str, origin: str) -> str:
     fitting = [each for each in setting_names() if each.startswith(group)] or setting_names()
     if name == _INSECURE:
         return f"{origin} no longer exists. {INSTEAD_OF_INSECURE}"
-    return f"Unknown setting {origin}. Known are: {', '.join(fitting)}."
+    return f"Unknown setting {origin}. Known settings: {', '.join(fitting)}."
 
 
 def _origin_below(group: str, origins: Mapping[str, str]) -> str:

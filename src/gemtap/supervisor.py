@@ -192,7 +192,7 @@ class Supervisor:
     def stop(self) -> None:
         """Let running exchanges finish and exit. At the second call, exit at once."""
         if self._stopping.is_set() and self._desk is not None:
-            _log.warning("Ending at once.")
+            _log.warning("Stopping immediately.")
             # The desk keeps running while taps are exiting, and is stopped after them.
             if not any(tap.process and tap.process.returncode is None for tap in self._taps):
                 self._desk.signal(signal.SIGTERM)
@@ -226,10 +226,12 @@ def _check_exposed(settings: Settings) -> None:
     except OSError as exc:
         raise CannotServe(str(exc)) from exc
     if settings.scheme != "https" and not settings.behind_tls:
-        missing.append("TLS (--tls auto or --tls-cert; --behind-tls if a reverse proxy before Gemtap ends it)")
+        missing.append(
+            "TLS (--tls auto or --tls-cert; --behind-tls if a reverse proxy in front of Gemtap terminates it)"
+        )
     if missing:
         raise CannotServe(
-            f"On {settings.published_on or settings.host}, others than this machine can connect to Gemtap. That takes "
+            f"On {settings.published_on or settings.host}, other machines can connect to Gemtap. That needs "
             f"{' and '.join(missing)}. Use --host 127.0.0.1 for this machine alone. See docs/access.md."
         )
 
@@ -237,7 +239,7 @@ def _check_exposed(settings: Settings) -> None:
 def _not_writable(settings: Settings, exc: OSError) -> CannotServe:
     return CannotServe(
         f"The data directory {settings.data_dir} is not writable ({exc.strerror}). "
-        "Choose another with --data-dir or mend its permissions."
+        "Choose another with --data-dir or fix its permissions."
     )
 
 
@@ -288,7 +290,7 @@ def _bind(host: str, port: int, flag: str) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as exc:
-        raise CannotServe(f"--host {host} is no address of this machine ({exc.strerror}).") from exc
+        raise CannotServe(f"--host {host} is not an address of this machine ({exc.strerror}).") from exc
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -298,7 +300,7 @@ def _bind(host: str, port: int, flag: str) -> socket.socket:
         listener.close()
         if exc.errno == errno.EADDRINUSE:
             raise _PortTaken(
-                f"Port {port} on {host} is taken, perhaps by another Gemtap. Choose another with {flag}."
+                f"Port {port} on {host} is in use, perhaps by another Gemtap. Choose another with {flag}."
             ) from exc
         raise CannotServe(f"Cannot listen on {host} port {port}: {exc.strerror}. See --host and {flag}.") from exc
     listener.setblocking(False)

@@ -48,7 +48,7 @@ def test_the_charts_show_what_was_recorded(visitor: Visitor, gemtap: RunningGemt
     assert tokens["output"] == sum(row["tokens"]["output"] for row in whole)
     assert tokens["cached input"] == sum(row["tokens"]["cached"] for row in whole)
     assert tokens["cached input"] + tokens["new input"] == sum(row["tokens"]["input"] for row in whole)
-    context = sum(sum(trace["y"]) for trace in drawn(page, "Where the input comes from (estimated)"))
+    context = sum(sum(trace["y"]) for trace in drawn(page, "Sources of the input (estimated)"))
     assert context == sum(sum(row["context"].values()) for row in whole)
     cost = sum(sum(trace["y"]) for trace in drawn(page, "Cost"))
     assert cost == pytest.approx(sum(row["cost"] or 0 for row in whole))

@@ -154,7 +154,7 @@ async def test_killed_in_the_middle_and_run_again(store: Store, store_url: str, 
             process.wait(30)
     assert kills >= 2
     done = subprocess.run(command, capture_output=True, timeout=100, check=True, text=True)
-    assert "were there already" in done.stdout
+    assert "were already stored" in done.stdout
     other = open_store(other_url)
     try:
         assert await contents(other) == await contents(store)

@@ -177,7 +177,7 @@ async def test_the_commands_say_what_is_wrong_and_keep_the_rest(tmp_path: Path) 
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
 
     done = check()
-    assert (done.returncode, done.stdout) == (0, "31 interactions, everything as it was stored.\n")
+    assert (done.returncode, done.stdout) == (0, "31 interactions checked, no damage found.\n")
     with contextlib.closing(sqlite3.connect(tmp_path / "data" / "gemtap.db", isolation_level=None)) as connection:
         connection.execute(
             "DELETE FROM packs WHERE first = (SELECT first FROM packs ORDER BY length(zstd) DESC LIMIT 1)"

@@ -82,7 +82,7 @@ async def test_a_copy_brings_them_along(store: Store, tmp_path: Path) -> None:
         ("a\nb", "x", "line breaks"),
         ("x" * (MAX_NAME + 1), "x", "80 characters"),
         ("x", " ", "empty"),
-        ("x", "colour:red", "There is no field"),
+        ("x", "colour:red", "Unknown field"),
     ],
 )
 def test_what_cannot_be_saved_says_why(name: str, query: str, says: str) -> None:

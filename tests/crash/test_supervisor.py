@@ -246,7 +246,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(tmp_path: Path) -> None:
         port = other.getsockname()[1]
         ended = serve(tmp_path, "--port", str(port), "--dashboard-port", str(free_port()))
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"gemtap: Port {port} on 127.0.0.1 is taken, perhaps by another Gemtap.")
+    assert ended.stderr.startswith(f"gemtap: Port {port} on 127.0.0.1 is in use, perhaps by another Gemtap.")
     assert "--port" in ended.stderr
     assert len(ended.stderr.splitlines()) == 1
 

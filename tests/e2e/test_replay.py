@@ -168,7 +168,7 @@ def test_without_gemtap_running_it_goes_to_no_other_host(gemtap: RunningGemtap, 
         gemtap.environment["GEMTAP_PROVIDERS__GEMINI__UPSTREAM"] = elsewhere
         done = replay(gemtap, old["id"])
         assert done.returncode == 1
-        assert f"It was sent to {api.origin}, and Gemtap sends requests of Gemini to {elsewhere} now." in done.stderr
+        assert f"It was sent to {api.origin}, but requests of Gemini now go to {elsewhere}." in done.stderr
         other.settimeout(0)
         with pytest.raises(BlockingIOError):
             other.accept()
@@ -192,7 +192,7 @@ def test_without_a_key_nothing_is_sent(gemtap: RunningGemtap) -> None:
     old = record(gemtap)
     done = replay(gemtap, old["id"], key="")
     assert done.returncode == 1
-    assert done.stderr == "gemtap: There is no key to send it with: set GEMINI_API_KEY or GOOGLE_API_KEY.\n"
+    assert done.stderr == "gemtap: No API key: set GEMINI_API_KEY or GOOGLE_API_KEY.\n"
     assert gemtap.api(f"interactions?q=replay_of:{old['id']}")["items"] == []
 
 

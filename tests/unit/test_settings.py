@@ -151,7 +151,7 @@ def test_the_tests_own_variables_and_the_name_of_the_file_are_no_settings(monkey
         ('tls = "auto"\ntls_cert = "c"\ntls_key = "k"', "tls_cert", "one of the two"),
         ("allowed_hosts = [1]", "allowed_hosts", "valid string"),
         ("allowed_hosts = 1", "allowed_hosts", "valid tuple"),
-        ('data_dir = "~nobody-of-this-name/x"', "data_dir", "nobody's home"),
+        ('data_dir = "~nobody-of-this-name/x"', "data_dir", "there is no such user"),
         ('store = "postgres://me:secret-word@host/db"', "store", "mongodb://HOST/DATABASE"),
         ('store = "gemtap.db"', "store", "sqlite:///PATH"),
         ('store = "sqlite:///"', "store", "sqlite:///PATH"),
@@ -227,8 +227,8 @@ def test_an_unknown_key_of_the_file_is_an_error(folder: Path, toml: str, name: s
     """An unknown key of the file is an error."""
     (folder / "gemtap.toml").write_text(toml)
     message = complaint()
-    assert message.startswith(f"Unknown setting {name} in gemtap.toml. Known are: ")
-    assert known in message.partition("Known are: ")[2]
+    assert message.startswith(f"Unknown setting {name} in gemtap.toml. Known settings: ")
+    assert known in message.partition("Known settings: ")[2]
 
 
 @pytest.mark.parametrize("variable", ["GEMTAP_PROT", "GEMTAP_CONFIGURATION", "gemtap_prot", "GEMTAP_PROVIDERS"])

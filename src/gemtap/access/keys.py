@@ -86,7 +86,7 @@ def from_json(value: Any) -> KeyList:
             raise ValueError(f"version {value['version']} is not known: update Gemtap")
         return KeyList(bool(value["on"]), tuple(_key(each) for each in value["keys"]))
     except (KeyError, TypeError) as exc:
-        raise ValueError(f"it is no list of access keys ({type(exc).__name__})") from exc
+        raise ValueError(f"it is not a list of access keys ({type(exc).__name__})") from exc
 
 
 def _key(value: Mapping[str, Any]) -> AccessKey:
@@ -109,7 +109,7 @@ def add(before: KeyList, name: str, role: str, expires: datetime | None, now: da
     if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
         raise BadChange(f"{name[:100]!r} cannot be a user's name: letters, digits and . _ @ + - are allowed, up to 64.")
     if role not in ROLES:
-        raise BadChange(f"Unknown role {role[:100]!r}. Known are: {', '.join(ROLES)}.")
+        raise BadChange(f"Unknown role {role[:100]!r}. Roles: {', '.join(ROLES)}.")
     if any(each.name.lower() == name.lower() for each in before.keys):
         raise BadChange(f"{name} has an access key. `gemtap keys rotate {name}` replaces it.")
     key, digest = _make()

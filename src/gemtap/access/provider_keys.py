@@ -94,7 +94,7 @@ def _keys(values: Any, group: str, path: Path, providers: Collection[str]) -> di
         raise ValueError(f"provider_keys: {group.rstrip('.')} must be a table in {path}")
     for name, key in values.items():
         if name not in providers:
-            raise ValueError(f"provider_keys: {group}{name} in {path} is no provider. Known are {', '.join(providers)}")
+            raise ValueError(f"provider_keys: {group}{name} in {path} is not a provider. Known: {', '.join(providers)}")
         # The message does not repeat it: whatever it is, it may be secret.
         if not isinstance(key, str) or not key.isascii() or not key.isprintable() or not key.strip():
             raise ValueError(f"provider_keys: {group}{name} in {path} must be a text of printable characters")

@@ -30,11 +30,11 @@ def access_key_for(tap: str, given: str | None) -> str | None:
         return None
     key = given or _ask(tap)
     if not FORM.fullmatch(key.encode("utf-8")):
-        raise Failed("This is not an access key: those look like gt_ and 43 letters, digits, - and _.")
+        raise Failed("This is not an access key: access keys are gt_ and 43 letters, digits, - and _.")
     if _is_refused(tap, key):
         raise Failed(
-            f"The Gemtap at {tap} does not take this access key: it is wrong, expired or revoked. Whoever runs this "
-            "Gemtap makes another one: gemtap keys rotate NAME."
+            f"The Gemtap at {tap} rejects this access key: it is wrong, expired or revoked. An administrator can "
+            "make another one: gemtap keys rotate NAME."
         )
     return key
 
@@ -48,8 +48,8 @@ def with_access_key(tap: str, key: str | None) -> str:
 def _ask(tap: str) -> str:
     if not sys.stdin.isatty():
         raise Failed(
-            f"The Gemtap at {tap} takes only clients with an access key. Give yours in the variable {VARIABLE}, or by "
-            "--access-key. Whoever runs this Gemtap makes one: gemtap keys add NAME."
+            f"The Gemtap at {tap} requires an access key. Put yours into the variable {VARIABLE}, or use "
+            "--access-key. An administrator can make one: gemtap keys add NAME."
         )
     key: str = typer.prompt(f"Access key for the Gemtap at {tap}", hide_input=True, err=True)
     return key.strip()

@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 done, 1 it could not be done, 2 the command or a setting is wrong.",
+    epilog="Exit status: 0 success, 1 failure, 2 invalid command line or setting.",
 )
 
 Config = Annotated[

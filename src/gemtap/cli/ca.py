@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 Kinds = Annotated[
     list[Kind] | None,
-    typer.Option("--store", help="Only this: the system's store, or those of Firefox and Chromium. Default: both."),
+    typer.Option("--store", help="Limit to the system's store, or to those of Firefox and Chromium. Default: both."),
 ]
 
 
@@ -125,7 +125,7 @@ def _stores(only: list[Kind] | None) -> list[TrustStore]:
     found = system_stores() if Kind.SYSTEM in kinds else []
     found += browser_stores(Path.home()) if Kind.BROWSERS in kinds else []
     if not found:
-        raise Failed("Gemtap found no store of certificates here. Import the file of `gemtap ca show` by hand.")
+        raise Failed("No certificate store was found. Import the file of `gemtap ca show` by hand.")
     return found
 
 

@@ -47,7 +47,7 @@ def check(
         check_secrets(settings, redact=redact, as_json=as_json)
         return
     read, count, faults = open_for_reading(settings, lambda opened: _faults(opened, opened.maintenance.check))
-    summary = f"{read:,} interactions, everything as it was stored."
+    summary = f"{read:,} interactions checked, no damage found."
     if count:
         summary = (
             f"{count:,} faults in {read:,} interactions. Check the disk first. If you have a backup, restore it; "
@@ -100,7 +100,7 @@ async def _faults(
         def looked_at(more: int) -> None:
             nonlocal read
             read += more
-            show(f"{count:,} faults" if count else "all well", read, total)
+            show(f"{count:,} faults" if count else "no faults", read, total)
 
         async for fault in look(looked_at):
             count += 1

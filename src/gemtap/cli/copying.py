@@ -30,12 +30,12 @@ def copy(
 
     Example: gemtap copy --to sqlite:///copy.db
 
-    Run again, after whatever has stopped it, it copies what is not there yet. Exit status 1 where an interaction is
-    damaged, or nothing that the other store can hold; all the others are there then.
+    If it is interrupted, run it again: it copies the rest. Exit status 1 if an interaction is damaged or the other
+    store cannot hold it; all others are copied.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if to == settings.store_url:
-        raise SettingsError("Bad flag --to: that is the store which is to be copied.")
+        raise SettingsError("Bad flag --to: this is the store to copy from.")
     done = open_for_reading(settings, lambda source: _copy(source, to), prerelease=True)
     if as_json:
         print_json(
@@ -47,11 +47,11 @@ def copy(
             }
         )
     else:
-        there = f" {done.present:,} were there already." if done.present else ""
+        there = f" {done.present:,} were already stored." if done.present else ""
         console().print(f"{done.copied:,} interactions copied.{there}")
     if done.rejected:
         id_, why = next(iter(done.rejected.items()))
-        more = f" So it is with {len(done.rejected) - 1:,} more." if len(done.rejected) > 1 else ""
+        more = f" {len(done.rejected) - 1:,} more were not copied." if len(done.rejected) > 1 else ""
         raise Failed(f"{id_} is not copied: {why}{more}")
 
 
@@ -64,7 +64,7 @@ async def _copy(source: Store, url: str) -> Copied:
     except ValueError as exc:
         raise SettingsError(f"Bad flag --to: {exc}") from exc
     if target.description == source.description:
-        raise SettingsError("Bad flag --to: that is the store which is to be copied.")
+        raise SettingsError("Bad flag --to: this is the store to copy from.")
     try:
         await target.open()
         with progress_bar() as show:

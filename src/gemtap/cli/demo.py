@@ -111,7 +111,7 @@ async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessio
     dashboard = dashboard_of(settings)
     titles = " and ".join(provider.wire.title for provider, _ in shown)
     kind = "a simulated {} API" if len(shown) == 1 else "simulated APIs: {}"
-    print(f"Agents are at work with {kind.format(titles)}. See what they send: {dashboard}\n", flush=True)
+    print(f"Simulated agents are using {kind.format(titles)}. Dashboard: {dashboard}\n", flush=True)
     async with asyncio.TaskGroup() as tasks:
         for number, (_, agents) in enumerate(shown):
             # Each has at least one, and the first what remains.
@@ -120,8 +120,8 @@ async def _work(settings: Settings, shown: list[tuple[Provider, Agents]], sessio
             )
             tasks.create_task(agents.work(share))
     print(
-        f"\nThe agents are done, and the dashboard stays at {dashboard} until Ctrl-C.\n"
-        "For your own client: end this, run `gemtap serve`, and `gemtap setup` shows how to point it there.",
+        f"\nThe agents are done. The dashboard stays at {dashboard} until Ctrl-C.\n"
+        "For your own client: stop this, run `gemtap serve`, and follow `gemtap setup`.",
         flush=True,
     )
     await _recorded(dashboard)

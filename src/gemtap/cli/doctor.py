@@ -203,9 +203,7 @@ def _serving(settings: Settings) -> Iterator[Finding]:
         text = f"{lost} exchanges were not recorded and {refused} were refused since its start: {tap.get('last_loss')}"
         yield Finding("proxy", "fault", text)
     elif unsynced := tap.get("captures_unsynced"):
-        text = (
-            f"the disk failed to write {unsynced} captures since its start. A power cut may take them: check the disk."
-        )
+        text = f"{unsynced} captures since its start were not synced: a power failure may lose them. Check the disk."
         yield Finding("proxy", "fault", text)
     else:
         yield Finding("proxy", "ok", f"answers at {address_of(settings)}")
@@ -231,7 +229,7 @@ def _spool(settings: Settings) -> Finding:
             return Finding("spool", "ok", "empty")
         return Finding("spool", "fault", f"{spool.path} cannot be read: {exc.strerror}. Fix its permissions.")
     if failed:
-        text = f"{failed} captures can never be stored: {spool.failed} holds them, each with its reason."
+        text = f"{failed} captures could not be stored. They are in {spool.failed}, each with its reason."
         return Finding("spool", "fault", text)
     age = time.time() - oldest.timestamp() if oldest is not None else 0
     if age > _OLD:

@@ -34,7 +34,7 @@ def _complete(beginning: str) -> list[str]:
 @app.command()
 def export(
     name: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="Without it, the formats are listed.", autocompletion=_complete)
+        str, typer.Argument(metavar="FORMAT", help="Default: list the formats.", autocompletion=_complete)
     ] = "",
     id_: Annotated[
         str | None,
@@ -43,7 +43,7 @@ def export(
     *,
     where: Annotated[
         str | None,
-        typer.Option(metavar="QUERY", help="Only what matches: rating:good since:30d. See docs/queries.md."),
+        typer.Option(metavar="QUERY", help="Only interactions that match: rating:good since:30d. See docs/queries.md."),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.")] = None,
     split: Annotated[
@@ -130,7 +130,7 @@ def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: 
 
 def _narrowed(wanted: ExportOptions, chosen: Format, id_: str | None, where: str | None) -> ExportOptions:
     if chosen.shows_one != (id_ is not None):
-        needs = "shows one conversation: add its ID" if chosen.shows_one else "takes no ID"
+        needs = "exports one conversation: add its ID" if chosen.shows_one else "takes no ID"
         raise SettingsError(f"{chosen.name} {needs}. `gemtap ls` lists them.")
     if id_ is not None:
         if where is not None:

@@ -49,7 +49,7 @@ async def resolve(store: Store, word: str) -> ObjectId:
         raise unknown(word)
     if len(found) > 1:
         some = ", ".join(map(str, found[:_MOST_LISTED])) + (", …" if len(found) > _MOST_LISTED else "")
-        raise Failed(f"{word} fits more than one interaction: {some}. Give more digits.")
+        raise Failed(f"{word} matches more than one interaction: {some}. Give more digits.")
     return found[0]
 
 

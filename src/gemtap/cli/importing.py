@@ -37,8 +37,8 @@ def import_(
 
     Example: gemtap import all.jsonl
 
-    Credentials are replaced as the proxy does. Interactions that are stored already are skipped. Entries that cannot
-    be read are named, and the rest is stored; the exit status is then 1.
+    Credentials are replaced by fingerprints. Interactions that are already stored are skipped. Entries that cannot be
+    read are listed, and the others are stored; the exit status is then 1.
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     from gemtap.importers.base import ImportFailed

@@ -158,7 +158,7 @@ def _change(settings: Settings, change: Callable[[KeyList], tuple[KeyList, T]], 
 
     async def work(opened: Store) -> T:
         result = await change_list(KeyFile(settings.data_dir), opened, change)
-        message = f"Access key {what}, on the command line."
+        message = f"Access key {what} on the command line."
         await opened.incidents.put([event(IncidentKind.ACCESS_CHANGED, message, None)])
         return result
 

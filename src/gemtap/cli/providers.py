@@ -64,13 +64,15 @@ def providers(context: typer.Context, as_json: AsJson = False, config: Config = 
 @providers_app.command()
 def add(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Small letters, digits and underscores; a preset's name is enough.")],
+    name: Annotated[
+        str, typer.Argument(help="Lower-case letters, digits and underscores; the name of a preset is enough.")
+    ],
     dialect: Annotated[str | None, typer.Option(metavar="API", help="The API that it speaks, such as openai.")] = None,
     upstream: Annotated[str | None, typer.Option(metavar="URL", help="Its base URL.")] = None,
     preset: Annotated[str | None, typer.Option(help="Take the rest from this well-known API.")] = None,
     prefix: Annotated[str | None, typer.Option(help="First segment of its paths. Default: NAME.")] = None,
-    title: Annotated[str | None, typer.Option(help="Its name for people.")] = None,
-    prices: Annotated[str | None, typer.Option(metavar="MAKER", help="A maker of genai-prices, or free.")] = None,
+    title: Annotated[str | None, typer.Option(help="Its display name.")] = None,
+    prices: Annotated[str | None, typer.Option(metavar="MAKER", help="A provider in genai-prices, or free.")] = None,
     key: Annotated[str | None, typer.Option(metavar="VARIABLE", help="Variable with the key for replays.")] = None,
     config: Config = None,
 ) -> None:

@@ -42,8 +42,8 @@ def prune(
 
     Example: gemtap prune --older-than 90d --keep rating:good --max-size 5GB --dry-run
 
-    Without a flag, the settings prune_older_than, prune_max_size and prune_keep apply, by which
-    `gemtap serve` does the same once a day. --keep '' ignores prune_keep.
+    Without a flag, the settings prune_older_than, prune_max_size and prune_keep apply. With these settings,
+    `gemtap serve` prunes once a day. --keep '' ignores prune_keep.
     """
     _check("--older-than", older_than, units.parse_age)
     _check("--max-size", max_size, units.parse_size)
@@ -119,4 +119,4 @@ def _say(done: Pruned, *, dry_run: bool) -> None:
             soft_wrap=True,
         )
     if done.too_large:
-        out.print("It is still larger than asked for: --keep lets no more of it go.")
+        out.print("It is still larger than --max-size: --keep protects the rest.")

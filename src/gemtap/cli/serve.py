@@ -33,7 +33,7 @@ def serve(
     port: Annotated[int | None, _listening(help="Port of the proxy. Default: 4360.")] = None,
     dashboard_port: Annotated[int | None, _listening(help="Port of the dashboard. Default: 4361.")] = None,
     behind_tls: Annotated[
-        bool | None, _listening("--behind-tls", help="A reverse proxy before Gemtap ends TLS.")
+        bool | None, _listening("--behind-tls", help="A reverse proxy in front of Gemtap terminates TLS.")
     ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", hidden=True, help="Gone: see docs/access.md.")] = False,
     data_dir: DataDir = None,

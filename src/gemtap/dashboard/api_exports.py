@@ -50,9 +50,9 @@ def make_router(store: Store, workers: Workers) -> APIRouter:
         """
         chosen = FORMATS.get(name)
         if chosen is None:
-            raise HTTPException(404, f"There is no format {name[:50]}. There are {', '.join(FORMATS)}.")
+            raise HTTPException(404, f"Unknown format {name[:50]}. Formats: {', '.join(FORMATS)}.")
         if chosen.shows_one != (query.id is not None):
-            needs = "shows one conversation: add its id" if chosen.shows_one else "takes no id"
+            needs = "exports one conversation: add its id" if chosen.shows_one else "takes no id"
             raise HTTPException(422, f"{chosen.name} {needs}.")
         try:
             pieces = chosen.write(store, await _wanted(query, workers), Report())

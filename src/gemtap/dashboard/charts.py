@@ -100,8 +100,8 @@ CONTEXT_SERIES: Final[tuple[tuple[Literal["system", "tools", "media", "results",
     ("system", "system instruction"),
     ("tools", "tool definitions"),
     ("media", "images and files"),
-    ("results", "results of tools"),
-    ("history", "conversation before"),
+    ("results", "tool results"),
+    ("history", "earlier messages"),
     ("new", "new messages"),
 )
 
@@ -115,10 +115,10 @@ def charts_of(
         Chart("Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, _requests)),
         Chart("Cost", "bars", "dollars", starts, _by_key(asked, starts, by_key, keys, lambda row: row["cost"] or 0)),
         Chart("Tokens by kind", "bars", "tokens", starts, _tokens(asked, over_time)),
-        Chart("Where the input comes from (estimated)", "bars", "tokens", starts, _context(asked, over_time)),
-        Chart("Time to the end of the answer", "lines", "milliseconds", starts, _latency(asked, over_time, "duration")),
-        Chart("Time to the first byte", "lines", "milliseconds", starts, _latency(asked, over_time, "first_byte")),
-        Chart("Share of input from the cache", "lines", "percent", starts, _cache_share(asked, over_time)),
+        Chart("Sources of the input (estimated)", "bars", "tokens", starts, _context(asked, over_time)),
+        Chart("Latency", "lines", "milliseconds", starts, _latency(asked, over_time, "duration")),
+        Chart("Time to first byte", "lines", "milliseconds", starts, _latency(asked, over_time, "first_byte")),
+        Chart("Cached share of the input", "lines", "percent", starts, _cache_share(asked, over_time)),
         Chart("Errors", "bars", "requests", starts, _errors(asked, over_time)),
     ]
 

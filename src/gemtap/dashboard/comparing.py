@@ -29,7 +29,7 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         after = await document_of(store, id_)
         earlier = since or (after["thread"]["parent"] if after["thread"] is not None else None)
         if earlier is None:
-            raise HTTPException(404, "This turn continues no other: there is nothing to compare it with.")
+            raise HTTPException(404, "There is no earlier turn to compare this one with.")
         before = await document_of(store, str(earlier))
         others: list[dict[str, Any]] = []
         if after["thread"] is not None:
@@ -47,7 +47,7 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         after = await document_of(store, id_)
         first = other or (ObjectId(after["replay_of"]) if after.get("replay_of") else None)
         if first is None:
-            raise HTTPException(404, "This is no replay. Name the interaction to compare it with: ?with=ID.")
+            raise HTTPException(404, "This is not a replay. Name the interaction to compare it with: ?with=ID.")
         before = await document_of(store, str(first))
         return await render.recorded(
             request, "compare.html", page_contexts.comparison, before, after, health=await look()

@@ -56,7 +56,7 @@ def charts_of(turns: Sequence[Turn]) -> list[Chart]:
     charts = [
         _chart("Context", "tokens", turns, _context, _CONTEXT_KINDS),
         _chart("Cost", "dollars", turns, _cost, (("cost", "cost"),)),
-        _chart("Time", "milliseconds", turns, _time, (("wait", "to the first byte"), ("output", "answer"))),
+        _chart("Time", "milliseconds", turns, _time, (("wait", "time to first byte"), ("output", "answer"))),
     ]
     return [chart for chart in charts if chart.top > 0]
 

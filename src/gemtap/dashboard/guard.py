@@ -30,10 +30,10 @@ class HostGuard:
     def _refusal(self, headers: Headers) -> JSONResponse | None:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._origin_check.knows_host(host):
-            called = f"Gemtap is not known as {host[:200]}" if host else "The request names no host"
+            called = f"Unknown host name {host[:200]}" if host else "The request has no Host header"
             return _refuse(421, f"{called}. Add the name to allowed_hosts, or use localhost.")
         if origin is not None and not is_same_origin(origin, host) and not self._origin_check.allows_origin(origin):
-            return _refuse(403, f"The dashboard takes no requests from pages of {origin[:200]}. See allowed_origins.")
+            return _refuse(403, f"The dashboard refuses requests from pages of {origin[:200]}. See allowed_origins.")
         return None
 
 

@@ -51,8 +51,8 @@ def context_bands(context: Context | None) -> list[Band]:
             ("k-1", "system instruction", context["system"]),
             ("k-2", "tool definitions", context["tools"]),
             ("k-3", "images and files", context["media"]),
-            ("k-4", "results of tools", context["results"]),
-            ("k-5", "conversation before", context["history"]),
+            ("k-4", "tool results", context["results"]),
+            ("k-5", "earlier messages", context["history"]),
             ("k-6", "new messages", context["new"]),
         ]
     )

@@ -144,7 +144,7 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
     """What the client changed between two turns; `others` are the turns to choose from."""
     first, second = conversation_of(before), conversation_of(after)
     if first is None or second is None:
-        raise NotThere("One of the two is no conversation.")
+        raise NotThere("One of the two is not a conversation.")
     if after["thread"] is not None and all(item["id"] != str(before["_id"]) for item in others):
         others = [to_json(summary(before)), *others]
     found = changes_between(first, second, _settings(before), _settings(after))
@@ -208,11 +208,11 @@ def medium(document: Interaction, number: str) -> Medium:
     if isinstance(found, Media) and conversation.is_session and conversation_view.is_elsewhere(found):
         found = session_medium(document, conversation_view.session_media(conversation, number))
     if not isinstance(found, Media) or found.base64 is None:
-        raise NotThere("There is no such medium in this interaction.")
+        raise NotThere("There is no such media file in this interaction.")
     try:
         content = base64.b64decode(found.standard_base64)
     except (binascii.Error, ValueError):
-        raise NotThere("What this message holds is not Base64.") from None
+        raise NotThere("The data in this message is not valid Base64.") from None
     if is_raw_sound(found.mime_type):
         return Medium("audio", WAV, wav_of(found.mime_type, content))
     return Medium(conversation_view.media_kind(found), found.mime_type, content)
@@ -221,5 +221,5 @@ def medium(document: Interaction, number: str) -> Medium:
 def _merged(document: Interaction) -> Conversation:
     conversation = conversation_view.merged(document)
     if conversation is None:
-        raise NotThere("This interaction is no conversation.")
+        raise NotThere("This interaction is not a conversation.")
     return conversation

@@ -46,7 +46,7 @@ def make_router(
             try:
                 document = await in_flight.document(known)
             except JobFailed as exc:
-                raise HTTPException(503, f"This exchange is under way and cannot be shown yet: {exc}.") from exc
+                raise HTTPException(503, f"This exchange is still running and cannot be shown yet: {exc}.") from exc
         if document is None:
             raise unknown(id_)
         desk = str(request.base_url).rstrip("/")
@@ -108,7 +108,7 @@ def make_router(
         try:
             medium = await render.in_worker(page_contexts.medium, await document_of(store, id_), number)
         except JobFailed as exc:
-            raise HTTPException(503, f"This medium cannot be taken out of its message: {exc}.") from exc
+            raise HTTPException(503, f"This media file cannot be read from its message: {exc}.") from exc
         if medium.kind == "file":
             headers = _MEDIA_HEADERS | {"content-disposition": f'attachment; filename="{id_}-{number}"'}
             return Response(medium.content, media_type="application/octet-stream", headers=headers)

@@ -56,8 +56,5 @@ class TokenGuard:
         if scope.get(BY_KEY) or scope["path"] in _FORMS:
             return None
         if not hmac.compare_digest(headers.get(HEADER, "").encode("utf-8"), self._token):
-            return (
-                f"The header {HEADER} does not have the token of this desk's pages. "
-                "Gemtap was started anew: reload the page."
-            )
+            return f"The header {HEADER} has no valid token. Gemtap was restarted: reload the page."
         return None

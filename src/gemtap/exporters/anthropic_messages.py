@@ -123,7 +123,7 @@ def _blocks(
             yield {"type": "thinking", "thinking": text, "signature": signature}
         case Call(name, arguments):
             if not isinstance(arguments, dict):
-                raise Unfit("the arguments of a call are no object")
+                raise Unfit("the arguments of a call are not an object")
             yield {"type": "tool_use", "id": ids[place], "name": name, "input": arguments}
         case Result():
             if place not in answered:
@@ -133,7 +133,7 @@ def _blocks(
             yield _medium(part)
         case Other(kind, value):
             if as_dict(value).get("type") != kind or not _OF_THE_API.fullmatch(kind):
-                raise Unfit(f"a part that is no text ({kind})")
+                raise Unfit(f"a part that is not text ({kind})")
             yield as_dict(value)
 
 

@@ -50,4 +50,4 @@ def _cell(value: Any) -> Any:
             return value
 
 
-FORMAT: Final = Format("csv", "one row an interaction, for spreadsheets", ".csv", "text/csv; charset=utf-8", write)
+FORMAT: Final = Format("csv", "one row per interaction, for spreadsheets", ".csv", "text/csv; charset=utf-8", write)

@@ -147,11 +147,11 @@ def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Itera
                 pass
             case Call():
                 if not isinstance(part.arguments, dict):
-                    raise Unfit("a call whose arguments are no object")
+                    raise Unfit("a call whose arguments are not an object")
                 yield {"functionCall": {"name": part.name, "args": part.arguments}}
             case Result():
                 if part.media:
-                    raise Unfit("media that a tool gave back")
+                    raise Unfit("media that a tool returned")
                 call = called.get((number, index))
                 name = part.name or (call.name if isinstance(call, Call) else None)
                 if name is None:
@@ -159,7 +159,7 @@ def _parts(number: int, message: Message, called: Mapping[Place, Part]) -> Itera
                 yield {"functionResponse": {"name": name, "response": _response(part)}}
             case Media():
                 if message.role == "model":
-                    raise Unfit("media that the model made")
+                    raise Unfit("media that the model generated")
                 uri = _public(part)
                 file = {"fileData": {"mimeType": _type_of(part), "fileUri": uri}}
                 yield file if part.cut is None else {**file, "videoMetadata": part.cut}

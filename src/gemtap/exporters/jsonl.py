@@ -103,7 +103,7 @@ def from_line(line: bytes) -> Record:
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError, InvalidId) as exc:
         if isinstance(exc, BadLine):
             raise
-        raise BadLine(f"it is no interaction that Gemtap has exported ({fault_of(exc)})") from exc
+        raise BadLine(f"it is not an interaction exported by Gemtap ({fault_of(exc)})") from exc
 
 
 def _record(document: dict[str, Any]) -> Record:
@@ -180,4 +180,4 @@ def _as_bytes(value: Any) -> bytes:
         raise BadLine("bytes in it are not in base64") from exc
 
 
-FORMAT: Final = Format("jsonl", "every interaction whole, to import again", ".jsonl", "application/jsonl", write)
+FORMAT: Final = Format("jsonl", "every interaction completely, to import again", ".jsonl", "application/jsonl", write)

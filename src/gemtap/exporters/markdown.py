@@ -39,7 +39,7 @@ def to_markdown(shown: Shown) -> str:
     sections = [f"# {harmless(shown.title)}", _facts(shown)]
     conversation = shown.conversation
     if conversation.cache is not None:
-        sections.append(f"Cached content {code(conversation.cache)} stands before this conversation.")
+        sections.append(f"Cached content {code(conversation.cache)} precedes this conversation.")
     if conversation.system is not None:
         sections += ["## System", harmless(conversation.system)]
     for message in conversation.messages:

@@ -77,7 +77,7 @@ def fault_of(example: Mapping[str, Any]) -> str | None:
     if messages[-1]["role"] != "assistant":
         return "it does not end with the model"
     if not any(message["role"] == "user" for message in messages):
-        return "nobody asks anything"
+        return "no prompt of a user"
     open_calls: set[str] = set()
     for message in messages:
         if message["role"] == "tool":
@@ -122,7 +122,7 @@ def _text(message: Message) -> str:
             case Media():
                 raise Unfit(_MEDIA)
             case Other():
-                raise Unfit(f"a part that is no text ({part.kind})")
+                raise Unfit(f"a part that is not text ({part.kind})")
     return "".join(part.text for part in message.parts if isinstance(part, Text))
 
 

@@ -91,6 +91,6 @@ async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIte
 
 
 FORMAT: Final = Format(
-    "parquet", "one row an interaction, for DuckDB, pandas, Spark", ".parquet", "application/vnd.apache.parquet", write,
-    is_binary=True,
+    "parquet", "one row per interaction, for DuckDB, pandas, Spark", ".parquet", "application/vnd.apache.parquet",
+    write, is_binary=True,
 )  # fmt: skip

@@ -80,11 +80,11 @@ def not_trainable(document: Mapping[str, Any]) -> str | None:
     """Why an interaction is unfit for training, or None."""
     response = document["response"]
     if document["outcome"] != Outcome.COMPLETE or response is None:
-        return "the answer broke off"
+        return "the answer is incomplete"
     if document["error"] is not None or response["status"] >= 400:
         return "failed"
     if not ended_well(document):
-        return f"the answer was cut short ({document['finish_reason']})"
+        return f"the answer was truncated ({document['finish_reason']})"
     return None
 
 

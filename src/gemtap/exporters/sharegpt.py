@@ -54,7 +54,7 @@ def _turns(role: str, messages: Sequence[Mapping[str, Any]]) -> Iterator[dict[st
     said = [message["content"] for message in messages if message["content"] is not None]
     calls = [_call(call["function"]) for message in messages for call in message.get("tool_calls", [])]
     if calls and said:
-        raise Unfit("words of the model beside a call")
+        raise Unfit("text of the model next to a call")
     if role == "tool":
         shown = said[0] if len(said) == 1 else json.dumps([*map(json_or_text, said)], ensure_ascii=False)
         yield {"from": _FROM[role], "value": shown}

@@ -39,7 +39,7 @@ class Shown:
 async def shown_of(store: Store, wanted: ExportOptions, report: Report) -> Shown:
     """The conversation of `wanted.one`. Raises ExportError."""
     if wanted.one is None:
-        raise ExportError("Which conversation? Name a thread or an interaction: gemtap export markdown ID.")
+        raise ExportError("Add the ID of a thread or an interaction: gemtap export markdown ID.")
     shown = await _found(store, wanted.one)
     report.read += 1
     report.written["train"] += 1
@@ -58,7 +58,7 @@ async def _found(store: Store, id_: ObjectId) -> Shown:
         raise ExportError(f"There is no thread and no interaction {id_}. `gemtap ls` lists them.")
     conversation = await _conversation(store, document)
     if conversation is None:
-        raise ExportError(f"Interaction {id_} is no conversation: it is {document['operation']}.")
+        raise ExportError(f"Interaction {id_} is not a conversation: it is {document['operation']}.")
     return Shown(document, conversation)
 
 

@@ -29,4 +29,4 @@ async def file_of(shown: Shown, options: ExportOptions, write: Callable[[Shown],
     try:
         return (await options.workers.run(_SECONDS_OF_A_FILE, write, shown)).encode("utf-8")
     except JobFailed as exc:
-        raise ExportError(f"This conversation cannot be exported in this format: {exc}. jsonl takes any.") from exc
+        raise ExportError(f"This conversation cannot be exported in this format: {exc}. jsonl can export it.") from exc

@@ -50,7 +50,7 @@ async def lines(store: Store, wanted: ExportOptions, report: Report, convert: Co
 
 async def _conversation(store: Store, document: Interaction, wanted: ExportOptions, report: Report) -> Conversation:
     if any(side and ("body_truncated" in side or "body_incomplete" in side) for side in _sides(document)):
-        raise Unfit("a body is not here whole")
+        raise Unfit("a body is incomplete")
     try:
         conversation = await whole_conversation(store, document)
     except BeginningMissing:
@@ -60,7 +60,7 @@ async def _conversation(store: Store, document: Interaction, wanted: ExportOptio
     if conversation.answer is None:
         raise Unfit("no answer")
     if await was_helped(store, document, conversation):
-        raise Unfit("an answer with the help of a search or another tool of the API")
+        raise Unfit("an answer based on a search or another tool of the API")
     if not conversation.prompt:
         raise Unfit("no prompt")
     conversation = with_arguments(conversation)

@@ -32,7 +32,7 @@ class ZippedArchives:
         try:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile as exc:
-            raise ImportFailed(f"{path} is no whole zip file: {exc}.") from exc
+            raise ImportFailed(f"{path} is not a complete zip file: {exc}.") from exc
         self.names = [name for name in self._zip.namelist() if name.lower().endswith(".har")]
         if not self.names:
             self.close()

@@ -139,14 +139,14 @@ class Imported:
 
     def lines(self) -> Iterator[str]:
         """For people."""
-        there = f", {self.present:,} were there already" if self.present else ""
+        there = f", {self.present:,} were already stored" if self.present else ""
         yield f"{self.stored:,} stored{there}, of {self.read:,}."
         for why, count in sorted(self.left_out.items()):
             yield f"  left out {count:,}: {why}"
         for place, why in self.doubts:
             yield f"  {place}: {why}"
         if self.doubtful > len(self.doubts):
-            yield f"  and {self.doubtful - len(self.doubts):,} more that may not be as they were sent"
+            yield f"  and {self.doubtful - len(self.doubts):,} more that may differ from what was sent"
         for place, why in self.faults:
             yield f"  {place}: {why}"
         if self.faulty > len(self.faults):

@@ -68,7 +68,7 @@ def exchange(record: dict[str, Any]) -> ReadExchange | BadEntry:
     try:
         return _exchange(record)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        return BadEntry(f"it is no trace of claude-tap ({fault_of(exc)})")
+        return BadEntry(f"it is not a trace of claude-tap ({fault_of(exc)})")
 
 
 def _compact(raw: bytes, shared: Mapping[str, bytes]) -> ReadExchange | BadEntry:
@@ -76,10 +76,10 @@ def _compact(raw: bytes, shared: Mapping[str, bytes]) -> ReadExchange | BadEntry
         value = json_parts.parse(raw)
         record = _whole(value, shared) if isinstance(value, dict) else None
     except (ValueError, RecursionError) as exc:
-        return BadEntry(f"it is no JSON ({exc})")
+        return BadEntry(f"it is not valid JSON ({exc})")
     except _NotKnown as exc:
         return BadEntry(str(exc))
-    return exchange(record) if isinstance(record, dict) else BadEntry("it is no trace of claude-tap")
+    return exchange(record) if isinstance(record, dict) else BadEntry("it is not a trace of claude-tap")
 
 
 def _whole(value: dict[str, Any], shared: Mapping[str, bytes]) -> Any:

@@ -31,7 +31,7 @@ _BYTES_AT_ONCE: Final = 8 * 2**20
 
 _BOM: Final = b"\xef\xbb\xbf"
 
-UNKNOWN_API: Final = "no API that Gemtap knows (--everything stores these too)"
+UNKNOWN_API: Final = "unknown API (--everything imports these too)"
 
 Progress = Callable[[Imported, int, int], None]
 """Told after each step: how it goes, how many bytes were read, and of how many."""
@@ -89,7 +89,7 @@ def _reader(path: Path, file: IO[bytes], beginning: bytes) -> Iterator[Entry]:
     if text.startswith(b"{"):
         return lines.read(file)
     raise ImportFailed(
-        f"{path} is nothing that can be imported: HAR, zipped HAR, JSON lines of Gemtap or of claude-tap, a compact "
+        f"{path} cannot be imported. Supported are HAR, zipped HAR, JSON lines of Gemtap or of claude-tap, a compact "
         "trace of claude-tap, flows of mitmproxy."
     )
 

@@ -116,7 +116,7 @@ def _entry(described: dict[str, Any]) -> ReadExchange | BadEntry | LeftOut:
     try:
         return _exchange(described)
     except (KeyError, TypeError, ValueError, OverflowError) as exc:
-        return BadEntry(f"it is no flow that this Gemtap knows ({fault_of(exc)})")
+        return BadEntry(f"it is not a flow that this Gemtap knows ({fault_of(exc)})")
 
 
 def _exchange(flow: dict[str, Any]) -> ReadExchange:

@@ -43,11 +43,11 @@ def _read(raw: bytes, attached: Attached) -> ReadExchange | BadEntry:
     try:
         entry = json_parts.parse(raw)
     except (ValueError, RecursionError) as exc:
-        return BadEntry(f"it is no JSON ({' '.join(str(exc).split())[:200]})")
+        return BadEntry(f"it is not valid JSON ({' '.join(str(exc).split())[:200]})")
     try:
         return _exchange(entry, attached)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        return BadEntry(f"it is no entry of an HTTP Archive ({fault_of(exc)})")
+        return BadEntry(f"it is not an entry of an HTTP Archive ({fault_of(exc)})")
 
 
 def _exchange(entry: dict[str, Any], attached: Attached) -> ReadExchange:

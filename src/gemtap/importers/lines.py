@@ -30,7 +30,11 @@ def _read(line: bytes) -> ReadExchange | Line | BadEntry:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as exc:
-        return BadEntry(f"it is no JSON ({exc})" if line.endswith(b"\n") else f"it is no JSON, cut off perhaps ({exc})")
+        return BadEntry(
+            f"it is not valid JSON ({exc})"
+            if line.endswith(b"\n")
+            else f"it is not valid JSON, perhaps truncated ({exc})"
+        )
     match found:
         case {"schema_version": _, "request": {}}:
             return Line(line)

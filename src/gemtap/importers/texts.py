@@ -39,7 +39,7 @@ _MOJIBAKE: Final = re.compile(f"[\u00c2-\u00f4][{re.escape(_FOLLOWING)}]")
 HALF_CHARACTERS: Final = "has halves of surrogate pairs; their bytes are not in the file, and U+FFFD stands for them"
 WRONG_CHARSET: Final = (
     "seems to have been decoded with a wrong charset by the program that wrote the file; "
-    "it is stored as it stands there"
+    "it is stored as it is in the file"
 )
 
 

@@ -153,7 +153,9 @@ def store_at(address: str) -> TrustStore:
         return found
     if kind == "nss":
         return NssDatabase(Path(place), "the browser")
-    raise CannotChange(f"{address} is no store that this machine has. Remove Gemtap's certificate from it by hand.")
+    raise CannotChange(
+        f"{address} is not a certificate store of this machine. Remove Gemtap's certificate from it by hand."
+    )
 
 
 def _nss_folders(home: Path) -> Iterator[tuple[Path, str]]:

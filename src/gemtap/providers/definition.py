@@ -53,7 +53,7 @@ def _headers(headers: Mapping[str, str]) -> dict[str, str]:
     found = {name.lower(): value for name, value in headers.items()}
     for name, value in found.items():
         if not _HEADER.fullmatch(name) or name in _NEVER_ADDED:
-            raise ValueError(f"{name} is no header that can be added")
+            raise ValueError(f"{name} is not a header that can be added")
         if "\n" in value or "\r" in value:
             raise ValueError(f"the value of {name} has a line break")
     return found
@@ -88,17 +88,17 @@ class Definition(BaseModel):
     prefix: Annotated[str, AfterValidator(_prefix)] = Field(
         description="First segment of its paths on the proxy. Default: NAME, with hyphens for underscores."
     )
-    title: Annotated[str, Field(pattern=r"^\S.{0,60}$")] = Field(description="Its name for people. Default: NAME.")
+    title: Annotated[str, Field(pattern=r"^\S.{0,60}$")] = Field(description="Its display name. Default: NAME.")
     prices: str | dict[str, ModelPrice] = Field(
         "",
-        description="A maker of genai-prices, such as groq; `free`; or a table of models, each with the price of a "
+        description="A provider in genai-prices, such as groq; `free`; or a table of models, each with the price of a "
         "million tokens in US dollars: `input`, `output` and perhaps `cached`. A model may end in a star.",
     )
     key: str = Field("", description="Environment variable from which replays take the key.")
     headers: Annotated[dict[str, str], AfterValidator(_headers)] = Field(
         {},
         repr=False,
-        description="Headers that the proxy adds where a client sends none of that name. `${NAME}` stands for an "
+        description="Headers to add to requests that lack them. `${NAME}` stands for an "
         "environment variable, `${file:PATH}` for the content of a file.",
     )
 
@@ -144,7 +144,7 @@ def with_defaults(name: str, given: Any) -> Any:
     Raises PydanticCustomError of type `conflict` for a name that cannot be used.
     """
     if not is_usable_name(name):
-        message = "{name} is no name for a provider: take small letters, digits and underscores, a letter first"
+        message = "{name} is not a valid provider name: use lower-case letters, digits and underscores, a letter first"
         raise PydanticCustomError("conflict", message, {"settings": (f"providers.{name}",), "name": name})
     if not isinstance(given, dict):
         return given

@@ -100,9 +100,9 @@ class Replays:
         )
         async with self._beginning:
             if self._resources is None or self._tasks is None:
-                raise CannotReplay("Gemtap is ending. Try it once it runs again.")
+                raise CannotReplay("Gemtap is shutting down. Try again when it runs.")
             if len(self._running) >= _MOST:
-                raise CannotReplay(f"{_MOST} requests are being sent again already. Try it when one has its answer.")
+                raise CannotReplay(f"{_MOST} replays are running already. Try again when one is finished.")
             if self._sender is None:
                 # Opened at the first replay, so that a desk without replays creates no folder for captures.
                 self._sender = await self._resources.enter_async_context(sender(self._settings, self._environment))
@@ -118,6 +118,6 @@ async def _run(replay: Replay) -> None:
         async for _ in replay.run():
             pass
     except ExchangeFault as fault:
-        _log.info("The replay %s did not come to its end: %s", replay.id, fault)
+        _log.info("The replay %s did not finish: %s", replay.id, fault)
     except Exception:
         _log.exception("The replay %s failed", replay.id)

@@ -33,9 +33,9 @@ def key_headers(request: ReplayRequest, environment: Mapping[str, str], added: R
     name = credential.header.encode("ascii")
     key = credential.find(environment)
     if key is None and credential.needed and all(each != name for each, _ in added):
-        raise CannotReplay(f"There is no key to send it with: set {' or '.join(credential.variables)}.")
+        raise CannotReplay(f"No API key: set {' or '.join(credential.variables)}.")
     if key is not None and (not key.isascii() or not key.isprintable()):
-        raise CannotReplay("The key has a character that no key has.")
+        raise CannotReplay("The key has an invalid character.")
     found = [(name, credential.form.format(key).encode("ascii"))] if key is not None else []
     present = {each for each, _ in (*request.headers, *found)}
     return [*found, *((each, value) for each, value in added if each not in present)]

@@ -85,7 +85,7 @@ def request_of(document: Interaction, raw: bytes, changes: Changes, upstreams: M
     route = routing.match_recorded(document["provider"], path.encode("utf-8"))
     upstream = changes.upstream or routing.origin_of(route, upstreams)
     if route is None or upstream is None:
-        raise CannotReplay(f"No provider knows the path {path}.")
+        raise CannotReplay(f"Unknown path {path}.")
     if changes.upstream is None:
         _check_upstream(document, upstream)
     return ReplayRequest(
@@ -110,7 +110,7 @@ def request_elsewhere(document: Interaction, changes: Changes, upstreams: Mappin
         raise CannotReplay(f"A model of {provider.wire.title} is needed with another provider: give --model.")
     conversation = conversation_of(document)
     if conversation is None or conversation.is_session or not conversation.prompt:
-        raise CannotReplay("It is no conversation that another API could be asked for.")
+        raise CannotReplay("It is not a conversation, so it cannot be sent to another API.")
     prompt = Prompt(with_arguments(conversation), changes.model, document["streaming"], document["generation_settings"])
     written = write_for(name, prompt)
     route = None
@@ -144,24 +144,24 @@ def _check_upstream(document: Interaction, upstream: str) -> None:
     if recorded is not None and recorded != origin_of(upstream):
         name = PROVIDERS[document["provider"]].wire.title if document["provider"] in PROVIDERS else "its API"
         raise CannotReplay(
-            f"It was sent to {recorded}, and Gemtap sends requests of {name} to {mask(upstream)} now. "
-            f"Say where it goes: gemtap replay {document['_id']} --upstream URL"
+            f"It was sent to {recorded}, but requests of {name} now go to {mask(upstream)}. "
+            f"Choose where to send it: gemtap replay {document['_id']} --upstream URL"
         )
 
 
 def _check(document: Interaction) -> None:
     request, response = document["request"], document["response"]
     if response is not None and response["status"] == 101:
-        raise CannotReplay("It was a WebSocket session: those are not sent again.")
+        raise CannotReplay("It was a WebSocket session, which cannot be replayed.")
     if request.get("body_truncated"):
-        raise CannotReplay("Only the beginning of its request was kept (capture_max_body).")
+        raise CannotReplay("Only the beginning of its request was stored (capture_max_body).")
     if request.get("body_redacted"):
         raise CannotReplay(
-            "Some of its request was taken out: a credential, or what redact_patterns or redact_known_secrets name."
+            "Parts of its request were redacted: a credential, or matches of redact_patterns or redact_known_secrets."
         )
     length = request["headers"].get("content-length")
     if isinstance(length, str) and length.isdigit() and int(length) != request["body_bytes"]:
-        raise CannotReplay("Its request broke off before it was whole.")
+        raise CannotReplay("Its request is incomplete.")
 
 
 def _changed(raw: bytes, changes: Changes) -> tuple[bytes, bool]:
@@ -169,7 +169,7 @@ def _changed(raw: bytes, changes: Changes) -> tuple[bytes, bool]:
     parsed = parse_body(raw)
     if not isinstance(parsed.value, dict) or not parsed.is_json or parsed.incomplete:
         if changes.values:
-            raise CannotReplay("Its body is no JSON object, so --set has nothing to change.")
+            raise CannotReplay("Its body is not a JSON object, so --set has nothing to change.")
         return raw, False
     body: dict[str, Any] = parsed.value
     names_model = changes.model is not None and isinstance(body.get("model"), str)

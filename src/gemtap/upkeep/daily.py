@@ -54,4 +54,4 @@ async def prune_daily(
                 "Pruned %d interactions; %s returned to the disk.", done.deleted, units.format_size(done.given_back)
             )
         if done.too_large:
-            _log.warning("The store takes up more than prune_max_size: prune_keep lets no more of it go.")
+            _log.warning("The store is larger than prune_max_size: prune_keep protects the rest.")

@@ -43,15 +43,15 @@ def test_the_report_tells_what_was_left_out_and_removed(folder: Path) -> None:
     done = run("export", "openai-chat", "--scrub", "-o", "set.jsonl")
     assert done.stderr.decode().splitlines() == [
         "1 written, of 3.",
-        "  left out 1: the answer broke off",
-        "  left out 1: the answer was cut short (MAX_TOKENS)",
+        "  left out 1: the answer is incomplete",
+        "  left out 1: the answer was truncated (MAX_TOKENS)",
         "  removed 1: email address",
     ]
     done = run("export", "openai-chat", "--scrub", "-o", "set.jsonl", "--json")
     assert json.loads(done.stdout) == {
         "read": 3,
         "written": {"train": 1, "validation": 0},
-        "left_out": {"the answer broke off": 1, "the answer was cut short (MAX_TOKENS)": 1},
+        "left_out": {"the answer is incomplete": 1, "the answer was truncated (MAX_TOKENS)": 1},
         "removed": {"email address": 1},
         "warnings": [],
     }
@@ -112,7 +112,7 @@ def test_the_formats_are_listed() -> None:
         (("openai-chat", "--split", "1.5", "-o", "a"), "Bad flag --split: 1.5 is not between 0 and 1"),
         (("openai-chat", "--split", "0.5"), "--split needs a file: add -o FILE."),
         (("openai-chat", "--json"), "--json needs a file: add -o FILE."),
-        (("markdown",), "markdown shows one conversation: "),
+        (("markdown",), "markdown exports one conversation: "),
     ],
 )
 def test_what_makes_no_sense_is_said(arguments: tuple[str, ...], message: str) -> None:

@@ -36,7 +36,7 @@ def test_an_interaction_is_named_by_a_part_of_its_id(word: str, expected: Object
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("66f1", f"fits more than one interaction: {SECOND}, {FIRST}."),
+        ("66f1", f"matches more than one interaction: {SECOND}, {FIRST}."),
         ("0000", "There is no interaction 0000."),
         ("no", "is not an id"),
     ],

@@ -16,7 +16,7 @@ def test_a_store_is_begun_and_importing_twice_is_importing_once(folder: Path) ->
     """Importing creates the store, and a second import adds nothing."""
     Path("all.jsonl").write_bytes(b"".join(jsonl.to_line(make_record()) for _ in range(3)))
     assert shown("import", "all.jsonl") == "3 stored, of 3.\n"
-    assert shown("import", "all.jsonl") == "0 stored, 3 were there already, of 3.\n"
+    assert shown("import", "all.jsonl") == "0 stored, 3 were already stored, of 3.\n"
     assert len(json.loads(shown("ls", "--json"))["items"]) == 3
     exported = run("export", "jsonl").stdout
     assert sorted(map(json.loads, exported.splitlines()), key=lambda each: str(each["id"])) == sorted(
@@ -32,9 +32,9 @@ def test_several_files_and_what_is_wrong_with_them(folder: Path) -> None:
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
     assert lines[0] == "a.har: 1 stored, of 2."
-    assert lines[1] == "  left out 1: no API that Gemtap knows (--everything stores these too)"
+    assert lines[1] == "  left out 1: unknown API (--everything imports these too)"
     assert lines[2] == "b.jsonl: 1 stored, of 2."
-    assert lines[3].startswith("  line 2: it is no JSON")
+    assert lines[3].startswith("  line 2: it is not valid JSON")
     told = json.loads(invoke("import", "a.har", "b.jsonl", "--json").stdout)
     assert told["a.har"]["present"] == 1
     assert told["b.jsonl"]["faults"][0]["place"] == "line 2"

@@ -36,7 +36,7 @@ def test_errors_say_what_to_do() -> None:
     assert shown("searches", "save", "--replace", "first", "model:m2") == ""
     faulty = invoke("searches", "save", "second", "colour:red").exception
     assert isinstance(faulty, SettingsError)
-    assert "There is no field 'colour'" in str(faulty)
+    assert "Unknown field 'colour'" in str(faulty)
     for command in (("ls", "--saved", "frist"), ("searches", "delete", "frist"), ("searches", "rename", "frist", "x")):
         unknown = invoke(*command).exception
         assert isinstance(unknown, Failed)

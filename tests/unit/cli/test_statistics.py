@@ -102,7 +102,7 @@ def test_a_query_counts_what_it_finds() -> None:
     assert shown("stats", "model:none") == "No matching interactions.\n"
     error = invoke("stats", "colour:red").exception
     assert isinstance(error, SettingsError)
-    assert str(error).startswith("Bad query: There is no field 'colour'.")
+    assert str(error).startswith("Bad query: Unknown field 'colour'.")
 
 
 def test_where_nothing_is_recorded_it_says_so() -> None:

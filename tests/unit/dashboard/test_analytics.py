@@ -126,13 +126,13 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
         *("cached input", "written to the cache", "new input", "tool use", "thinking", "output")
     ]
     assert figures["Tokens by kind"] == [180, 30, 90, 3, 9, 21]
-    assert figures["Where the input comes from (estimated)"] == [30, 60, 0, 90, 105, 15]
+    assert figures["Sources of the input (estimated)"] == [30, 60, 0, 90, 105, 15]
     assert figures["Cost"] == [0.75]
     assert figures["Requests"] == [3]
-    assert figures["Time to the end of the answer"] == [2000, 4000, 4000]
-    assert figures["Time to the first byte"] == [1000, 2000, 2000]
-    assert figures["Share of input from the cache"] == [60]
-    slow = page.charts["Time to the end of the answer"][0][1].href
+    assert figures["Latency"] == [2000, 4000, 4000]
+    assert figures["Time to first byte"] == [1000, 2000, 2000]
+    assert figures["Cached share of the input"] == [60]
+    slow = page.charts["Latency"][0][1].href
     assert slow is not None
     assert len(Elements(await site.page(slow)).rows) == 1
 

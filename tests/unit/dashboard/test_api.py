@@ -113,7 +113,7 @@ async def test_a_filter_holds_on_every_page(site: Site) -> None:
         ("since=0001-01-01T00:00:00%2B14:00", 422, "since: not a time between"),
         ("until=9999-12-31T23:59:59-14:00", 422, "until: not a time between"),
         ("colour=red", 422, "colour"),
-        ("q=modle:x", 422, "q: There is no field 'modle'. Did you mean model?"),
+        ("q=modle:x", 422, "q: Unknown field 'modle'. Did you mean model?"),
         ("q=since:soon", 422, "q: since: 'soon' is no time"),
         ("colour=red&limit=0", 422, "limit"),
         ("cursor=", 400, "cursor"),

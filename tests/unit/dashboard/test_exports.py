@@ -63,9 +63,9 @@ async def test_the_list_offers_the_same_filters(site: Site) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        ("word", 404, "There is no format word. There are jsonl, "),
+        ("word", 404, "Unknown format word. Formats: jsonl, "),
         ("jsonl?id=66f1c0ffee0123456789abcd", 422, "jsonl takes no id."),
-        ("html", 422, "html shows one conversation: add its id."),
+        ("html", 422, "html exports one conversation: add its id."),
         ("html?id=66f1c0ffee0123456789abcd", 409, "no thread and no interaction"),
         ("jsonl?q=rating:fine", 422, "rating: 'fine' is not one of"),
         ("jsonl?limit=5", 422, "limit"),

@@ -67,7 +67,7 @@ async def test_a_request_without_a_host_is_refused(site: Site) -> None:
     del request.headers["host"]
     answer = await site.browser.send(request)
     assert answer.status_code == 421
-    assert "names no host" in answer.json()["error"]["message"]
+    assert "no Host header" in answer.json()["error"]["message"]
 
 
 async def test_names_can_be_added_with_a_port_or_without(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def test_the_input_is_a_bar_of_where_it_comes_from() -> None:
     """The bar of the input shows its origins."""
     assert [(band.label, band.x, band.width) for band in context_bands(CONTEXT)] == [
         ("system instruction", 0, 10),
-        ("results of tools", 10, 30),
-        ("conversation before", 40, 50),
+        ("tool results", 10, 30),
+        ("earlier messages", 40, 50),
         ("new messages", 90, 10),
     ]
     assert context_bands(None) == []

@@ -107,7 +107,7 @@ async def test_filters_stand_above_the_list_and_each_can_be_taken_away(site: Sit
     assert "limit:" not in page.text
     assert page.links["Clear all conditions"] == "/interactions"
     html = await site.page("/interactions?model=gemini-2.5-pro&status=200&limit=10")
-    without = re.findall(r'href="([^"]*)" aria-label="without (\w+):', html)
+    without = re.findall(r'href="([^"]*)" aria-label="Remove (\w+):', html)
     assert [(name, parse_qs(urlsplit(target.replace("&amp;", "&")).query)) for target, name in without] == [
         ("model", {"status": ["200"], "limit": ["10"]}),
         ("status", {"model": ["gemini-2.5-pro"], "limit": ["10"]}),
@@ -345,7 +345,7 @@ async def test_setup_does_not_wait_for_a_request_that_came_long_ago(site: Site) 
     id_ = await site.keep()
     page = await site.page("/setup")
     assert "Waiting for the first request" not in page
-    assert Elements(page).links["Requests arrive"] == f"/interactions/{id_}"
+    assert Elements(page).links["Receiving requests"] == f"/interactions/{id_}"
 
 
 async def test_an_unknown_operation_is_headed_by_its_request(site: Site) -> None:

@@ -50,7 +50,7 @@ async def test_the_page_shows_what_the_api_did_and_what_the_answer_is_based_on(s
     )
     page = await site.page(f"/interactions/{await site.keep(**exchange(request, response))}")
     for said in (
-        "<code>cachedContents/abc</code> stands before this conversation",
+        "<code>cachedContents/abc</code> precedes this conversation",
         "2 built-in tools",
         "towns",
         "Tool call by the API: GOOGLE_SEARCH_WEB",

@@ -102,7 +102,7 @@ async def test_what_changed_since_the_turn_before(site: Site) -> None:
 async def test_there_is_nothing_to_compare_a_first_turn_with(site: Site) -> None:
     """A first turn has nothing to compare with."""
     first, _ = await a_thread(site)
-    assert "continues no other" in await site.page(f"/interactions/{first}/changes", status=404)
+    assert "no earlier turn" in await site.page(f"/interactions/{first}/changes", status=404)
     assert "There is no interaction" in await site.page(f"/interactions/{first}/changes?since={ObjectId()}", status=404)
 
 

@@ -134,7 +134,7 @@ def test_blocks_of_the_api_stay() -> None:
     [
         ((model(Text("a")), user(Text("b"))), "it does not begin with the user"),
         ((user(Text("a")), user(Text("b"))), "it does not end with the model"),
-        ((user(Text("a")), model(Call("f", "no object"))), "the arguments of a call are no object"),
+        ((user(Text("a")), model(Call("f", "no object"))), "the arguments of a call are not an object"),
         ((user(Text("a")), model(Call("f o", {}))), "a tool's name has more than letters, digits, _ and -"),
         (
             (user(Text("a")), model(Call("f", {})), user(Text("b")), model(Text("c"))),
@@ -146,7 +146,7 @@ def test_blocks_of_the_api_stay() -> None:
         ),
         ((user(Media("audio/wav", base64="AAAA")), model(Text("b"))), "media that Claude does not read (audio/wav)"),
         ((user(Media("image/png", uri="gs://b/o")), model(Text("b"))), "media that are not in the conversation"),
-        ((user(Other("executableCode", {})), model(Text("b"))), "a part that is no text (executableCode)"),
+        ((user(Other("executableCode", {})), model(Text("b"))), "a part that is not text (executableCode)"),
     ],
 )
 def test_what_the_api_would_refuse_is_left_out(messages: tuple[Message, ...], why: str) -> None:

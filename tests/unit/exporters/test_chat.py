@@ -65,7 +65,7 @@ async def test_results_find_their_calls_by_name_and_order(store: Store) -> None:
         ((user("Look."), model(call("a")), user("So?"), model("Ho")), "function calls and their results do not match"),
         ((user("Hi"), user(result("1")), model("Ho")), "function calls and their results do not match"),
         ((user({"inlineData": {"data": "AA"}}), model("Ho")), "media, for which messages of text have no place"),
-        ((model("Ho"), model("Ho")), "nobody asks anything"),
+        ((model("Ho"), model("Ho")), "no prompt of a user"),
         (
             (user("Hi"), model({"functionCall": {"name": "default_api:f", "args": {}}})),
             "a tool's name has more than letters, digits, _ and -",

@@ -307,7 +307,7 @@ async def test_words_beside_a_call(store: Store, name: str, api: str) -> None:
     await store.put([APIS[api](BESIDE)])
     content, report = await export(name, store)
     if name == "sharegpt":
-        assert (content, report.left_out) == (b"", {"words of the model beside a call": 1})
+        assert (content, report.left_out) == (b"", {"text of the model next to a call": 1})
     else:
         (line,) = lines_of(content)
         assert plain(CHECKS[name](line)) == said_in(BESIDE)

@@ -45,9 +45,9 @@ def test_bytes_of_a_stream_that_are_no_text() -> None:
     [
         (lambda line: line.update(schema_version=99), "written by a newer Gemtap"),
         (lambda line: line.pop("client"), "has no client"),
-        (lambda line: line.pop("id"), "no interaction that Gemtap has exported"),
-        (lambda line: line.update(id="x"), "no interaction that Gemtap has exported"),
-        (lambda line: line.update(timestamp="yesterday"), "no interaction that Gemtap has exported"),
+        (lambda line: line.pop("id"), "not an interaction exported by Gemtap"),
+        (lambda line: line.update(id="x"), "not an interaction exported by Gemtap"),
+        (lambda line: line.update(timestamp="yesterday"), "not an interaction exported by Gemtap"),
         (lambda line: line["response"].update(raw={"base64": "!"}), "not in base64"),
     ],
 )

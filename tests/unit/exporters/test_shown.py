@@ -108,11 +108,11 @@ async def test_what_is_no_conversation_is_said(store: Store, name: str) -> None:
     """Other operations are rejected with a reason."""
     record = make_record(operation="models.list")
     await store.put([record])
-    with pytest.raises(ExportError, match=r"is no conversation: it is models\.list"):
+    with pytest.raises(ExportError, match=r"is not a conversation: it is models\.list"):
         await export(name, store, one=record.document["_id"])
     with pytest.raises(ExportError, match="There is no thread and no interaction"):
         await export(name, store, one=ObjectId())
-    with pytest.raises(ExportError, match="Which conversation"):
+    with pytest.raises(ExportError, match="Add the ID of a thread"):
         await export(name, store)
 
 
@@ -230,7 +230,7 @@ async def test_markdown_has_all_that_was_said(store: Store) -> None:
     content, _ = await export("markdown", store, one=record.document["_id"])
     text = content.decode()
     for said in (
-        "Cached content `cachedContents/abc` stands before this conversation.",
+        "Cached content `cachedContents/abc` precedes this conversation.",
         '*video/mp4* <https://youtu.be/x> `{"fps": 2}`',
         "*image/png*",
         "Tool call by the API: GOOGLE_SEARCH_WEB:\n\n```json",

@@ -1,4 +1,4 @@
-"""Which conversations become lines of training data, each once, and where they go."""
+"""Add the ID of a threads become lines of training data, each once, and where they go."""
 
 from __future__ import annotations
 
@@ -82,12 +82,12 @@ async def test_what_nobody_would_train_on_is_counted_by_reason(store: Store, *, 
     content, report = await export("gemini-tuning", store, every_turn=every_turn)
     assert content == b""
     assert report.left_out == {
-        "the answer broke off": 2,
-        "the answer was cut short (MAX_TOKENS)": 1,
-        "the answer was cut short (SAFETY)": 1,
+        "the answer is incomplete": 2,
+        "the answer was truncated (MAX_TOKENS)": 1,
+        "the answer was truncated (SAFETY)": 1,
         "failed": 2,
         "no conversation": 1,
-        "a body is not here whole": 1,
+        "a body is incomplete": 1,
         "no answer": 1,
         "no prompt": 1,
     }
@@ -183,7 +183,7 @@ async def test_what_the_api_keeps_of_a_conversation_is_put_before_it(store: Stor
 
 SEARCHING: Any = {"tools": [{"googleSearch": {}}]}
 FOUND: Any = {"groundingMetadata": {"webSearchQueries": ["population"]}}
-HELPED = "an answer with the help of a search or another tool of the API"
+HELPED = "an answer based on a search or another tool of the API"
 FORMATS = ("openai-chat", "anthropic-messages", "sharegpt", "gemini-tuning")
 
 

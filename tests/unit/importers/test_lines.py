@@ -168,7 +168,7 @@ async def test_bad_lines_are_named_and_the_others_stored(store: Store, tmp_path:
     told = dict(done.faults)
     assert "newer Gemtap" in told["line 4"]
     assert "neither an interaction" in told["line 3"]
-    assert "cut off perhaps" in told["line 10"]
+    assert "perhaps truncated" in told["line 10"]
     assert (done.stored, done.faulty, done.read) == (2, 7, 9)
     assert {each["_id"] for each in await documents(store)} == {each.document["_id"] for each in good}
 
@@ -199,7 +199,7 @@ async def test_what_is_imported_is_found_by_later_turns(store: Store, tmp_path: 
 @pytest.mark.parametrize("content", [b"", b"hello", b"[1, 2]", b"\x00\x01", b"<html>"])
 async def test_what_is_no_such_file(store: Store, tmp_path: Path, content: bytes) -> None:
     """Other files are rejected with a reason."""
-    with pytest.raises(ImportFailed, match="nothing that can be imported"):
+    with pytest.raises(ImportFailed, match="cannot be imported"):
         await imported(store, tmp_path / "x", content)
 
 

@@ -12,22 +12,22 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "Antigravity (agy) with a Google login",
         "The shell",
         ("export CLOUD_CODE_URL={tap}/antigravity", "agy"),
-        "Written from Antigravity's documentation, and not tried with the program. It may not send all of its requests "
+        "Based on Antigravity's documentation; not tested with the program. It may not send all of its requests "
         "there: `gemtap tail` shows which arrive.",
         called=("Antigravity",),
     ),
     "antigravity-run": Instructions(
         "Antigravity without a setting",
-        "The shell, and for good the settings.json of the editor",
+        "The shell, or permanently the settings.json of the editor",
         (
             "# for one run of the command line, or of the editor after closing it",
             "gemtap run -- agy",
             "gemtap run -- antigravity --wait .",
-            "# for good: trust Gemtap's authority, and in the editor's settings.json",
+            "# permanently: trust Gemtap's authority, and in the editor's settings.json",
             "gemtap ca trust",
             '"http.proxy": "{tap}",',
         ),
-        "Written from Antigravity's documentation, and not tried with the programs. With an API key, "
+        "Based on Antigravity's documentation; not tested with the programs. With an API key, "
         "`gemtap setup antigravity` sets AGY_LLM_GATEWAY_URL and _CA_CERT instead. See docs/interception.md.",
         called=("Antigravity",),
     ),

@@ -18,32 +18,32 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "gemini-code-assist": Instructions(
         "Gemini Code Assist for VS Code",
-        "The extension has no setting for its API's address. The shell, and for good VS Code's settings.json",
+        "The extension has no setting for its API's address. The shell, or permanently VS Code's settings.json",
         (
             "# for one run, after closing VS Code",
             "gemtap run -- code --wait --new-window .",
-            "# for good: trust Gemtap's authority, and in settings.json",
+            "# permanently: trust Gemtap's authority, and in settings.json",
             "gemtap ca trust",
             '"http.proxy": "{tap}",',
             '"http.proxySupport": "on",',
         ),
         "Leave http.proxyStrictSSL on: VS Code reads the system's certificates. The extension's helper process reads "
-        "HTTPS_PROXY and NODE_EXTRA_CA_CERTS, which only the first way sets. Written from the documentation, and "
-        "not tried with the extension: `gemtap tail` shows whether requests arrive. See docs/interception.md.",
+        "HTTPS_PROXY and NODE_EXTRA_CA_CERTS, which only the first way sets. Based on the documentation; "
+        "not tested with the extension: `gemtap tail` shows whether requests arrive. See docs/interception.md.",
         called=("Gemini Code Assist",),
     ),
     "gemini-code-assist-jetbrains": Instructions(
         "Gemini Code Assist for JetBrains, and Android Studio",
-        "The shell, and for good Settings, Appearance & Behavior, System Settings, HTTP Proxy",
+        "The shell, or permanently Settings, Appearance & Behavior, System Settings, HTTP Proxy",
         (
             "# for one run: idea, pycharm, studio, ...",
             "gemtap run -- idea",
-            "# for good: manual proxy configuration, HTTP, with the host and port of",
+            "# permanently: manual proxy configuration, HTTP, with the host and port of",
             "{tap}",
             "# and in Settings, Tools, Server Certificates: add the file of",
             "gemtap ca show",
         ),
-        "Written from the documentation, and not tried with the programs. See docs/interception.md.",
+        "Based on the documentation; not tested with the programs. See docs/interception.md.",
         called=("Gemini Code Assist",),
     ),
 }

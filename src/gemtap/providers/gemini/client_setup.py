@@ -51,7 +51,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "antigravity": Instructions(
         "Antigravity (agy) with an API key",
-        "The shell; it insists on TLS: `gemtap serve --tls auto`, and https in the address",
+        "The shell; it requires TLS: `gemtap serve --tls auto`, and https in the address",
         (
             "export AGY_LLM_GATEWAY_URL={tap}",
             "export AGY_LLM_GATEWAY_API_KEY=$GEMINI_API_KEY",
@@ -59,8 +59,8 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
             "export AGY_LLM_GATEWAY_CA_CERT=data/tls/ca.pem",
             "agy",
         ),
-        "AGY_LLM_GATEWAY_CA_CERT needs version 1.2.15; older ones trust the system's authorities alone. Written from "
-        "Antigravity's documentation, and not tried with the program. It may not send all of its requests there: "
+        "AGY_LLM_GATEWAY_CA_CERT needs version 1.2.15; older versions trust only the system's authorities. Based on "
+        "Antigravity's documentation; not tested with the program. It may not send all of its requests there: "
         "`gemtap tail` shows which arrive.",
         called=("Antigravity",),
     ),
@@ -68,7 +68,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "google-genai for Python",
         "In the code that creates the client, or GOOGLE_GEMINI_BASE_URL in the environment",
         ('client = genai.Client(http_options={"base_url": "{tap}"})',),
-        "For the Live API it insists on TLS: `gemtap serve --tls auto`, and https in the address.",
+        "For the Live API it requires TLS: `gemtap serve --tls auto`, and https in the address.",
         called=("google-genai-python", "google-genai"),
     ),
     "javascript": Instructions(
@@ -110,15 +110,15 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "any-program": Instructions(
         "Any program without a base URL",
-        "The shell, and for good the program's own settings for a proxy",
+        "The shell, or permanently the proxy settings of the program",
         (
             "# for one run",
             "gemtap run -- PROGRAM",
-            "# for good: trust Gemtap's authority, and set the HTTP and HTTPS proxy to",
+            "# permanently: trust Gemtap's authority, and set the HTTP and HTTPS proxy to",
             "gemtap ca trust",
             "{tap}",
         ),
-        "A desktop app that has no setting for a proxy mostly reads HTTPS_PROXY, which the first way sets. "
+        "Most desktop apps without a proxy setting read HTTPS_PROXY, which the first way sets. "
         "`gemtap ca untrust` undoes the second. See docs/interception.md.",
     ),
     "curl": Instructions(

@@ -60,9 +60,9 @@ class BadQuery(ValueError):
 def parse(text: str, now: datetime) -> Filter:
     """Parse a query into a filter. Relative times are relative to `now`. Raises BadQuery."""
     if len(text) > MAX_LENGTH:
-        raise BadQuery(f"A query has up to {MAX_LENGTH:,} characters, not {len(text):,}.")
+        raise BadQuery(f"A query can have up to {MAX_LENGTH:,} characters, not {len(text):,}.")
     if re.search(r"[\x00\ud800-\udfff]", text):
-        raise BadQuery("The query has a character that is none: a zero byte, or half of one that is no UTF-8.")
+        raise BadQuery("The query has an invalid character: a zero byte, or invalid UTF-8.")
     if not text.strip():
         return Filter()
     # Loaded late: commands and pages without a query do not need the parser.
@@ -76,7 +76,9 @@ def parse(text: str, now: datetime) -> Filter:
     found = Filter(*(_said(each) if each.data == "said" else _condition(each, now) for each in items))
     count = sum(len(test.words) for term in found.terms for test in term.tests if isinstance(test, Says))
     if count > MAX_WORDS:
-        raise BadQuery(f"A query has up to {MAX_WORDS} words, not {count}: of a long text, a few words find it too.")
+        raise BadQuery(
+            f"A query can have up to {MAX_WORDS} words, not {count}. A few words are enough to find a long text."
+        )
     return found
 
 
@@ -116,11 +118,11 @@ def _says(operand: Token) -> Says:
     text = _unquoted(operand)
     words = tuple(words_of(text))
     if not words:
-        raise BadValue(f"{text!r} has no word in it: those are letters and digits.")
+        raise BadValue(f"{text!r} has no word in it: words are letters and digits.")
     # A one-character word of an unspaced script is no prefix: longer text is several words.
     begins = operand.type != "QUOTED" and text.endswith("*") and not is_sign(words[-1])
     if begins and len(words[-1]) < SHORTEST_BEGINNING:
-        raise BadValue(f"{text!r} is too short: the beginning of a word has {SHORTEST_BEGINNING} characters or more.")
+        raise BadValue(f"{text!r} is too short: a prefix has {SHORTEST_BEGINNING} characters or more.")
     return Says(words, begins)
 
 
@@ -140,7 +142,7 @@ def _condition(tree: Any, now: datetime) -> Condition:
         return Condition(word, tuple(_test(field, each, now) for each in operands), negated)
     except BadValue as exc:
         example = _TEXT_EXAMPLE if word == TEXT else _BOUNDS.get(word) or FIELDS[word].example
-        raise BadQuery(f"{word}: {exc} Such as {example}.") from None
+        raise BadQuery(f"{word}: {exc} Example: {example}.") from None
 
 
 def _end(word: str, operand: str, now: datetime) -> Test:
@@ -172,8 +174,7 @@ def _unquoted(operand: Token) -> str:
 def _unknown_field(word: str) -> str:
     names = [*FIELDS, *_BOUNDS, TEXT]
     return (
-        f"There is no field {word!r}.{_meant(word, names)} There are {', '.join(names)}. "
-        "A text with a colon in it has to be in quotes."
+        f"Unknown field {word!r}.{_meant(word, names)} Fields: {', '.join(names)}. Quote a text that contains a colon."
     )
 
 
@@ -199,7 +200,7 @@ def _fault(text: str, position: int) -> str:
         return f"The quote that begins with {word} is not closed."
     condition = re.search(r"[A-Za-z_]\w*:\S*$", before)
     if condition is not None:
-        return f'{condition[0]} lacks a value: write one after it, such as model:gemini-2.5-pro or tag:"to read".'
+        return f'{condition[0]} has no value: add one, such as model:gemini-2.5-pro or tag:"to read".'
     if before.endswith("-") or word.startswith("-"):
-        return f"A minus stands right before a condition or a word. To find the text -{word.lstrip('-')}, quote it."
-    return f"{word} is out of place: conditions, words and texts in quotes have spaces between them."
+        return f"A minus must directly precede a condition or a word. To find the text -{word.lstrip('-')}, quote it."
+    return f"{word} is unexpected here: separate conditions, words and quoted texts by spaces."

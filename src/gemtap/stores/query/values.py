@@ -46,7 +46,7 @@ def bounds(kind: Kind, text: str, now: datetime) -> Within | None:
     if ".." in text:
         low, _, high = text.partition("..")
         if not low and not high:
-            raise BadValue("A range has an end: 1k..2k, 1k.. or ..2k.")
+            raise BadValue("A range needs an end: 1k..2k, 1k.. or ..2k.")
         return Within(
             at_least=_span(kind, low, now)[0] if low else None,
             **(_up_to(kind, high, now) if high else {}),
@@ -96,36 +96,36 @@ def one_value(kind: Kind, text: str, now: datetime) -> Value:
         case Kind.NUMBER:
             return _number(text)
         case Kind.MONEY:
-            return float(_decimal(text.removeprefix("$"), f"{text!r} is no amount of dollars."))
+            return float(_decimal(text.removeprefix("$"), f"{text!r} is not an amount of dollars."))
         case Kind.DURATION:
             return _duration(text)
         case Kind.FLAG:
             if text.lower() not in _FLAGS:
-                raise BadValue(f"{text!r} is neither yes nor no.")
+                raise BadValue(f"{text!r} must be yes or no.")
             return _FLAGS[text.lower()]
         case Kind.ID:
             if not ObjectId.is_valid(text):
-                raise BadValue(f"{text!r} is no id: those are 24 hexadecimal digits.")
+                raise BadValue(f"{text!r} is not an id: ids have 24 hexadecimal digits.")
             return ObjectId(text)
         case Kind.TIME:
             return period(text, now)[0]
 
 
 def _number(text: str) -> int:
-    fault = f"{text!r} is no number: digits, and k or M for thousands and millions."
+    fault = f"{text!r} is not a number: use digits, and k or M for thousands and millions."
     found = re.fullmatch(r"([\d._]+)([kKmM]?)", text)
     if found is None:
         raise BadValue(fault)
     number = _decimal(found[1], fault) * _THOUSANDS[found[2].lower()]
     if number != int(number):
-        raise BadValue(f"{text!r} is no whole number.")
+        raise BadValue(f"{text!r} is not a whole number.")
     if number > _LARGEST:
         raise BadValue(f"{text!r} is too large.")
     return int(number)
 
 
 def _duration(text: str) -> float:
-    fault = f"{text!r} is no duration: a number and its unit, ms, s, m or h."
+    fault = f"{text!r} is not a duration: use a number with a unit, ms, s, m or h."
     found = re.fullmatch(r"([\d._]+)(ms|s|m|h)", text)
     if found is None:
         raise BadValue(fault)
