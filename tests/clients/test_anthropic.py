@@ -26,6 +26,16 @@ CALLS: Mapping[str, Sequence[Stored]] = {
     "stream": [MESSAGE],
     "think": [MESSAGE],
     "chat_with_a_call": [MESSAGE] * 2,
+    "a_turn_that_pauses": [MESSAGE._replace(model="fault-pause"), *[MESSAGE] * 2],
+    "a_batch": [
+        Stored("messages.batches.create"),
+        Stored("messages.batches.get"),
+        *[Stored("messages.batches.results")] * 2,
+        Stored("messages.batches.get"),  # for the address of the results, which is the API's own
+        Stored("messages.batches.list"),
+        Stored("messages.batches.cancel"),
+        Stored("messages.batches.delete"),
+    ],
     "an_image": [MESSAGE],
     "count_tokens": [Stored("messages.count_tokens", MODEL)],
     "list_models": [Stored("models.list")],
@@ -130,6 +140,24 @@ def test_turns_are_one_thread(session: Session) -> None:
     """A call and its result, by the messages."""
     first, second = session.of("chat_with_a_call")
     assert second["thread"] == {**second["thread"], "id": first["thread"]["id"], "turn": 2, "new_messages": 1}
+
+
+def test_a_turn_that_pauses_goes_on_in_its_thread(session: Session) -> None:
+    """The client sends the beginning of the answer back, and then both halves as one."""
+    paused, rest, further = session.of("a_turn_that_pauses")
+    assert (paused["finish_reason"], paused["error"]) == ("pause_turn", None)
+    assert [each["thread"]["turn"] for each in (paused, rest, further)] == [1, 2, 3]
+    assert {each["thread"]["id"] for each in (rest, further)} == {paused["thread"]["id"]}
+
+
+def test_a_batch_is_counted_once_when_its_results_come(session: Session) -> None:
+    """Each line at half the price; a second download counts nothing."""
+    first, again = (each for each in session.of("a_batch") if each["operation"] == "messages.batches.results")
+    lines = [json.loads(line)["result"]["message"] for line in session.tapped["a_batch"][3].splitlines()]
+    assert first["tokens"]["output"] == sum(line["usage"]["output_tokens"] for line in lines) > 0
+    (message,) = session.of("generate")
+    assert first["cost"]["usd"] == pytest.approx(len(lines) * message["cost"]["usd"] / 2)
+    assert (again["tokens"]["total"], again["cost"]) == (None, None)
 
 
 def test_errors_are_stored_with_their_messages(session: Session) -> None:

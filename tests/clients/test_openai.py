@@ -27,7 +27,25 @@ CALLS: Mapping[str, Sequence[Stored]] = {
     "picture": [CHAT],
     "respond": [RESPONSE] * 2,
     "respond_stream": [RESPONSE],
-    "background": [RESPONSE, Stored("openai.responses.get")],
+    "background": [RESPONSE, *[Stored("openai.responses.get")] * 3],
+    "background_cancelled": [RESPONSE, Stored("openai.responses.cancel")],
+    "background_resumed": [
+        RESPONSE._replace(outcome="client_disconnected"),
+        Stored("openai.responses.get"),
+    ],
+    "conversation": [
+        Stored("openai.conversations.create"),
+        *[RESPONSE] * 2,
+        Stored("openai.conversations.items.list"),
+        Stored("openai.conversations.delete"),
+    ],
+    "batch": [
+        Stored("openai.files.create"),
+        *[Stored("openai.batches.create")] * 2,
+        *[Stored("openai.batches.get")] * 2,
+        *[Stored("openai.files.content")] * 2,
+        Stored("openai.batches.cancel"),
+    ],
     "embed": [Stored("openai.embeddings", "text-embedding-3-small")],
     "files": [Stored("openai.files.create"), Stored("openai.files.get")],
     "list_models": [Stored("openai.models.list")],
@@ -146,17 +164,30 @@ def test_streams_are_stored_as_the_answers_that_were_seen(session: Session) -> N
 
 def test_turns_are_one_thread(session: Session) -> None:
     """Chats are linked by their messages, responses by the id of the one before."""
-    for task in ("chat_with_a_call", "respond"):
-        first, second = session.of(task)
+    for task in ("chat_with_a_call", "respond", "conversation", "background_resumed"):
+        first, second = (each for each in session.of(task) if each["thread"] is not None)
         assert second["thread"]["id"] == first["thread"]["id"]
         assert second["thread"]["turn"] == 2
 
 
 def test_what_runs_in_the_background_is_counted_once(session: Session) -> None:
-    """By the look-up that sees the end."""
-    created, looked_up = session.of("background")
-    assert created["tokens"]["total"] is None
-    assert looked_up["tokens"]["total"] > 0
+    """By the look-up that sees the end, also where that is the rest of a stream; one that was cancelled has nothing."""
+    used = [each["tokens"]["total"] for each in session.of("background")]
+    assert [total is not None for total in used] == [False, False, True, False]
+    begun, rest = session.of("background_resumed")
+    assert begun["tokens"]["total"] is None
+    assert rest["tokens"]["total"] == session.tapped["background_resumed"][1][-1]["response"]["usage"]["total_tokens"]
+    assert [each["tokens"]["total"] for each in session.of("background_cancelled")] == [None, None]
+
+
+def test_a_batch_is_counted_once_when_its_results_come(session: Session) -> None:
+    """Each line at half the price; a second download counts nothing."""
+    first, again = (each for each in session.of("batch") if each["operation"] == "openai.files.content")
+    lines = [json.loads(line)["response"]["body"] for line in session.tapped["batch"][3].splitlines()]
+    assert first["tokens"]["total"] == sum(line["usage"]["total_tokens"] for line in lines)
+    (chat,) = session.of("chat_bytes")
+    assert first["cost"]["usd"] == pytest.approx(len(lines) * chat["cost"]["usd"] / 2)
+    assert (again["tokens"]["total"], again["cost"]) == (None, None)
 
 
 def test_an_error_is_stored_with_its_message(session: Session) -> None:

@@ -45,6 +45,32 @@ const calls = {
     ];
     return [first, await client.messages.create({ model, max_tokens: 2048, messages, tools })];
   },
+  a_turn_that_pauses: async () => {
+    const first = await ask("Search on and on, please.", { model: "fault-pause" });
+    const asked = { role: "user", content: "Search on and on, please." };
+    const go = (messages) => client.messages.create({ model, max_tokens: 2048, messages });
+    const second = await go([asked, { role: "assistant", content: first.content }]);
+    const rest = { role: "assistant", content: [...first.content, ...second.content] };
+    return [first, second, await go([asked, rest, { role: "user", content: "And now?" }])];
+  },
+  a_batch: async () => {
+    const params = { model, max_tokens: 2048, messages: [{ role: "user", content: "Why is the sky blue?" }] };
+    const made = await client.messages.batches.create({ requests: ["a", "b"].map((custom_id) => ({ custom_id, params })) });
+    const ended = await client.messages.batches.retrieve(made.id);
+    const results = [];
+    for (let time = 0; time < 2; time++) {
+      const headers = { Accept: "application/binary" };
+      const path = `/v1/messages/batches/${made.id}/results`;
+      results.push(await (await client.get(path, { headers, __binaryResponse: true }).asResponse()).text());
+    }
+    // From the address that the batch names, which leads past Gemtap.
+    const own = await all(await client.messages.batches.results(made.id));
+    const listed = (await all(await client.messages.batches.list())).map((each) => each.id);
+    const cancelled = await client.messages.batches.cancel(made.id);
+    const deleted = await client.messages.batches.delete(made.id);
+    const told = [made, ended, cancelled].map(({ results_url, ...batch }) => batch);
+    return [...told, ...results, own, listed.filter((id) => id === made.id), deleted];
+  },
   an_image: () => {
     const source = { type: "base64", media_type: "image/png", data: pixel };
     return ask([{ type: "image", source }, { type: "text", text: "What is it?" }]);

@@ -70,7 +70,43 @@ const TASKS = {
     ),
   background: async () => {
     const queued = await client.responses.create({ model: "gpt-5", input: "Dig.", background: true });
-    return [queued, await client.responses.retrieve(queued.id)];
+    const polls = [];
+    for (let poll = 0; poll < 3; poll++) polls.push(await client.responses.retrieve(queued.id));
+    return [queued, ...polls];
+  },
+  background_cancelled: async () => {
+    const queued = await client.responses.create({ model: "gpt-5", input: "Dig deeper.", background: true });
+    return [queued, await client.responses.cancel(queued.id)];
+  },
+  background_resumed: async () => {
+    const asked = { model: "gpt-5", input: "Dig on and on.", background: true, stream: true };
+    let first;
+    for await (const event of await client.responses.create(asked)) {
+      first = event;
+      break;
+    }
+    const place = { stream: true, starting_after: first.sequence_number };
+    return [first, await all(await client.responses.retrieve(first.response.id, place))];
+  },
+  conversation: async () => {
+    const held = await client.conversations.create({ items: [{ type: "message", role: "user", content: "I am Ada." }] });
+    const answers = [];
+    for (const input of ["Who am I?", "And now?"])
+      answers.push(await client.responses.create({ model: "gpt-5", input, conversation: held.id }));
+    const items = await all(await client.conversations.items.list(held.id, { order: "asc" }));
+    return [held, ...answers, items, await client.conversations.delete(held.id)];
+  },
+  batch: async () => {
+    const body = { model: "gpt-5", messages: said("Why is the sky blue?") };
+    const line = { method: "POST", url: "/v1/chat/completions", body };
+    const lines = ["a", "b"].map((custom_id) => JSON.stringify({ custom_id, ...line }) + "\n").join("");
+    const file = await client.files.create({ file: await toFile(Buffer.from(lines), "asked.jsonl"), purpose: "batch" });
+    const asked = { input_file_id: file.id, endpoint: "/v1/chat/completions", completion_window: "24h" };
+    const made = [await client.batches.create(asked), await client.batches.create(asked)];
+    const polls = [await client.batches.retrieve(made[0].id), await client.batches.retrieve(made[0].id)];
+    const results = [];
+    for (let time = 0; time < 2; time++) results.push(await (await client.files.content(polls[1].output_file_id)).text());
+    return [made[0], ...polls, ...results, await client.batches.cancel(made[1].id)];
   },
   embed: async () => {
     const made = await client.embeddings.create({ model: "text-embedding-3-small", input: ["one", "two"] });

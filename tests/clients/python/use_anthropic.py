@@ -55,6 +55,37 @@ def chat_with_a_call(client):
     return [shown(first), shown(second)]
 
 
+def a_turn_that_pauses(client):
+    first = ask(client, "Search on and on, please.", model="fault-pause")
+    messages = [
+        {"role": "user", "content": "Search on and on, please."},
+        {"role": "assistant", "content": [shown(block) for block in first.content]},
+    ]
+    second = client.messages.create(model=MODEL, max_tokens=2048, messages=messages)
+    rest = [*messages[1]["content"], *(shown(block) for block in second.content)]
+    messages[1:] = [{"role": "assistant", "content": rest}, {"role": "user", "content": "And now?"}]
+    return [shown(first), shown(second), shown(client.messages.create(model=MODEL, max_tokens=2048, messages=messages))]
+
+
+def a_batch(client):
+    params = {"model": MODEL, "max_tokens": 2048, "messages": [{"role": "user", "content": "Why is the sky blue?"}]}
+    made = client.messages.batches.create(requests=[{"custom_id": name, "params": params} for name in "ab"])
+    ended = client.messages.batches.retrieve(made.id)
+    path = f"/v1/messages/batches/{made.id}/results"
+    results = [client.get(path, cast_to=str, options={"headers": {"Accept": "application/binary"}}) for _ in range(2)]
+    # From the address that the batch names, which leads past Gemtap.
+    own = [shown(each) for each in client.messages.batches.results(made.id)]
+    listed = [batch.id for batch in client.messages.batches.list() if batch.id == made.id]
+    cancelled = client.messages.batches.cancel(made.id)
+    deleted = client.messages.batches.delete(made.id)
+    return [*map(batch_of, (made, ended, cancelled)), *results, own, listed, shown(deleted)]
+
+
+def batch_of(batch):
+    """Without the address of the results, which is the API's own."""
+    return {name: value for name, value in shown(batch).items() if name != "results_url"}
+
+
 def an_image(client):
     source = {"type": "base64", "media_type": "image/png", "data": PIXEL}
     return shown(ask(client, [{"type": "image", "source": source}, {"type": "text", "text": "What is it?"}]))

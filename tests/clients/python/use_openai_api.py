@@ -70,7 +70,47 @@ def respond_stream(client):
 
 def background(client):
     queued = client.responses.create(model="gpt-5", input="Dig.", background=True)
-    return [shown(queued), shown(client.responses.retrieve(queued.id))]
+    polls = [client.responses.retrieve(queued.id) for _ in range(3)]
+    return [shown(queued), *map(shown, polls)]
+
+
+def background_cancelled(client):
+    queued = client.responses.create(model="gpt-5", input="Dig deeper.", background=True)
+    return [shown(queued), shown(client.responses.cancel(queued.id))]
+
+
+def background_resumed(client):
+    events = client.responses.create(model="gpt-5", input="Dig on and on.", background=True, stream=True)
+    first = next(iter(events))
+    events.close()
+    rest = client.responses.retrieve(first.response.id, stream=True, starting_after=first.sequence_number)
+    return [shown(first), [shown(event) for event in rest]]
+
+
+def conversation(client):
+    held = client.conversations.create(items=[{"type": "message", "role": "user", "content": "I am Ada."}])
+    answers = [
+        client.responses.create(model="gpt-5", input=text, conversation=held.id) for text in ("Who am I?", "And now?")
+    ]
+    items = list(client.conversations.items.list(held.id, order="asc"))
+    return [
+        shown(held),
+        *map(shown, answers),
+        [shown(item) for item in items],
+        shown(client.conversations.delete(held.id)),
+    ]
+
+
+def batch(client):
+    body = {"model": "gpt-5", "messages": said("Why is the sky blue?")}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    lines = "".join(json.dumps({**line, "custom_id": name}) + "\n" for name in "ab")
+    file = client.files.create(file=("asked.jsonl", io.BytesIO(lines.encode())), purpose="batch")
+    options = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    made = [client.batches.create(input_file_id=file.id, **options) for _ in range(2)]
+    polls = [client.batches.retrieve(made[0].id) for _ in range(2)]
+    results = [client.files.content(polls[-1].output_file_id).text for _ in range(2)]
+    return [shown(made[0]), *map(shown, polls), *results, shown(client.batches.cancel(made[1].id))]
 
 
 def embed(client):

@@ -7,6 +7,11 @@ from typing import Final
 
 from gemtap.providers.instructions import AIDER_NAME, AIDER_NOTE, Instructions
 
+_BATCHES: Final = (
+    "batches.results downloads from the results_url of the batch, which leads past Gemtap: such results are recorded "
+    "with `gemtap run`, or if they are downloaded from /v1/messages/batches/ID/results by the client's own get."
+)
+
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "claude-code": Instructions(
         "Claude Code",
@@ -19,12 +24,14 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "anthropic for Python",
         "In the code that creates the client, or ANTHROPIC_BASE_URL in the environment",
         ('client = Anthropic(base_url="{tap}/anthropic")',),
+        _BATCHES,
         called=("anthropic-python",),
     ),
     "anthropic-javascript": Instructions(
         "@anthropic-ai/sdk for JavaScript",
         "In the code that creates the client, or ANTHROPIC_BASE_URL in the environment",
         ('const client = new Anthropic({ baseURL: "{tap}/anthropic" });',),
+        _BATCHES,
         variable="ANTHROPIC_BASE_URL={tap}/anthropic",
         called=("anthropic-js",),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -66,7 +67,8 @@ class AnthropicSimulation(Simulation):
             case "POST", ["messages", "count_tokens"]:
                 return messages.document({"input_tokens": count_tokens(body)})
             case _, ["messages", "batches", *rest]:
-                return self._batch(request.method, rest, body)
+                host = next(iter(request.header_values("host")), "localhost")
+                return self._batch(request.method, rest, body, f"http://{host}")
             case "GET", ["models"]:
                 data = [_model(name) for name in _MODELS]
                 ends = {"first_id": _MODELS[0], "last_id": _MODELS[-1]}
@@ -78,16 +80,19 @@ class AnthropicSimulation(Simulation):
             case _:
                 return messages.error(404)
 
-    def _batch(self, method: str, rest: list[str], body: dict[str, Json]) -> Script:
+    def _batch(self, method: str, rest: list[str], body: dict[str, Json], origin: str) -> Script:
+        """`origin`: where the API is, which results are downloaded from."""
         match method, rest:
             case "POST", []:
-                id_ = f"msgbatch_{len(self._batches) + 1:022}"
+                id_ = f"msgbatch_{hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:22]}"
                 self._batches[id_] = [as_dict(each) for each in as_list(body.get("requests"))]
-                return messages.document(self._told(id_, "in_progress"))
+                return messages.document(self._told(id_, "in_progress", origin))
             case "GET", []:
-                return messages.document({"data": [self._told(id_, "ended") for id_ in self._batches]})
+                return messages.document({"data": [self._told(id_, "ended", origin) for id_ in self._batches]})
             case "GET", [id_] if id_ in self._batches:
-                return messages.document(self._told(id_, "ended"))
+                return messages.document(self._told(id_, "ended", origin))
+            case "POST", [id_, "cancel"] if id_ in self._batches:
+                return messages.document(self._told(id_, "canceling", origin))
             case "GET", [id_, "results"] if id_ in self._batches:
                 lines = [json.dumps(self._result(each)).encode() + b"\n" for each in self._batches[id_]]
                 return [Begin(200, "application/x-jsonl", sum(map(len, lines))), *map(Send, lines)]
@@ -96,7 +101,7 @@ class AnthropicSimulation(Simulation):
             case _:
                 return messages.error(404)
 
-    def _told(self, id_: str, status: str) -> dict[str, Any]:
+    def _told(self, id_: str, status: str, origin: str) -> dict[str, Any]:
         number = len(self._batches[id_])
         counts = {"processing": 0, "succeeded": number, "errored": 0, "canceled": 0, "expired": 0}
         return {
@@ -107,9 +112,9 @@ class AnthropicSimulation(Simulation):
             "created_at": _MADE,
             "expires_at": _MADE,
             "ended_at": _MADE if status == "ended" else None,
-            "cancel_initiated_at": None,
+            "cancel_initiated_at": _MADE if status == "canceling" else None,
             "archived_at": None,
-            "results_url": None,
+            "results_url": f"{origin}/v1/messages/batches/{id_}/results" if status == "ended" else None,
         }
 
     def _result(self, asked: dict[str, Json]) -> dict[str, Any]:

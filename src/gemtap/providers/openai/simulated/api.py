@@ -7,11 +7,15 @@ import re
 from collections.abc import Callable
 from random import Random
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
+from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_text, count, one_or_many, read_json
 from gemtap.providers.openai.simulated import chat
 from gemtap.providers.openai.simulated.answers import text_of, tokens_of
+from gemtap.providers.openai.simulated.conversations import conversation, listed
 from gemtap.providers.openai.simulated.faults import document, failure_of, refusal, streamed
+from gemtap.providers.openai.simulated.files import Files, form_of
 from gemtap.providers.openai.simulated.realtime import RealtimeSession
 from gemtap.providers.openai.simulated.responses import Responses, ResponsesSession, events_of
 from gemtap.simulation.base import Session, Simulation
@@ -30,7 +34,7 @@ class OpenAISimulation(Simulation):
     def __init__(self, pace: float = 0.0) -> None:
         self._pace = pace
         self._responses = Responses()
-        self._files: dict[str, dict[str, Any]] = {}
+        self._files = Files(self._answer_line)
         self._routes: list[tuple[str, re.Pattern[str], Callable[..., Script]]] = [
             (method, re.compile(f"/v1{path}"), respond)
             for method, path, respond in (
@@ -38,8 +42,13 @@ class OpenAISimulation(Simulation):
                 ("POST", "/responses", self._respond),
                 ("POST", "/responses/input_tokens", self._count),
                 ("GET", "/responses/(?P<id>[^/]+)", self._look_up),
-                ("POST", "/responses/(?P<id>[^/]+)/cancel", self._look_up),
+                ("POST", "/responses/(?P<id>[^/]+)/cancel", self._cancel),
                 ("DELETE", "/responses/(?P<id>[^/]+)", self._forget),
+                ("POST", "/conversations", self._hold),
+                ("GET", "/conversations/(?P<id>[^/]+)", self._held),
+                ("DELETE", "/conversations/(?P<id>[^/]+)", self._let_go),
+                ("GET", "/conversations/(?P<id>[^/]+)/items", self._items),
+                ("POST", "/conversations/(?P<id>[^/]+)/items", self._add_items),
                 ("POST", "/embeddings", self._embed),
                 ("POST", "/moderations", self._moderate),
                 ("POST", "/images/(?:generations|edits)", self._picture),
@@ -47,8 +56,13 @@ class OpenAISimulation(Simulation):
                 ("POST", "/audio/transcriptions", self._transcribe),
                 ("GET", "/models", self._models),
                 ("GET", "/models/(?P<id>[^/]+)", self._model),
-                ("POST", "/files", self._upload),
-                ("GET", "/files/(?P<id>[^/]+)", self._file),
+                ("POST", "/files", self._files.upload),
+                ("GET", "/files/(?P<id>[^/]+)", self._files.look_up),
+                ("GET", "/files/(?P<id>[^/]+)/content", self._files.content),
+                ("POST", "/batches", self._files.begin),
+                ("GET", "/batches", self._files.list_batches),
+                ("GET", "/batches/(?P<id>[^/]+)", self._files.poll),
+                ("POST", "/batches/(?P<id>[^/]+)/cancel", self._files.cancel),
                 ("POST", "/realtime/client_secrets", self._client_secret),
             )
         ]
@@ -66,7 +80,7 @@ class OpenAISimulation(Simulation):
         for method, pattern, respond in self._routes:
             found = pattern.fullmatch(path)
             if method == request.method and found is not None:
-                body = as_dict(read_json(request.body)) if request.body else {}
+                body = _asked(request)
                 failure = failure_of(as_text(body.get("model")) or "")
                 return refusal(failure) if failure is not None else respond(body, **found.groupdict())
         return refusal(404, f"Invalid URL ({request.method} {path})")
@@ -91,15 +105,49 @@ class OpenAISimulation(Simulation):
         response = self._responses.create(body)
         if not body.get("stream"):
             return document(response)
-        events = [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in events_of(response)]
-        return streamed(str(body.get("model")), events, self._pace, last=1)
+        return streamed(str(body.get("model")), _framed(events_of(response)), self._pace, last=1)
 
     def _count(self, body: dict[str, Any]) -> Script:
         return document({"object": "response.input_tokens", "input_tokens": tokens_of(json.dumps(body.get("input")))})
 
-    def _look_up(self, _body: dict[str, Any], id: str) -> Script:
-        found = self._responses.get(id)
+    def _look_up(self, asked: dict[str, Any], id: str) -> Script:
+        found = self._responses.look_up(id, streaming=asked.get("stream") == "true")
+        if found is None:
+            return refusal(404, f"Response with id '{id}' not found.")
+        if asked.get("stream") != "true":
+            return document(found)
+        after = asked.get("starting_after", "")
+        begun = int(after) + 1 if after.isdecimal() else 0
+        return streamed("", _framed(events_of(found)[begun:]), self._pace, last=1)
+
+    def _cancel(self, _body: dict[str, Any], id: str) -> Script:
+        found = self._responses.cancel(id)
         return document(found) if found is not None else refusal(404, f"Response with id '{id}' not found.")
+
+    def _hold(self, body: dict[str, Any]) -> Script:
+        return document(self._responses.hold(body))
+
+    def _held(self, _body: dict[str, Any], id: str) -> Script:
+        return document(conversation(id)) if self._responses.items(id) is not None else refusal(404)
+
+    def _let_go(self, _body: dict[str, Any], id: str) -> Script:
+        done = self._responses.let_go(id)
+        return document({"id": id, "object": "conversation.deleted", "deleted": True}) if done else refusal(404)
+
+    def _items(self, _body: dict[str, Any], id: str) -> Script:
+        found = self._responses.items(id)
+        return document(listed(found)) if found is not None else refusal(404)
+
+    def _add_items(self, body: dict[str, Any], id: str) -> Script:
+        added = self._responses.add_items(id, body)
+        return document(listed(added)) if added is not None else refusal(404)
+
+    def _answer_line(self, path: str, body: Json) -> tuple[int, Json]:
+        """The answer to a line of a batch."""
+        raw = json.dumps(body).encode()
+        begun, *sent = self.respond(ReceivedRequest("POST", path, [(b"authorization", b"batch")], raw, len(raw)))
+        status = begun.status if isinstance(begun, Begin) else 500
+        return status, read_json(b"".join(step.piece for step in sent if isinstance(step, Send)))
 
     def _forget(self, _body: dict[str, Any], id: str) -> Script:
         done = self._responses.delete(id)
@@ -150,17 +198,21 @@ class OpenAISimulation(Simulation):
     def _model(self, _body: dict[str, Any], id: str) -> Script:
         return document(_described(id)) if id in MODELS else refusal(404)
 
-    def _upload(self, _body: dict[str, Any]) -> Script:
-        file = {"id": f"file-{len(self._files) + 1}", "object": "file", "purpose": "user_data", "status": "processed"}
-        self._files[str(file["id"])] = file
-        return document(file)
-
-    def _file(self, _body: dict[str, Any], id: str) -> Script:
-        return document(self._files[id]) if id in self._files else refusal(404)
-
     def _client_secret(self, _body: dict[str, Any]) -> Script:
         return document({"value": "ek_simulated0123456789abcdef", "expires_at": 1, "session": {"type": "realtime"}})
 
 
 def _described(model: str) -> dict[str, Any]:
     return {"id": model, "object": "model", "created": 1, "owned_by": "openai"}
+
+
+def _asked(request: ReceivedRequest) -> dict[str, Any]:
+    """The body, or the fields of a form, and what the query says."""
+    query = dict(parse_qsl(request.target.partition("?")[2]))
+    if any(kind.startswith("multipart/form-data") for kind in request.header_values("content-type")):
+        return {**form_of(request), **query}
+    return {**as_dict(read_json(request.body)), **query} if request.body else {**query}
+
+
+def _framed(events: list[dict[str, Any]]) -> list[bytes]:
+    return [f"event: {each['type']}\ndata: {json.dumps(each)}\n\n".encode() for each in events]

@@ -9,11 +9,15 @@ from typing import Any, Final
 from gemtap.interaction import Json
 from gemtap.json_access import as_dict, as_list, as_text, one_or_many, read_json
 from gemtap.providers.openai.simulated.answers import Answer, Question, answer, pieces_of, text_of
+from gemtap.providers.openai.simulated.conversations import conversation
 from gemtap.providers.openai.simulated.faults import error_of
 from gemtap.simulation.base import Session
 from gemtap.simulation.script import Pause, Script, Send
 
 _CREATED: Final = 1_780_000_000
+
+_COURSE: Final = {"queued": "in_progress", "in_progress": "completed"}
+"""What a response in the background is at the next look-up."""
 
 
 class Responses:
@@ -23,9 +27,12 @@ class Responses:
         self._kept: dict[str, dict[str, Any]] = {}
         self._items: dict[str, list[Json]] = {}
         """All items up to a response, its own among them; also by the id of a conversation."""
+        self._status: dict[str, str] = {}
+        """How far those in the background are."""
+        self._held = 0
 
     def create(self, body: dict[str, Json]) -> dict[str, Any]:
-        """The response to a request; one in the background is still queued, and ends until it is looked up."""
+        """The response to a request; one in the background is queued unless it is streamed."""
         given = body.get("input")
         new = [{"role": "user", "content": given}] if isinstance(given, str) else one_or_many(given)
         held = as_text(body.get("conversation")) or as_text(as_dict(body.get("conversation")).get("id"))
@@ -36,15 +43,62 @@ class Responses:
         self._kept[response["id"]] = response
         for id_ in filter(None, (response["id"], held)):
             self._items[id_] = [*items, *response["output"]]
-        return {**response, "status": "queued", "output": [], "usage": None} if body.get("background") else response
+        if not body.get("background"):
+            return response
+        self._status[response["id"]] = "queued"
+        return response if body.get("stream") else self._as_it_is(response)
 
-    def get(self, id_: str) -> dict[str, Any] | None:
-        """A response that was created."""
-        return self._kept.get(id_)
+    def look_up(self, id_: str, *, streaming: bool = False) -> dict[str, Any] | None:
+        """A response that was created; one in the background is further than at the last look-up.
+
+        Streaming: as it is when the stream has ended.
+        """
+        response = self._kept.get(id_)
+        if response is None:
+            return None
+        status = self._status.get(id_, "completed")
+        self._status[id_] = "completed" if streaming else _COURSE.get(status, status)
+        return self._as_it_is(response)
+
+    def cancel(self, id_: str) -> dict[str, Any] | None:
+        """Stop a response in the background, if it has not ended."""
+        response = self._kept.get(id_)
+        if response is None:
+            return None
+        if self._status.get(id_) in _COURSE:
+            self._status[id_] = "cancelled"
+        return self._as_it_is(response)
 
     def delete(self, id_: str) -> bool:
         """Forget a response. Returns whether there was one."""
         return self._kept.pop(id_, None) is not None
+
+    def _as_it_is(self, response: dict[str, Any]) -> dict[str, Any]:
+        status = self._status.get(response["id"], "completed")
+        return response if status == "completed" else {**response, "status": status, "output": [], "usage": None}
+
+    def hold(self, body: dict[str, Json]) -> dict[str, Any]:
+        """A conversation that holds what is said in it."""
+        self._held += 1
+        id_ = f"conv_{self._held}"
+        self._items[id_] = one_or_many(body.get("items"))
+        return conversation(id_)
+
+    def items(self, id_: str) -> list[Json] | None:
+        """The items of a conversation or up to a response; None if there is none."""
+        return self._items.get(id_)
+
+    def add_items(self, id_: str, body: dict[str, Json]) -> list[Json] | None:
+        """Add items to a conversation, and return those."""
+        if id_ not in self._items:
+            return None
+        added = one_or_many(body.get("items"))
+        self._items[id_] = [*self._items[id_], *added]
+        return added
+
+    def let_go(self, id_: str) -> bool:
+        """Forget a conversation. Returns whether there was one."""
+        return self._items.pop(id_, None) is not None
 
 
 def _question(body: dict[str, Json], items: list[Json]) -> Question:

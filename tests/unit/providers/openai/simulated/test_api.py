@@ -93,14 +93,77 @@ def test_a_response_goes_on_from_the_one_before() -> None:
 
 
 def test_a_response_in_the_background_is_looked_up() -> None:
-    """It is queued first, and gone once it is deleted."""
+    """It is queued first, then under way, and gone once it is deleted."""
     api = OpenAISimulation()
     queued = value(ask(api, "/responses", {"model": "gpt-5", "input": "Dig.", "background": True}))
     path = f"/responses/{queued['id']}"
     assert (queued["status"], queued["usage"]) == ("queued", None)
-    assert value(ask(api, path, method="GET"))["status"] == "completed"
+    assert [value(ask(api, path, method="GET"))["status"] for _ in range(3)] == ["in_progress", *["completed"] * 2]
     assert value(ask(api, path, method="DELETE"))["deleted"] is True
     assert value(ask(api, path, method="GET"))["error"]["type"] == "invalid_request_error"
+
+
+def test_a_response_in_the_background_is_cancelled_or_followed() -> None:
+    """One that has ended is not; a stream goes on after the last event that was seen."""
+    api = OpenAISimulation()
+    asked = {"model": "gpt-5", "input": "Dig.", "background": True}
+    path = f"/responses/{value(ask(api, '/responses', asked))['id']}"
+    assert value(ask(api, f"{path}/cancel"))["status"] == "cancelled"
+    assert value(ask(api, path, method="GET"))["status"] == "cancelled"
+    whole = events(ask(api, "/responses", {**asked, "input": "Dig deeper.", "stream": True}))
+    path = f"/responses/{whole[-1]['response']['id']}"
+    assert events(ask(api, f"{path}?stream=true&starting_after=2", method="GET")) == whole[3:]
+    assert value(ask(api, f"{path}/cancel"))["status"] == "completed"
+    assert value(ask(api, "/responses/none/cancel"))["error"]
+
+
+def test_a_conversation_holds_what_is_said_in_it() -> None:
+    """What it began with, what was added, and each response with its input."""
+    api = OpenAISimulation()
+    held = value(ask(api, "/conversations", {"items": [{"role": "user", "content": "I am Ada."}]}))["id"]
+    path = f"/conversations/{held}"
+    value(ask(api, f"{path}/items", {"items": [{"role": "user", "content": "I like tea."}]}))
+    said = value(ask(api, "/responses", {"model": "gpt-5", "input": "Who am I?", "conversation": held}))
+    items = value(ask(api, f"{path}/items", method="GET"))["data"]
+    assert [item["content"][0]["text"] for item in items] == [
+        *("I am Ada.", "I like tea.", "Who am I?"),
+        said["output"][0]["content"][0]["text"],
+    ]
+    assert value(ask(api, path, method="GET"))["id"] == held
+    assert value(ask(api, path, method="DELETE"))["deleted"] is True
+    assert value(ask(api, f"{path}/items", method="GET"))["error"]
+
+
+def test_a_batch_answers_the_lines_of_its_file() -> None:
+    """After two look-ups; one that is cancelled has no answers."""
+    api = OpenAISimulation()
+    body = {"model": "gpt-5", "messages": [{"role": "user", "content": "Why?"}]}
+    lines = [{"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}]
+    lines.append({**lines[0], "custom_id": "b", "body": {"model": "error-429"}})
+    form = b"".join(
+        b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % field
+        for field in (
+            (b"purpose", b"batch"),
+            (b'file"; filename="a.jsonl', b"\n".join(json.dumps(line).encode() for line in lines)),
+        )
+    )
+    headers = [(b"Authorization", b"Bearer x"), (b"Content-Type", b"multipart/form-data; boundary=x")]
+    uploaded = value(api.respond(ReceivedRequest("POST", "/v1/files", headers, form + b"--x--\r\n")))
+    assert (uploaded["purpose"], uploaded["filename"]) == ("batch", "a.jsonl")
+    asked = {"input_file_id": uploaded["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h"}
+    ids = [value(ask(api, "/batches", asked))["id"] for _ in range(2)]
+    assert [value(ask(api, f"/batches/{ids[0]}", method="GET"))["status"] for _ in range(2)] == [
+        *("in_progress", "completed")
+    ]
+    assert value(ask(api, f"/batches/{ids[1]}/cancel"))["status"] == "cancelling"
+    done, cancelled = value(ask(api, "/batches", method="GET"))["data"][::-1]
+    assert (cancelled["status"], cancelled["output_file_id"]) == ("cancelling", None)
+    _, sent = ask(api, f"/files/{done['output_file_id']}/content", method="GET")
+    assert isinstance(sent, Send)
+    results = [json.loads(line) for line in sent.piece.splitlines()]
+    assert [result["response"]["status_code"] for result in results] == [200, 429]
+    assert results[0]["response"]["body"] == value(ask(api, "/chat/completions", body))
+    assert value(ask(api, "/batches", {"input_file_id": "none"}))["error"]
 
 
 @pytest.mark.parametrize("path", ["/chat/completions", "/responses"])
