@@ -27,6 +27,8 @@ class IncidentKind(StrEnum):
     """Requests refused because they could not be captured (`when_full = refuse`)."""
     STRANGERS_REFUSED = "strangers_refused"
     """Requests without a valid access key beyond those that are recorded one by one (see `gemtap.tap.strangers`)."""
+    LIMITS_REFUSED = "limits_refused"
+    """Requests for which a limit had no room, beyond those that are recorded one by one."""
     STORE_OUTAGE = "store_outage"
     """The store accepted nothing. Captures waited in the spool."""
     CAPTURE_FAILED = "capture_failed"

@@ -14,7 +14,7 @@ import pytest
 
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import KeyList, add, revoke, rotate
-from gemtap.capture.capture_policy import STRANGERS_A_MINUTE
+from gemtap.capture.capture_policy import REFUSED_A_MINUTE
 from gemtap.capture.loss_counter import counted_losses
 from gemtap.capture.spool import Spool
 from gemtap.providers.registry import PROVIDERS
@@ -155,13 +155,13 @@ def test_strangers_do_not_fill_the_disk(start_tap: Start, upstream: ScriptedUpst
     """Some of their requests are recorded, all of them are refused and counted, and users are recorded as ever."""
     key = make(data_dir)
     tap = start_tap(data_dir=data_dir, environment={"GEMINI_API_KEY": HELD})
-    asked = 2 * STRANGERS_A_MINUTE
+    asked = 2 * REFUSED_A_MINUTE
     began = time.monotonic()
     for _ in range(asked):
         assert status_of(tap, request(GENERATE, body=b'{"secret": "plan"}')) == 401
     took = time.monotonic() - began
     recorded = len(tap.ended())
-    assert STRANGERS_A_MINUTE <= recorded <= STRANGERS_A_MINUTE + took + 1
+    assert REFUSED_A_MINUTE <= recorded <= REFUSED_A_MINUTE + took + 1
     counted = counted_losses(Spool(tap.spool))
     assert [(each["kind"], each["count"]) for each in counted] == [("strangers_refused", asked - recorded)]
     assert tap.health()["captures_lost"] == 0

@@ -24,8 +24,9 @@ _LOOK_EVERY: Final = 1.0
 _SHARE_OF_TIME: Final = 0.02
 """Maximum share of a tap's time for measuring the spool, which takes a second with 100,000 waiting captures."""
 
-STRANGERS_A_MINUTE: Final = 60
-"""Requests without a valid access key that are recorded: at once, and then evenly. It shows who asks for what."""
+REFUSED_A_MINUTE: Final = 60
+"""Requests without a valid access key that are recorded, and so many that a limit refuses: at once, and then evenly. It
+shows who asks for what."""
 
 WhenFull = Literal["forward", "refuse"]
 
@@ -61,10 +62,11 @@ class CapturePolicy:
         when_full: WhenFull = "forward",
         sync: CaptureSync | None = None,
         strangers: LossCounter | None = None,
+        limited: LossCounter | None = None,
     ) -> None:
         """Without `sync`, the kernel decides when captures are written to the disk.
 
-        `strangers` counts refused requests that are not captured on purpose.
+        `strangers` and `limited` count refused requests that are not captured on purpose.
         """
         self.lost = lost
         """Counts exchanges that continued without a complete capture."""
@@ -76,8 +78,8 @@ class CapturePolicy:
         self._folder = folder
         self._limits = limits
         self._when_full = when_full
-        self._strangers = strangers
-        self._strangers_budget = RateBudget(STRANGERS_A_MINUTE, STRANGERS_A_MINUTE / 60, time.monotonic())
+        self._strangers = _Bounded(strangers)
+        self._limited = _Bounded(limited)
         self.sync = sync
 
     def records_stranger(self, cause: str) -> bool:
@@ -85,11 +87,11 @@ class CapturePolicy:
 
         `cause`: why it is refused.
         """
-        if self._strangers_budget.take(time.monotonic()):
-            return True
-        if self._strangers is not None:
-            self._strangers.add(cause)
-        return False
+        return self._strangers.records(cause)
+
+    def records_limited(self, cause: str) -> bool:
+        """The same of a request for which a limit has no room: a runaway client may repeat it all the time."""
+        return self._limited.records(cause)
 
     def begin(self, id_: ObjectId) -> Capture | None:
         """Begin the capture of an exchange. Counts the exchange and returns None if that is impossible."""
@@ -129,11 +131,26 @@ class CapturePolicy:
             if self.full is not None and full is None:
                 _log.warning("There is room again: exchanges are recorded.")
             self.full = full
-            for losses in (self.lost, self.refused, self._strangers):
+            for losses in (self.lost, self.refused, self._strangers.counted, self._limited.counted):
                 if losses is not None:
                     losses.hand_on()
             await self._folder.upkeep()
             await asyncio.sleep(_LOOK_EVERY)
+
+
+class _Bounded:
+    """Decides which refused requests of one kind are recorded, and counts the others."""
+
+    def __init__(self, counted: LossCounter | None) -> None:
+        self.counted = counted
+        self._budget = RateBudget(REFUSED_A_MINUTE, REFUSED_A_MINUTE / 60, time.monotonic())
+
+    def records(self, cause: str) -> bool:
+        if self._budget.take(time.monotonic()):
+            return True
+        if self.counted is not None:
+            self.counted.add(cause)
+        return False
 
 
 def _gib(size: int) -> str:

@@ -47,6 +47,10 @@ _SAID: Final = {
         "REFUSING MANY REQUESTS WITHOUT A VALID ACCESS KEY",
         "Requests without a valid access key were refused. Not every one of so many is recorded.",
     ),
+    IncidentKind.LIMITS_REFUSED: (
+        "REFUSING MANY REQUESTS FOR WHICH LIMITS HAVE NO ROOM",
+        "Requests were refused since a limit was reached. Not every one of so many is recorded.",
+    ),
 }
 """Texts of each kind for the log and for the incident."""
 

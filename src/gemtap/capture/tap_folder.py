@@ -230,6 +230,11 @@ class Capture:
         """The number of the first segment that has events of it."""
         return self._places[0][0]
 
+    @property
+    def is_unwritten(self) -> bool:
+        """Whether nothing of it has been written: dropped now, it never was."""
+        return not self._frames and self._file is None
+
     def write(self, kind: Kind, at: int, value: Any) -> None:
         """Append one event; `at` is in microseconds since the start. Raises OSError, as on a full disk."""
         event = pack(kind, at, value)

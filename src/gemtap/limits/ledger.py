@@ -119,6 +119,10 @@ class TapLedger:
             if numbers[at] == claim.limit.id and numbers[at + START] == claim.window.start:
                 numbers[at + ADMITTED] = max(0, numbers[at + ADMITTED] - claim.amount)
 
+    def used(self, limit: Limit, window: Window) -> int:
+        """The usage of a limit in a window. It may be too high for a moment, never too low."""
+        return self._readings.used(limit, window)
+
     def usage(self, limit: Limit, now: float) -> Usage:
         """The usage of a limit in its window at this Unix time."""
         return self._readings.usage(limit, window_at(limit.span, now))

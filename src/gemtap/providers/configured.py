@@ -39,6 +39,7 @@ class ConfiguredWire(Wire):
         self.prefix = definition.prefix
         self.secrets: Declared = base.secrets
         self.rewritten_headers = base.rewritten_headers
+        self.asking, self.model_in_path = base.asking, base.model_in_path
         self.hosts = _hosts(definition.upstream)
         self._base = base
         self._key_variables = (definition.key,) if definition.key else ()
@@ -73,6 +74,10 @@ class ConfiguredWire(Wire):
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """In the shape of the dialect's API."""
         return self._base.error(status, code, message)
+
+    def limited(self, message: str, retry_after: int) -> tuple[RawHeaders, bytes]:
+        """In the shape of the dialect's API."""
+        return self._base.limited(message, retry_after)
 
 
 def _hosts(upstream: str) -> tuple[re.Pattern[str], ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import unquote_to_bytes
 
 from gemtap.providers.credential import Credential
 from gemtap.providers.registry import PROVIDERS, derived, report
@@ -126,6 +127,19 @@ def credential_of(provider: str, path: bytes) -> Credential | None:
         return None
 
 
+def asks(provider: str, path: bytes) -> tuple[bool, str | None]:
+    """Whether a POST to a raw upstream path may ask a model for something, and the model that the path names."""
+    wire = wire_of(provider)
+    plain = unquote_to_bytes(path)
+    try:
+        named = wire.model_in_path.search(plain) if wire.model_in_path is not None else None
+        model = named[1].decode("utf-8", "replace") if named is not None else None
+        return wire.asking is None or wire.asking.search(plain) is not None, model
+    except Exception as exc:
+        report(provider, exc)
+        return True, None
+
+
 def _default() -> Wire:
     return next(iter(PROVIDERS.values())).wire
 
@@ -137,3 +151,13 @@ def error_of(provider: str, status: int, code: str, message: str) -> tuple[RawHe
     except Exception as exc:
         report(provider, exc)
         return _default().error(status, code, message)
+
+
+def limited_of(provider: str, message: str, retry_after: int) -> tuple[RawHeaders, bytes]:
+    """Headers and body of status 429 for a limit that is reached, in the shape of a provider."""
+    try:
+        headers, body = wire_of(provider).limited(message, retry_after)
+    except Exception as exc:
+        report(provider, exc)
+        headers, body = _default().limited(message, retry_after)
+    return [*headers, (b"retry-after", str(retry_after).encode("ascii"))], body

@@ -55,6 +55,11 @@ class Wire(ABC):
     """Whether most installations use it, so that an upstream that cannot be reached is a fault."""
     secrets: Declared = Declared()
     """What is secret in its requests and answers."""
+    asking: re.Pattern[bytes] | None = None
+    """Found in the upstream's paths, unquoted, whose POST asks a model for something. None: any POST may. Limits count
+    these requests, and sessions."""
+    model_in_path: re.Pattern[bytes] | None = None
+    """Finds the model that such a path names: its first group. None where none does: the body names it."""
     hosts_of_one_owner: bool = False
     """Whether every host that `origin` chooses by a route is the API's own: any of them may be sent a held key."""
     rewritten_headers: frozenset[bytes] = frozenset()
@@ -85,6 +90,14 @@ class Wire(ABC):
 
         `code` is one of Google's canonical error codes, such as `UNAVAILABLE`.
         """
+
+    def limited(self, message: str, retry_after: int) -> tuple[RawHeaders, bytes]:
+        """Headers and body of status 429, a limit that is reached, in the shape of this API.
+
+        `retry_after`: seconds after which it makes sense to try again. The header `Retry-After` is added to what is
+        returned.
+        """
+        return self.error(429, "RESOURCE_EXHAUSTED", message)
 
 
 def json_error(

@@ -42,6 +42,9 @@ def check_wire(wire: Wire) -> None:
     for name, kind in (("root_order", int), ("rewritten_headers", frozenset), ("secrets", Declared)):
         if not isinstance(getattr(wire, name), kind):
             raise ValueError(f"its {name} is no {kind.__name__}")
+    for name in ("asking", "model_in_path"):
+        if not isinstance(getattr(wire, name), re.Pattern | None):
+            raise ValueError(f"its {name} is no compiled pattern")
     if not all(isinstance(host, re.Pattern) for host in wire.hosts):
         raise ValueError("its hosts are no compiled patterns")
     try:

@@ -40,7 +40,7 @@ from gemtap.workers import Workers, WorkersUnavailable
 
 _log = logging.getLogger(__name__)
 
-_NO_LOSS: Final = IncidentKind.STRANGERS_REFUSED
+_NO_LOSS: Final = (IncidentKind.STRANGERS_REFUSED, IncidentKind.LIMITS_REFUSED)
 """What is counted of these has not reached anybody."""
 
 SCAN_EVERY: Final = 5.0
@@ -293,7 +293,7 @@ class Recorder:
                 size = await asyncio.to_thread(self._spool.size)
                 self.progress.full = self._limits.broken_by(self._spool, size)
                 losses = counted_losses(self._spool)
-                self.progress.lost = sum(each["count"] for each in losses if each["kind"] != _NO_LOSS)
+                self.progress.lost = sum(each["count"] for each in losses if each["kind"] not in _NO_LOSS)
             except OSError as exc:
                 _log.warning("How full the spool is cannot be told: %s", exc)
             await asyncio.sleep(SCAN_EVERY)

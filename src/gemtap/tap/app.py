@@ -36,6 +36,7 @@ from gemtap.tap.forward import Forwarder
 from gemtap.tap.forward_proxy import ForwardProxy
 from gemtap.tap.leaves import Leaves
 from gemtap.tap.lifecycle import TapContext
+from gemtap.tap.limiting import Limiter
 from gemtap.tap.proxied import is_local_name, is_loopback, is_public
 from gemtap.tap.relay import Relay
 from gemtap.tap.tunnel_counts import TunnelCounts
@@ -81,6 +82,7 @@ def make_app(settings: Settings) -> TapApp:
             hand_on_losses(spool)
             fingerprints = Fingerprints(load_fingerprint_secret(settings.data_dir / "fingerprint.key"))
             access = Access(settings.data_dir, always=settings.is_exposed)
+            limiter = Limiter(settings.data_dir)
             provider_keys = ProviderKeys(settings.provider_keys, os.environ, settings.providers.upstreams())
         except (OSError, ValueError) as exc:
             _log.error("The proxy cannot start: %s", exc)
@@ -101,11 +103,13 @@ def make_app(settings: Settings) -> TapApp:
             _policy(settings, spool) as policy,
             connections() as upstreams,
             connections(admits=None if settings.tunnel_private else is_public) as others,
-            watch(access, provider_keys),
+            limiter.running(),
+            watch(access, provider_keys, limiter),
         ):
             destinations = Destinations(origins, settings.providers.added_headers(os.environ))
             admission = Admission(access, provider_keys)
-            context = TapContext(policy, origin_check, destinations, fingerprints, settings.capture_max_body, admission)
+            most = settings.capture_max_body
+            context = TapContext(policy, origin_check, destinations, fingerprints, most, admission, limiter)
             forwarder = Forwarder(context, upstreams, trusted_fronts=frozenset(settings.trusted_fronts))
             relay = Relay(
                 context,
@@ -193,9 +197,10 @@ async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePoli
             LossCounter(folder, IncidentKind.CAPTURES_LOST),
             LossCounter(folder, IncidentKind.REQUESTS_REFUSED),
         )
-        unsynced, strangers = (
+        unsynced, strangers, limited = (
             LossCounter(folder, IncidentKind.CAPTURES_UNSYNCED),
             LossCounter(folder, IncidentKind.STRANGERS_REFUSED),
+            LossCounter(folder, IncidentKind.LIMITS_REFUSED),
         )
         limits = SpoolLimits(settings.spool_max_bytes, settings.disk_min_free_bytes)
         sync = CaptureSync(folder, settings.capture_sync, unsynced)
@@ -208,6 +213,7 @@ async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePoli
             when_full=settings.when_full,
             sync=sync,
             strangers=strangers,
+            limited=limited,
         )
         if sync.mode == "always":
             # Nothing in the folder of this tap is on the disk before the folder itself is.
@@ -217,7 +223,7 @@ async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePoli
             yield policy
             for task in beside:
                 task.cancel()
-        for losses in (lost, refused, unsynced, strangers):
+        for losses in (lost, refused, unsynced, strangers, limited):
             losses.close()
         await sync.close()
     finally:

@@ -59,6 +59,10 @@ class Place:
     """None if the path is not forwarded."""
     operation: Operation
     """What is secret in its bodies."""
+    asks: bool
+    """Whether a POST to it may ask a model for something: limits count that."""
+    model: str | None
+    """The model that it names."""
     credentials: tuple[bytes, ...]
     """Those that stand in the path."""
     secret_headers: frozenset[bytes]
@@ -109,11 +113,14 @@ class Destinations:
         return self._place(path, provider, route.path, destination)
 
     def _place(self, path: bytes, provider: str, upstream_path: bytes, destination: Destination | None) -> Place:
+        asks, model = routing.asks(provider, upstream_path) if destination is not None else (False, None)
         return Place(
             provider=provider,
             upstream_path=upstream_path,
             destination=destination,
             operation=secrets_of(provider).of(upstream_path or path),
+            asks=asks,
+            model=model,
             credentials=tuple(UNKNOWN.in_path(path)),
             secret_headers=frozenset(name for name, _ in self._added.get(provider, ())),
         )

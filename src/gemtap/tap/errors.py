@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 
 from gemtap.addresses import mask
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
-from gemtap.providers.routing import error_of
+from gemtap.limits.ledger import Refused
+from gemtap.limits.limits import show_number
+from gemtap.providers.routing import error_of, limited_of
 
 
 @dataclass
@@ -20,6 +25,13 @@ class ExchangeFault(Exception):
     code: str
     """Google's canonical error code."""
     message: str
+    retry_after: int | None = None
+    """Seconds after which it makes sense to try again, where a limit is reached."""
+
+    @property
+    def cause(self) -> str:
+        """The first sentence of the message, which is the same for every fault of one cause."""
+        return self.message.partition(". ")[0]
 
     def __str__(self) -> str:
         return self.message
@@ -73,6 +85,28 @@ def no_provider_key(provider: str) -> ExchangeFault:
     return ExchangeFault(Outcome.REFUSED, 403, "PERMISSION_DENIED", message)
 
 
+def limit_reached(refused: Refused, now: float) -> ExchangeFault:
+    """The request would pass a limit. `now`: Unix time."""
+    limit, window, amount = refused.claim
+    shown = partial(show_number, limit.measure)
+    if limit.measure == "concurrent":
+        retry_after = 1
+        state = f"{refused.used} requests are running. Wait until one has ended."
+    else:
+        retry_after = max(1, math.ceil(window.end - now))
+        ends = datetime.fromtimestamp(window.end, UTC).isoformat().replace("+00:00", "Z")
+        more = f", and this request may take {shown(amount)}" if limit.measure in ("tokens", "cost") else ""
+        state = f"{shown(refused.used)} of {shown(limit.amount)} are used{more}. The count begins anew at {ends}."
+    message = f"A limit of this Gemtap is reached: {limit}. {state} See all limits with: gemtap limits ls."
+    return ExchangeFault(Outcome.REFUSED, 429, "RESOURCE_EXHAUSTED", message, retry_after)
+
+
+def cannot_count(cause: str) -> ExchangeFault:
+    """There are limits for the request, and nothing can be counted."""
+    message = f"Gemtap cannot count this request, for which there are limits, and refuses it therefore: {cause}."
+    return ExchangeFault(Outcome.REFUSED, 503, "UNAVAILABLE", message)
+
+
 def no_room(cause: str) -> ExchangeFault:
     """The exchange cannot be captured, and the settings forbid to forward it uncaptured."""
     message = f"Gemtap cannot record this request and is set to refuse it then (when_full): {cause}. Free some space."
@@ -117,3 +151,10 @@ def proxy_error(exc: BaseException) -> ExchangeFault:
 def answer(status: int, code: str, message: str, provider: str = "") -> tuple[RawHeaders, bytes]:
     """Headers and body of an error in the shape of the provider; without one, of the default provider."""
     return error_of(provider, status, code, message)
+
+
+def answer_to(fault: ExchangeFault, provider: str) -> tuple[RawHeaders, bytes]:
+    """The same for a fault."""
+    if fault.retry_after is not None:
+        return limited_of(provider, fault.message, fault.retry_after)
+    return answer(fault.status, fault.code, fault.message, provider)

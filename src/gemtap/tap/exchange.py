@@ -9,7 +9,7 @@ from typing import Any, Final
 from bson import ObjectId
 
 from gemtap.capture.capture_policy import CapturePolicy
-from gemtap.capture.events import FORMAT, BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, ResponseHead
+from gemtap.capture.events import FORMAT, BodyEnd, Closing, End, Kind, RawHeaders, RequestHead, Reserved, ResponseHead
 from gemtap.interaction import Outcome
 from gemtap.providers.secrets import Operation
 from gemtap.tap.cleaning import CleanBody, Kept, clean_message
@@ -57,6 +57,16 @@ class Exchange:
     def forgo(self) -> None:
         """Record nothing of it. Nothing may have been written yet."""
         self._capture = None
+
+    def forgo_unwritten(self) -> None:
+        """Record nothing of it, if nothing has been written yet."""
+        if self._capture is not None and self._capture.is_unwritten:
+            self._capture = None
+
+    @property
+    def received(self) -> float:
+        """When the request's head arrived; Unix time in seconds."""
+        return self._received
 
     def hold(self) -> None:
         """Buffer simultaneous events until `release`. Their data must not be forwarded before."""
@@ -146,6 +156,10 @@ class Exchange:
     def request_is_whole(self) -> None:
         """The request's body is complete."""
         self._write_piece(self._request.finish(whole=True), Kind.REQUEST_BODY, Kind.REQUEST_DECODED)
+
+    def reserved(self, reserved: Reserved) -> None:
+        """Limits have admitted the request, which is forwarded next."""
+        self._write(Kind.RESERVED, self.now(), reserved)
 
     def response(
         self,

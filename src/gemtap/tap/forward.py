@@ -9,10 +9,11 @@ from functools import partial
 from gemtap.addresses import request_target
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
+from gemtap.limits.estimate import MOST_READ
 from gemtap.tap import headers as header_rules
 from gemtap.tap.client_request import ClientHead, ClientRequest
 from gemtap.tap.destinations import Destination
-from gemtap.tap.errors import ExchangeFault, answer
+from gemtap.tap.errors import ExchangeFault, answer_to
 from gemtap.tap.exchange import Exchange
 from gemtap.tap.lifecycle import OpenExchange, TapContext
 from gemtap.tap.masking import KeyMask
@@ -46,6 +47,8 @@ class Forwarder:
         has_body = header_rules.has_body(head.headers, length) or head.has_unsized_body
         body = RequestBody(client.read) if has_body else None
         whole = await body.whole() if body is not None else None
+        if opened.limited is not None:
+            whole = await _reserve(opened, body, whole, length)
         exchange.release()
         if exchange.waits_for_disk:
             await exchange.durable()
@@ -99,6 +102,21 @@ class Forwarder:
         trusted = head.client in self._trusted_fronts
         origin = client_origin(head.headers, scheme=head.scheme, local=head.local, trusted=trusted)
         return UrlRewriter(origin, destination.prefix, destination.upstream, destination.wire.rewritten_headers)
+
+
+async def _reserve(
+    opened: OpenExchange, body: RequestBody | None, whole: bytes | None, length: int | None
+) -> bytes | None:
+    """Reserve what the request may use of limits, and return its body if that is whole. Raises ExchangeFault."""
+    assert opened.limited is not None
+    if body is not None and whole is None and opened.limited.needs_body and (length or 0) <= MOST_READ:
+        whole = await body.hold(MOST_READ)
+    try:
+        opened.reserve(b"" if body is None else whole, length or (0 if body is None else body.arrived))
+    except ExchangeFault:
+        await _read_to_end(body)
+        raise
+    return whole
 
 
 async def _read_to_end(body: RequestBody | None) -> None:
@@ -226,7 +244,7 @@ class _Client:
         if self._started:
             self._request.break_off()
             return
-        headers, body = answer(fault.status, fault.code, fault.message, self._exchange.provider)
+        headers, body = answer_to(fault, self._exchange.provider)
         try:
             await self.start(fault.status, headers, body, more=False, made_here=True)
         except asyncio.CancelledError:

@@ -30,6 +30,7 @@ from gemtap.tap.errors import (
 )
 from gemtap.tap.exchange import Exchange
 from gemtap.tap.headers import value_of
+from gemtap.tap.limiting import LimitedRequest, Limiter
 from gemtap.tap.masking import KeyMask
 from gemtap.tap.proxy_errors import misdirected
 
@@ -49,6 +50,7 @@ class TapContext:
     fingerprints: Fingerprints
     max_body: int
     admission: Admission
+    limiter: Limiter
 
     def begin(self, head: ClientHead) -> OpenExchange:
         """An exchange with an open capture and known credentials."""
@@ -78,13 +80,15 @@ class OpenExchange:
     """Whose request it is, where access keys are in use."""
     mask: KeyMask | None = None
     """Hides the provider's key that was sent in place of the access key."""
+    limited: LimitedRequest | None = None
+    """What it takes of limits, where there are any."""
 
     @property
     def query(self) -> bytes:
         """The query for the upstream."""
         return self.head.query if self.admitted is None else self.admitted.query
 
-    def capture_head(self, length: int | None) -> Destination | None:
+    def capture_head(self, length: int | None, *, is_session: bool = False) -> Destination | None:
         """Capture the request's head, and return the destination; None if no provider knows the path.
 
         Raises ExchangeFault if it must not be forwarded.
@@ -95,6 +99,11 @@ class OpenExchange:
         if fault is None and self.context.admission.is_on:
             fault = self._admit()
             if fault is not None and not self.context.policy.records_stranger(fault.message):
+                is_recorded = False
+                self.exchange.forgo()
+        if fault is None and self.context.limiter.is_on and place.destination is not None:
+            fault = self._check_limits(is_session)
+            if fault is not None and not self.context.policy.records_limited(fault.cause):
                 is_recorded = False
                 self.exchange.forgo()
         destination = place.destination if fault is None else None
@@ -159,6 +168,29 @@ class OpenExchange:
         self.admitted = found
         return None
 
+    def _check_limits(self, is_session: bool) -> ExchangeFault | None:
+        user = None if self.admitted is None else self.admitted.user.name
+        self.limited = self.context.limiter.begin(self.head, self.place, user, is_session=is_session)
+        try:
+            if self.limited is not None:
+                self.limited.check(self.exchange.received)
+        except ExchangeFault as fault:
+            return fault
+        return None
+
+    def reserve(self, body: bytes | None, size: int) -> None:
+        """Reserve what the request may use of limits: see `LimitedRequest.reserve`. Raises ExchangeFault."""
+        if self.limited is None:
+            return
+        try:
+            reserved = self.limited.reserve(body, size, self.exchange.received)
+        except ExchangeFault as fault:
+            if not self.context.policy.records_limited(fault.cause):
+                self.exchange.forgo_unwritten()
+            raise
+        if reserved is not None:
+            self.exchange.reserved(reserved)
+
     def _take_provider_key(self, admitted: Admitted, destination: Destination) -> None:
         self.admitted, self.mask = self.context.admission.with_provider_key(admitted, destination, self.place.provider)
         if self.mask is not None:
@@ -204,6 +236,8 @@ class OpenExchange:
             await tell(failure)
         finally:
             self.exchange.end(outcome, details)
+            if self.limited is not None:
+                self.limited.give_back()
 
 
 def _outcome_of(closing: Closing | None) -> Outcome:

@@ -21,7 +21,7 @@ from gemtap.tap.client_request import ClientHead
 from gemtap.tap.destinations import Destination
 from gemtap.tap.errors import (
     ExchangeFault,
-    answer,
+    answer_to,
     upstream_disconnected,
     upstream_unreachable,
 )
@@ -85,9 +85,10 @@ class Relay:
 
     async def _go(self, scope: Scope, opened: OpenExchange, session: _Session) -> None:
         exchange = opened.exchange
-        destination = opened.capture_head(None)
+        destination = opened.capture_head(None, is_session=True)
         if destination is None:
             raise opened.refusal()
+        opened.reserve(None, 0)
         await exchange.durable()
         exchange.sent = exchange.now()
         try:
@@ -281,7 +282,7 @@ class _Session:
                 self._exchange.closing = {"by": "gemtap", "code": code, "reason": fault.code}
                 await self._close(code, fault.code)
             elif not self._refused:
-                headers, body = answer(fault.status, fault.code, fault.message, self._exchange.provider)
+                headers, body = answer_to(fault, self._exchange.provider)
                 await self.refuse(fault.status, headers, body, made_here=True)
         except (OSError, asyncio.CancelledError):
             return  # the client left in the meantime

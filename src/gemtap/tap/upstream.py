@@ -68,12 +68,26 @@ class RequestBody:
         self._read = read
         self._first = b""
         self._complete = False
+        self.arrived = 0
+        """Bytes that have arrived before the body is passed on."""
 
     async def whole(self) -> bytes | None:
         """The body if a single piece is all of it, as with most requests; else None, and it is there to iterate."""
         self._first, more = await self._read()
         self._complete = not more
+        self.arrived = len(self._first)
         return self._first if self._complete else None
+
+    async def hold(self, most: int) -> bytes | None:
+        """The body once all of it has arrived; None if it is larger than `most`, and it is there to iterate."""
+        pieces = [self._first]
+        while not self._complete and self.arrived <= most:
+            piece, more = await self._read()
+            pieces.append(piece)
+            self._complete = not more
+            self.arrived += len(piece)
+        self._first = b"".join(pieces)
+        return self._first if self._complete and self.arrived <= most else None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """The pieces, none of them empty."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gemtap.limits.limit_file import LimitFile
@@ -72,6 +72,7 @@ def test_amounts_that_are_none(measure: Measure, text: str) -> None:
         parse_amount(measure, text)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(get_args(Measure)), st.integers(0, 10**15), st.sampled_from(get_args(Span)))
 def test_an_amount_that_is_shown_can_be_set(measure: Measure, amount: int, span: Span) -> None:
     """What lists show is what the command takes, to the last digit."""
@@ -160,6 +161,7 @@ def test_windows_are_fixed_and_in_utc() -> None:
     assert window_at(None, at) == ALWAYS
 
 
+@settings(deadline=None)
 @given(st.sampled_from(get_args(Span)), st.integers(0, 2**32))
 def test_each_window_ends_where_the_next_begins(span: Span, at: int) -> None:
     """A moment is in one window, and neighbours have places of their own in the ledger."""

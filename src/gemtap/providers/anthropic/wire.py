@@ -41,6 +41,7 @@ class AnthropicWire(Wire):
     prefix = "anthropic"
     version = "/v1"
     hosts = (re.compile(r"(api|console|platform)\.anthropic\.com|platform\.claude\.com"),)
+    asking = re.compile(rb"/(?:messages(?:/+batches)?|complete)/*$")
     own_paths = re.compile(r"/v1/(messages|complete)(/|$)")
     # After the types of anthropic 2.14.0 and the Admin API.
     secrets = Declared(

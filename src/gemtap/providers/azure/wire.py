@@ -7,6 +7,7 @@ from typing import Final
 
 from gemtap.providers.credential import Credential
 from gemtap.providers.openai.secrets import OPENAI
+from gemtap.providers.openai.wire import ASKING
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _PATHS: Final = re.compile(rb"/+(?:openai|models|anthropic)(?:/|$)")
@@ -32,6 +33,8 @@ class AzureWire(Wire):
     prefix = "azure"
     hosts = (re.compile(r"[a-z0-9-]+\.(?:openai\.azure|cognitiveservices\.azure|services\.ai\.azure)\.com"),)
     secrets = OPENAI
+    asking = re.compile(rb"/messages/*$|" + ASKING.pattern)
+    model_in_path = re.compile(rb"/deployments/+([^/]+)")
 
     def route(self, path: bytes) -> Route | None:
         """`/RESOURCE/openai/...` or `/openai/...`: what follows the resource goes on as it is."""

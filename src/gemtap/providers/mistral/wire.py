@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from gemtap.providers.openai.wire import OpenAICompatibleWire
+from gemtap.providers.openai.wire import ASKING, OpenAICompatibleWire
 from gemtap.providers.wire import RawHeaders, json_error
 
 _TYPES: Final = {401: "unauthorized", 404: "not_found", 422: "invalid_request_error", 429: "rate_limited"}
@@ -20,6 +20,7 @@ class MistralWire(OpenAICompatibleWire):
     prefix = "mistral"
     hosts = (re.compile(r"(?:api|codestral)\.mistral\.ai"),)
     key_variables = ("MISTRAL_API_KEY",)
+    asking = re.compile(rb"/(?:ocr|conversations(?:/+[^/]+(?:/+restart)?)?)/*$|" + ASKING.pattern)
 
     def error(self, status: int, code: str, message: str) -> tuple[RawHeaders, bytes]:
         """An error as Mistral words one."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from gemtap.providers.credential import Credential, bearer
 from gemtap.providers.openai.secrets import OPENAI
+from gemtap.providers.openai.wire import ASKING
 from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _CONTENT_TYPE: Final = b"application/json; charset=utf-8"
@@ -29,6 +30,7 @@ class OllamaWire(Wire):
     root_order = 50
     root_paths = "/api/chat, /api/generate, /api/tags, ..."
     secrets = OPENAI
+    asking = re.compile(rb"/api/+(?:chat|generate|embed|embeddings)/*$|" + ASKING.pattern)
 
     def route(self, path: bytes) -> Route | None:
         """Every path: `/` is how clients ask whether it runs."""

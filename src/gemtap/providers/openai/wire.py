@@ -11,6 +11,13 @@ from gemtap.providers.wire import RawHeaders, Route, Wire, json_error
 
 _VERSION: Final = re.compile(rb"/+v1(?=/|$)")
 
+ASKING: Final = re.compile(
+    rb"/(?:completions|responses(?:/+compact)?|embeddings|decisions|images/+(?:generations|edits|variations)"
+    rb"|videos(?:/+(?:[^/]+/+remix|edits|extensions))?|audio/+(?:speech|transcriptions|translations)"
+    rb"|realtime(?:/+(?:translations|calls))?|live/+sessions/+[^/]+/+(?:attach|fork))/*$"
+)
+"""The paths of OpenAI whose POST asks a model for something."""
+
 _TYPES: Final = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -21,6 +28,7 @@ class OpenAICompatibleWire(Wire):
     """What its paths begin with. Clients may leave it out of their base URL: it is added. Empty for an API whose paths
     have no version, or whose upstream has another one, such as `https://x.example/api/v4`."""
     secrets = OPENAI
+    asking = ASKING
     key_variables: tuple[str, ...] = ()
     """Environment variables with the API key; the first that is set counts."""
 
@@ -44,6 +52,10 @@ class OpenAICompatibleWire(Wire):
         kind = _TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
         error = {"error": {"message": message, "type": kind, "param": None, "code": code.lower()}}
         return json_error(error, indent=2)
+
+    def limited(self, message: str, retry_after: int) -> tuple[RawHeaders, bytes]:
+        """With the code that OpenAI has for it."""
+        return self.error(429, "RATE_LIMIT_EXCEEDED", message)
 
 
 class OpenAIWire(OpenAICompatibleWire):
