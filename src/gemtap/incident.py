@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, Final, TypedDict
 
 from bson import ObjectId
 
@@ -53,6 +53,10 @@ class IncidentKind(StrEnum):
     """Somebody signed out."""
     SIGN_IN_REFUSED = "sign_in_refused"
     """Somebody tried to sign in with a key that is not valid."""
+
+
+WARNINGS: Final = frozenset({IncidentKind.LIMIT_WARNING, IncidentKind.UNUSUAL_RATE})
+"""Kinds of which people are told at once. `details.concerns` names the only user whom one concerns."""
 
 
 class Incident(TypedDict):

@@ -65,6 +65,10 @@ RULES: Final = {
     "/api/threads/{id_}": Rule.MEMBER,
     "/api/export/{name}": Rule.MEMBER,
     "/api/live": Rule.MEMBER,
+    "/limits": Rule.MEMBER,
+    "/api/limits": Rule.MEMBER,
+    "/api/limits/set": Rule.ADMIN,
+    "/api/limits/unset": Rule.ADMIN,
     "/health": Rule.ADMIN,
     "/api/events": Rule.ADMIN,
 }

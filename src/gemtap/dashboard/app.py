@@ -22,12 +22,14 @@ from gemtap.dashboard import (
     api_events,
     api_exports,
     api_found,
+    api_limits,
     api_replays,
     api_searches,
     api_statistics,
     comparing,
     health,
     health_page,
+    limits_page,
     live,
     pages,
     provider_colours,
@@ -42,6 +44,7 @@ from gemtap.dashboard.errors import add_error_handlers
 from gemtap.dashboard.guard import HostGuard
 from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.in_flight import InFlight, ReadCapture, ThreadsOf
+from gemtap.dashboard.limits import Limiting
 from gemtap.dashboard.render import Render
 from gemtap.dashboard.scope import ScopedStore
 from gemtap.dashboard.sessions import Attempts, DashboardAccess, Sessions
@@ -73,11 +76,12 @@ def make_dashboard(
     replays: Replaying | None = None,
     threads_of: ThreadsOf | None = None,
     access: DashboardAccess | None = None,
+    limiting: Limiting | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
     """The dashboard over a store, and over the recorder that fills it: `read_capture` is how that reads a capture,
     `workers` make the pages of recorded content, `replays` sends requests again, and `threads_of` tells which threads
-    exchanges in flight continue. Without `access`, everything is open to everybody."""
+    exchanges in flight continue, and `limiting` counts limits. Without `access`, everything is open to everybody."""
 
     store = ScopedStore(store)
     backlog = Backlog(spool)
@@ -110,6 +114,9 @@ def make_dashboard(
     app.include_router(comparing.make_router(render, store, look))
     app.include_router(thread_pages.make_router(render, store, in_flight, look))
     app.include_router(health_page.make_router(render, store, look))
+    if limiting is not None:
+        app.include_router(api_limits.make_router(limiting), prefix="/api")
+        app.include_router(limits_page.make_router(render, store, look, limiting))
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)
     # They wrap the application: as middleware they would miss FastAPI's answers to unexpected errors.

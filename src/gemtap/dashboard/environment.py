@@ -25,6 +25,7 @@ PAGES: Final = (
     ("/threads", "Threads"),
     ("/interactions", "Interactions"),
     ("/analytics", "Analytics"),
+    ("/limits", "Limits"),
     ("/health", "Health"),
     ("/setup", "Setup"),
 )

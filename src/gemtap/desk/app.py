@@ -19,6 +19,7 @@ from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
+from gemtap.desk.limiting import DeskLimits
 from gemtap.durable_files import load_secret
 from gemtap.interaction import Interaction
 from gemtap.limits.limit_file import LimitFile
@@ -119,6 +120,7 @@ def make_desk(settings: Settings) -> ASGIApp:
         replays=replays,
         threads_of=LiveThreads(store).of,
         access=access,
+        limiting=DeskLimits(settings, store, limits_in_force, limit_counter),
         lifespan=lifespan,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gemtap.interaction import iso
 from gemtap.limits.ledger_readings import Usage
-from gemtap.limits.limits import show_number
+from gemtap.limits.limits import Measure
 
 
 def limit_to_json(usage: Usage) -> dict[str, Any]:
@@ -49,10 +49,22 @@ def by_subject(usages: Iterable[Usage]) -> list[Usage]:
     )
 
 
+def in_short(measure: Measure, amount: int) -> str:
+    """An amount that is used, in few characters: `$7.53`, `4.12M`, `57`."""
+    if measure == "cost":
+        usd = amount / 1_000_000
+        return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+    if measure == "tokens":
+        for unit, name in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+            if amount >= unit:
+                return f"{amount / unit:.4g}{name}"
+    return f"{amount:,}"
+
+
 def used_of(usage: Usage) -> str:
-    """`7.50usd of 10usd`."""
+    """`$7.53 of $10.00`."""
     measure = usage.limit.measure
-    return f"{show_number(measure, usage.used)} of {show_number(measure, usage.limit.amount)}"
+    return f"{in_short(measure, usage.used)} of {in_short(measure, usage.limit.amount)}"
 
 
 def _moment(seconds: int) -> str:

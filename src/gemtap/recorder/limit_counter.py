@@ -177,7 +177,14 @@ class LimitCounter:
     def usages(self, now: float) -> list[Usage]:
         """How much of each limit is used at this Unix time; empty while that cannot be told."""
         ledger = self._open()
-        return [] if ledger is None else [ledger.usage(each, now) for each in self._limits.limits]
+        if ledger is None:
+            return []
+        try:
+            ledger.refresh()
+        except OSError as exc:
+            self._note(f"The limits cannot be counted: {exc}")
+            return []
+        return [ledger.usage(each, now) for each in self._limits.limits]
 
     def close(self) -> None:
         """Let go of the ledger."""

@@ -29,7 +29,7 @@ def test_limits_are_set_listed_and_removed() -> None:
     assert listed[0]["ends"].endswith("T00:00:00.000Z")
     assert listed[3]["ends"] is None
     table = shown("limits", "ls")
-    assert "0usd of 12.50usd" in table
+    assert "$0.00 of $12.50" in table
     assert "model:gemini-*" in table
     shown("limits", "unset", "ana", "--measure", "cost", "--per", "day")
     shown("limits", "unset", "model:gemini-*")

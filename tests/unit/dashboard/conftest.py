@@ -19,8 +19,11 @@ from gemtap.capture.spool import Spool
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
+from gemtap.desk.limiting import DeskLimits
+from gemtap.limits.limit_file import LimitFile
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
+from gemtap.recorder.limit_counter import LimitCounter, LimitsInForce
 from gemtap.recorder.recorder import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
@@ -48,6 +51,7 @@ class Site:
     progress: Progress
     browser: httpx.AsyncClient
     app: ASGIApp
+    limits: DeskLimits
 
     async def keep(self, **fields: Any) -> str:
         """Store a record with these fields, and give its id."""
@@ -115,8 +119,12 @@ async def site_over(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
 
+    made = Settings(data_dir=folder, **settings)
+    in_force = LimitsInForce(LimitFile(folder))
+    counter = LimitCounter(folder, store, in_force)
+    limits = DeskLimits(made, store, in_force, counter)
     app = make_dashboard(
-        Settings(data_dir=folder, **settings),
+        made,
         store,
         spool,
         progress,
@@ -124,13 +132,15 @@ async def site_over(
         workers=WORKERS,
         replays=replays,
         access=access,
+        limiting=limits,
         lifespan=lifespan,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:4361") as browser:
         try:
-            yield Site(store, spool, progress, browser, app)
+            yield Site(store, spool, progress, browser, app, limits)
         finally:
+            counter.close()
             await store.close()
 
 
