@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Final
 
 PROJECT: Final = Path(__file__).parents[2]
-_FILES: Final = ("-f", "compose.yaml", "-f", "tests/containers/compose.test.yaml")
 
 
 class Engine:
@@ -37,16 +36,20 @@ class Engine:
 
 
 class Compose:
-    """One compose project."""
+    """One compose project: a file of the root, and one with its name in this folder that fits it for tests."""
 
-    def __init__(self, environment: dict[str, str], port: int, dashboard_port: int) -> None:
+    def __init__(self, environment: dict[str, str], file: str, port: int, dashboard_port: int) -> None:
+        """`file`: such as `compose.yaml`."""
         self._environment = environment | {"GEMTAP_PORT": str(port), "GEMTAP_DASHBOARD_PORT": str(dashboard_port)}
+        name = file.removesuffix(".yaml")
+        self._project = f"{name.replace('.', '-')}-test"
+        self._files = ("-f", file, "-f", f"tests/containers/{name}.test.yaml")
         self.port = port
         self.dashboard_port = dashboard_port
 
     def __call__(self, *arguments: str) -> str:
         """Run `docker compose ARGUMENTS`, and return what it printed."""
-        return self._docker("compose", "--project-name", "gemtap-test", *_FILES, *arguments)
+        return self._docker("compose", "--project-name", self._project, *self._files, *arguments)
 
     def container(self, service: str) -> str:
         """The container's id."""

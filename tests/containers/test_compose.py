@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import threading
 import urllib.error
 import urllib.request
@@ -13,38 +12,27 @@ from typing import Any
 
 import pytest
 
-from tests.containers.engine import Compose, Engine
+from tests.containers.engine import Compose
 from tests.e2e.running_gemtap import eventually
 from tests.ports import free_port
 
-SCRIPT = os.environ.get("GEMTAP_TEST_ENGINE")
-
-pytestmark = [
-    pytest.mark.containers,
-    pytest.mark.skipif(SCRIPT is None, reason="GEMTAP_TEST_ENGINE names no script that starts a Docker engine"),
-    pytest.mark.timeout(1500),
-]
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(1500)]
 
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 STREAM = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
 
 
 @pytest.fixture(scope="module")
-def compose() -> Iterator[Compose]:
-    assert SCRIPT is not None
-    engine = Engine(SCRIPT)
+def compose(engine: dict[str, str]) -> Iterator[Compose]:
+    compose = Compose(engine, "compose.yaml", free_port(), free_port())
+    # A run that was killed leaves its volumes behind.
+    compose("down", "--volumes", "--timeout", "10")
     try:
-        compose = Compose(engine.up(), free_port(), free_port())
-        # A run that was killed leaves its volumes behind.
-        compose("down", "--volumes", "--timeout", "10")
-        try:
-            compose("up", "--build", "--detach", "--wait")
-            yield compose
-        finally:
-            print(compose("logs", "--no-color", "--tail", "60", "gemtap"))
-            compose("down", "--volumes", "--timeout", "10")
+        compose("up", "--build", "--detach", "--wait")
+        yield compose
     finally:
-        engine.down()
+        print(compose("logs", "--no-color", "--tail", "60", "gemtap"))
+        compose("down", "--volumes", "--timeout", "10")
 
 
 def ask(compose: Compose, text: str, path: str = GENERATE) -> str:
