@@ -2,7 +2,7 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python3 -m venv /opt/gemtap
-# `demo` adds what `gemtap demo` needs.
+# `demo` adds what `gemtap demo` needs, `extras` what `--scrub`, Parquet and OpenID Connect need.
 ARG REQUIREMENTS=run
 COPY requirements/${REQUIREMENTS}.txt requirements/
 RUN /opt/gemtap/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/${REQUIREMENTS}.txt

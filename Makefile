@@ -36,7 +36,7 @@ $(VENV)/.demo: requirements/demo.txt $(VENV)/.run
 demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, agents, the dashboard
 	$(BIN)/gemtap demo
 
-extras: $(VENV)/.run ## what `gemtap export parquet` and `--scrub` need besides
+extras: $(VENV)/.run ## what `gemtap export parquet`, `--scrub` and sign-in by OpenID Connect need besides
 	$(PINNED) -r requirements/extras.txt
 
 # The tests of a file stay in one process, since many share a server. Files keep their order: the slow ones come first.
@@ -205,7 +205,7 @@ pins: $(VENV)/.run ## write requirements/*.txt anew from pyproject.toml; `make p
 	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 		--quiet pyproject.toml --group build --group test -c requirements/run.txt -o requirements/test.txt
 	$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
-		--quiet pyproject.toml --group build --extra parquet --extra scrub -c requirements/test.txt -o requirements/extras.txt
+		--quiet pyproject.toml --group build --extra oidc --extra parquet --extra scrub -c requirements/test.txt -o requirements/extras.txt
 	for name in $(CLIENTS:%=clients-%) $(PEERS:%=peers-%); do \
 		$(BIN)/uv pip compile $(UPGRADE) --universal --generate-hashes --python-version 3.11 --no-header \
 			--no-emit-index-url --quiet requirements/$$name.in -o requirements/$$name.txt || exit 1; done

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -133,6 +134,15 @@ class Settings(BaseSettings):
         description="TOML file of the API keys that Gemtap sends in place of access keys: docs/access.md. Other "
         "keys come from the environment variables of the providers, such as GEMINI_API_KEY.",
     )
+    oidc_issuer: str = Field(
+        "",
+        description="Address of an OpenID Connect server with which people sign in to the dashboard: docs/access.md.",
+    )
+    oidc_client_id: str = Field("", description="The name of this Gemtap at that server.")
+    oidc_client_secret: LocalPath | None = Field(
+        None, description="File of the secret that this Gemtap has at that server; none for a public client."
+    )
+    oidc_claim: str = Field("email", description="The claim that is a user's name: that of an access key.")
     workers: Annotated[int, Field(ge=1, le=64)] = Field(1, description="Processes that forward exchanges.")
     allowed_hosts: Names = Field(
         (), description="Names of this machine, in addition to localhost, that clients and browsers may use."
@@ -226,6 +236,17 @@ class Settings(BaseSettings):
             raise _conflict("tls_key", "tls_cert", "tls_cert must be given with it")
         if self.tls == "auto" and self.tls_cert is not None:
             raise _conflict("tls_cert", "tls", "tls = auto makes its own certificate, so give one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _openid_is_whole(self) -> Self:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise _conflict("oidc_issuer", "oidc_client_id", "oidc_client_id must be given with it")
+        if self.oidc_client_id and not self.oidc_issuer:
+            raise _conflict("oidc_client_id", "oidc_issuer", "oidc_issuer must be given with it")
+        issuer = urlsplit(self.oidc_issuer)
+        if self.oidc_issuer and issuer.scheme != "https" and not is_loopback(issuer.hostname or ""):
+            raise _conflict("oidc_issuer", "oidc_issuer", "it must begin with https://, since it says who people are")
         return self
 
     @property

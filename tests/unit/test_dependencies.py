@@ -18,6 +18,7 @@ SOURCE: Final = PROJECT / "src" / "gemtap"
 
 EXTRAS: Final = {
     "demo": ("demo/*", "providers/*/agents.py"),
+    "oidc": ("dashboard/openid*.py",),
     "parquet": ("exporters/parquet.py",),
     "scrub": ("exporters/scrub.py",),
 }
@@ -25,6 +26,7 @@ EXTRAS: Final = {
 
 PART_OF: Final = {
     "hyperframe": "h2",
+    "joserfc": "authlib",
     "markupsafe": "jinja2",
     "pydantic_core": "pydantic",
     "starlette": "fastapi",

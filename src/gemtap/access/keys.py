@@ -166,6 +166,12 @@ class KeyTable:
             )
             for each in keys
         }
+        self._digests = {each.name.lower(): each.digest for each in keys}
+
+    def user_named(self, name: str, now: float) -> User | None:
+        """The user with this name, whatever its case, at this Unix time; None if there is none with a valid key."""
+        digest = self._digests.get(name.lower())
+        return None if digest is None else self.user_of_digest(digest, now)
 
     def user_of(self, key: bytes, now: float) -> User | None:
         """Whose key it is at this Unix time; None if it is unknown or has expired.

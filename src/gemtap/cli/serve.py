@@ -7,6 +7,7 @@ import logging
 import os
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -94,6 +95,7 @@ def run(settings: Settings) -> None:
         ProviderKeys(settings.provider_keys, {}, settings.providers.upstreams())
     except ValueError as exc:
         raise SettingsError(f"Bad setting {exc}.") from exc
+    _check_openid(settings)
     try:
         retention_of(settings, datetime.now(UTC))
     except ValueError as exc:
@@ -111,6 +113,19 @@ def run(settings: Settings) -> None:
         asyncio.run(Supervisor(settings, on_ready=lambda: _say_hello(settings, description)).run())
     except CannotServe as exc:
         raise Failed(str(exc)) from exc
+
+
+def _check_openid(settings: Settings) -> None:
+    """Raises SettingsError if the dashboard could not start with the settings of OpenID Connect."""
+    if not settings.oidc_issuer:
+        return
+    if find_spec("authlib") is None:
+        raise SettingsError("Setting oidc_issuer needs Authlib: `make extras`, or pip install 'gemtap[oidc]'.")
+    if settings.oidc_client_secret is not None:
+        try:
+            settings.oidc_client_secret.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsError(f"Bad setting oidc_client_secret: the file cannot be read: {exc}") from exc
 
 
 def _upstreams(given: list[str]) -> dict[str, dict[str, str]]:

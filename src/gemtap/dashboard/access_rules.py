@@ -22,6 +22,8 @@ class Rule(StrEnum):
 
 RULES: Final = {
     "/signin": Rule.PUBLIC,
+    "/signin/openid": Rule.PUBLIC,
+    "/signin/openid/callback": Rule.PUBLIC,
     "/signout": Rule.PUBLIC,
     "/healthz": Rule.PUBLIC,
     "/readyz": Rule.PUBLIC,

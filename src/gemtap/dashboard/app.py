@@ -126,6 +126,10 @@ def make_dashboard(
         attempts = Attempts()
         sessions = Sessions(access.keys, access.secret)
         app.include_router(sign_in.make_router(render, store, sessions, attempts, access))
+        if access.openid is not None:
+            from gemtap.dashboard import openid_sign_in  # it needs the extra `oidc`
+
+            app.include_router(openid_sign_in.make_router(render, store, sessions, attempts, access, access.openid))
         guarded = AccessGuard(guarded, access, sessions, attempts, render)
     return _SafeHeaders(HostGuard(guarded, origin_check))
 

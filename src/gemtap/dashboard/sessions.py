@@ -9,13 +9,17 @@ import base64
 import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from gemtap.access.key_file import Access
 from gemtap.access.keys import User
 from gemtap.dashboard.scope import Session
+
+if TYPE_CHECKING:
+    # It needs the extra `oidc`.
+    from gemtap.dashboard.openid import OpenId
 
 COOKIE: Final = "gemtap_session"
 
@@ -34,6 +38,8 @@ class DashboardAccess:
     """Whether browsers reach the dashboard by TLS."""
     trusted_fronts: frozenset[str]
     """Addresses whose `X-Forwarded-For` is believed."""
+    openid: OpenId | None = None
+    """Who else says who people are."""
 
 
 class Sessions:

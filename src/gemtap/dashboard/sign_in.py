@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from gemtap.access.keys import User
 from gemtap.dashboard.access_guard import address_of, too_many
 from gemtap.dashboard.render import Render
 from gemtap.dashboard.scope import current_user
@@ -27,12 +28,13 @@ def make_router(
 ) -> APIRouter:
     """The routes `/signin` and `/signout`."""
     secure = access.secure
+    other = "" if access.openid is None else access.openid.name
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/signin")
     async def page(request: Request) -> Response:
         """The form."""
-        context = {"next": _own_path(request.query_params.get("next", "/")), "message": ""}
+        context = {"next": own_path(request.query_params.get("next", "/")), "message": "", "openid": other}
         return await render(request, "signin.html", context)
 
     @router.post("/signin")
@@ -44,18 +46,17 @@ def make_router(
             return too_many(wait)
         form = await _form(request)
         session = sessions.of_key(form.get("key", "").strip().encode())
-        where = _own_path(form.get("next", "/"))
+        where = own_path(form.get("next", "/"))
         if session is None:
             attempts.failed(address)
-            await _note(store, IncidentKind.SIGN_IN_REFUSED, f"A wrong access key was given, from {address}.", None)
-            context = {"next": where, "message": "This access key is not valid: it is unknown, revoked or expired."}
+            await note(store, IncidentKind.SIGN_IN_REFUSED, f"A wrong access key was given, from {address}.", None)
+            message = "This access key is not valid: it is unknown, revoked or expired."
+            context = {"next": where, "message": message, "openid": other}
             return await render(request, "signin.html", context, status=401)
         name = session.user.name
-        await _note(store, IncidentKind.SIGNED_IN, f"{name} signed in, from {address}.", name)
+        await note(store, IncidentKind.SIGNED_IN, f"{name} signed in, from {address}.", name)
         answer = RedirectResponse(where, 303, headers={"cache-control": "no-store"})
-        answer.set_cookie(
-            COOKIE, sessions.begin(session.user), max_age=SECONDS, httponly=True, samesite="strict", secure=secure
-        )
+        begin_session(answer, sessions, session.user, secure=secure)
         return answer
 
     @router.post("/signout")
@@ -63,12 +64,17 @@ def make_router(
         """Forget the cookie."""
         user = current_user()
         if user is not None and user.name:
-            await _note(store, IncidentKind.SIGNED_OUT, f"{user.name} signed out.", user.name)
+            await note(store, IncidentKind.SIGNED_OUT, f"{user.name} signed out.", user.name)
         answer = RedirectResponse("/signin", 303, headers={"cache-control": "no-store"})
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
         return answer
 
     return router
+
+
+def begin_session(answer: Response, sessions: Sessions, user: User, *, secure: bool) -> None:
+    """Give a browser the cookie of a new session. `secure`: it is sent by TLS only."""
+    answer.set_cookie(COOKIE, sessions.begin(user), max_age=SECONDS, httponly=True, samesite="strict", secure=secure)
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -81,12 +87,13 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _own_path(path: str) -> str:
+def own_path(path: str) -> str:
     """The path of a page of this dashboard, and of no other site."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() else "/"
 
 
-async def _note(store: Store, kind: IncidentKind, message: str, user: str | None) -> None:
+async def note(store: Store, kind: IncidentKind, message: str, user: str | None) -> None:
+    """Put it among the events."""
     try:
         await store.incidents.put([event(kind, message, user)])
     except StoreError as exc:

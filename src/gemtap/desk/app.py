@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bson import ObjectId
 from fastapi import FastAPI
@@ -37,6 +37,9 @@ from gemtap.stores.opening import open_store
 from gemtap.upkeep.daily import prune_daily
 from gemtap.upkeep.shared_lists import follow_shared_list
 from gemtap.workers import Workers, preload
+
+if TYPE_CHECKING:
+    from gemtap.dashboard.openid import OpenId
 
 _log = logging.getLogger(__name__)
 
@@ -142,12 +145,22 @@ def _access(settings: Settings) -> DashboardAccess:
     """Raises OSError."""
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        secret = load_secret(settings.data_dir / "session.key")
         return DashboardAccess(
             Access(settings.data_dir, always=settings.is_exposed),
-            load_secret(settings.data_dir / "session.key"),
+            secret,
             secure=settings.dashboard_scheme == "https" or settings.behind_tls,
             trusted_fronts=frozenset(settings.trusted_fronts),
+            openid=_openid(settings, secret) if settings.oidc_issuer else None,
         )
     except OSError as exc:
         _log.error("The dashboard cannot start: %s", exc)
         raise
+
+
+def _openid(settings: Settings, secret: bytes) -> OpenId:
+    """Raises OSError."""
+    from gemtap.dashboard.openid import OpenId, OpenIdSettings
+
+    issuer, client_id = settings.oidc_issuer, settings.oidc_client_id
+    return OpenId(OpenIdSettings(issuer, client_id, settings.oidc_client_secret, settings.oidc_claim), secret)
