@@ -27,7 +27,8 @@ from gemtap.limits.limits import MOST_LIMITS, Limit
 from gemtap.limits.windows import Window
 
 _FORMAT: Final = 1
-_HEADER: Final = 8
+HEADER: Final = 8
+"""Numbers before the first entry."""
 _NUMBER: Final = 8
 
 ID: Final = 0
@@ -47,7 +48,7 @@ class LedgerFile:
         """`width`: numbers in an entry. Raises OSError: FileNotFoundError if there is none, and `create` is false."""
         self.path = path
         self._width = width
-        size = _NUMBER * (_HEADER + 2 * MOST_LIMITS * width)
+        size = _NUMBER * (HEADER + 2 * MOST_LIMITS * width)
         self._file = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600)
         try:
             if create:
@@ -72,7 +73,7 @@ class LedgerFile:
 
     def at(self, entry: int) -> int:
         """Where an entry begins among the numbers."""
-        return _HEADER + entry * self._width
+        return HEADER + entry * self._width
 
     def try_lock(self) -> bool:
         """Become its writer, unless another process is. The kernel ends that with the process. Raises OSError."""

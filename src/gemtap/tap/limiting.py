@@ -204,7 +204,7 @@ class LimitedRequest:
 
     def _estimate(self, body: bytes | None, size: int) -> Estimate:
         has_output = b"embed" not in self._place.upstream_path.lower()
-        if body is None:
+        if body is None or not self._limiter.in_force.reads_body:
             return of_size(size, has_output=has_output)
         encoding = (value_of(self._head.headers, b"content-encoding") or b"").decode("latin-1")
         return of_body(body, encoding, has_output=has_output)
