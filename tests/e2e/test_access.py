@@ -4,37 +4,64 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import pytest
+from bson import ObjectId
 
-from tests.e2e.leaks import files_with, sqlite_values
+from tests.e2e.leaks import files_with, mongodb_values, sqlite_values
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually
+from tests.mongod import Mongod
 
 HELD = "AIzaSyHeldCanary-0123456789_abcdefghijk"
 GENERATE = "/v1beta/models/gemini-2.5-flash:generateContent"
 BODY = json.dumps({"contents": [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]})
 
 
-def keys(folder: Path, *arguments: str) -> str:
+def keys(folder: Path, *arguments: str, store: str | None = None) -> str:
     """What `gemtap keys` prints."""
     command = [sys.executable, "-m", "gemtap", "keys", *arguments, "--data-dir", str(folder / "data")]
-    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.strip()
+    environment = os.environ | ({"GEMTAP_STORE": store} if store is not None else {})
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True, env=environment)
+    return done.stdout.strip()
 
 
-@pytest.fixture
-def team(api: SimulatedApi, tmp_path: Path) -> Iterator[tuple[RunningGemtap, str, str]]:
+class Team(NamedTuple):
     """A running Gemtap behind a front that ends TLS, and the keys of a member and of an admin."""
-    ana, root = keys(tmp_path, "add", "ana"), keys(tmp_path, "add", "root", "--role", "admin")
+
+    gemtap: RunningGemtap
+    ana: str
+    root: str
+    store: str | None
+    stored: Callable[[], Iterator[bytes]]
+    """All that the store holds."""
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def team(request: pytest.FixtureRequest, api: SimulatedApi, tmp_path: Path, mongod: Mongod) -> Iterator[Team]:
+    database = f"access_{ObjectId()}"
+    store = f"{mongod.url}/{database}" if request.param == "mongodb" else None
+    ana = keys(tmp_path, "add", "ana", store=store)
+    root = keys(tmp_path, "add", "root", "--role", "admin", store=store)
     gemtap = RunningGemtap(
-        tmp_path, api.origin, "--behind-tls", GEMTAP_PUBLISHED_ON="192.0.2.1", GEMINI_API_KEY=HELD, GOOGLE_API_KEY=HELD
+        tmp_path,
+        api.origin,
+        "--behind-tls",
+        *(("--store", store) if store is not None else ()),
+        GEMTAP_PUBLISHED_ON="192.0.2.1",
+        GEMINI_API_KEY=HELD,
+        GOOGLE_API_KEY=HELD,
     )
-    yield gemtap, ana, root
+    found = partial(mongodb_values, mongod, database) if store is not None else partial(sqlite_values, tmp_path)
+    yield Team(gemtap, ana, root, store, found)
     gemtap.close()
 
 
@@ -49,9 +76,9 @@ def ask(port: int, method: str, path: str, body: str = "", **headers: str) -> tu
     return found
 
 
-def test_a_team_on_one_gemtap(team: tuple[RunningGemtap, str, str], tmp_path: Path) -> None:
+def test_a_team_on_one_gemtap(team: Team, tmp_path: Path) -> None:
     """Requests are their users', the dashboard asks who is there, and no key or cookie is in any file."""
-    gemtap, ana, root = team
+    gemtap, ana, root, store, stored = team
     assert ask(gemtap.port, "POST", GENERATE, BODY, x_goog_api_key="AIzaOwn")[0] == 401
     status, head, _ = ask(gemtap.port, "POST", GENERATE, BODY, x_goog_api_key=ana)
     assert status == 200
@@ -74,11 +101,13 @@ def test_a_team_on_one_gemtap(team: tuple[RunningGemtap, str, str], tmp_path: Pa
     assert ask(gemtap.dashboard_port, "GET", "/health", cookie=cookie)[0] == 403
 
     # Where others can connect, no command opens the doors.
-    keys(tmp_path, "off", "--yes")
+    keys(tmp_path, "off", "--yes", store=store)
     eventually(lambda: ask(gemtap.port, "POST", GENERATE, BODY, x_goog_api_key=ana)[0] == 401 or None)
     assert ask(gemtap.port, "POST", GENERATE, BODY)[0] == 401
     gemtap.close()
     secrets = [HELD, ana, root, cookie.partition("=")[2]]
     canary = re.compile(b"|".join(re.escape(each.encode()) for each in secrets))
     assert files_with(canary, tmp_path) == []
-    assert not any(canary.search(value) for value in sqlite_values(tmp_path))
+    values = list(stored())
+    assert any(b"Why is the sky blue?" in value for value in values)
+    assert not any(canary.search(value) for value in values)
