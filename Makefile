@@ -168,7 +168,7 @@ bench-lists: $(VENV)/.test ## lists of large interactions beside small ones in b
 bench-secrets: install ## what the search for credentials adds to capturing a request, half a minute
 	$(BIN)/python -m bench.secrets $(BENCH)
 
-bench-access: install ## what access keys cost the proxy, and whether the time of a refusal tells anything, a few seconds
+bench-access: install ## what access keys and limits cost the proxy, and whether the time of a refusal tells anything, a few seconds
 	$(BIN)/python -m bench.access $(BENCH)
 
 bench-large: install ## 2 GB up and 2 GB down, a minute; needs nginx and 2 GB of disk

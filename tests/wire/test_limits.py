@@ -205,7 +205,8 @@ def test_tokens_are_estimated_from_the_body(start_tap: Start, upstream: Scripted
     assert 1000 + 400_000 // 256 <= used(data_dir, its) - before < 4000
     before = used(data_dir, its)
     shown = refused(tap, asking(FLASH, {"generationConfig": {"maxOutputTokens": 9000}}))[1].decode()
-    assert f"tokens of everything, 10k/day. {before} of 10k are used, and this request may take 901" in shown
+    assert f"tokens of everything, 10k/day. {before} of 10k are used, {before} of it by estimates" in shown
+    assert "; this request may take 901" in shown
     refused(tap, request(FLASH, "Content-Encoding: gzip", body=gzip.compress(b"[" + b"1," * 20_000 + b"1]")))
     assert used(data_dir, its) == before
 
@@ -226,7 +227,9 @@ def test_costs_are_estimated_at_the_price_of_the_model(
     assert 125_000 < flash < 125_100
     passes(tap, upstream, asking(PRO, body))
     assert 500_000 < used(data_dir, its) - flash < 500_100
-    message = json.loads(refused(tap, asking(PRO, body))[1])["error"]["message"]
+    retry_after, answer, _ = refused(tap, asking(PRO, body))
+    assert retry_after == 5, "what is reserved now may be settled by then"
+    message = json.loads(answer)["error"]["message"]
     assert "cost of everything, 1usd/month. 0.625" in message
     assert "this request may take 0.500" in message
 

@@ -69,6 +69,8 @@ class Refused(NamedTuple):
     claim: Claim
     used: int
     """What is used of it without the request."""
+    reserved: int
+    """The part of it that is estimates, which may turn out too high."""
 
 
 class TapLedger:
@@ -119,9 +121,12 @@ class TapLedger:
             if numbers[at] == claim.limit.id and numbers[at + START] == claim.window.start:
                 numbers[at + ADMITTED] = max(0, numbers[at + ADMITTED] - claim.amount)
 
-    def used(self, limit: Limit, window: Window) -> int:
-        """The usage of a limit in a window. It may be too high for a moment, never too low."""
-        return self._readings.used(limit, window)
+    def used_up(self, limit: Limit, window: Window) -> Refused | None:
+        """Whether nothing is left of a limit, whatever is claimed."""
+        used = self._readings.used(limit, window)
+        if used < limit.amount:
+            return None
+        return Refused(Claim(limit, window, 0), used, self._readings.usage(limit, window).reserved)
 
     def usage(self, limit: Limit, now: float) -> Usage:
         """The usage of a limit in its window at this Unix time."""
@@ -155,7 +160,8 @@ class TapLedger:
             used = self._readings.used(claim.limit, claim.window)
             before = used if own else used - claim.amount
             if before + claim.amount > claim.limit.amount:
-                return Refused(claim, max(0, before))
+                reserved = self._readings.usage(claim.limit, claim.window).reserved
+                return Refused(claim, max(0, before), reserved if own else max(0, reserved - claim.amount))
         return None
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 from gemtap.addresses import mask
 from gemtap.capture.events import RawHeaders
@@ -13,6 +14,9 @@ from gemtap.interaction import Outcome
 from gemtap.limits.ledger import Refused
 from gemtap.limits.limits import show_number
 from gemtap.providers.routing import error_of, limited_of
+
+_UNTIL_SETTLED: Final = 5
+"""Seconds after which estimates may have been settled, so that there is room again."""
 
 
 @dataclass
@@ -95,7 +99,13 @@ def limit_reached(refused: Refused, now: float) -> ExchangeFault:
     else:
         retry_after = max(1, math.ceil(window.end - now))
         ends = datetime.fromtimestamp(window.end, UTC).isoformat().replace("+00:00", "Z")
-        more = f", and this request may take {shown(amount)}" if limit.measure in ("tokens", "cost") else ""
+        more = ""
+        if refused.reserved:
+            more = f", {shown(refused.reserved)} of it by estimates of requests that are under way"
+            if refused.used - refused.reserved + amount < limit.amount:
+                retry_after = min(retry_after, _UNTIL_SETTLED)
+        if amount and limit.measure in ("tokens", "cost"):
+            more += f"; this request may take {shown(amount)}"
         state = f"{shown(refused.used)} of {shown(limit.amount)} are used{more}. The count begins anew at {ends}."
     message = f"A limit of this Gemtap is reached: {limit}. {state} See all limits with: gemtap limits ls."
     return ExchangeFault(Outcome.REFUSED, 429, "RESOURCE_EXHAUSTED", message, retry_after)

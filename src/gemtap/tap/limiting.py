@@ -19,7 +19,7 @@ from urllib.parse import parse_qs
 from gemtap.capture.events import Reservation, Reserved
 from gemtap.limits.estimate import Estimate, of_body, of_size
 from gemtap.limits.in_force import LimitsInForce
-from gemtap.limits.ledger import Claim, Refused, TapLedger
+from gemtap.limits.ledger import Claim, TapLedger
 from gemtap.limits.limits import Limit
 from gemtap.limits.prices import Prices
 from gemtap.limits.windows import Window, window_at
@@ -165,10 +165,9 @@ class LimitedRequest:
             return
         ledger = self._limiter.opened()
         for limit in self._of_sender:
-            window = self._limiter.window_of(limit, now)
-            used = ledger.used(limit, window)
-            if used >= limit.amount:
-                raise limit_reached(Refused(Claim(limit, window, 1), used), now)
+            refused = ledger.used_up(limit, self._limiter.window_of(limit, now))
+            if refused is not None:
+                raise limit_reached(refused, now)
 
     def reserve(self, body: bytes | None, size: int, now: float) -> Reserved | None:
         """Reserve what the request may use, and return that for the capture; None if there is no limit for it.
