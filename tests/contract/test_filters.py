@@ -45,6 +45,10 @@ UNLIKE: dict[str, dict[str, Any]] = {
     "thread": {"thread": {"id": ID, "turn": 1, "parent": None, "new_messages": 1}},
     "no thread": {"thread": None},
     "replay_of": {"replay_of": ID},
+    "tool": {
+        "tool_use": {"calls": [{"name": "read_file", "times": 2}, {"name": 'say "hé"', "times": 1}], "results": []}
+    },
+    "result": {"tool_use": {"calls": [], "results": [{"name": "grep", "times": 1, "failed": None}]}},
     "tag": {"tags": ["to read", "x"]},
     "no tags": {"tags": []},
     "rating": {"rating": "bad"},
@@ -94,6 +98,14 @@ UNLIKE: dict[str, dict[str, Any]] = {
         ("replay_of:*", {"replay_of"}),
         (f"replay_of:{ID} -model:*", set()),
         ("-thread:*", {"no thread"}),
+        ("tool:read_file", {"tool"}),
+        ('tool:"say \\"hé\\""', {"tool"}),
+        ("tool:grep,read_file", {"tool"}),
+        ("tool:read*", {"tool"}),
+        ("tool:*", {"tool"}),
+        ("tool:grep", set()),
+        ("-tool:read_file tool:*", set()),
+        ("-tool:* tool:*", set()),
         ('tag:"to read"', {"tag"}),
         ("tag:to*", {"tag"}),
         ("tag:x,y", {"tag"}),
@@ -129,7 +141,9 @@ async def test_a_condition_finds_what_it_says_and_nothing_else(store: Store, que
     assert sorted(scanned) == sorted(item["_id"] for item in items)
 
 
-@pytest.mark.parametrize("query", ["model:a,b", "model:a*", "-model:a", "tokens:>5,<2", "tag:x,y", "model:a,b tag:x"])
+@pytest.mark.parametrize(
+    "query", ["model:a,b", "model:a*", "-model:a", "tokens:>5,<2", "tag:x,y", "model:a,b tag:x", "tool:x,y"]
+)
 @pytest.mark.parametrize("limit", [1, 3, 10])
 async def test_pages_of_any_condition_have_neither_gaps_nor_repeats(store: Store, query: str, limit: int) -> None:
     """Pages of a query show the same interactions as one long list."""
@@ -138,6 +152,7 @@ async def test_pages_of_any_condition_have_neither_gaps_nor_repeats(store: Store
             timestamp=NOON + timedelta(milliseconds=n // 4),
             model=("a", "ab", "b", None)[n % 4],
             tags=(["x", "y"], ["x"], [])[n % 3],
+            tool_use={"calls": [{"name": "x", "times": n + 1}] if n % 3 else [], "results": []},
             **inside("tokens", total=n % 8),
         )
         for n in range(24)

@@ -30,8 +30,8 @@ _NAMES: Final[dict[str, str]] = {
     "7d": "7 days",
     "30d": "30 days",
     "90d": "90 days",
-    "1y": "a year",
-    "all": "everything",
+    "1y": "1 year",
+    "all": "all time",
 }
 _BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
 
@@ -150,6 +150,7 @@ async def _counted(store: Store, where: Filter, asked: Asked, models: list[str])
         "more_keys": max(0, len(keyed) - _ROWS),
         "threads": await rows_of(store, dearest.items, {}),
         "tools": tools[:_ROWS],
+        "tool_links": [asked.listed(condition("tool", row["tool"])) for row in tools[:_ROWS]],
         "more_tools": max(0, len(tools) - _ROWS),
         "others": await asyncio.to_thread(costs_on, models, totals[0]["tokens"], asked.until),
     }

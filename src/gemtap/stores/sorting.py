@@ -50,7 +50,9 @@ class NotSortable(ValueError):
     """The conditions of a list do not allow to sort it. The message says why."""
 
     def __init__(self) -> None:
-        super().__init__("A search for words, tags, ids or model versions is in the order of time, and not sorted.")
+        super().__init__(
+            "A search for words, tools, tags, ids or model versions is in the order of time, and not sorted."
+        )
 
 
 def is_sortable(where: Filter) -> bool:

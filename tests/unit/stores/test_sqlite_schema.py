@@ -111,7 +111,7 @@ async def test_a_prerelease_database_is_copied_whole(old: Path, tmp_path: Path) 
     assert version_of(new) == VERSION
 
 
-@pytest.mark.parametrize("version", [11, 12, 13, 14])
+@pytest.mark.parametrize("version", [11, 12, 13, 14, 15])
 async def test_a_database_of_an_earlier_version_is_upgraded(tmp_path: Path, version: int) -> None:
     """It gets what is new; its documents stay, and cached days of either become invalid as before."""
     path = tmp_path / "gemtap.db"
@@ -127,11 +127,14 @@ async def test_a_database_of_an_earlier_version_is_upgraded(tmp_path: Path, vers
             connection.execute("DROP TABLE gemtap_searches")
             connection.execute("DROP INDEX interactions_numbers")
             connection.execute("DROP INDEX interactions_failed_by_thread")
-        connection.execute("DROP TABLE gemtap_limit_usage")
+        if version < 15:
+            connection.execute("DROP TABLE gemtap_limit_usage")
+        connection.execute("DROP INDEX interactions_with_tools")
         if version < 14:
             connection.execute("DROP TRIGGER day_parts_after_update")
-            connection.execute("DROP INDEX interactions_with_tools")
             connection.execute("ALTER TABLE interactions DROP COLUMN tool_use")
+        else:
+            connection.execute("CREATE INDEX interactions_with_tools ON interactions (timestamp, tool_use)")
         if version < 12:
             connection.execute("ALTER TABLE interactions DROP COLUMN cache_write_tokens")
             connection.execute("ALTER TABLE interactions DROP COLUMN cache_saved_usd")

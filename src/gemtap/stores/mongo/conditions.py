@@ -27,6 +27,7 @@ PATHS: Final = {
     "user": "client.user",
     "thread": "thread.id",
     "replay_of": "replay_of",
+    "tool": "tool_use.calls.name",
     "tag": "tags",
     "rating": "rating",
     "tokens": "tokens.total",
@@ -71,6 +72,8 @@ def _test(field: str, test: Test) -> dict[str, Any]:
             return {path: from_milliseconds(milliseconds(value)) if isinstance(value, datetime) else value}
         case IsSet() if field == "tag":
             return {"tags.0": {"$exists": True}}
+        case IsSet() if field == "tool":
+            return {"tool_use.calls.0": {"$exists": True}}
         case IsSet():
             return {path: {"$ne": None}}
         case StartsWith(prefix):

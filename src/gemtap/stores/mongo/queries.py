@@ -35,7 +35,7 @@ AT_ANY_TIME: Final = {"timestamp": _ANY_TIME}
 
 _INDEXED: Final = (
     *("provider", "operation", "model", "model_version", "outcome", "status", "finish_reason"),
-    *("client", "key", "user", "tag", "rating"),
+    *("client", "key", "user", "tool", "tag", "rating"),
 )
 """Fields with an index of their own. For other fields, lists scan the newest interactions."""
 

@@ -62,6 +62,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "user": _word("user, if known", "user:ada"),
     "thread": Field(Kind.ID, "thread of the interaction", "thread:66f1c0ffee0123456789abcd"),
     "replay_of": Field(Kind.ID, "original interaction of a replay", "replay_of:66f1c0ffee0123456789abcd"),
+    "tool": _word("tool that the response calls", "tool:read_file"),
     "tag": _word("one of its tags", 'tag:"to read"'),
     "rating": _word("rating", "rating:bad", *RATINGS),
     "tokens": Field(Kind.NUMBER, "total tokens", "tokens:>100k"),

@@ -12,7 +12,7 @@ from typing import Final
 from gemtap.stores.base import StoreError
 from gemtap.stores.sqlite.connections import connect, transaction
 
-VERSION: Final = 15
+VERSION: Final = 16
 """The version of `schema.sql`. Versions 1 to 10 were never released."""
 
 _WITHOUT_CACHE_WRITES: Final = 11
@@ -27,12 +27,15 @@ _WITHOUT_TOOL_USE: Final = 13
 _WITHOUT_LIMIT_USAGE: Final = 14
 """The version before limits. It is upgraded in place."""
 
+_WITHOUT_ORDER_OF_TOOLS: Final = 15
+"""The version before `interactions_with_tools` had the order of lists. It is upgraded in place."""
+
 PRERELEASE: Final = 10
 """The last version before the first release. `gemtap copy` reads it."""
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the schema in an empty database, and upgrade the four versions before this one.
+    """Create the schema in an empty database, and upgrade the five versions before this one.
 
     Raises StoreError for a database of another version.
     """
@@ -98,11 +101,19 @@ def _add_limit_usage(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA user_version = 15")
 
 
+def _order_tools(connection: sqlite3.Connection) -> None:
+    """Replace the index of version 14 by that of version 16, which is in the order of lists."""
+    connection.execute("DROP INDEX interactions_with_tools")
+    connection.execute(_statement("CREATE INDEX interactions_with_tools"))
+    connection.execute("PRAGMA user_version = 16")
+
+
 _UPGRADES: Final = {
     _WITHOUT_CACHE_WRITES: _add_cache_writes,
     _WITHOUT_SEARCHES: _add_searches,
     _WITHOUT_TOOL_USE: _add_tool_use,
     _WITHOUT_LIMIT_USAGE: _add_limit_usage,
+    _WITHOUT_ORDER_OF_TOOLS: _order_tools,
 }
 """From each version to the next, in this order."""
 

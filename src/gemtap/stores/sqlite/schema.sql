@@ -69,8 +69,8 @@ CREATE INDEX interactions_by_thread ON interactions (thread, timestamp, id, tota
 CREATE INDEX interactions_by_parent ON interactions (parent) WHERE parent IS NOT NULL;
 CREATE INDEX interactions_by_replay_of ON interactions (replay_of, timestamp, id) WHERE replay_of IS NOT NULL;
 CREATE INDEX interactions_by_rating ON interactions (rating, timestamp, id) WHERE rating IS NOT NULL;
--- With everything that statistics of tools need.
-CREATE INDEX interactions_with_tools ON interactions (timestamp, tool_use, failed, cost_usd, parent)
+-- With everything that statistics of tools and lists of interactions that call a tool need.
+CREATE INDEX interactions_with_tools ON interactions (timestamp, id, tool_use, failed, cost_usd, parent)
     WHERE tool_use IS NOT NULL;
 CREATE INDEX interactions_failed ON interactions (timestamp, id) WHERE failed = 1;
 CREATE INDEX interactions_failed_by_thread ON interactions (thread) WHERE failed = 1;
