@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.asking import recorded
-from tests.browser.conftest import Visitor
+from tests.browser.asking import ask, recorded
+from tests.browser.conftest import Visitor, visit
 from tests.browser.test_interaction import said
-from tests.e2e.running_gemtap import RunningGemtap
+from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 pytestmark = pytest.mark.browser
 
@@ -98,6 +100,37 @@ def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -
     expect(page.locator(f"#turn-{second} .message.user")).to_contain_text("Go on, then.")
     expect(page.locator(".figures dd").first).to_have_text("2")
     assert page.evaluate("window.mark") == "the same page"
+
+
+def test_a_thread_is_live_while_its_request_runs(chromium: Browser, slow_api: SimulatedApi, tmp_path: Path) -> None:
+    """Its row says `live` from the beginning of the request to its end, without a reload; another thread's does not."""
+    gemtap = RunningGemtap(tmp_path, slow_api.origin)
+    visitor = visit(chromium, f"http://localhost:{gemtap.dashboard_port}")
+    history = [said("user", {"text": "How do tides work?"})]
+    first = recorded(gemtap, "", contents=history)
+    other = recorded(gemtap, "Something else.")
+    answer = gemtap.interaction(first)["response"]["body"]["candidates"][0]["content"]["parts"]
+    history += [
+        said("model", *[part for part in answer if not part.get("thought")]),
+        said("user", {"text": "Step by step, please."}),
+    ]
+    asking = threading.Thread(target=ask, args=(gemtap, ""), kwargs={"contents": history})
+    try:
+        page = visitor.open("/threads")
+        state = page.locator(f"#row-{first} .state")
+        expect(state).not_to_have_text("live")
+        asking.start()
+        expect(state).to_have_text("live")
+        expect(page.locator(f"#row-{other} .state")).not_to_have_text("live")
+        asking.join()
+        expect(state).not_to_have_text("live")
+        expect(page.locator(f"#row-{first} .c-number")).to_contain_text("2")
+        assert visitor.complaints == []
+    finally:
+        if asking.ident is not None:
+            asking.join()
+        visitor.context.close()
+        gemtap.close()
 
 
 def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: RunningGemtap) -> None:
