@@ -19,6 +19,9 @@ from gemtap.stores.sorting import NotSortable
 FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
 
+_OF_QUERY: Final = "q: "
+"""How messages about the query in the URL begin."""
+
 
 def error(status: int, message: str) -> JSONResponse:
     """An error of the JSON API: `{"error": {"message": ...}}`."""
@@ -32,8 +35,10 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
         status, message = _describe(exc)
         if request.url.path.startswith(FOR_PROGRAMS):
             return error(status, message)
-        # A mistake in a query is shown on the page with its search field, where it can be corrected.
         heading = "Not found" if status == 404 else "This page cannot be shown"
+        if status == 422 and message.startswith(_OF_QUERY):
+            # It can be corrected in the search field of this page.
+            heading, message = "Invalid query", message.removeprefix(_OF_QUERY)
         context: dict[str, Any] = {
             "heading": heading,
             "message": message,

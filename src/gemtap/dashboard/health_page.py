@@ -108,4 +108,4 @@ def _versions(store: Store) -> dict[str, str]:
     versions = {"Python": platform.python_version()}
     name, version = driver_of(store.description)
     versions[name] = version
-    return versions | {"Schema of interactions": str(SCHEMA_VERSION)}
+    return versions | {"Document schema": str(SCHEMA_VERSION)}

@@ -14,6 +14,7 @@ export function localise(root) {
     const two = (number) => String(number).padStart(2, "0");
     clock.textContent = [moment.getHours(), moment.getMinutes(), moment.getSeconds()].map(two).join(":");
     const day = time.querySelector("[data-date]");
+    time.toggleAttribute("data-today", moment.toDateString() === new Date().toDateString());
     if (day) day.textContent = `${moment.getFullYear()}-${two(moment.getMonth() + 1)}-${two(moment.getDate())}`;
     time.title = `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
   }
