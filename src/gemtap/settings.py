@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shlex
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 
 from gemtap import units
 from gemtap.access.keys import VARIABLE as ACCESS_KEY_VARIABLE
-from gemtap.addresses import mask
+from gemtap.addresses import mask, origin_of
 from gemtap.settings_error import SettingsError as SettingsError
 from gemtap.settings_providers import Providers as Providers
 from gemtap.settings_providers import ProviderSettings as ProviderSettings
@@ -93,9 +94,25 @@ INSTEAD_OF_INSECURE: Final = (
 )
 """What to do without the setting `insecure` of earlier versions."""
 
+
+def _webhook(url: str) -> str:
+    parts = urlsplit(url)
+    if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("must be an http:// or https:// URL")
+    return url
+
+
+def _command(line: str) -> str:
+    shlex.split(line)
+    return line
+
+
 StoreUrl = Annotated[str, AfterValidator(_store)]
 Age = Annotated[str, AfterValidator(_age)]
 Size = Annotated[str, AfterValidator(_size)]
+WebhookUrl = Annotated[str, AfterValidator(_webhook)]
+Command = Annotated[str, AfterValidator(_command)]
+"""As a shell splits it. No shell runs it."""
 LocalPath = Annotated[Path, AfterValidator(_home_expanded)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 """A list: comma-separated where it comes as one word, as in variables."""
@@ -222,6 +239,16 @@ class Settings(BaseSettings):
     prune_keep: str = Field(
         "",
         description="A query (docs/queries.md). Matches and their conversations are never pruned: rating:good.",
+    )
+    warn_webhook: WebhookUrl = Field(
+        "",
+        description="URL to which each warning of a limit or of an unusual rate is sent, as JSON (docs/limits.md). "
+        "Empty: none.",
+    )
+    warn_command: Command = Field(
+        "",
+        description="Command that is run for each warning, with the message as its last argument and JSON on its "
+        "standard input: notify-send Gemtap. Empty: none.",
     )
     shutdown_grace: Seconds = Field(30, description="Seconds to let running exchanges finish at shutdown.")
     log_level: LogLevel = Field("info", description="debug, info, warning or error.")
@@ -358,6 +385,8 @@ def shown_settings(settings: Settings, names: Iterable[str]) -> dict[str, str]:
 def _as_text(settings: Settings, name: str) -> str:
     if name == "store":
         return mask(settings.store_url)
+    if name == "warn_webhook" and settings.warn_webhook:
+        return f"{origin_of(settings.warn_webhook)}/..."  # the path of a webhook is often its password
     value: object = settings
     for part in name.split("."):
         value = getattr(value, part, None)  # a provider that cannot be used may have no value

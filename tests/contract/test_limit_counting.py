@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from gemtap.interaction import NO_TOKENS, Interaction
+from gemtap.limits.in_force import LimitsInForce
 from gemtap.limits.ledger import Claim, LedgerReader, TapLedger
 from gemtap.limits.limit_file import LimitFile
 from gemtap.limits.limits import Limit, parse_amount, parse_subject, put
 from gemtap.limits.windows import window_at
-from gemtap.recorder.limit_counter import LimitCounter, LimitsInForce
+from gemtap.recorder.limit_counter import LimitCounter
 from gemtap.recorder.other_gemtaps import OtherGemtaps
 from gemtap.stores.base import Store
 from gemtap.stores.limit_usage import WindowKey
@@ -72,7 +73,7 @@ class Traffic:
 @contextmanager
 def desk(data_dir: Path, store: Store) -> Iterator[LimitCounter]:
     """A desk's counter, as it is after a start."""
-    counter = LimitCounter(data_dir, store, LimitsInForce(LimitFile(data_dir)))
+    counter = LimitCounter(data_dir, store, LimitsInForce(data_dir))
     try:
         yield counter
     finally:
@@ -108,7 +109,7 @@ async def test_a_restart_computes_the_same_again(store: Store, tmp_path: Path) -
         await killed.drained()
         settled = traffic.used
         # Killed after the store had it, before the ledger.
-        await LimitCounter(tmp_path, store, LimitsInForce(LimitFile(tmp_path))).settle([document])
+        await LimitCounter(tmp_path, store, LimitsInForce(tmp_path)).settle([document])
         assert traffic.used == settled == 230 + 250
     await store.delete([record.document["_id"]])
     with desk(tmp_path, store) as counter:

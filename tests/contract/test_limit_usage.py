@@ -108,11 +108,13 @@ async def test_gemtaps_read_what_others_publish(store: Store) -> None:
     if store.shared is None:
         return
     await store.shared.publish("usage:a", {"x": 1})
-    await store.shared.publish("usage:b", [2])
+    await store.shared.publish("usage:b", [2**50])
     await store.shared.publish("usage:a", {"x": 3})
     await store.shared.publish("usag", "else")
-    assert await store.shared.beginning_with("usage:") == {"usage:a": (2, {"x": 3}), "usage:b": (1, [2])}
+    assert await store.shared.beginning_with("usage:") == {"usage:a": (2, {"x": 3}), "usage:b": (1, [2**50])}
     assert await store.shared.read("usage:a") == (2, {"x": 3})
+    _, (large,) = (await store.shared.beginning_with("usage:b"))["usage:b"]
+    assert type(large) is int  # as JSON has it, not a number of BSON
     await store.shared.remove("usage:a", 1)
     await store.shared.remove("usage:b", 1)
     assert await store.shared.beginning_with("usage:") == {"usage:a": (2, {"x": 3})}

@@ -30,7 +30,7 @@ def tail(
     data_dir: DataDir = None,
     store: StoreUrl = None,
 ) -> None:
-    """Print interactions as they are recorded, until Ctrl-C.
+    """Print interactions as they are recorded, and warnings of limits and unusual rates, until Ctrl-C.
 
     Example: gemtap tail --json | jq .tokens.total
     """
@@ -51,12 +51,17 @@ async def _follow(store: Store, lines: int, show: Callable[[dict[str, Any]], Non
 
 
 async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
-    """The latest `past` interactions, oldest first, then each new one as it is recorded, without duplicates."""
+    """The latest `past` interactions, oldest first, then each new one as it is recorded, without duplicates.
+
+    Warnings come among them as events: they have a `kind`.
+    """
     from gemtap.stores.base import Filter, StoreUnavailable
     from gemtap.stores.following import Follower
+    from gemtap.stores.following_warnings import WarningFollower
 
-    follower = Follower(store)
+    follower, warnings = Follower(store), WarningFollower(store)
     await follower.start()
+    await warnings.look()
     latest = await store.list(Filter(), limit=past) if past else []
     for item in reversed(latest):
         follower.count_as_seen(item)
@@ -65,6 +70,8 @@ async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
         try:
             async for item in follower.look():
                 yield item
+            for warning in await warnings.look():
+                yield dict(warning)
         except StoreUnavailable:
             pass  # retried at the next poll, without a gap
         await asyncio.sleep(_EVERY)
@@ -75,6 +82,9 @@ def _print_json(item: dict[str, Any]) -> None:
 
 
 def _print_line(out: Console, item: dict[str, Any]) -> None:
+    if "kind" in item:
+        _print_warning(out, item)
+        return
     tokens, duration = item["tokens"], item["request_duration_ms"]
     answer = item["error"]["message"] if item["error"] else item["preview"]["answer"]
     out.print(
@@ -95,6 +105,11 @@ def _print_line(out: Console, item: dict[str, Any]) -> None:
         no_wrap=out.is_terminal,
         overflow="ellipsis",
     )
+
+
+def _print_warning(out: Console, warning: dict[str, Any]) -> None:
+    time = (local_time(warning["at"])[11:], "dim")
+    out.print(Text.assemble(time, " ", ("WARNING", "bold yellow"), " ", harmless(warning["message"])), soft_wrap=True)
 
 
 def _known(count: int | None) -> str:

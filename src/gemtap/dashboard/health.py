@@ -13,6 +13,7 @@ from gemtap import __version__
 from gemtap.capture.backlog import Backlog
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.health_state import Health
+from gemtap.dashboard.limits import warns_whoever_asks
 from gemtap.dashboard.scope import is_nobody
 from gemtap.recorder.recorder import Progress
 from gemtap.stores.base import Store, StoreError
@@ -41,6 +42,7 @@ async def look(store: Store, spool: Spool, waiting: Backlog, progress: Progress)
         recorded=progress.recorded,
         full=progress.full,
         lost=progress.lost,
+        warnings=tuple(each["message"] for each in progress.warnings if warns_whoever_asks(each)),
     )
 
 

@@ -31,6 +31,8 @@ class Health:
     """Why the proxy captures nothing now, such as a limit of the spool, or None."""
     lost: int
     """Number of exchanges that were recently not recorded."""
+    warnings: tuple[str, ...] = ()
+    """Warnings of limits and unusual rates that concern whoever asks."""
 
     @property
     def ok(self) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from gemtap.dashboard.scope import visible_owner
+from gemtap.dashboard.scope import is_nobody, visible_owner
+from gemtap.incident import Incident
 from gemtap.limits.ledger_readings import Usage
 from gemtap.limits.limits import Limit, Measure, Subject
 from gemtap.limits.windows import Span
@@ -38,3 +39,11 @@ def concerns(limit: Limit) -> bool:
 def visible(usages: Iterable[Usage]) -> list[Usage]:
     """Those that concern whoever asks."""
     return [each for each in usages if concerns(each.limit)]
+
+
+def warns_whoever_asks(event: Incident) -> bool:
+    """Whether a warning is open to whoever asks: members see those of everybody and their own, others none."""
+    if is_nobody():
+        return False
+    owner, concerned = visible_owner(), event["details"].get("concerns")
+    return owner is None or concerned is None or str(concerned).lower() == owner.lower()

@@ -7,9 +7,9 @@ from typing import Any, Final
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from gemtap.dashboard.limits import Limiting, visible
+from gemtap.dashboard.limits import Limiting, visible, warns_whoever_asks
 from gemtap.dashboard.render import Look, Render, patiently
-from gemtap.dashboard.scope import current_user, visible_owner
+from gemtap.dashboard.scope import current_user
 from gemtap.incident import WARNINGS, Incident
 from gemtap.interaction import to_json
 from gemtap.limits.ledger_readings import Usage
@@ -46,13 +46,6 @@ def make_router(render: Render, store: Store, look: Look, limiting: Limiting) ->
 
 def _is_shown(event: Incident) -> bool:
     return event["kind"] in WARNINGS and warns_whoever_asks(event)
-
-
-def warns_whoever_asks(event: Incident) -> bool:
-    """Whether a warning is open to whoever asks: members see those of everybody and their own."""
-    owner = visible_owner()
-    concerned = event["details"].get("concerns")
-    return owner is None or concerned is None or str(concerned).lower() == owner.lower()
 
 
 def _row(usage: Usage) -> dict[str, Any]:

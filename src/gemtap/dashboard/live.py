@@ -11,11 +11,13 @@ from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from gemtap.dashboard.in_flight import InFlight
+from gemtap.dashboard.limits import warns_whoever_asks
 from gemtap.dashboard.render import Look
 from gemtap.dashboard.scope import is_session_valid
 from gemtap.interaction import to_json
 from gemtap.stores.base import Store, StoreUnavailable
 from gemtap.stores.following import Follower
+from gemtap.stores.following_warnings import WarningFollower
 
 _EVERY: Final = 0.3
 """Seconds between two polls of the store and the spool."""
@@ -32,12 +34,13 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
         """Yields events until the reader disconnects, or their access key is no longer valid.
 
         `interaction`: a list item, as soon as it is recorded. `inflight`: every exchange under way, whenever one of
-        them has changed. `health`: what `/readyz` says, whenever that has changed. `alive`: nothing but that Gemtap
-        is there, every three seconds.
+        them has changed. `health`: what `/readyz` says, whenever that has changed. `warning`: an event of a limit or of
+        an unusual rate, as soon as it is stored. `alive`: nothing but that Gemtap is there, every three seconds.
         """
         follower: Follower | None = None
         looked_at = float("-inf")
         told: dict[str, Any] = {}
+        warnings = WarningFollower(store)
         while is_session_valid():
             try:
                 if follower is None:
@@ -60,6 +63,9 @@ def make_router(store: Store, in_flight: InFlight, look: Look) -> APIRouter:
                     yield ServerSentEvent(event="health", data=state)
                 else:
                     yield ServerSentEvent(event="alive", data={})
+                for warning in await warnings.look():
+                    if warns_whoever_asks(warning):
+                        yield ServerSentEvent(event="warning", data=to_json(warning))
             await asyncio.sleep(_EVERY)
 
     return router

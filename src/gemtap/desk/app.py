@@ -19,15 +19,18 @@ from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
+from gemtap.desk.limit_warnings import LimitWarnings
 from gemtap.desk.limiting import DeskLimits
+from gemtap.desk.warning_ways import WarningWays
 from gemtap.durable_files import load_secret
 from gemtap.interaction import Interaction
+from gemtap.limits.in_force import LimitsInForce
 from gemtap.limits.limit_file import LimitFile
 from gemtap.list_file import watch
 from gemtap.providers.configured import register
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
-from gemtap.recorder.limit_counter import LimitCounter, LimitsInForce
+from gemtap.recorder.limit_counter import LimitCounter
 from gemtap.recorder.live_threads import LiveThreads
 from gemtap.recorder.recorder import Recorder
 from gemtap.recorder.redact import redactor_of
@@ -73,9 +76,12 @@ def make_desk(settings: Settings) -> ASGIApp:
     # Workers are new processes, which know only the providers that are installed.
     prepare = partial(register, settings.providers.definitions)
     recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY, prepare=prepare)
-    limits_in_force = LimitsInForce(LimitFile(settings.data_dir))
+    limits_in_force = LimitsInForce(settings.data_dir)
     limit_counter = LimitCounter(settings.data_dir, store, limits_in_force, settings.providers.definitions)
     recorder = Recorder(spool, store, PROVIDERS, spool_limits, redactor, recording_workers, limit_counter)
+
+    warning_ways = WarningWays(settings)
+    limit_warnings = LimitWarnings(settings, store, limit_counter, recorder.progress, warning_ways)
 
     def read_capture(capture: bytes, id_: ObjectId) -> Interaction:
         return page_workers.call(_READING_SECONDS, read_document, capture, id_, None, redactor)
@@ -96,6 +102,8 @@ def make_desk(settings: Settings) -> ASGIApp:
                     follow_shared_list(KeyFile(settings.data_dir), store),
                     follow_shared_list(LimitFile(settings.data_dir), store),
                     limit_counter.run(),
+                    limit_warnings.run(),
+                    warning_ways.run(),
                     recording_workers.start(),
                     page_workers.start(),
                 )

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from gemtap.incident import IncidentKind, event
+from gemtap.limits.in_force import LimitsInForce
 from gemtap.limits.ledger_readings import Usage
 from gemtap.limits.limit_file import LimitFile
 from gemtap.limits.limits import LimitList, Measure, Subject, put, show_amount
 from gemtap.limits.windows import Span
-from gemtap.recorder.limit_counter import LimitCounter, LimitsInForce
+from gemtap.recorder.limit_counter import LimitCounter
 from gemtap.recorder.limit_prices import write_list_prices
 from gemtap.settings import Settings
 from gemtap.stores.base import Store

@@ -21,6 +21,7 @@ class LimitsInForce(ListInForce[LimitList]):
 
     def __init__(self, data_dir: Path) -> None:
         """Raises OSError if there is a file that cannot be read."""
+        self.limits: tuple[Limit, ...] = ()
         self.is_on = False
         """Whether there are limits."""
         self.reads_body = False
@@ -35,7 +36,8 @@ class LimitsInForce(ListInForce[LimitList]):
 
     def take(self, values: LimitList) -> None:
         """The limits are now these."""
-        limits = values.limits
+        limits = self.limits = values.limits
+        self._by_id = {each.id: each for each in limits}
         self._model_rules = [(each, _pattern(each)) for each in limits if each.scope == "model"]
         self._sender_rules = [(each, _pattern(each)) for each in limits if each.scope != "model"]
         self.reads_body = any(each.scope == "model" or each.measure in ("tokens", "cost") for each in limits)
@@ -43,6 +45,12 @@ class LimitsInForce(ListInForce[LimitList]):
         self.is_on = bool(limits)
         self._of_sender.cache_clear()
         self._of_model.cache_clear()
+
+    def by_id(self, id_: int) -> Limit | None:
+        """The limit with this id. One that was set this moment may not be known yet."""
+        if id_ not in self._by_id:
+            self.refresh()
+        return self._by_id.get(id_)
 
     def of_sender(self, user: str | None, client: str | None) -> tuple[Limit, ...]:
         """The limits for all, for a user and for a client, which need no body to be known."""

@@ -217,6 +217,11 @@ def show_amount(measure: Measure, amount: int, span: Span | None) -> str:
     return show_number(measure, amount) + (f"/{span}" if span is not None else "")
 
 
+def refusal_of(limit: Limit) -> str:
+    """The beginning of what a client is told whose request a limit refuses."""
+    return f"A limit of this Gemtap is reached: {limit}. "
+
+
 def put(before: LimitList, subject: Subject, measure: Measure, amount: int, span: Span | None) -> LimitList:
     """The list with a limit; one of the same subject, measure and window gets the new amount and keeps its count.
 

@@ -10,25 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from gemtap.incident import Incident
 from gemtap.interaction import Interaction
+from gemtap.limits.in_force import LimitsInForce
 from gemtap.limits.ledger import DeskLedger, ledger_id
 from gemtap.limits.ledger_readings import Usage
-from gemtap.limits.limit_file import LimitFile
-from gemtap.limits.limits import Limit, LimitList
+from gemtap.limits.limits import Limit
 from gemtap.limits.prices import write_prices
 from gemtap.limits.windows import window_at
-from gemtap.list_file import ListInForce
 from gemtap.providers.definition import Definition
 from gemtap.recorder.limit_prices import Table, learn, list_prices
 from gemtap.recorder.other_gemtaps import OtherGemtaps
-from gemtap.recorder.settling import SETTLED_MEASURES, settlement_of
-from gemtap.stores.base import Store, StoreError
+from gemtap.recorder.settling import SETTLED_MEASURES, refused_by, settlement_of
+from gemtap.recorder.unusual_rates import UnusualRates
+from gemtap.stores.base import Record, Store, StoreError
 from gemtap.stores.limit_usage import NOTHING, Sums, WindowKey
 
 _log = logging.getLogger(__name__)
@@ -37,24 +39,8 @@ EVERY: Final = 1.0
 """Seconds between two looks at the taps and at other Gemtaps."""
 
 
-class LimitsInForce(ListInForce[LimitList]):
-    """The limits of a data directory, kept in memory."""
-
-    def __init__(self, file: LimitFile) -> None:
-        """Raises OSError."""
-        self.limits: tuple[Limit, ...] = ()
-        super().__init__(file)
-
-    def take(self, values: LimitList) -> None:
-        """The list is now this one."""
-        self.limits = values.limits
-        self._by_id = {each.id: each for each in values.limits}
-
-    def by_id(self, id_: int) -> Limit | None:
-        """The limit with this id. One that was set this moment may not be known yet."""
-        if id_ not in self._by_id:
-            self.refresh()
-        return self._by_id.get(id_)
+_MOST_UNUSUAL: Final = 100
+"""Warnings that wait until somebody takes them."""
 
 
 class LimitCounter:
@@ -81,6 +67,29 @@ class LimitCounter:
         self._prices: Table | None = None
         self._priced_on: date | None = None
         self._problem = ""
+        self._rates = UnusualRates()
+        self._unusual: deque[Incident] = deque(maxlen=_MOST_UNUSUAL)
+        self._refused: set[int] = set()
+
+    async def recorded(self, records: Sequence[Record]) -> None:
+        """Settle what the store has, and look at it, before its captures are deleted. Raises StoreError."""
+        await self.settle([each.document for each in records])
+        self._unusual.extend(self._rates.look(records))
+        for record in records:
+            limit = refused_by(record.document, self._limits.limits)
+            if limit is not None:
+                self._refused.add(limit.id)
+
+    def take_refused(self) -> set[int]:
+        """The ids of limits that have refused a request since the last call."""
+        refused, self._refused = self._refused, set()
+        return refused
+
+    def take_unusual(self) -> list[Incident]:
+        """What was unusual since the last call, the latest of it."""
+        unusual = list(self._unusual)
+        self._unusual.clear()
+        return unusual
 
     async def settle(self, documents: Sequence[Interaction]) -> None:
         """Settle interactions that the store has, before their captures are deleted. Raises StoreError."""

@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,7 +23,7 @@ from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.journal import Damage
 from gemtap.capture.loss_counter import counted_losses
 from gemtap.capture.spool import Spool
-from gemtap.incident import IncidentKind
+from gemtap.incident import Incident, IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.count_once import count_once, has_place
@@ -68,6 +68,8 @@ class Progress:
     last_error_at: datetime | None = None
     full: str | None = None
     """Why the taps capture nothing now: a limit of the spool is reached."""
+    warnings: list[Incident] = field(default_factory=list)
+    """What people should know now: limits that are nearly used up, and unusual rates."""
     lost: int = 0
     """Exchanges that went unrecorded of late and are not among the stored incidents yet."""
 
@@ -233,7 +235,7 @@ class Recorder:
         # Before the captures are deleted: if this is interrupted, it is done again with them.
         await self._threads.join(placed, present)
         if self._limit_counter is not None:
-            await self._limit_counter.settle([each.record.document for each in placed])
+            await self._limit_counter.recorded([each.record for each in placed])
         self.progress.recorded += len(records)
 
     def _fail(self, source: Source, reason: str) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from gemtap.interaction import Interaction, Outcome, Reserved
+from gemtap.limits.limits import Limit, refusal_of
 from gemtap.providers.documents import is_billed
 from gemtap.providers.reader import SESSION_STATUS
 from gemtap.stores.limit_usage import LimitShare, Settlement, Sums, WindowKey
 
 _MICRO: Final = 1_000_000
 """Micro-dollars in a dollar."""
+
+_TOO_MANY: Final = 429
 
 SETTLED_MEASURES: Final = ("tokens", "cost")
 
@@ -24,6 +28,14 @@ def settlement_of(document: Interaction, ledger: str) -> Settlement | None:
     reserved = [each for each in document.get("reserved", ()) if each["ledger"] == ledger]
     shares = [_share(document, each) for each in reserved if each["measure"] in SETTLED_MEASURES]
     return Settlement(document["_id"], document["outcome"] != Outcome.INTERRUPTED, shares) if shares else None
+
+
+def refused_by(document: Interaction, limits: Iterable[Limit]) -> Limit | None:
+    """The limit that has refused it; None for any other interaction."""
+    response, problem = document["response"], document["error"]
+    if response is None or response["status"] != _TOO_MANY or document["outcome"] != Outcome.REFUSED or problem is None:
+        return None
+    return next((each for each in limits if problem["message"].startswith(refusal_of(each))), None)
 
 
 def _share(document: Interaction, reserved: Reserved) -> LimitShare:

@@ -12,7 +12,7 @@ from gemtap.addresses import mask
 from gemtap.capture.events import RawHeaders
 from gemtap.interaction import Outcome
 from gemtap.limits.ledger import Refused
-from gemtap.limits.limits import show_number
+from gemtap.limits.limits import refusal_of, show_number
 from gemtap.providers.routing import error_of, limited_of
 
 _UNTIL_SETTLED: Final = 5
@@ -107,7 +107,7 @@ def limit_reached(refused: Refused, now: float) -> ExchangeFault:
         if amount and limit.measure in ("tokens", "cost"):
             more += f"; this request may take {shown(amount)}"
         state = f"{shown(refused.used)} of {shown(limit.amount)} are used{more}. The count begins anew at {ends}."
-    message = f"A limit of this Gemtap is reached: {limit}. {state} See all limits with: gemtap limits ls."
+    message = f"{refusal_of(limit)}{state} See all limits with: gemtap limits ls."
     return ExchangeFault(Outcome.REFUSED, 429, "RESOURCE_EXHAUSTED", message, retry_after)
 
 

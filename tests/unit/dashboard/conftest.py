@@ -20,10 +20,10 @@ from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
 from gemtap.desk.limiting import DeskLimits
-from gemtap.limits.limit_file import LimitFile
+from gemtap.limits.in_force import LimitsInForce
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
-from gemtap.recorder.limit_counter import LimitCounter, LimitsInForce
+from gemtap.recorder.limit_counter import LimitCounter
 from gemtap.recorder.recorder import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
@@ -120,7 +120,7 @@ async def site_over(
         yield
 
     made = Settings(data_dir=folder, **settings)
-    in_force = LimitsInForce(LimitFile(folder))
+    in_force = LimitsInForce(folder)
     counter = LimitCounter(folder, store, in_force)
     limits = DeskLimits(made, store, in_force, counter)
     app = make_dashboard(

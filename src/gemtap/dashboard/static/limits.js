@@ -1,5 +1,6 @@
 // Limits: set and removed in place, and read anew every few seconds.
-import { canNotify, change, fetchPage, localise, offerNotifications } from "./page.js";
+import { change, fetchPage, localise } from "./page.js";
+import { canNotify, offerNotifications } from "./warnings.js";
 
 const EVERY = 3000; // milliseconds between two looks at what is used
 

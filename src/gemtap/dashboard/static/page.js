@@ -26,32 +26,8 @@ export function harmless(text) {
   return text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "\ufffd");
 }
 
-/** Whether this browser can show notifications: only pages of this machine, or with TLS, may. */
-export const canNotify = () => "Notification" in window && isSecureContext;
-
-const isNotified = () => canNotify() && Notification.permission === "granted" && localStorage.getItem("notify") === "yes";
-
-/** A button that switches notifications of this browser on and off. */
-export function offerNotifications(button) {
-  const say = () => button.setAttribute("aria-pressed", String(isNotified()));
-  button.hidden = false;
-  say();
-  button.addEventListener("click", async () => {
-    if (isNotified()) localStorage.removeItem("notify");
-    else if ((await Notification.requestPermission()) === "granted") localStorage.setItem("notify", "yes");
-    say();
-  });
-}
-
-/** Tell of a warning at once: in the server's words at the top, and by a notification where somebody asked for it. */
-async function warn({ id, message }) {
-  // One for all open pages: the browser replaces a notification with the same tag.
-  if (isNotified()) new Notification("Gemtap", { body: message, tag: id });
-  await showAlarms();
-}
-
 /** What the server says at the top of each page now. */
-async function showAlarms() {
+export async function showAlarms() {
   const page = await fetchPage("/setup").catch(() => null);
   const alarms = page?.getElementById("alarms");
   if (!alarms) return;
@@ -105,7 +81,7 @@ export function listen(handlers, onAgain = () => {}) {
       for (const [name, handle] of Object.entries(handlers)) {
         source.addEventListener(name, (event) => handle(JSON.parse(event.data)));
       }
-      source.addEventListener("warning", (event) => warn(JSON.parse(event.data)));
+      source.addEventListener("warning", async ({ data }) => (await import("./warnings.js")).warn(JSON.parse(data)));
       for (const name of [...Object.keys(handlers), "alive"]) source.addEventListener(name, hear);
       source.addEventListener("open", () => {
         hear();

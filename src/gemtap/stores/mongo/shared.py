@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from bson.int64 import Int64
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
@@ -26,7 +27,7 @@ class MongoSharedValues:
         """Version and value; None if there is none."""
         with translated(self._description):
             found = await self._collection.find_one({"_id": name})
-        return None if found is None else (found["version"], found["value"])
+        return None if found is None else (found["version"], _plain(found["value"]))
 
     async def replace(self, name: str, version: int, value: Any) -> bool:
         """Replace the value that has this version, 0 for none; False if somebody else was faster."""
@@ -56,4 +57,17 @@ class MongoSharedValues:
         """Version and value of each name that begins so."""
         with translated(self._description):
             found = await self._collection.find({"_id": {"$regex": "^" + re.escape(prefix)}}).to_list()
-        return {each["_id"]: (each["version"], each["value"]) for each in found}
+        return {each["_id"]: (each["version"], _plain(each["value"])) for each in found}
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: BSON's 64-bit integers have a type of their own."""
+    match value:
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+        case list():
+            return [_plain(each) for each in value]
+        case Int64():
+            return int(value)
+        case _:
+            return value
