@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +15,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import ServerConnection, serve
 
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import add
 from gemtap.capture.capture_policy import REFUSED_A_MINUTE
 from gemtap.capture.loss_counter import counted_losses
 from gemtap.capture.spool import Spool
+from gemtap.limits.estimate import MOST_READ, OUTPUT_TOKENS
 from gemtap.limits.ledger import LedgerReader
 from gemtap.limits.limit_file import LimitFile
 from gemtap.limits.limits import Limit, LimitList, Measure, parse_amount, parse_subject, put
@@ -27,10 +32,12 @@ from gemtap.limits.prices import Price, write_prices
 from gemtap.providers.registry import PROVIDERS
 from gemtap.settings import Providers, ProviderSettings
 from tests.wire.http2_client import Http2Client
-from tests.wire.peers import ScriptedUpstream, chunk, eventually, request, response
+from tests.wire.peers import Peer, ScriptedUpstream, chunk, eventually, request, response
 from tests.wire.running_tap import Captured, RunningTap
 
 FLASH = "/v1beta/models/gemini-2.5-flash:generateContent"
+LIVE = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+CHAT_HERE = "/v1beta/openai/chat/completions"
 PRO = "/v1beta/models/gemini-2.5-pro:generateContent"
 ASKING = {
     "gemini": FLASH,
@@ -211,6 +218,37 @@ def test_tokens_are_estimated_from_the_body(start_tap: Start, upstream: Scripted
     assert used(data_dir, its) == before
 
 
+@pytest.mark.parametrize("framing", ["chunked", "sized"])
+def test_a_body_that_is_too_large_to_read_counts_by_its_size(
+    start_tap: Start, upstream: ScriptedUpstream, data_dir: Path, framing: str
+) -> None:
+    """It goes on as it comes, and may be for any model."""
+    its = limit(data_dir, "model:nobody-asks-for-this", "tokens", "100M/day")
+    tap = start_tap(data_dir=data_dir)
+    body = b'{"contents": "' + b"a b " * (MOST_READ // 4) + b'"}'
+
+    def send(client: Peer) -> None:
+        if framing == "sized":
+            client.send(request(CHAT_HERE, body=body))
+            return
+        client.send(request(CHAT_HERE, "Transfer-Encoding: chunked", body=b""))
+        for start in range(0, len(body), 2**20):
+            client.send(chunk(body[start : start + 2**20]))
+        client.send(b"0\r\n\r\n")
+
+    with tap.connect() as client, ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(send, client)
+        peer = upstream.accept()
+        head = peer.take_head()
+        arrived = peer.take(len(body)) if framing == "sized" else peer.take_chunks()
+        assert arrived == body
+        assert (head.value(b"transfer-encoding") == b"chunked") is (framing == "chunked")
+        peer.send(response("Connection: close"))
+        assert client.take_response()[0].status == 200
+        sending.result()
+    assert used(data_dir, its) >= MOST_READ // 4
+
+
 def test_costs_are_estimated_at_the_price_of_the_model(
     start_tap: Start, upstream: ScriptedUpstream, data_dir: Path
 ) -> None:
@@ -382,6 +420,51 @@ def test_intercepted_requests_over_http2_are_counted(
     assert (status, int(fields["retry-after"]) > 0) == (429, True)
     assert json.loads(client.body(second))["error"]["status"] == "RESOURCE_EXHAUSTED"
     client.close()
+
+
+def test_sessions_are_counted(start_tap: Start, data_dir: Path) -> None:
+    """A session counts as a request, runs until it is closed, and reserves the default output."""
+
+    def echo(session: ServerConnection) -> None:
+        for message in session:
+            session.send(message)
+
+    concurrent = limit(data_dir, "all", "concurrent", "1")
+    tokens = limit(data_dir, "all", "tokens", "10k/day")
+    limit(data_dir, "model:gpt-realtime*", "requests", "0/day")
+    with serve(echo, "127.0.0.1", 0) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        served = ProviderSettings(upstream=f"http://127.0.0.1:{server.socket.getsockname()[1]}")
+        tap = start_tap(data_dir=data_dir, providers=Providers(gemini=served, openai=served))
+
+        def session(target: str = LIVE) -> ClientConnection:
+            return connect(f"ws://127.0.0.1:{tap.port}{target}")
+
+        for ends in ("closed", "broken"):
+            with session() as client:
+                client.send("hello")
+                assert client.recv() == "hello"
+                with pytest.raises(InvalidStatus) as caught:
+                    session()
+                answer = caught.value.response
+                assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+                assert b"RESOURCE_EXHAUSTED" in (answer.body or b"")
+                assert tap.capture_of(answer.headers["x-gemtap-id"]).outcome == "refused"
+                if ends == "broken":
+                    client.socket.shutdown(socket.SHUT_RDWR)
+            eventually(lambda: True if used(data_dir, concurrent) == 0 else None)
+        assert used(data_dir, tokens) == 2 * OUTPUT_TOKENS
+        with pytest.raises(InvalidStatus, match="429"):
+            session()  # 10k tokens are too few for a third one
+        LimitFile(data_dir).change(lambda before: (LimitList(before.limits[2:]), None))
+        time.sleep(1)
+        with session() as client:
+            client.send("hello")
+        with pytest.raises(InvalidStatus, match="429"):
+            session("/openai/v1/realtime?model=gpt-realtime-mini")
+        server.shutdown()
+        serving.join()
 
 
 def test_a_runaway_client_does_not_fill_the_disk(start_tap: Start, upstream: ScriptedUpstream, data_dir: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,7 @@ DESK_NAME: Final = "desk.bin"
 _COUNT: Final = "taps.bin"
 _NUMBER: Final = 8
 _MOST_TAPS: Final = 1024
+_MOMENT: Final = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,9 @@ class TapCount:
         try:
             for number in range(_MOST_TAPS):
                 file = LedgerFile(folder / tap_name(number), TAP_WIDTH, create=True)
-                if file.try_lock():
-                    self._numbers[0] = max(self._numbers[0], number + 1)
+                if _locked(file):
+                    # After a power cut, the count may be behind the files.
+                    self._numbers[0] = max(self._numbers[0], len(list(folder.glob("tap-*.bin"))))
                     return number, file
                 file.close()
         finally:
@@ -171,6 +174,14 @@ class TapCount:
         self._numbers.release()
         self._map.close()
         os.close(self._file)
+
+
+def _locked(file: LedgerFile) -> bool:
+    """Lock it, unless a tap has it. Whoever looks for dead taps has it for a moment."""
+    if file.try_lock():
+        return True
+    time.sleep(_MOMENT)
+    return file.try_lock()
 
 
 def tap_name(number: int) -> str:
