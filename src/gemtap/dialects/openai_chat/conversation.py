@@ -194,7 +194,8 @@ def _content(content: Json) -> Iterator[Part]:
                 if thoughts:
                     yield Thought(thoughts)
             case "image_url":
-                yield image_of(as_text(as_dict(fields.get("image_url")).get("url")) or "")
+                image = fields.get("image_url")  # a text of its own with Mistral
+                yield image_of(as_text(image) or as_text(as_dict(image).get("url")) or "")
             case "input_audio":
                 audio = as_dict(fields.get("input_audio"))
                 yield Media(f"audio/{as_text(audio.get('format')) or 'wav'}", base64=as_text(audio.get("data")))

@@ -37,7 +37,7 @@ class MistralChat:
             parsed,
             operation=operation,
             model=parsed.model or agent,
-            error=parsed.error or _error(exchange.response_json),
+            error=parsed.error or own_error(exchange.response_json),
         )
 
     def conversation(self, operation: str, request: Json, response: Json) -> Conversation | None:
@@ -66,7 +66,7 @@ class MistralChat:
         return OPENAI_CHAT.results(operation, response)
 
 
-def _error(response: Json) -> Error | None:
+def own_error(response: Json) -> Error | None:
     """`{"object": "error", "message": ...}`; the message of a validation has an object in its place."""
     fields = as_dict(response)
     if fields.get("object") != "error" and not isinstance(fields.get("detail"), list | str):

@@ -12,21 +12,21 @@ from gemtap.interaction import Cost
 from gemtap.json_access import as_dict, count
 from gemtap.providers.instructions import Instructions
 from gemtap.providers.mistral.client_setup import CLIENTS
-from gemtap.providers.mistral.dialect import MISTRAL_CHAT
+from gemtap.providers.mistral.conversations import APPEND, CONVERSATIONS, MISTRAL_CONVERSATIONS, RESTART
+from gemtap.providers.mistral.dialect import AGENTS, FILL, MISTRAL_CHAT
 from gemtap.providers.openai.reader import OpenAICompatibleReader
 from gemtap.providers.prices import unpriced
 from gemtap.providers.reader import Bill
 
 _OWN: Final = re.compile(r"/+(?:v1/+)?(fim/+completions|agents/+completions|ocr|classifications|conversations)/*")
+_HELD: Final = re.compile(r"/+(?:v1/+)?conversations/+[^/]+(/+restart)?/*")
 _OCR: Final = "mistral.ocr"
 
 
 class MistralReader(OpenAICompatibleReader):
-    """Reads Mistral's own operations beside OpenAI's. The new Conversations API is named, and not read yet."""
+    """Reads Mistral's own operations beside OpenAI's."""
 
-    billed = OpenAICompatibleReader.billed | {
-        *("mistral.fim.completions", "mistral.agents.completions", "mistral.conversations", _OCR),
-    }
+    billed = OpenAICompatibleReader.billed | CONVERSATIONS | {FILL, AGENTS, _OCR}
     makers: Mapping[str, str] = {"": "mistral"}
     colour = ("#d9480f", "#ff8f4d")
     setup: Mapping[str, Instructions] = CLIENTS
@@ -36,10 +36,15 @@ class MistralReader(OpenAICompatibleReader):
         own = _OWN.fullmatch(path) if method.upper() == "POST" else None
         if own is not None:
             return "mistral." + ".".join(filter(None, own[1].split("/"))), None
+        held = _HELD.fullmatch(path) if method.upper() == "POST" else None
+        if held is not None:
+            return RESTART if held[1] else APPEND, None
         return super().operation(method, path)
 
     def dialect(self, operation: str, *, is_session: bool) -> Dialect | None:
-        """That of chat completions, with Mistral's errors."""
+        """That of chat completions, with Mistral's errors; conversations have one of their own."""
+        if operation in CONVERSATIONS:
+            return MISTRAL_CONVERSATIONS
         return super().dialect(operation, is_session=is_session) if operation in RESPONSES else MISTRAL_CHAT
 
     def price(self, bill: Bill) -> Cost | None:
