@@ -2,6 +2,8 @@
 
 They change their context as real clients do: Cline removes the middle and keeps the first exchange, Roo Code inserts a
 summary before the last messages, gemini-cli inserts one before the last third, opencode replaces everything by one.
+aider puts the files before the question and its rules after it, and moves both to the next question; others add a
+message of their own to each request.
 """
 
 from __future__ import annotations
@@ -189,3 +191,54 @@ class Client:
         yield from self._ask("next question", model(summary))
         self.contents = [user(summary), user(self.rng.choice(_FOLLOW_UPS))]
         yield from self._ask(habit)
+
+
+_RULES: Final = (
+    "# *Edit block* rules:\n\nEvery block has a path and a language.\n\nReply in English.\nONLY EVER RETURN CODE!"
+)
+_FILES: Final = "I have *added these files to the chat*. Trust this message:\n\na.py\n```\ndef f():\n    return 1\n```"
+
+
+class Reminding(Client):
+    """A conversation of aider's: the same rules stand at the end of each question until the next one is asked."""
+
+    habit = "rules at the end of the question (aider)"
+
+    def work(self, turns: int) -> Iterator[Turn]:
+        """Its requests, in order."""
+        self.contents = [user("Rename f."), model("Here is f with its new name."), user("Forget that."), model("Ok.")]
+        task = self.rng.choice(_TASKS)
+        for number in range(turns):
+            question = task if number == 0 else self.rng.choice((*_FOLLOW_UPS, "No.\n\nTry again."))
+            said = self._answer()
+            contents = self._request(question)
+            self.last = Turn("first turn" if number == 0 else self.habit, contents, said, parent=self.last)
+            yield self.last
+            self._take_in(question, said)
+
+    def _request(self, question: str) -> list[Message]:
+        files = [user(_FILES), model("Ok, any changes I propose will be to those files.")]
+        return [*copy.deepcopy(self.contents), *files, user(f"{question}\n\n{_RULES}")]
+
+    def _take_in(self, question: str, said: Message) -> None:
+        self.contents += [user(question), self._taken_in(said)]
+        if self.rng.random() < 0.5:
+            self.contents += [user("I updated the files."), model("Ok.")]
+
+
+class Noting(Reminding):
+    """A client that adds a message with the time after each question, and leaves it out later."""
+
+    habit = "a message of the client's after the question"
+
+    def _request(self, question: str) -> list[Message]:
+        note = (
+            f"<note> It is {self.rng.randint(0, 23)}:{self.rng.randint(10, 59)}. Nothing is to be said of this. </note>"
+        )
+        return [*copy.deepcopy(self.contents), user(question), user(note)]
+
+    def _take_in(self, question: str, said: Message) -> None:
+        self.contents += [user(question), self._taken_in(said)]
+
+    def _answer(self) -> Message:
+        return model(prose.answer(self.rng.choice(_TASKS), self.rng))

@@ -18,7 +18,7 @@ from typing import Any, Final
 from bson import ObjectId
 
 from bench.page import table, write_between_markers
-from bench.simulated_clients import Client, Message, Turn, user
+from bench.simulated_clients import Client, Message, Noting, Reminding, Turn, user
 from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import SUFFIX, Spool
 from gemtap.providers.registry import PROVIDERS
@@ -43,7 +43,10 @@ Judged = dict[str, Counter[str]]
 def simulated(conversations: int, turns: int, seed: int) -> Iterator[Turn]:
     """Conversations of many clients, eight at a time."""
     rng = Random(seed)
-    waiting = [Client(Random(rng.random())).work(rng.randint(3, turns)) for _ in range(conversations)]
+    kinds = [Reminding, Noting, *[Client] * 14]
+    waiting = [
+        kinds[number % len(kinds)](Random(rng.random())).work(rng.randint(3, turns)) for number in range(conversations)
+    ]
     at_work: list[Iterator[Turn]] = []
     while waiting or at_work:
         while waiting and len(at_work) < 8:

@@ -30,11 +30,14 @@ OPTIONS = (
 )
 
 
-@pytest.mark.parametrize(
+BOTH = pytest.mark.parametrize(
     ("provider", "operation", "model"),
     [("openai", "openai.chat.completions", "gpt-5"), ("anthropic", "messages.create", "claude-sonnet-4-6")],
     ids=["openai", "anthropic"],
 )
+
+
+@BOTH
 def test_aider_works_through_gemtap(provider: str, operation: str, model: str, tmp_path: Path) -> None:
     """With the lines of `gemtap setup`, its name included: a stream, a whole response and an error."""
     with two_ways(provider, tmp_path) as ways:
@@ -53,6 +56,34 @@ def test_aider_works_through_gemtap(provider: str, operation: str, model: str, t
     assert refused["error"]["message"]
     assert "error" in said.lower()
     assert not any(key in json.dumps(found) for key in KEYS.values())
+
+
+@BOTH
+def test_the_turns_of_aider_are_one_thread(provider: str, operation: str, model: str, tmp_path: Path) -> None:
+    """It moves its rules from the end of each question to the next, with the files before them."""
+    with two_ways(provider, tmp_path) as ways:
+        folder = tmp_path / "tapped"
+        folder.mkdir()
+        (folder / "a.py").write_text("def f():\n    return 1\n")
+        questions = "Why is the sky blue?\nAnd at night?\nAnd on the moon?\n/exit\n"
+        *lines, _ = ways.lines(f"{provider}-aider")
+        called = [
+            str(AIDER),
+            "--model",
+            f"{provider}/{model}",
+            *OPTIONS,
+            "--no-fancy-input",
+            "--edit-format",
+            "diff",
+            "a.py",
+        ]
+        script = "\n".join([*lines, f"printf %s {shlex.quote(questions)} | {shlex.join(called)}"])
+        run(["sh", "-ec", script], {**ENVIRONMENT, "HOME": str(folder)}, folder)
+        found = documents(ways.gemtap, 3)
+    assert [each["operation"] for each in found] == [operation] * 3
+    assert [(each["thread"]["turn"], each["thread"]["new_messages"]) for each in found[1:]] == [(2, 1), (3, 1)]
+    assert len({each["thread"]["id"] for each in found}) == 1
+    assert all("SEARCH/REPLACE" in json.dumps(each["request"]["body"]["messages"][-1]) for each in found)
 
 
 def _aider(ways: TwoWays, folder: Path, model: str, prompt: str, *options: str) -> str:

@@ -176,7 +176,7 @@ def _said(parts: Iterable[Part]) -> bytes:
 def _token(part: Part) -> bytes:
     match part:
         case Text(text):
-            return " ".join(text.split()).encode("utf-8", "replace")
+            return as_said(text)
         case Call(name, arguments):
             return b"call " + name.encode("utf-8", "replace") + _canonical(arguments)
         case Result(content, media=media):
@@ -188,6 +188,11 @@ def _token(part: Part) -> bytes:
             return kind.encode("utf-8", "replace") + _canonical(value)
         case Thought() | Grounding() | Aside():
             return b""
+
+
+def as_said(text: str) -> bytes:
+    """A text as it is in a piece: with every run of white space as one space."""
+    return " ".join(text.split()).encode("utf-8", "replace")
 
 
 def _parsed(content: Json) -> Json:

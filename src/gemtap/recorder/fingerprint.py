@@ -8,15 +8,18 @@ hash somewhere within its own prompt continues it. docs/threads.md states the ru
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import islice
 from typing import Final
 
 from bson import ObjectId
 
 from gemtap.conversation import Conversation
-from gemtap.conversation.canonical import Piece, chain, pieces
+from gemtap.conversation.canonical import Piece, as_said, chain, pieces
+from gemtap.conversation.model import Message, Text
 from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
 from gemtap.reuse import remembered
@@ -40,6 +43,18 @@ _SUMMARY: Final = 200
 
 _SUMMARY_WITHIN: Final = 3
 """Messages at the beginning of a prompt among which one may be such a summary."""
+
+
+_REMINDED_WITHIN: Final = 4
+"""Messages of the model, the last ones, after which a reminder may have been taken away."""
+
+_MOST_REMINDERS: Final = 4
+"""Places in the last message, the first ones, at which a reminder may begin."""
+
+_MOVED_TOO: Final = (0, 2, 4)
+"""Numbers of messages before the last one that may be moved with a reminder."""
+
+_PARAGRAPH: Final = re.compile(r"\n[^\S\n]*\n\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +112,17 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
     if ends is not None:
         links.append(_link(b"chain", ends))
         links += _exchange(said, len(said) - 1)
+        links += _exchange_without_reminder(said)
         links += _summary(said[-1])
     messages = len(conversation.prompt)
     if conversation.previous is not None:
         return Fingerprint(tuple(links), prompt_hash, (((named_link(conversation.previous),), messages),), messages)
-    return Fingerprint(tuple(links), prompt_hash, tuple(_candidates(prompt, hashes, messages)), messages)
+    return Fingerprint(
+        tuple(links),
+        prompt_hash,
+        tuple(_candidates(prompt, hashes, messages, _reminders(conversation.prompt[-1]))),
+        messages,
+    )
 
 
 def _with_answer(
@@ -159,18 +180,23 @@ def named_link(id_: str) -> bytes:
 
 
 def _candidates(
-    prompt: Sequence[Piece], hashes: Sequence[bytes], messages: int
+    prompt: Sequence[Piece], hashes: Sequence[bytes], messages: int, reminders: Sequence[bytes]
 ) -> Iterator[tuple[tuple[bytes, ...], int]]:
     """Where an earlier interaction may have ended, the latest first: all the same up to there, else what came last.
 
     The client may have rewritten earlier messages; then it mostly keeps the very first ones.
     """
+    reminded = _REMINDED_WITHIN if reminders else 0
     for place in range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1):
         after = messages - prompt[place].messages
         chained, exchange = _links_at(prompt, hashes, place)
         yield chained, after
         if exchange:
             yield exchange, after
+        if reminded and prompt[place].role == "model":
+            reminded -= 1
+            if place and prompt[place - 1].role == "user":
+                yield tuple(_reminded(prompt, hashes, place, reminders)), after
     # Or it has put an answer, a summary of it all, in the place of all: as the first message, or as the model's words.
     for number, piece in enumerate(prompt[:_SUMMARY_WITHIN]):
         if number == 0 or piece.role == "model":
@@ -201,6 +227,52 @@ def _exchange(said: Sequence[Piece], place: int) -> list[bytes]:
         if size >= _TELLING:
             return [_link(b"exchange", *(piece.said for piece in said[first : place + 1]))]
     return []
+
+
+def _reminders(last: Message) -> list[bytes]:
+    """The ends of the last message that may be a reminder: from a paragraph on, if they are distinctive enough.
+
+    aider puts its rules at the end of each question, and takes them away when the next one is asked.
+    """
+    if last.role != "user" or not all(isinstance(part, Text) for part in last.parts):
+        return []
+    text = "".join(part.text for part in last.parts if isinstance(part, Text))
+    ends = (as_said(text[found.end() :]) for found in islice(_PARAGRAPH.finditer(text), _MOST_REMINDERS))
+    return [end for end in ends if len(end) >= _TELLING]
+
+
+def _reminded(
+    prompt: Sequence[Piece], hashes: Sequence[bytes], place: int, reminders: Sequence[bytes]
+) -> Iterator[bytes]:
+    """The links of what ended at this place, if one of the reminders stood at the end of its last question.
+
+    First those of all up to there: aider has the files before its reminder, and moves them with it, so that they stand
+    before the last message now. Then that of the exchange, if it is distinctive without the reminder.
+    """
+    question, answer = prompt[place - 1], prompt[place]
+    before = hashes[place - 2] if place > 1 else b""
+    for moved in _MOVED_TOO:
+        first = len(prompt) - 1 - moved
+        if first <= place:
+            break
+        start = [before, *chain(prompt[first:-1], before)][-1]
+        for reminder in reminders:
+            asked = Piece("user", question.said + b" " + reminder, 0)
+            yield _link(b"chain", chain([asked, answer], start)[-1])
+    if question.size + answer.size >= _TELLING:
+        for reminder in reminders:
+            yield _link(b"exchange", question.said + b" " + reminder, answer.said)
+
+
+def _exchange_without_reminder(said: Sequence[Piece]) -> list[bytes]:
+    """The link of the last exchange without the message before the answer, if the user has sent another before that.
+
+    Clients put messages of their own after a question, and leave them out later. Only an answer that is distinctive
+    by itself is found so.
+    """
+    if len(said) < 3 or said[-1].size < _TELLING or any(piece.role != "user" for piece in said[-3:-1]):
+        return []
+    return [_link(b"exchange", said[-3].said, said[-1].said)]
 
 
 def _summary(piece: Piece) -> list[bytes]:

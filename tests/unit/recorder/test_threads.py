@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gemtap.dialects.gemini_content.conversation import read
 from gemtap.interaction import Thread
-from gemtap.recorder.fingerprint import stored_fingerprint
+from gemtap.recorder.fingerprint import fingerprint_of, stored_fingerprint
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
@@ -220,6 +223,74 @@ async def test_a_short_exchange_does_not_tie_strangers_together(recorded: Record
     first, _ = await recorded.ask([user("Task one, a long one."), model("Ok."), user("go on")], model("Ok."))
     _, thread = await recorded.ask([user("Task two."), model("What?"), user("go on"), model("Ok."), user("x")], None)
     assert thread["id"] != first
+
+
+RULES = "# *Edit block* rules:\n\nEvery block has a path.\n\nONLY EVER RETURN CODE IN A *BLOCK*!"
+FILES = [user("I have *added these files to the chat*.\n\na.py\n\n    def f(): ..."), model("Ok, I change those.")]
+
+
+def reminded(question: str, rules: str = RULES) -> Message:
+    return user(f"{question}\n\n{rules}")
+
+
+@pytest.mark.parametrize("updated", [[], [user("I updated the files."), model("Ok.")]], ids=["", "updated"])
+async def test_rules_at_the_end_of_the_question_move_to_the_next(recorded: Recorded, updated: list[Message]) -> None:
+    """As aider does it, with the files before the question, and with questions of several paragraphs."""
+    said: list[Message] = []
+    turns = []
+    for question, answer in (("Rename f.", "Done."), ("No.\n\nCall it g.", "Done."), ("And in the tests?", "Done.")):
+        turns.append((await recorded.ask([*said, *FILES, reminded(question)], model(answer)))[1])
+        said += [user(question), model(answer), *updated]
+    assert [each["turn"] for each in turns] == [1, 2, 3]
+    assert len({each["id"] for each in turns}) == 1
+
+
+async def test_rules_do_not_tie_strangers_together(recorded: Recorded) -> None:
+    """The question before the rules counts, and so do all of the rules."""
+    await recorded.ask([reminded("Rename f.")], model("Done."))
+    for others in ([user("Rename h."), model("Done.")], [user("Rename f."), model("No.")]):
+        _, thread = await recorded.ask([*others, reminded("And now?")], model("So."))
+        assert thread["turn"] == 1
+    said = [user("Rename f."), model("Done.")]
+    _, thread = await recorded.ask([*said, reminded("And now?", RULES.replace("path", "name"))], model("So."))
+    assert thread["turn"] == 1
+    _, thread = await recorded.ask([*said, user("And now?")], model("So."))
+    assert thread["turn"] == 1
+
+
+async def test_a_message_that_the_client_leaves_out_later_hides_no_thread(recorded: Recorded) -> None:
+    """It stands after the question and says something else each time. A short answer is not enough to know it by."""
+    answer = model("The sky scatters short waves more than long ones.")
+    await recorded.ask([user("Why?"), user("<note> It is 9:15. </note>")], answer)
+    _, thread = await recorded.ask([user("Why?"), answer, user("And ice?"), user("<note> 9:16 </note>")], model("So."))
+    assert thread["turn"] == 2
+    _, thread = await recorded.ask([user("Why?"), answer, user("And ice?"), model("So."), user("And?")], model("So."))
+    assert (thread["turn"], thread["new_messages"]) == (2, 3)
+
+
+questions = st.lists(st.text("ab ", min_size=1, max_size=30), min_size=1, max_size=4).map("\n\n".join)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    asked=st.lists(st.tuples(st.sampled_from("XY"), questions, st.sampled_from(["Ok.", "Done."])), max_size=12),
+    rules=st.sampled_from([RULES, RULES.replace("\n\n", "\n")]),
+)
+def test_two_conversations_with_the_same_rules_stay_apart(asked: list[tuple[str, str, str]], rules: str) -> None:
+    """Whatever is asked: the links of each turn lead to the one before it in its conversation, and to no other's."""
+    said: dict[str, list[Message]] = {"X": [], "Y": []}
+    last: dict[str, set[bytes]] = {}
+    for name, question, answer in asked:
+        question = f"{name}: {question}"
+        body = {"contents": [*said[name], *FILES, reminded(question, rules)]}
+        found = fingerprint_of(read(body, {"candidates": [{"content": model(answer)}]}))
+        assert found is not None
+        sought = {link for link, _ in found.sought}
+        assert name not in last or sought & last[name]
+        for other, links in last.items():
+            assert other == name or not sought & links
+        last[name] = set(found.links)
+        said[name] += [user(question), model(answer)]
 
 
 async def test_openai_shapes_too(store: Store) -> None:
