@@ -13,6 +13,7 @@ import pytest
 from tests.clients.recorded import Stored, documents, documents_until, stored
 from tests.clients.running_client import MODULES, js_client, python_client, run, see
 from tests.clients.sdks import installed, pinned
+from tests.clients.setup_lines import exported, setup_lines
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 pytestmark = pytest.mark.clients
@@ -172,14 +173,16 @@ def test_no_key_is_stored(session: Session) -> None:
 
 
 def test_claude_code_works_through_gemtap(api: SimulatedApi, tmp_path: Path) -> None:
-    """In print mode, with a second prompt that continues the first: one thread, known by name, without its key."""
+    """With the lines of `gemtap setup`, in print mode: a second prompt continues the first, and no key is stored."""
     gemtap = RunningGemtap(tmp_path, api.origin, f"--upstream=anthropic={api.origin}")
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
+    lines = setup_lines(gemtap, "claude-code")
+    assert lines[-1] == "claude"
     environment = {
         "HOME": str(home),
-        "ANTHROPIC_BASE_URL": f"{gemtap.origin}/anthropic",
+        **exported(lines),
         "ANTHROPIC_API_KEY": "sk-ant-api03-canary",
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",

@@ -9,6 +9,7 @@ import pytest
 from tests.clients.recorded import documents_until
 from tests.clients.running_client import MODULES, run
 from tests.clients.sdks import installed
+from tests.clients.setup_lines import setup_lines
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(300)]
@@ -26,11 +27,9 @@ wire_api = "responses"
 
 
 @pytest.mark.parametrize(
-    ("config", "status"),
-    [('openai_base_url = "{base}"', 101), (PROVIDER, 200)],
-    ids=["openai_base_url", "model_providers"],
+    ("config", "status"), [(None, 101), (PROVIDER, 200)], ids=["the lines of setup", "model_providers"]
 )
-def test_codex_answers_and_is_stored(config: str, status: int, tmp_path: Path) -> None:
+def test_codex_answers_and_is_stored(config: str | None, status: int, tmp_path: Path) -> None:
     """With the lines of `gemtap setup codex` it holds a session, with a provider of one's own it sends requests."""
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
@@ -38,8 +37,10 @@ def test_codex_answers_and_is_stored(config: str, status: int, tmp_path: Path) -
     api = SimulatedApi("--pace", "0.01", "--provider", "openai")
     gemtap = RunningGemtap(tmp_path, api.origin, f"--upstream=openai={api.origin}")
     try:
-        base = f"{gemtap.origin}/openai/v1"
-        (home / "config.toml").write_text(f'model = "gpt-5"\n{config.format(base=base)}\n')
+        lines = setup_lines(gemtap, "codex")
+        if config is not None:
+            lines = [config.format(base=f"{gemtap.origin}/openai/v1")]
+        (home / "config.toml").write_text("\n".join(['model = "gpt-5"', *lines, ""]))
         keys = dict.fromkeys(("CODEX_API_KEY", "OPENAI_API_KEY"), "sk-Canary-0123456789")
         command = ["node", str(CLI), "exec", "--skip-git-repo-check", "--sandbox", "read-only", PROMPT]
         said = run(command, {"HOME": str(home), "CODEX_HOME": str(home), **keys}, work).strip()

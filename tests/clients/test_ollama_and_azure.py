@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.recorded import documents
-from tests.clients.running_client import python_client, see
+from tests.clients.running_client import python_client, run, see
+from tests.clients.setup_lines import exported, setup_lines
 from tests.e2e.running_gemtap import RunningGemtap, SimulatedApi
 
 pytestmark = pytest.mark.clients
@@ -17,21 +18,26 @@ AZURE = ("generate", "stream", "an_error")
 
 
 def test_ollama(api: SimulatedApi, tmp_path: Path) -> None:
-    """Chats, thoughts, calls, images, completions, embeddings and errors. Nothing of it costs anything."""
+    """By the lines of `gemtap setup`: chats, thoughts, calls, images, completions, embeddings and errors, all free."""
     gemtap = RunningGemtap(tmp_path, api.origin, "--upstream", f"ollama={api.origin}")
     try:
         command = python_client("ollama", "use_ollama.py")
         direct = see(command, api.origin, *OLLAMA)
-        assert see(command, f"{gemtap.origin}/ollama", *OLLAMA) == direct
+        assert see(command, "", *OLLAMA, **exported(setup_lines(gemtap, "ollama"))) == direct
         assert see(command, gemtap.origin, "chat") == {"chat": direct["chat"]}
-        stored = documents(gemtap, 9)
+        (line,) = setup_lines(gemtap, "ollama-python")
+        shown = run(
+            [command[0], "-c", f"import ollama\n{line}\nprint([each.model for each in client.list().models])"], {}
+        )
+        assert shown.strip() == str([each["model"] for each in direct["models"]["models"]])
+        stored = documents(gemtap, 10)
     finally:
         gemtap.close()
     assert [each["operation"].removeprefix("ollama.") for each in stored] == [
-        *("chat", "chat", "chat", "chat", "generate", "embed", "tags", "chat", "chat"),
+        *("chat", "chat", "chat", "chat", "generate", "embed", "tags", "chat", "chat", "tags"),
     ]
     assert {each["provider"] for each in stored} == {"ollama"}
-    assert [each["response"]["status"] for each in stored] == [200] * 7 + [404, 200]
+    assert [each["response"]["status"] for each in stored] == [200] * 7 + [404, 200, 200]
     streamed, result = stored[1], stored[3]
     message = streamed["response"]["body"]["message"]
     assert (message["thinking"], message["content"]) == ("Let me see.", "You said: What is this?")

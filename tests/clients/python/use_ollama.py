@@ -54,4 +54,5 @@ def an_error(client):
 
 
 base_url, *tasks = sys.argv[1:]
-print(json.dumps({task: globals()[task](Client(host=base_url)) for task in tasks}, default=str))
+client = Client(host=base_url or None)  # else where OLLAMA_HOST says
+print(json.dumps({task: globals()[task](client) for task in tasks}, default=str))

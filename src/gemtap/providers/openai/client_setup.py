@@ -59,7 +59,8 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "Cline with OpenAI",
         "Cline's settings in VS Code: API Provider “OpenAI Compatible”, as its Base URL",
         (_BASE,),
-        called=("Cline", "openai-js"),
+        "Cline's command takes it too, for OpenAI and compatible APIs alone: cline auth openai --baseurl.",
+        called=("Cline", "openai-js", "AI SDK"),
     ),
     "openai-roo-code": Instructions(
         "Roo Code with OpenAI",
