@@ -2,7 +2,7 @@
 
 Layout, all numbers native int64 (the files are of one machine and never leave it):
 
-    header   8 numbers: format, numbers in an entry, zeroes
+    header   8 numbers: format, numbers in an entry, how many writers there have been, zeroes
     entries  2 * MOST_LIMITS: entry 2 * slot + parity belongs to the limit with that slot, in windows of that parity, so
              that a window and the one after it are kept side by side
 
@@ -86,6 +86,15 @@ class LedgerFile:
     def unlock(self) -> None:
         """Be no longer its writer."""
         fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    @property
+    def writers(self) -> int:
+        """How many processes have been its writer."""
+        return self.numbers[2]
+
+    def note_writer(self) -> None:
+        """Another process has become its writer. For this one only."""
+        self.numbers[2] += 1
 
     def begin(self, limit: Limit, window: Window) -> int:
         """Where the entry of a limit and a window begins; an entry of another one is cleared. For the writer only."""

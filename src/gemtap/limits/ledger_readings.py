@@ -59,6 +59,8 @@ class Readings:
         self._desk: LedgerFile | None = None
         self._count: TapCount | None = None
         self._known = 0
+        self._ended: dict[int, int] = {}
+        """How many writers the file of a dead tap had when its concurrent requests were ended."""
 
     def refresh(self) -> None:
         """Open what files there are by now. Raises OSError."""
@@ -120,7 +122,9 @@ class Readings:
         for number, tap in self._taps.items():
             if number != own and tap.try_lock():
                 try:
-                    end_concurrent(tap)
+                    if self._ended.get(number) != tap.writers:
+                        end_concurrent(tap)
+                        self._ended[number] = tap.writers
                 finally:
                     tap.unlock()
 
@@ -161,6 +165,7 @@ class TapCount:
             for number in range(_MOST_TAPS):
                 file = LedgerFile(folder / tap_name(number), TAP_WIDTH, create=True)
                 if _locked(file):
+                    file.note_writer()
                     # After a power cut, the count may be behind the files.
                     self._numbers[0] = max(self._numbers[0], len(list(folder.glob("tap-*.bin"))))
                     return number, file

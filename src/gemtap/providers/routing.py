@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import unquote_to_bytes
 
 from gemtap.providers.credential import Credential
 from gemtap.providers.registry import PROVIDERS, derived, report
-from gemtap.providers.wire import RawHeaders, Route, Wire
+from gemtap.providers.wire import RawHeaders, Route, Wire, asks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +128,8 @@ def credential_of(provider: str, path: bytes) -> Credential | None:
 
 def asks(provider: str, path: bytes) -> tuple[bool, str | None]:
     """Whether a POST to a raw upstream path may ask a model for something, and the model that the path names."""
-    wire = wire_of(provider)
-    plain = unquote_to_bytes(path)
     try:
-        named = wire.model_in_path.search(plain) if wire.model_in_path is not None else None
-        model = named[1].decode("utf-8", "replace") if named is not None else None
-        return wire.asking is None or wire.asking.search(plain) is not None, model
+        return asks_of(wire_of(provider), path)
     except Exception as exc:
         report(provider, exc)
         return True, None

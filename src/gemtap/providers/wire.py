@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 from gemtap.providers.credential import Credential
 from gemtap.providers.secrets import Declared
@@ -98,6 +99,14 @@ class Wire(ABC):
         returned.
         """
         return self.error(429, "RESOURCE_EXHAUSTED", message)
+
+
+def asks_of(wire: Wire, path: bytes) -> tuple[bool, str | None]:
+    """Whether a POST to a raw upstream path may ask a model for something, and the model that the path names."""
+    plain = unquote_to_bytes(path)
+    named = wire.model_in_path.search(plain) if wire.model_in_path is not None else None
+    model = named[1].decode("utf-8", "replace") if named is not None else None
+    return wire.asking is None or wire.asking.search(plain) is not None, model
 
 
 def json_error(

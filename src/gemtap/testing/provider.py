@@ -27,7 +27,7 @@ from gemtap.dialects.base import Dialect
 from gemtap.providers.provider import Provider
 from gemtap.providers.reader import Bill
 from gemtap.providers.registry import CONTRACT
-from gemtap.providers.wire import Route
+from gemtap.providers.wire import Route, asks_of
 from gemtap.providers.wire_check import check_wire
 from gemtap.simulation.received import ReceivedRequest
 from gemtap.simulation.script import Begin, Send
@@ -112,12 +112,23 @@ class ProviderContract:
 
     def test_errors_are_whole_responses(self) -> None:
         """Gemtap's own errors have a type, a length and the message."""
-        for status, code in _CODES:
-            headers, body = self.provider.wire.error(status, code, "Not reachable: “x”.")
+        wire, message = self.provider.wire, "Not reachable: “x”."
+        for headers, body in (*(wire.error(*each, message) for each in _CODES), wire.limited(message, 17)):
             fields = {name.lower(): value for name, value in headers}
             assert b"content-type" in fields
             assert fields.get(b"content-length") == str(len(body)).encode(), "the content-length is wrong"
             assert "Not reachable" in body.decode(), "the message is not in the body"
+
+    def test_limits_count_what_uses_tokens(self) -> None:
+        """`asking` finds every POST of the examples whose tokens are counted, and `model_in_path` their models."""
+        for example in self.examples:
+            route = self.provider.wire.route(example.path.partition("?")[0].encode())
+            assert route is not None
+            parsed = self.provider.parse(example.exchange())
+            if example.method == "POST" and parsed.tokens["total"] and self.provider.reader.counts(parsed):
+                asking, model = asks_of(self.provider.wire, route.path)
+                assert asking, f"limits do not count {example.path}"
+                assert model is None or model in (example.model or ""), f"{model} is not the model of {example.path}"
 
     def test_the_credential_is_declared_secret(self) -> None:
         """What a replay sends as a credential must be replaced before anything is written to disk."""
