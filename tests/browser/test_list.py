@@ -88,7 +88,7 @@ def test_a_click_filters_and_the_address_holds_it(visitor: Visitor) -> None:
     page.locator(".outcome.good").first.click()
     page.wait_for_url(lambda url: "outcome" in url)
     assert parse_qs(urlsplit(page.url).query) == {"q": ["model:gemini-2.5-flash outcome:complete"]}
-    page.get_by_label("without model:gemini-2.5-flash").click()
+    page.get_by_label("Remove model:gemini-2.5-flash").click()
     page.wait_for_url(lambda url: "model" not in url)
     assert len(set(page.locator(".c-model a").all_inner_texts())) > 1
 
@@ -116,7 +116,7 @@ def test_a_search_is_in_the_address_and_goes_on_living(visitor: Visitor, gemtap:
     expect(page.get_by_role("combobox", name="Search", exact=True)).to_have_value("error:no tokens:>1")
     fitting = ask(gemtap, "Found by the search.", model="gemini-2.5-pro")
     expect(page.locator(f"#row-{fitting}")).to_be_visible()
-    page.get_by_label("without tokens:>1").click()
+    page.get_by_label("Remove tokens:>1").click()
     page.wait_for_url(lambda url: "tokens" not in url)
 
 

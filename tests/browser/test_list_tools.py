@@ -68,7 +68,8 @@ def test_hidden_columns_stay_hidden(visitor: Visitor) -> None:
     page = visitor.open("/interactions")
     page.locator("#columns summary").click()
     page.get_by_label("Client", exact=True).uncheck()
-    expect(page.get_by_role("columnheader", name="Client")).to_be_hidden()
+    # Narrow windows hide this column anyway; the class says that it was chosen.
+    expect(page.locator("table.list.hide-client")).to_be_visible()
     page.reload()
     assert "hide-client" in str(page.locator("table.list").get_attribute("class"))
     expect(page.get_by_role("columnheader", name="Client")).to_be_hidden()
@@ -86,7 +87,7 @@ def test_facets_become_conditions_that_chips_remove(reader: Visitor) -> None:
     page.wait_for_url("**countTokens")
     assert query_of(page) == ["model:gemini-2.5-flash operation:countTokens"]
     check(page)
-    page.get_by_label("without model:gemini-2.5-flash").click()
+    page.get_by_label("Remove model:gemini-2.5-flash").click()
     page.wait_for_url(lambda url: "model" not in url)
     assert query_of(page) == ["operation:countTokens"]
 
