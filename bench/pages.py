@@ -26,6 +26,7 @@ from bench.year import BEGIN, DAYS
 from bench.year import interactions as year_of
 from gemtap.recorder.searchable import text_of
 from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.facets import COUNTED
 from gemtap.stores.opening import open_store
 from tests.mongod import Mongod
 
@@ -56,6 +57,8 @@ class Timed:
     median: float
     slowest: float
     size: int
+    facets: int
+    """Number of responses with facets, which a list leaves out if they take too long."""
 
 
 def pages_of(filled: Filled) -> dict[str, str]:
@@ -67,6 +70,8 @@ def pages_of(filled: Filled) -> dict[str, str]:
         "list, failed and slow": "/interactions?q=error:yes+duration:%3E30s",
         "list, words": "/interactions?q=parallel+test",
         "list, a year ago": "/interactions?q=until:300d",
+        "list, the most expensive": "/interactions?sort=cost",
+        "list, the most expensive of one client": "/interactions?sort=cost&client=cline",
         "threads": "/threads",
         "threads, the most expensive": "/threads?sort=cost",
         f"thread of {TURNS} turns": f"/threads/{filled.thread}",
@@ -89,7 +94,7 @@ def measure(gemtap: Gemtap, filled: Filled) -> dict[str, Timed]:
     found = {}
     for name, path in pages_of(filled).items():
         took = []
-        size = 0
+        size = facets = 0
         for _ in range(_TIMES):
             began_at = time.perf_counter()
             connection.request("GET", path)
@@ -97,9 +102,10 @@ def measure(gemtap: Gemtap, filled: Filled) -> dict[str, Timed]:
             body = answer.read()
             took.append((time.perf_counter() - began_at) * 1000)
             size = len(body)
+            facets += b'<aside class="facets"' in body
             if answer.status != 200:
                 raise RuntimeError(f"{path} was answered with {answer.status}: {body[:500]!r}")
-        found[name] = Timed(took[0], statistics.median(took[1:]), max(took[1:]), size)
+        found[name] = Timed(took[0], statistics.median(took[1:]), max(took[1:]), size, facets)
     connection.close()
     return found
 
@@ -200,11 +206,21 @@ def report(results: dict[str, tuple[Filled, dict[str, Timed]]], machine: dict[st
             f"A year of traffic: {kept}; {TURNS} of them have complete bodies. Each page was requested {_TIMES} times "
             "over one connection to the desk of a running `gemtap serve`, and timed from the request to the last byte. "
             "The first request, with empty caches, has its own column. Sizes exclude style sheets and scripts: they "
-            "are 25 to 40 kB, and plotly, which only the analytics page loads, 4.8 MB.",
+            "are 25 to 40 kB, and plotly, which only the analytics page loads, 4.8 MB. " + _facets(results),
             table(["page", *titles, "size"], rows),
             f"Measured on {datetime.now(UTC):%Y-%m-%d}; {machine['CPU']}, {machine['Disk']}. The load average of the "
             f"machine was {os.getloadavg()[2]:.0f} at the end: other load affects the figures.",
         ]
+    )
+
+
+def _facets(results: dict[str, tuple[Filled, dict[str, Timed]]]) -> str:
+    """How many responses of lists had facets."""
+    lists = [timed for _, pages in results.values() for name, timed in pages.items() if name.startswith("list")]
+    shown, asked = sum(timed.facets for timed in lists), _TIMES * len(lists)
+    return (
+        f"Lists have facets, which count up to {COUNTED:,} results: "
+        f"{'all' if shown == asked else f'{shown} of {asked}'} responses had them."
     )
 
 
