@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The pins are complete, and older pips refuse hashes for extras of packages that are pinned without them.
 PINNED := $(PIP) install --quiet --no-deps --require-hashes
 
-.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium programs crash power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-access bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
+.PHONY: help install serve demo extras test test-clients clients test-containers test-browser screenshots chromium programs crash runaway power fuzz bench bench-recording bench-outage bench-crowd bench-large bench-lists bench-access bench-secrets bench-statistics bench-threads docs lint format pins clean bench-pages bench-search bench-exports bench-storage bench-storage-year bench-peers bench-growth bench-tap-first bench-interception
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -100,6 +100,9 @@ screenshots: $(VENV)/.test chromium ## write docs/screenshots anew
 
 crash: $(VENV)/.test ## traffic while every process is killed, 70 times for each store; about ten minutes
 	$(BIN)/python -m tests.crash.storm $(CRASH)
+
+runaway: $(VENV)/.test ## a thousand runaway requests against budgets while processes are killed, 20 runs, a quarter of an hour
+	$(BIN)/python -m tests.crash.runaway $(RUNAWAY)
 
 power: $(VENV)/.test ## 600 power cuts on ext4 and XFS while Gemtap records, ten minutes; needs root, /dev/fuse, loop devices
 	@{ command -v qemu-storage-daemon && command -v mkfs.xfs; } >/dev/null || \

@@ -53,7 +53,8 @@ def _used(document: Interaction, measure: str, reserved: int) -> int:
     response = document["response"]
     if known is None:
         is_error = response is not None and response["status"] >= 400
-        was_sent = document["request_duration_ms"] is not None
+        # An interrupted capture does not say whether it was: its tap was killed.
+        was_sent = document["request_duration_ms"] is not None or document["outcome"] == Outcome.INTERRUPTED
         return reserved if was_sent and not is_error and is_billed(document) else 0
     is_session = response is not None and response["status"] == SESSION_STATUS
     return known if document["outcome"] == Outcome.COMPLETE or is_session else max(known, reserved)

@@ -81,6 +81,11 @@ def test_an_answer_that_broke_off_uses_at_least_the_estimate(outcome: str) -> No
     assert used(outcome=outcome, tokens=NO_TOKENS) == RESERVED
 
 
+def test_an_interrupted_request_keeps_its_estimate_although_nothing_says_that_it_was_sent() -> None:
+    """The tap that would have said it was killed before the response came."""
+    assert used(answered=False, request_duration_ms=None, outcome="interrupted", tokens=NO_TOKENS) == RESERVED
+
+
 def test_a_session_uses_what_it_reports() -> None:
     """However it ended: no estimate says how long a session is."""
     assert used(outcome="client_disconnected", response={"status": 101}, tokens={**NO_TOKENS, "total": 9}) == 9
