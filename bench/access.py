@@ -77,7 +77,7 @@ class _Turn(NamedTuple):
 
 def _microseconds(turn: _Turn) -> float:
     admission, limiter, head, place, body = turn
-    # Of this thread: whatever else runs on the machine is none of its business.
+    # The CPU time of this thread excludes other load on the machine.
     began_at = time.thread_time()
     for _ in range(_TIMES):
         user = None

@@ -30,9 +30,9 @@ class ListKind(Generic[L]):
     """One kind of list. The list itself is a value that is compared with `==`."""
 
     name: str
-    """Of the file without its suffix, `access`."""
+    """Name of the file without its suffix, such as `access`."""
     shared_name: str
-    """Of the value in a database that several Gemtaps share, `access_keys`."""
+    """Name of the value in a database that several Gemtaps share, such as `access_keys`."""
     title: str
     """For people, the subject of a sentence: `The access keys`."""
     if_damaged: str

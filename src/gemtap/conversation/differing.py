@@ -26,7 +26,7 @@ class Line:
 
     kind: Literal["same", "removed", "added", "left_out"]
     text: str
-    """Of lines that are left out, how many there are."""
+    """For `left_out`, the number of lines."""
     marked: tuple[int, int] = (0, 0)
     """From which character to which it differs from the line that it took the place of."""
 

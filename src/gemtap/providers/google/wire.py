@@ -23,7 +23,7 @@ _MODEL: Final = re.compile(rb"/(?:models|tunedModels|dynamic|endpoints)/+(?!open
 _CONTENT_TYPE: Final = b"application/json; charset=UTF-8"
 
 ACCESS_TOKEN: Final = bearer("CLOUDSDK_AUTH_ACCESS_TOKEN", "GOOGLE_OAUTH_ACCESS_TOKEN")
-"""Of Google Cloud: `gcloud auth print-access-token` gives one."""
+"""The credential of Google Cloud, as `gcloud auth print-access-token` prints it."""
 
 
 class GoogleWire(Wire):
