@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ GENERATE: Final = "/v1beta/models/gemini-2.5-flash:generateContent"
 STORE: Final = "mongodb://mongo-1,mongo-2,mongo-3/gemtap?replicaSet=gemtap"
 AT_ONCE: Final = 6
 ASKED: Final = 300
+PUBLISHED_EVERY: Final = 1.0
+"""Seconds after which one Gemtap knows what the other has let through (docs/limits.md)."""
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +108,30 @@ def test_a_conversation_over_both_is_one_thread(cluster: Compose, key: str) -> N
     found = eventually(lambda: done if len(done := stored(cluster, ids)) == len(ids) else None, patience=60)
     assert {each["client"]["user"] for each in found} == {"ana"}
     assert len({each["thread"]["id"]["$oid"] for each in found}) == 1
+
+
+def test_a_budget_is_shared(cluster: Compose, key: str) -> None:
+    """Each Gemtap counts what the other has let through, once it has been published."""
+    name = "carl"
+    his = new_key(cluster, name)
+    cluster("exec", "-T", "gemtap-2", "gemtap", "limits", "set", name, "--requests", "4/day")
+    wait_for_limits(cluster)
+    statuses = []
+    for number in range(8):
+        statuses.append(ask(cluster, his, f"Paid {number}?")[0])
+        time.sleep(2 * PUBLISHED_EVERY)
+    assert statuses == [200] * 4 + [429] * 4
+    assert ask(cluster, key, "Free?")[0] == 200
+
+
+def wait_for_limits(cluster: Compose) -> None:
+    """Wait until both Gemtaps have the limits that were set."""
+
+    def found() -> bool | None:
+        lists = (cluster("exec", "-T", each, "cat", "/data/limits.json") for each in ("gemtap-1", "gemtap-2"))
+        return all("carl" in each for each in lists) or None
+
+    eventually(found, patience=60)
 
 
 def test_a_tap_and_the_primary_die_under_load(cluster: Compose, key: str) -> None:
