@@ -73,6 +73,33 @@ def test_tail_shows_each_interaction_once_and_at_once(gemtap: RunningGemtap, tmp
         assert process.stdout.read() == ""
 
 
+def test_tail_prints_warnings(gemtap: RunningGemtap, tmp_path: Path) -> None:
+    """A limit that is reached is a line among the interactions, and an event with `--json`."""
+    model, body = f"tail-{gemtap.port}", b'{"contents":[{"parts":[{"text":"Why?"}]}]}'
+    limit = ("limits", "set", f"model:{model}", "--requests", "1/month", *gemtap.reading)
+    with (
+        running(tmp_path, "tail", "-n", "0", *gemtap.reading) as plain,
+        running(tmp_path, "tail", "--json", "-n", "0", *gemtap.reading) as as_json,
+    ):
+        assert run(tmp_path, *limit).returncode == 0
+        # They follow from the moment on at which they print what is recorded.
+        for process in (plain, as_json):
+            assert process.stdout is not None
+            ask(gemtap, "before")
+            process.stdout.readline()
+        with Peer.to(gemtap.port) as client:
+            path = f"/v1beta/models/{model}:generateContent"
+            client.send(request(path, "x-goog-api-key: any", "Content-Type: application/json", body=body))
+            client.take_response()
+        says = f"A limit is reached: requests of model:{model}, 1/month."
+        assert plain.stdout is not None
+        assert as_json.stdout is not None
+        assert any("WARNING" in line and says in line for line in iter(plain.stdout.readline, ""))
+        warning = next(event for line in iter(as_json.stdout.readline, "") if "kind" in (event := json.loads(line)))
+        assert (warning["kind"], warning["message"].startswith(says)) == ("limit_warning", True)
+    assert run(tmp_path, "limits", "unset", f"model:{model}", *gemtap.reading).returncode == 0
+
+
 def test_tail_is_readable(gemtap: RunningGemtap, tmp_path: Path) -> None:
     """A line of `gemtap tail` has status, model and prompt, without control characters."""
     gemtap.interaction(ask(gemtap, "Why is the \x1b[31msky\x07 blue?"))

@@ -74,6 +74,10 @@ async def _recorded(store: Store, past: int) -> AsyncIterator[dict[str, Any]]:
                 yield dict(warning)
         except StoreUnavailable:
             pass  # retried at the next poll, without a gap
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # PyMongo can turn a cancellation into an error of its own, which looks like an outage.
+            raise asyncio.CancelledError
         await asyncio.sleep(_EVERY)
 
 

@@ -76,7 +76,7 @@ def make_desk(settings: Settings) -> ASGIApp:
     # Workers are new processes, which know only the providers that are installed.
     prepare = partial(register, settings.providers.definitions)
     recording_workers = Workers(_RECORDING_WORKERS, memory=_RECORDING_MEMORY, prepare=prepare)
-    limits_in_force = LimitsInForce(settings.data_dir)
+    limits_in_force = _limits(settings)
     limit_counter = LimitCounter(settings.data_dir, store, limits_in_force, settings.providers.definitions)
     recorder = Recorder(spool, store, PROVIDERS, spool_limits, redactor, recording_workers, limit_counter)
 
@@ -147,6 +147,15 @@ async def end_all(tasks: Iterable[asyncio.Task[None]]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN)
+
+
+def _limits(settings: Settings) -> LimitsInForce:
+    """Raises OSError: damaged limits must not become none."""
+    try:
+        return LimitsInForce(settings.data_dir)
+    except OSError as exc:
+        _log.error("The dashboard cannot start: %s", exc)
+        raise
 
 
 def _access(settings: Settings) -> DashboardAccess:

@@ -115,6 +115,8 @@ class LimitWarnings:
 
 def _step_of(usage: Usage) -> int:
     """The highest step that is reached; 0 for none."""
+    if not usage.limit.amount:
+        return 0  # it switches something off: only a refusal tells anything
     step = next((step for step in _STEPS if usage.share * 100 >= step), 0)
     return step if usage.limit.span not in _SHORT or step == 100 else 0
 

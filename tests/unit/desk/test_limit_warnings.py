@@ -151,6 +151,20 @@ async def test_a_refusal_tells_that_the_limit_is_reached(tmp_path: Path, store: 
         assert await started.steps() == []
 
 
+async def test_what_is_switched_off_is_told_when_it_refuses(tmp_path: Path, store: Store) -> None:
+    """A limit of 0 is used up from the beginning."""
+    limit = set_limit(tmp_path, "model:x", "cost", "0usd/month")
+    refused = make_record(
+        response={"status": 429},
+        outcome=str(Outcome.REFUSED),
+        error={"message": f"{refusal_of(limit)}0usd of 0usd are used.", "details": None},
+    )
+    with desk(tmp_path, store) as started:
+        assert await started.steps() == []
+        await started.counter.recorded([refused])
+        assert await started.steps() == [100]
+
+
 async def test_short_windows_tell_only_the_limit_itself(tmp_path: Path, store: Store) -> None:
     """Else there would be three warnings a minute."""
     limits = [set_limit(tmp_path, "all", "concurrent", "10"), set_limit(tmp_path, "all", "requests", "10/minute")]
