@@ -218,6 +218,23 @@ def test_tokens_are_estimated_from_the_body(start_tap: Start, upstream: Scripted
     assert used(data_dir, its) == before
 
 
+def test_a_slow_body_counts_when_it_has_arrived(start_tap: Start, upstream: ScriptedUpstream, data_dir: Path) -> None:
+    """The window of its head may be over, and its place in the ledger another window's."""
+    limit(data_dir, "all", "tokens", "1M/second")
+    tap = start_tap(data_dir=data_dir)
+    with tap.connect() as client:
+        head, _, body = request(FLASH).partition(b"\r\n\r\n")
+        client.send(head + b"\r\n\r\n" + body[:1])
+        time.sleep(2)
+        sent_at = int(time.time())
+        client.send(body[1:])
+        upstream.accept().take_request()
+        upstream.last.send(response("Connection: close"))
+        capture = tap.captured(client.take_response()[0])
+    (reserved,) = [event.value["limits"] for event in capture.events if event.kind == "reserved"]
+    assert reserved[0]["start"] >= sent_at > capture.request["received"] + 1
+
+
 @pytest.mark.parametrize("framing", ["chunked", "sized"])
 def test_a_body_that_is_too_large_to_read_counts_by_its_size(
     start_tap: Start, upstream: ScriptedUpstream, data_dir: Path, framing: str

@@ -63,11 +63,6 @@ class Exchange:
         if self._capture is not None and self._capture.is_unwritten:
             self._capture = None
 
-    @property
-    def received(self) -> float:
-        """When the request's head arrived; Unix time in seconds."""
-        return self._received
-
     def hold(self) -> None:
         """Buffer simultaneous events until `release`. Their data must not be forwarded before."""
         if self._capture is not None:

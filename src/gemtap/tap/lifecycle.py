@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -173,7 +174,7 @@ class OpenExchange:
         self.limited = self.context.limiter.begin(self.head, self.place, user, is_session=is_session)
         try:
             if self.limited is not None:
-                self.limited.check(self.exchange.received)
+                self.limited.check(time.time())
         except ExchangeFault as fault:
             return fault
         return None
@@ -183,7 +184,8 @@ class OpenExchange:
         if self.limited is None:
             return
         try:
-            reserved = self.limited.reserve(body, size, self.exchange.received)
+            # By the present time: since the head arrived, windows may have ended whose place is another one's by now.
+            reserved = self.limited.reserve(body, size, time.time())
         except ExchangeFault as fault:
             if not self.context.policy.records_limited(fault.cause):
                 self.exchange.forgo_unwritten()
