@@ -40,7 +40,7 @@ LAYERS: Final = (
 )
 """From left to right. Parts of one layer do not import each other."""
 
-EXCEPTIONS: Final = {("dashboard", "gemtap.recorder.recorder.Progress")}
+EXCEPTIONS: Final = {("dashboard", "gemtap.recorder.progress.Progress")}
 """The dashboard shows how recording goes, and has to know what that looks like."""
 
 KEPT_FROM_THE_TAP: Final = (

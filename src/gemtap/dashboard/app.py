@@ -50,7 +50,7 @@ from gemtap.dashboard.scope import ScopedStore
 from gemtap.dashboard.sessions import Attempts, DashboardAccess, Sessions
 from gemtap.dashboard.token import TokenGuard, make_token
 from gemtap.origin_check import OriginCheck
-from gemtap.recorder.recorder import Progress
+from gemtap.recorder.progress import Progress
 from gemtap.settings import Settings, address_of
 from gemtap.stores.base import Store
 from gemtap.workers import Workers

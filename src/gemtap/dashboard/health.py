@@ -15,7 +15,7 @@ from gemtap.capture.spool import Spool
 from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.limits import warns_whoever_asks
 from gemtap.dashboard.scope import is_nobody
-from gemtap.recorder.recorder import Progress
+from gemtap.recorder.progress import Progress
 from gemtap.stores.base import Store, StoreError
 
 _PING_TIMEOUT: Final = 3.0

@@ -20,7 +20,7 @@ from gemtap.interaction import iso
 from gemtap.limits.ledger_readings import Usage
 from gemtap.limits.shown import used_of
 from gemtap.recorder.limit_counter import LimitCounter
-from gemtap.recorder.recorder import Progress
+from gemtap.recorder.progress import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Store, StoreError
 from gemtap.upkeep.shared_lists import change_list

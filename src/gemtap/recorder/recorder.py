@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,13 +23,14 @@ from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.journal import Damage
 from gemtap.capture.loss_counter import counted_losses
 from gemtap.capture.spool import Spool
-from gemtap.incident import Incident, IncidentKind
+from gemtap.incident import IncidentKind
 from gemtap.providers.base import ExchangeParser
 from gemtap.recorder.assembling import Assembler
 from gemtap.recorder.count_once import count_once, has_place
 from gemtap.recorder.fingerprint import Fingerprint
 from gemtap.recorder.incidents import IncidentLog
 from gemtap.recorder.limit_counter import LimitCounter
+from gemtap.recorder.progress import Progress
 from gemtap.recorder.read import UNPARSED
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.search_backfill import SearchBackfill
@@ -55,23 +56,6 @@ _LOOK_AFTER: Final = 1.0
 
 _FIRST_PAUSE: Final = 0.25
 _LONGEST_PAUSE: Final = 30.0
-
-
-@dataclass
-class Progress:
-    """The state of recording, for health checks."""
-
-    recorded: int = 0
-    failed: int = 0
-    last_error: str | None = None
-    """Why the store takes nothing now; None while it does."""
-    last_error_at: datetime | None = None
-    full: str | None = None
-    """Why the taps capture nothing now: a limit of the spool is reached."""
-    warnings: list[Incident] = field(default_factory=list)
-    """What people should know now: limits that are nearly used up, and unusual rates."""
-    lost: int = 0
-    """Exchanges that went unrecorded of late and are not among the stored incidents yet."""
 
 
 class Recorder:

@@ -24,7 +24,7 @@ from gemtap.limits.in_force import LimitsInForce
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assembling import read_document
 from gemtap.recorder.limit_counter import LimitCounter
-from gemtap.recorder.recorder import Progress
+from gemtap.recorder.progress import Progress
 from gemtap.settings import Settings
 from gemtap.stores.base import Record, Store
 from gemtap.stores.opening import open_store
