@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from gemtap.dashboard.scope import visible_owner
@@ -18,6 +19,9 @@ _MOST: Final = 8
 
 _KEPT: Final = 15.0
 """Seconds for which the values of fields are kept."""
+
+_TOOLS_OF: Final = timedelta(days=7)
+"""Period of the tools that are suggested: counting more would take longer than a person waits while typing."""
 
 _TIMES: Final = ("today", "yesterday", "1h", "24h", "7d", "30d")
 _BOUNDS: Final[Mapping[str, str]] = {"since": "from this time on", "until": "before this time"}
@@ -83,11 +87,16 @@ class Suggestions:
         read_at, values = self._read.get(owner, (float("-inf"), {}))
         if time.monotonic() - read_at > _KEPT:
             try:
-                values = (await self._store.facets(Filter())).values
+                values = {**(await self._store.facets(Filter())).values, "tool": await self._tools()}
             except StoreError:
                 return values
             self._read[owner] = time.monotonic(), values
         return values
+
+    async def _tools(self) -> list[tuple[Value, int]]:
+        """The tools that were called recently, the most frequent first."""
+        rows = await self._store.tools(Filter(since=datetime.now(UTC) - _TOOLS_OF))
+        return [(row["tool"], row["calls"]) for row in rows if row["tool"] and row["calls"]]
 
 
 def _fields(word: str) -> list[Suggestion]:

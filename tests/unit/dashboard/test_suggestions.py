@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -48,6 +49,16 @@ async def test_values_are_those_of_recorded_interactions(site: Site) -> None:
     assert await suggested(site, "error:y") == ["error:yes"]
     assert "since:7d" in await suggested(site, "since:")
     assert await suggested(site, "colour:") == []
+
+
+async def test_tools_are_those_of_the_last_days(site: Site) -> None:
+    """The tool that was called most comes first; results without a call, and calls of long ago, are not suggested."""
+    now = datetime.now(UTC)
+    for at, name, times in ((now, "bash", 1), (now, "read file", 2), (now - timedelta(days=30), "grep", 9)):
+        calls = [{"name": name, "times": times}]
+        results = [{"name": "edit", "times": 1, "failed": None}]
+        await site.keep(timestamp=at, tool_use={"calls": calls, "results": results})
+    assert await suggested(site, "tool:") == ['tool:"read file"', "tool:bash"]
 
 
 async def test_without_the_store_fields_remain(lost_site: Site) -> None:
