@@ -8,6 +8,7 @@ from gemtap.providers.mistral.wire import WIRE
 from gemtap.providers.provider import Provider
 
 if TYPE_CHECKING:
+    from gemtap.providers.demo import Demo
     from gemtap.providers.reader import Reader
 
 
@@ -17,4 +18,10 @@ def _reader() -> Reader:
     return READER
 
 
-PROVIDER: Final = Provider(WIRE, _reader)
+def _demo() -> Demo:
+    from gemtap.providers.mistral.demo import DEMO
+
+    return DEMO
+
+
+PROVIDER: Final = Provider(WIRE, _reader, _demo)
