@@ -190,13 +190,14 @@ def _candidates(
     for place in range(len(prompt) - 2, max(-1, len(prompt) - 2 - _MOST_PLACES), -1):
         after = messages - prompt[place].messages
         chained, exchange = _links_at(prompt, hashes, place)
-        yield chained, after
-        if exchange:
-            yield exchange, after
+        whole: tuple[bytes, ...] = ()
         if reminded and prompt[place].role == "model":
             reminded -= 1
             if place and prompt[place - 1].role == "user":
-                yield tuple(_reminded(prompt, hashes, place, reminders)), after
+                whole, exchange = _reminded(prompt, hashes, place, reminders, exchange)
+        yield chained, after
+        for links in filter(None, (whole, exchange)):
+            yield links, after
     # Or it has put an answer, a summary of it all, in the place of all: as the first message, or as the model's words.
     for number, piece in enumerate(prompt[:_SUMMARY_WITHIN]):
         if number == 0 or piece.role == "model":
@@ -242,26 +243,30 @@ def _reminders(last: Message) -> list[bytes]:
 
 
 def _reminded(
-    prompt: Sequence[Piece], hashes: Sequence[bytes], place: int, reminders: Sequence[bytes]
-) -> Iterator[bytes]:
+    prompt: Sequence[Piece],
+    hashes: Sequence[bytes],
+    place: int,
+    reminders: Sequence[bytes],
+    exchange: tuple[bytes, ...],
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """The links of what ended at this place, if one of the reminders stood at the end of its last question.
 
     First those of all up to there: aider has the files before its reminder, and moves them with it, so that they stand
-    before the last message now. Then that of the exchange, if it is distinctive without the reminder.
+    before the last message now. Then those of the exchange, if it is distinctive without the reminder.
     """
     question, answer = prompt[place - 1], prompt[place]
+    asked = [Piece("user", question.said + b" " + reminder, 0) for reminder in reminders]
     before = hashes[place - 2] if place > 1 else b""
+    whole: list[bytes] = []
     for moved in _MOVED_TOO:
         first = len(prompt) - 1 - moved
         if first <= place:
             break
         start = [before, *chain(prompt[first:-1], before)][-1]
-        for reminder in reminders:
-            asked = Piece("user", question.said + b" " + reminder, 0)
-            yield _link(b"chain", chain([asked, answer], start)[-1])
+        whole += [_link(b"chain", chain([each, answer], start)[-1]) for each in asked]
     if question.size + answer.size >= _TELLING:
-        for reminder in reminders:
-            yield _link(b"exchange", question.said + b" " + reminder, answer.said)
+        exchange += tuple(_link(b"exchange", each.said, answer.said) for each in asked)
+    return tuple(whole), exchange
 
 
 def _exchange_without_reminder(said: Sequence[Piece]) -> list[bytes]:
