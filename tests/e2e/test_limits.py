@@ -137,7 +137,7 @@ def test_a_limit_of_the_command_holds_across_kills(gemtap: RunningGemtap, hook: 
     # Half, most and all of it were told once each, unless a step was jumped over.
     assert steps() == sorted(set(steps()))
     # The desk that has just started looks at the limits once a second.
-    eventually(lambda: b"A limit is reached" in gemtap.get("/interactions")[1] or None)
+    eventually(lambda: b"might exceed a limit: tokens of everything" in gemtap.get("/interactions")[1] or None)
 
     command(gemtap, "unset", "all")
     eventually(lambda: ask(gemtap, 0)[0] == 200 or None)

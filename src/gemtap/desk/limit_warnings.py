@@ -16,7 +16,6 @@ from bson import ObjectId
 from gemtap.desk.warned import Told, WarnedFile
 from gemtap.desk.warning_ways import WarningWays
 from gemtap.incident import Incident, IncidentKind, now
-from gemtap.interaction import iso
 from gemtap.limits.ledger_readings import Usage
 from gemtap.limits.shown import used_of
 from gemtap.recorder.limit_counter import LimitCounter
@@ -123,11 +122,15 @@ def _step_of(usage: Usage) -> int:
 
 def _incident(usage: Usage, told: Told) -> Incident:
     limit, moment = usage.limit, now()
-    until = "" if limit.span is None else f" The window ends at {iso(datetime.fromtimestamp(usage.window.end, UTC))}."
-    if told.step == 100:
-        message = f"A limit is reached: {limit}. Used: {used_of(usage)}.{until} Requests beyond it are refused."
+    used = f"{limit}. Used: {used_of(usage)}."
+    if limit.span is not None:
+        used += f" The window ends at {datetime.fromtimestamp(usage.window.end, UTC):%Y-%m-%d %H:%M} UTC."
+    if told.step < 100:
+        message = f"{told.step} % of a limit is used: {used}"
+    elif usage.used >= limit.amount:
+        message = f"A limit is reached: {used} Requests beyond it are refused."
     else:
-        message = f"{told.step} % of a limit is used: {limit}. Used: {used_of(usage)}.{until}"
+        message = f"A request was refused, since it might exceed a limit: {used}"
     details = {
         "limit": limit.id,
         "subject": str(limit.subject),

@@ -113,7 +113,9 @@ async def test_each_step_is_told_once(tmp_path: Path, store: Store) -> None:
         assert await again.steps() == [100]
         assert await again.steps() == []
         (shown,) = again.progress.warnings
-        assert shown["message"].startswith("A limit is reached: tokens of ana")
+        assert shown["message"].startswith(
+            "A limit is reached: tokens of ana, 1k/month. Used: 1k of 1k. The window ends at "
+        )
     assert len(await store.incidents.newest(limit=9)) == 2
 
 
