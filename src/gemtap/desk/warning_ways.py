@@ -56,16 +56,14 @@ class WarningWays:
 
     async def _post(self, body: dict[str, Any]) -> None:
         # Imported here: most have no webhook, and it takes a tenth of a second.
-        import aiohttp
+        import httpx2
 
         try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_WEBHOOK_SECONDS)) as session,
-                session.post(self._webhook, json=body, allow_redirects=False) as answer,
-            ):
-                if answer.status >= 300:
-                    _log.error("warn_webhook: %s answered with status %d", origin_of(self._webhook), answer.status)
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
+            async with asyncio.timeout(_WEBHOOK_SECONDS), httpx2.AsyncClient(timeout=_WEBHOOK_SECONDS) as client:
+                answer = await client.post(self._webhook, json=body)
+            if answer.status_code >= 300:
+                _log.error("warn_webhook: %s answered with status %d", origin_of(self._webhook), answer.status_code)
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as exc:
             # The path of a webhook is often its password, and errors may repeat it.
             _log.error("warn_webhook: %s cannot be told: %s", origin_of(self._webhook), type(exc).__name__)
 
