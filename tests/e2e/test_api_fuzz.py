@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap
 from tests.wire.peers import Peer, request
 
-EXAMPLES = 100
+EXAMPLES = 50
 """Number of valid requests per operation of the OpenAPI description, and of invalid ones."""
 
 
