@@ -161,7 +161,7 @@ class Field:
 def fields_of(value: Json, call: Call | None = None) -> list[Field]:
     """The members of an object with long texts. Empty for any other value, which is shown as JSON.
 
-    Of a result the `call` tells which file its text came from.
+    The `call` of a result tells which file its text came from.
     """
     if not isinstance(value, dict) or len(value) > _MOST_FIELDS:
         return []

@@ -130,7 +130,7 @@ class InFlight:
 class _OpenCapture:
     """One capture that is being written.
 
-    Of a request that re-sends a long conversation the prompt is read once; after that only what the answer adds.
+    The prompt of a request that re-sends a long conversation is read once; after that only what the answer adds.
     """
 
     def __init__(self, id_: ObjectId) -> None:

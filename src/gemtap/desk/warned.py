@@ -18,7 +18,7 @@ class Told:
 
     limit: int
     start: int
-    """Of the window, Unix time in seconds."""
+    """The start of the window, Unix time in seconds."""
     amount: int
     """That of the limit then: with another one, everything may be told again."""
     step: int

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from gemtap.encodings import decode
 
 MOST_READ: Final = 32 * 2**20
-"""Bytes of a body that is read. Of a larger one only the size counts."""
+"""Bytes of a body that is read. A larger one counts by its size."""
 
 BYTES_A_TOKEN: Final = 4
 OUTPUT_TOKENS: Final = 4096
@@ -34,7 +34,7 @@ _OUTPUT_NAMES: Final = (
     *("max_tokens", "max_completion_tokens", "max_output_tokens"),
     *("maxOutputTokens", "num_predict"),
 )
-"""How requests limit their output. Of several the highest counts."""
+"""How requests limit their output. The highest of several counts."""
 
 _ANSWERS_NAMES: Final = ("n", "candidateCount")
 """How requests ask for several answers at once."""

@@ -114,7 +114,7 @@ class TapLedger:
         return refused
 
     def withdraw(self, claims: Iterable[Claim]) -> None:
-        """Take claims back that were admitted. Of a window that is over, nothing is left to take back."""
+        """Take claims back that were admitted. A window that is over has nothing left to take back."""
         for claim in claims:
             at = self._own.at(2 * claim.limit.slot + claim.window.parity)
             numbers = self._own.numbers

@@ -116,6 +116,6 @@ def _cost(reader: Reader, document: Interaction, output: int) -> float | None:
 
 
 def _price(sent: float, both: float) -> Price:
-    """Of what 100,000 tokens of input cost, and as many of output with them."""
+    """The cost of 100,000 tokens of input, and of as many tokens of output with them."""
     million = 1_000_000 / _TOKENS
     return Price(sent * million, (both - sent) * million)

@@ -130,7 +130,7 @@ def _warning(document: Interaction, message: str) -> Incident:
         details["concerns"] = user
     moment = now()
     return {
-        # Of the interaction: recorded again after a crash, it is the same warning.
+        # Derived from the interaction: recorded again after a crash, it is the same warning.
         "_id": document["_id"],
         "at": moment,
         "until": moment,
