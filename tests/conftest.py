@@ -17,6 +17,9 @@ from pymongo import MongoClient
 
 from tests.mongod import Mongod
 
+# How long an example takes says how busy the machine is.
+settings.register_profile("plain", deadline=None)
+settings.load_profile("plain")
 settings.register_profile(
     "fuzz",  # of `make fuzz`
     max_examples=int(os.environ.get("GEMTAP_TEST_FUZZ_EXAMPLES", "2000")),

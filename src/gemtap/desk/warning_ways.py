@@ -85,14 +85,17 @@ class WarningWays:
         try:
             async with asyncio.timeout(_COMMAND_SECONDS):
                 await process.communicate(json.dumps(body).encode())
+            is_late = False
         except TimeoutError:
-            _log.error("warn_command: %s took more than %g s, and is ended", self._command[0], _COMMAND_SECONDS)
+            is_late = True
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
-        if process.returncode:
+        if is_late:
+            _log.error("warn_command: %s took more than %g s, and is ended", self._command[0], _COMMAND_SECONDS)
+        elif process.returncode:
             _log.error("warn_command: %s ended with exit status %d", self._command[0], process.returncode)
 
 
