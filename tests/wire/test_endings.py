@@ -78,6 +78,20 @@ def test_without_its_last_event_no_answer_is_complete(tap: RunningTap, upstream:
     assert "client_disconnected" in outcomes
 
 
+def test_a_client_that_leaves_with_requests_in_line_is_noticed(tap: RunningTap, upstream: ScriptedUpstream) -> None:
+    """The exchange under way is stopped, whatever the request is that has arrived last.
+
+    Nothing is read from the client meanwhile, so that the next chunk shows it.
+    """
+    client, peer, id_ = begin_stream(tap, upstream)
+    client.send(b"GET /_gemtap/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert client.is_silent(0.2)
+    client.reset()
+    peer.send(chunk(b"data: 2\r\n\r\n"))
+    assert peer.is_closed()
+    assert tap.capture_of(id_.decode()).outcome == "client_disconnected"
+
+
 def test_the_client_leaves_before_the_answer(tap: RunningTap, upstream: ScriptedUpstream) -> None:
     """A client that disconnects early closes the upstream connection too."""
     client = tap.connect()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -40,7 +41,7 @@ class TapProtocol(ProxyClient):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._running = None
+        self._stop = None
         self.lost = False
         """The client has gone away."""
         self._forwards = cast(Forwards, self.app)
@@ -58,13 +59,12 @@ class TapProtocol(ProxyClient):
         for timer in (self._head_timer, self._half_closed, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
-        request, running = self.cycle, self._running
-        if isinstance(request, ClientRequest):
+        if isinstance(self.cycle, ClientRequest):
             # uvicorn would look for a request of its own.
             self.cycle = None
-            if running is not None:
-                request.lose(running)
         super().connection_lost(exc)
+        if self._stop is not None:
+            self._stop()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]  # asyncio's protocols return what keeps it open
         """The client sends no more. It is answered if it has asked for something and is still there."""
@@ -201,14 +201,16 @@ class TapProtocol(ProxyClient):
 
     async def _run(self, request: ClientRequest) -> None:
         # Only from here on: a task that is cancelled before it begins would leave no record of the request.
-        self._running = asyncio.current_task()
+        running = asyncio.current_task()
+        assert running is not None
+        self._stop = partial(request.lose, running)
         try:
             if request.passed_on_to is None:
                 await self._forwards.forward(request)
             else:
                 await self._forwards.forward_proxy.pass_on(request, request.passed_on_to)
         finally:
-            self._running = None
+            self._stop = None
             if not request.response_complete and not self.lost:
                 self.transport.close()
 

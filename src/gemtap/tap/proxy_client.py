@@ -36,8 +36,8 @@ class ProxyClient(HttpToolsProtocol):
     cycle: RequestResponseCycle | ClientRequest | None  # type: ignore[assignment]  # uvicorn's own, or ours
     """The request that has arrived last."""
     _forwards: Forwards
-    _running: asyncio.Task[None] | None
-    """The exchange under way, once it has begun."""
+    _stop: Callable[[], object] | None
+    """Stops what is under way once the client has left: an exchange, or the opening of a tunnel."""
     _offers_upgrade: bool
     """The request that arrives offers to change the protocol, which is not taken up."""
     _head_timer: asyncio.TimerHandle | None
@@ -101,7 +101,8 @@ class ProxyClient(HttpToolsProtocol):
             self.refuse(bad_target("CONNECT before the answer to an earlier request"))
             return
         serving = self._forwards.forward_proxy.connect(self, target, self.headers, rest)
-        task = self._running = self.loop.create_task(serving)
+        task = self.loop.create_task(serving)
+        self._stop = task.cancel
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -111,7 +112,7 @@ class ProxyClient(HttpToolsProtocol):
 
     def hand_over(self) -> None:
         """Take no more part in what happens on the transport."""
-        self._running = None
+        self._stop = None
         self.connections.discard(self)
         for timer in (self._head_timer, self._half_closed, self.timeout_keep_alive_task):
             if timer is not None:
