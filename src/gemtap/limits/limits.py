@@ -97,10 +97,6 @@ class LimitList:
         """Those of one subject."""
         return [each for each in self.limits if _same(each.subject, subject)]
 
-    def by_id(self, id_: int) -> Limit | None:
-        """The limit with this id."""
-        return next((each for each in self.limits if each.id == id_), None)
-
     def to_json(self) -> dict[str, Any]:
         """As files and MongoDB have it."""
         return {"version": _VERSION, "limits": [asdict(each) for each in self.limits]}
