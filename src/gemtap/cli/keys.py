@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich.table import Table
@@ -14,12 +14,9 @@ from gemtap.access import keys as access_keys
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import BadChange, KeyList
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.lists import change_list_of, read_list_of
 from gemtap.cli.printing import console, harmless, print_json
-from gemtap.cli.reading import open_for_writing
 from gemtap.settings import Settings, SettingsError
-
-if TYPE_CHECKING:
-    from gemtap.stores.base import Store
 
 keys_app = typer.Typer(no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
@@ -109,10 +106,8 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
 
     Example: gemtap keys ls
     """
-    from gemtap.upkeep.shared_lists import read_list
-
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    found = _with(settings, lambda opened: read_list(KeyFile(settings.data_dir), opened))
+    found = read_list_of(settings, KeyFile(settings.data_dir))
     now = datetime.now(UTC)
     rows = [
         {
@@ -153,22 +148,10 @@ def _end(expires: str | None, now: datetime) -> datetime | None:
 
 def _change(settings: Settings, change: Callable[[KeyList], tuple[KeyList, T]], what: str) -> T:
     """Change the keys, and note it among the events."""
-    from gemtap.incident import IncidentKind, event
-    from gemtap.upkeep.shared_lists import change_list
+    from gemtap.incident import IncidentKind
 
-    async def work(opened: Store) -> T:
-        result = await change_list(KeyFile(settings.data_dir), opened, change)
-        message = f"Access key {what} on the command line."
-        await opened.incidents.put([event(IncidentKind.ACCESS_CHANGED, message, None)])
-        return result
-
-    return _with(settings, work)
-
-
-def _with(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    message = f"Access key {what} on the command line."
     try:
-        return open_for_writing(settings, work)
+        return change_list_of(settings, KeyFile(settings.data_dir), change, IncidentKind.ACCESS_CHANGED, message)
     except BadChange as exc:
         raise Failed(str(exc)) from exc
-    except OSError as exc:
-        raise Failed(f"The access keys cannot be read or changed: {exc}.") from exc

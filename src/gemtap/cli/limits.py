@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar, cast
+from collections.abc import Callable
+from typing import Annotated, cast
 
 import typer
 from rich.bar import Bar
 from rich.table import Table
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.lists import change_list_of, read_list_of
 from gemtap.cli.printing import console, harmless, local_time, print_json
-from gemtap.cli.reading import open_for_writing
 from gemtap.limits.ledger import LedgerReader
 from gemtap.limits.limit_file import LimitFile
 from gemtap.limits.limits import (
@@ -30,13 +30,8 @@ from gemtap.limits.shown import by_subject, limit_to_json, used_of
 from gemtap.limits.windows import SPANS, Span
 from gemtap.settings import Settings, SettingsError
 
-if TYPE_CHECKING:
-    from gemtap.stores.base import Store
-
 limits_app = typer.Typer(no_args_is_help=True)
 app.add_typer(limits_app, name="limits")
-
-T = TypeVar("T")
 
 Who = Annotated[
     str,
@@ -135,10 +130,8 @@ def list_limits(
 
     Example: gemtap limits ls
     """
-    from gemtap.upkeep.shared_lists import read_list
-
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    found = _with(settings, lambda opened: read_list(LimitFile(settings.data_dir), opened))
+    found = read_list_of(settings, LimitFile(settings.data_dir))
     now = time.time()
     try:
         with LedgerReader(settings.data_dir) as ledger:
@@ -193,21 +186,10 @@ def _write_prices(settings: Settings) -> None:
 
 def _change(settings: Settings, change: Callable[[LimitList], tuple[LimitList, None]], what: str) -> None:
     """Change the limits, and note it among the events."""
-    from gemtap.incident import IncidentKind, event
-    from gemtap.upkeep.shared_lists import change_list
+    from gemtap.incident import IncidentKind
 
-    async def work(opened: Store) -> None:
-        await change_list(LimitFile(settings.data_dir), opened, change)
-        message = f"Limits {what}, on the command line."
-        await opened.incidents.put([event(IncidentKind.LIMITS_CHANGED, message, None)])
-
-    _with(settings, work)
-
-
-def _with(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    message = f"Limits {what}, on the command line."
     try:
-        return open_for_writing(settings, work)
+        change_list_of(settings, LimitFile(settings.data_dir), change, IncidentKind.LIMITS_CHANGED, message)
     except BadLimit as exc:
         raise Failed(str(exc)) from exc
-    except OSError as exc:
-        raise Failed(f"The limits cannot be read or changed: {exc}.") from exc
