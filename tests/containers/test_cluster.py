@@ -42,8 +42,14 @@ def cluster(engine: dict[str, str]) -> Iterator[Compose]:
 
 @pytest.fixture(scope="module")
 def key(cluster: Compose) -> str:
-    """The access key of a user, made at one Gemtap and known to both."""
-    return new_key(cluster, "ana")
+    """The access key of a user, made at one Gemtap and known to both.
+
+    Without keys Gemtap answers everyone, so that an answer alone does not say that a Gemtap has the first key: it has
+    it when it refuses another one.
+    """
+    made = new_key(cluster, "ana")
+    wait_for_both(cluster, "gt_nobody", 401)
+    return made
 
 
 def new_key(cluster: Compose, name: str) -> str:
