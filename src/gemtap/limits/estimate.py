@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
+
+from pydantic_core import SchemaValidator, core_schema
 
 from gemtap.encodings import decode
 
@@ -42,6 +45,15 @@ _ANSWERS_NAMES: Final = ("n", "candidateCount")
 _SETTINGS: Final = ("generationConfig", "generation_config", "options", "parameters")
 """Objects in which these stand, unless they stand at the top. Code Assist has all that in `request`."""
 
+_READ: Final = ("model", "request", *_SETTINGS, *_OUTPUT_NAMES, *_ANSWERS_NAMES)
+_JSON: Final = SchemaValidator(
+    core_schema.typed_dict_schema(
+        {name: core_schema.typed_dict_field(core_schema.any_schema(), required=False) for name in _READ},
+        extra_behavior="ignore",
+    )
+)
+"""Reads JSON without making objects of what is not asked for: a third of the time of `json.loads`, for long bodies."""
+
 _FORM_MODEL: Final = re.compile(rb'name="?model"?\r?\n(?:[^\r\n]+\r?\n)*\r?\n([^\r\n]{1,200})', re.IGNORECASE)
 """The field of a multipart form, as audio is sent in: RFC 7578."""
 
@@ -71,7 +83,7 @@ def of_body(body: bytes, encoding: str, *, has_output: bool = True) -> Estimate:
             return of_size(MOST_READ, has_output=has_output)
         body = decoded.body
     try:
-        value = json.loads(body) if body else {}
+        value = _parse(body) if body else {}
     except (ValueError, RecursionError):
         found = _FORM_MODEL.search(body)
         if found is None:
@@ -83,16 +95,36 @@ def of_body(body: bytes, encoding: str, *, has_output: bool = True) -> Estimate:
     return Estimate(model if isinstance(model, str) else None, True, _tokens(body), output)
 
 
+def _parse(body: bytes) -> Any:
+    """What of a body is read here, or all of it. Raises ValueError or RecursionError if it is no JSON."""
+    try:
+        return _JSON.validate_json(body)
+    except ValueError:
+        # A list, another encoding, deep nesting: whatever Python's own parser takes, an API may take.
+        return json.loads(body)
+
+
 def _tokens(body: bytes) -> int:
     text, media = len(body), 0
-    if text >= _SHORTEST_MEDIA:
-        # Split and translate run at the speed of memory. A pattern takes 10 ms for 100 kB.
-        for each in body.split(b'"'):
-            size = len(each)
-            if size >= _SHORTEST_MEDIA and len(each.translate(None, _BASE64)) < size * _MOST_OTHERS:
-                text -= size
-                media += max(_LEAST_MEDIA, size // _BYTES_A_MEDIA_TOKEN)
+    for each in _long_texts(body):
+        if len(each.translate(None, _BASE64)) < len(each) * _MOST_OTHERS:
+            text -= len(each)
+            media += max(_LEAST_MEDIA, len(each) // _BYTES_A_MEDIA_TOKEN)
     return -(-text // BYTES_A_TOKEN) + media
+
+
+def _long_texts(body: bytes) -> Iterator[bytes]:
+    """The parts between two quotation marks that may be media."""
+    start = 0
+    while len(body) - start >= _SHORTEST_MEDIA:
+        # The last quotation mark within reach: all parts before it are short. Few steps, each at the speed of memory.
+        last = body.rfind(b'"', start, start + _SHORTEST_MEDIA)
+        if last < 0:
+            last = body.find(b'"', start)
+            if last < 0:
+                last = len(body)
+            yield body[start:last]
+        start = last + 1
 
 
 def _output(value: Any) -> int:

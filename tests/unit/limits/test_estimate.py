@@ -7,11 +7,21 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gemtap.limits.clients import client_name
-from gemtap.limits.estimate import MOST_READ, OUTPUT_TOKENS, Estimate, of_body, of_size
+from gemtap.limits.estimate import (
+    _READ,
+    _SHORTEST_MEDIA,
+    MOST_READ,
+    OUTPUT_TOKENS,
+    Estimate,
+    _long_texts,
+    _parse,
+    of_body,
+    of_size,
+)
 from gemtap.tap.limiting import _NAMING as NAMING
 
 
@@ -54,7 +64,38 @@ def test_media_count_by_their_size_and_not_as_text() -> None:
     assert 1000 + 400_000 // 256 <= of_body(body, "").input_tokens < 3000
 
 
-@settings(deadline=None)
+@given(st.lists(st.integers(0, 3 * _SHORTEST_MEDIA), max_size=8))
+def test_long_texts_are_found_wherever_they_begin(sizes: list[int]) -> None:
+    """Skipping over short ones misses none."""
+    body = b'"'.join(b"x" * size for size in sizes)
+    assert list(_long_texts(body)) == [each for each in body.split(b'"') if len(each) >= _SHORTEST_MEDIA]
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from((*_READ, "contents")), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(_VALUES, st.sampled_from(["utf-8", "utf-16"]))
+@example({"model": "x", "request": json.loads("[" * 300 + "]" * 300)}, "utf-8")
+def test_what_is_read_is_read_as_python_reads_it(value: Any, encoding: str) -> None:
+    """The fast parser leaves out what nobody asks for, and changes nothing else."""
+    text = json.dumps(value, ensure_ascii=False)
+    expected = json.loads(text)
+    if isinstance(expected, dict):
+        expected = {name: expected[name] for name in expected if name in _READ}
+    found = _parse(text.encode(encoding))
+    if isinstance(found, dict):
+        found = {name: found[name] for name in found if name in _READ}
+    assert repr(sorted(found.items()) if isinstance(found, dict) else found) == repr(
+        sorted(expected.items()) if isinstance(expected, dict) else expected
+    )
+
+
 @given(st.binary(max_size=200), st.sampled_from(["", "gzip", "br", "zstd, gzip", "x"]))
 def test_whatever_arrives_has_an_estimate(body: bytes, encoding: str) -> None:
     """Nothing that a client sends raises anything."""
