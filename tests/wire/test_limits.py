@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +32,7 @@ from gemtap.limits.limits import Limit, LimitList, Measure, parse_amount, parse_
 from gemtap.limits.prices import Price, write_prices
 from gemtap.providers.registry import PROVIDERS
 from gemtap.settings import Providers, ProviderSettings
+from gemtap.tap.limiting import MOST_HELD
 from tests.wire.http2_client import Http2Client
 from tests.wire.peers import Peer, ScriptedUpstream, chunk, eventually, request, response
 from tests.wire.running_tap import Captured, RunningTap
@@ -264,6 +266,33 @@ def test_a_body_that_is_too_large_to_read_counts_by_its_size(
         assert client.take_response()[0].status == 200
         sending.result()
     assert used(data_dir, its) >= MOST_READ // 4
+
+
+def test_bodies_that_find_no_room_count_by_their_size(
+    start_tap: Start, upstream: ScriptedUpstream, data_dir: Path
+) -> None:
+    """Many large bodies at once do not fill the memory: one beyond that is not read, and may be for any model."""
+    its = limit(data_dir, "model:nobody-asks-for-this", "tokens", "100M/day")
+    tap = start_tap(data_dir=data_dir)
+    body = b'{"model": "gpt-5", "messages": "' + b"a b " * 100_000 + b'"}'
+    with ExitStack() as clients:
+        for _ in range(MOST_HELD // MOST_READ):
+            client = clients.enter_context(tap.connect())
+            client.send(request(CHAT_HERE, f"Content-Length: {MOST_READ}", body=b""))
+            client.send(b"{")
+        time.sleep(1)
+        with tap.connect() as client:
+            client.send(request(CHAT_HERE, body=body))
+            peer = upstream.accept()
+            assert peer.take_request()[1] == body
+            peer.send(response("Connection: close"))
+            assert client.take_response()[0].status == 200
+        before = used(data_dir, its)
+        assert before >= len(body) // 4
+    # Those clients have left, and with them their bodies.
+    time.sleep(1)
+    passes(tap, upstream, request(CHAT_HERE, body=body))
+    assert used(data_dir, its) == before
 
 
 def test_costs_are_estimated_at_the_price_of_the_model(

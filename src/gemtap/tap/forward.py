@@ -109,10 +109,15 @@ async def _reserve(
 ) -> bytes | None:
     """Reserve what the request may use of limits, and return its body if that is whole. Raises ExchangeFault."""
     assert opened.limited is not None
-    if body is not None and whole is None and opened.limited.needs_body and (length or 0) <= MOST_READ:
-        whole = await body.hold(MOST_READ)
+    size = length or 0
+    if body is not None and whole is None:
+        if opened.limited.may_hold(length):
+            whole = await body.hold(MOST_READ)
+            size = length or body.arrived
+        elif length is None:
+            size = MOST_READ
     try:
-        opened.reserve(b"" if body is None else whole, length or (0 if body is None else body.arrived))
+        opened.reserve(b"" if body is None else whole, size)
     except ExchangeFault:
         await _read_to_end(body)
         raise

@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from gemtap.capture.events import Reservation, Reserved
-from gemtap.limits.estimate import Estimate, of_body, of_size
+from gemtap.limits.estimate import MOST_READ, Estimate, of_body, of_size
 from gemtap.limits.in_force import LimitsInForce
 from gemtap.limits.ledger import Claim, TapLedger
 from gemtap.limits.limits import Limit
@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 _SYNC_EVERY: Final = 1.0
 """Seconds between two writes of the ledger to the disk, which only a power cut makes necessary."""
+
+MOST_HELD: Final = 256 * 2**20
+"""Bytes of memory for bodies that are held at the same time, of all requests. What finds no room counts by its size."""
 
 _NAMING: Final = (
     *(b"user-agent", b"x-goog-api-client", b"x-title", b"http-referer"),
@@ -52,6 +55,8 @@ class Limiter:
         """None as long as there are no limits, or if it cannot be opened."""
         self.problem: str | None = None
         """Why nothing can be counted: requests for which there are limits are refused then."""
+        self.held = 0
+        """Bytes for which requests have room: see `LimitedRequest.may_hold`."""
         self._windows: dict[int, Window] = {}
         self._is_dirty = False
         self._client = lru_cache(maxsize=256)(_client_name)
@@ -153,11 +158,20 @@ class LimitedRequest:
         self._of_sender = of_sender
         self._is_session = is_session
         self._concurrent: list[Claim] = []
+        self._held = 0
 
-    @property
-    def needs_body(self) -> bool:
-        """Whether a limit depends on the body."""
-        return self._limiter.in_force.reads_body and not self._is_session
+    def may_hold(self, length: int | None) -> bool:
+        """Whether a limit depends on the body, and there is room to hold it until the exchange is over.
+
+        `length` in bytes, if it is known.
+        """
+        size = MOST_READ if length is None else length
+        limiter = self._limiter
+        if self._is_session or not limiter.in_force.reads_body or size > MOST_READ or limiter.held + size > MOST_HELD:
+            return False
+        self._held += size
+        limiter.held += size
+        return True
 
     def check(self, now: float) -> None:
         """Raises ExchangeFault if nothing is left for the sender, whatever the request asks for."""
@@ -172,8 +186,8 @@ class LimitedRequest:
     def reserve(self, body: bytes | None, size: int, now: float) -> Reserved | None:
         """Reserve what the request may use, and return that for the capture; None if there is no limit for it.
 
-        `body`: as it came; None if it is larger than `MOST_READ` or not needed. `size`: its bytes, as far as they are
-        known. Raises ExchangeFault if there is no room.
+        `body`: as it came; None if it is not held. `size`: its bytes, as far as they are known. Raises ExchangeFault if
+        there is no room.
         """
         estimate = self._estimate(body, size)
         model = self._model or estimate.model
@@ -197,6 +211,8 @@ class LimitedRequest:
 
     def give_back(self) -> None:
         """The exchange is over. The first call counts."""
+        self._limiter.held -= self._held
+        self._held = 0
         concurrent, self._concurrent = self._concurrent, []
         if concurrent and self._limiter.ledger is not None:
             self._limiter.ledger.withdraw(concurrent)
