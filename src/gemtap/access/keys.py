@@ -168,6 +168,10 @@ class KeyTable:
         }
         self._digests = {each.name.lower(): each.digest for each in keys}
 
+    def has_name(self, name: str) -> bool:
+        """Whether somebody with this name, whatever its case, has or had a valid key."""
+        return name.lower() in self._digests
+
     def user_named(self, name: str, now: float) -> User | None:
         """The user with this name, whatever its case, at this Unix time; None if there is none with a valid key."""
         digest = self._digests.get(name.lower())

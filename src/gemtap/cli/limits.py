@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Annotated, cast
 
 import typer
 from rich.bar import Bar
 from rich.table import Table
 
+from gemtap.access.key_file import KeyFile
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.lists import change_list_of, read_list_of
 from gemtap.cli.printing import console, harmless, local_time, print_json
@@ -90,6 +91,7 @@ def set_limits(
         _write_prices(settings)
     shown = ", ".join(f"{measure} {text}" for measure, texts in amounts.items() for text in texts)
     _change(settings, change, f"set for {subject}: {shown}")
+    _tell_of_unknown_users(settings, [subject])
 
 
 @limits_app.command()
@@ -158,6 +160,7 @@ def list_limits(
                 local_time(row["ends"]) if row["ends"] else "",
             )
         console().print(table)
+        _tell_of_unknown_users(settings, [each.subject for each in found.limits])
 
 
 def _subject(who: str) -> Subject:
@@ -172,6 +175,21 @@ def _amount(measure: Measure, text: str) -> tuple[int, Span | None]:
         return parse_amount(measure, text)
     except BadLimit as exc:
         raise SettingsError(f"Bad flag --{measure}: {exc}") from exc
+
+
+def _tell_of_unknown_users(settings: Settings, subjects: Iterable[Subject]) -> None:
+    """A limit for somebody without an access key applies to no request, and looks as if it did."""
+    names = dict.fromkeys(each.pattern for each in subjects if each.scope == "user")
+    if not names:
+        return
+    known = {each.name.lower() for each in read_list_of(settings, KeyFile(settings.data_dir)).keys}
+    for name in names:
+        if name.lower() not in known:
+            console().print(
+                f"There is no access key for {name}, so these limits apply to no request yet. "
+                f"Make one with: gemtap keys add {name}",
+                highlight=False,
+            )
 
 
 def _write_prices(settings: Settings) -> None:

@@ -19,6 +19,10 @@ class Limiting(Protocol):
         """How much of each limit is used now."""
         ...
 
+    def is_user(self, name: str) -> bool:
+        """Whether there is an access key of this name, whatever its case."""
+        ...
+
     async def set(
         self, subject: Subject, measure: Measure, amount: int, span: Span | None, *, user: str | None
     ) -> None:

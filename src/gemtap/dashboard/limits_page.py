@@ -35,7 +35,7 @@ def make_router(render: Render, store: Store, look: Look, limiting: Limiting) ->
         user = current_user()
         context: dict[str, Any] = {
             "health": await look(),
-            "rows": [_row(each) for each in by_subject(visible(limiting.usages()))],
+            "rows": [_row(each, limiting) for each in by_subject(visible(limiting.usages()))],
             "warnings": None if events is None else [to_json(each) for each in events if _is_shown(each)][:_SHOWN],
             "may_change": user is None or user.is_admin,
         }
@@ -48,7 +48,7 @@ def _is_shown(event: Incident) -> bool:
     return event["kind"] in WARNINGS and warns_whoever_asks(event)
 
 
-def _row(usage: Usage) -> dict[str, Any]:
+def _row(usage: Usage, limiting: Limiting) -> dict[str, Any]:
     limit = usage.limit
     row = limit_to_json(usage)
     percent = row["percent"]
@@ -62,5 +62,6 @@ def _row(usage: Usage) -> dict[str, Any]:
         "shown_others": in_short(limit.measure, usage.others) if usage.others else None,
         "settled_percent": round(settled, 2),
         "reserved_percent": round(min(100 * reserved / whole, 100 - settled), 2),
+        "is_unknown_user": limit.scope == "user" and not limiting.is_user(limit.pattern),
         "state": "bad" if percent >= _BAD else "mild" if percent >= _MILD else "good",
     }

@@ -131,7 +131,7 @@ def make_desk(settings: Settings) -> ASGIApp:
         replays=replays,
         threads_of=LiveThreads(store).of,
         access=access,
-        limiting=DeskLimits(settings, store, limits_in_force, limit_counter),
+        limiting=DeskLimits(settings, store, limits_in_force, limit_counter, access.keys),
         lifespan=lifespan,
     )
 

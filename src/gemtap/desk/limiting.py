@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from gemtap.access.key_file import Access
 from gemtap.incident import IncidentKind, event
 from gemtap.limits.in_force import LimitsInForce
 from gemtap.limits.ledger_readings import Usage
@@ -22,15 +23,22 @@ from gemtap.upkeep.shared_lists import change_list
 class DeskLimits:
     """See `gemtap.dashboard.limits.Limiting`."""
 
-    def __init__(self, settings: Settings, store: Store, in_force: LimitsInForce, counter: LimitCounter) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, in_force: LimitsInForce, counter: LimitCounter, keys: Access
+    ) -> None:
         self._settings = settings
         self._store = store
         self._in_force = in_force
         self._counter = counter
+        self._keys = keys
 
     def usages(self) -> Sequence[Usage]:
         """How much of each limit is used now."""
         return self._counter.usages(time.time())
+
+    def is_user(self, name: str) -> bool:
+        """Whether there is an access key of this name, whatever its case."""
+        return self._keys.table.has_name(name)
 
     async def set(
         self, subject: Subject, measure: Measure, amount: int, span: Span | None, *, user: str | None

@@ -15,6 +15,7 @@ from tests.unit.cli.conftest import invoke, shown, with_store
 def test_limits_are_set_listed_and_removed() -> None:
     """A limit of the same measure and window replaces the one before; `unset` removes all, or some."""
     assert "no limits" in shown("limits", "ls")
+    shown("keys", "add", "Ana")
     shown("limits", "set", "ana", "--requests", "60/minute", "--cost", "10usd/day", "--cost", "100usd/month")
     shown("limits", "set", "ana", "--cost", "12.5usd/day")
     shown("limits", "set", "model:gemini-*", "--concurrent", "8", "--tokens", "5M/day")
@@ -38,8 +39,18 @@ def test_limits_are_set_listed_and_removed() -> None:
     shown("limits", "unset", "ana")
     assert "no limits" in shown("limits", "ls")
     events = with_store("sqlite:///data/gemtap.db", lambda store: store.incidents.newest(limit=9))
-    assert {each["kind"] for each in events} == {"limits_changed"}
+    assert {each["kind"] for each in events} == {"access_changed", "limits_changed"}
     assert "Limits set for ana: cost 12.5usd/day, on the command line." in {each["message"] for each in events}
+
+
+def test_a_user_without_an_access_key_is_told_of() -> None:
+    """The limit may be set before the key is made; until then nothing counts in it."""
+    says = "There is no access key for Bob, so these limits apply to no request yet."
+    assert says in shown("limits", "set", "Bob", "--requests", "60/minute")
+    assert says in shown("limits", "ls")
+    json.loads(shown("limits", "ls", "--json"))
+    shown("keys", "add", "bob")
+    assert "access key" not in shown("limits", "ls")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from gemtap.access.key_file import Access
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.app import make_dashboard
@@ -122,7 +123,7 @@ async def site_over(
     made = Settings(data_dir=folder, **settings)
     in_force = LimitsInForce(folder)
     counter = LimitCounter(folder, store, in_force)
-    limits = DeskLimits(made, store, in_force, counter)
+    limits = DeskLimits(made, store, in_force, counter, Access(folder) if access is None else access.keys)
     app = make_dashboard(
         made,
         store,

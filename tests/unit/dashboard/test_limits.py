@@ -145,6 +145,7 @@ async def test_members_see_what_concerns_them_and_change_nothing(guarded: tuple[
     subjects, page = await seen(as_admin)
     assert subjects == ["all", "ana", "ben"]
     assert ("of ben" in page, "data-unset" in page) == (True, True)
+    assert page.count("no access key has this name") == 1, "there is one for ana, and none for ben"
     subjects, page = await seen(as_member)
     assert subjects == ["all", "ana"]
     assert ("of ben" in page, "of ana" in page, "of all" in page) == (False, True, True)
