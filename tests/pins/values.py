@@ -38,7 +38,7 @@ _SHORT = 48
 """Characters of a value that is kept as it is."""
 _BEGINNING = 24
 _DEEPEST = 3
-_NEWER = ("media=()", "cut=None")
+_NEWER = ("media=()", "cut=None", "form=None")
 _COPIED = ("method", "path", "query", "http_version", "headers", "chunks")
 
 Pins = dict[str, Any]
@@ -128,8 +128,8 @@ def _message(message: Message) -> Any:
 
 def _fields(part: Part) -> Any:
     fields = asdict(part)
-    older = {name: value for name, value in fields.items() if name not in ("media", "cut")}
-    return older | _said(media=fields.get("media"), cut=fields.get("cut"))
+    older = {name: value for name, value in fields.items() if name not in ("media", "cut", "form")}
+    return older | _said(media=fields.get("media"), cut=fields.get("cut"), form=fields.get("form"))
 
 
 def _said(**fields: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gemtap.cli.printing import as_json, harmless
 from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.canonical import merged
 from gemtap.conversation.model import Aside, Call, Conversation, Grounding, Media, Message, Part, Result, Text, Thought
-from gemtap.conversation.preview import call_form
+from gemtap.conversation.preview import call_form, encrypted_form
 from gemtap.conversation.server_tools import shown_as
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import conversation_of
@@ -67,7 +67,7 @@ def _part(part: Part, *, whole: bool) -> Iterator[Line]:
         case Text(text):
             yield harmless(text)
         case Thought(text):
-            yield harmless(text, "dim italic")
+            yield harmless(encrypted_form(part) or text, "dim italic")
         case Call(name, arguments):
             form = call_form(name, arguments) if not whole else f"{name}({json.dumps(arguments, ensure_ascii=False)})"
             yield Line.assemble(("→ ", "yellow"), harmless(form))

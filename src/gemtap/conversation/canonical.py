@@ -39,12 +39,19 @@ Place = tuple[int, int]
 
 
 def joined(parts: Iterable[Part]) -> Iterator[Part]:
-    """The parts, each run of texts as one text and each run of thoughts as one: a stream cuts them anywhere."""
-    for kind, run in groupby(parts, type):
+    """The parts, each run of texts as one text and each run of thoughts as one: a stream cuts them anywhere.
+
+    Encrypted thoughts stay as they are.
+    """
+    for kind, run in groupby(parts, _kind_of_run):
         if kind is Text or kind is Thought:
             yield kind("".join(part.text for part in run))  # type: ignore[union-attr]  # groupby keeps no types
         else:
             yield from run
+
+
+def _kind_of_run(part: Part) -> type[Part] | None:
+    return None if isinstance(part, Thought) and part.encrypted_bytes is not None else type(part)
 
 
 def merged(conversation: Conversation) -> Conversation:

@@ -30,6 +30,17 @@ class Thought:
     """By which the API recognizes its own thoughts when they are sent again; not every API has one."""
     sealed: str | None = None
     """The encrypted thought, if the API shows no words of it."""
+    form: str | None = None
+    """The dialect in whose form it is signed or encrypted, such as `anthropic_messages`; None if that is not known."""
+
+    @property
+    def encrypted_bytes(self) -> int | None:
+        """The size of the encrypted thought as it is sent, in Base64; None if there are words to show instead.
+
+        Anthropic's models that omit their thinking have it encrypted in the signature.
+        """
+        encrypted = self.sealed or self.signature
+        return len(encrypted) if encrypted and not self.text else None
 
 
 @dataclass(frozen=True, slots=True)

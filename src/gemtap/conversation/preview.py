@@ -7,7 +7,18 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from gemtap.conversation.model import UNKNOWN_TYPE, Call, Conversation, Media, Message, Other, Part, Result, Text
+from gemtap.conversation.model import (
+    UNKNOWN_TYPE,
+    Call,
+    Conversation,
+    Media,
+    Message,
+    Other,
+    Part,
+    Result,
+    Text,
+    Thought,
+)
 from gemtap.interaction import Json, Preview
 
 MAX_LENGTH: Final = 200
@@ -100,6 +111,12 @@ def _argument(value: Json) -> str:
             return json.dumps(shorten(value, _LONGEST_ARGUMENT), ensure_ascii=False)
         case _:
             return json.dumps(value)
+
+
+def encrypted_form(thought: Thought) -> str | None:
+    """A thought that the API only sends encrypted: `Thinking (encrypted, 1,204 bytes)`; None for any other."""
+    size = thought.encrypted_bytes
+    return None if size is None else f"Thinking (encrypted, {size:,} {'byte' if size == 1 else 'bytes'})"
 
 
 def shorten(text: str, length: int = MAX_LENGTH) -> str:

@@ -42,7 +42,7 @@ def _in_part(part: Part) -> Iterator[tuple[Kind | None, str]]:
     match part:
         case Text(text):
             yield None, text
-        case Thought(text):
+        case Thought(text) if text:
             yield "thinking", text
         case Call(name, arguments):
             yield "tool call", name

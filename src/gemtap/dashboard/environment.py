@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gemtap import __version__
 from gemtap.addresses import is_link
 from gemtap.control_chars import show_control_chars
-from gemtap.conversation.preview import call_form
+from gemtap.conversation.preview import call_form, encrypted_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.dashboard import conversation_view, filters, markup
 from gemtap.dashboard.columns import THREADS
@@ -81,6 +81,7 @@ def _environment(site: Site) -> Environment:
         "code": markup.code,
         "fields": conversation_view.fields_of,
         "call_form": lambda call: call_form(call.name, call.arguments),
+        "encrypted_form": encrypted_form,
         "media_kind": conversation_view.media_kind,
         "is_link": is_link,
         "shown_as": shown_as,

@@ -49,12 +49,13 @@ async def write(store: Store, wanted: ExportOptions, report: Report) -> AsyncIte
 def to_example(conversation: Conversation, tokens: int | None) -> Example:
     """The line of a conversation. Raises Unfit.
 
-    Thoughts are kept if they have a signature or are encrypted: the API takes no others.
+    Claude's thoughts are kept if they have a signature or are encrypted: the API takes no others.
     """
     messages = list(_messages(conversation.messages))
     if not messages or messages[0]["role"] != "user":
         raise Unfit("it does not begin with the user")
-    if messages[-1]["role"] != "assistant":
+    answer = conversation.messages[-1].parts
+    if messages[-1]["role"] != "assistant" or all(isinstance(part, Thought) for part in answer):
         raise Unfit("it does not end with the model")
     example: Example = {}
     if conversation.system is not None:
@@ -117,9 +118,9 @@ def _blocks(
             # The API refuses blocks of white space.
             if text.strip():
                 yield {"type": "text", "text": text}
-        case Thought(sealed=str() as sealed):
+        case Thought(sealed=str() as sealed, form="anthropic_messages"):
             yield {"type": "redacted_thinking", "data": sealed}
-        case Thought(text, signature=str() as signature):
+        case Thought(text, signature=str() as signature, form="anthropic_messages"):
             yield {"type": "thinking", "thinking": text, "signature": signature}
         case Call(name, arguments):
             if not isinstance(arguments, dict):

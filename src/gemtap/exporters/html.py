@@ -16,6 +16,7 @@ from markupsafe import Markup
 from gemtap.addresses import is_link
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Aside, Call, Grounding, Media, Result, Text, Thought
+from gemtap.conversation.preview import encrypted_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.conversation.sound import WAV, is_raw_sound, wav_of
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
@@ -60,6 +61,7 @@ def to_html(shown: Shown) -> str:
         "moment": iso,
         "sound": _sound,
         "shown_as": shown_as,
+        "encrypted_form": encrypted_form,
         "token_probabilities": token_probabilities,
     }
     environment.tests |= {

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.model import Aside, Call, Conversation, Grounding, Media, Other, Part, Result, Text, Thought
+from gemtap.conversation.preview import encrypted_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
 from gemtap.exporters.base import Chunk, ExportOptions, Format, Report
 from gemtap.exporters.single import Shown, shown_of
@@ -66,7 +67,8 @@ def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
             case Text():
                 yield harmless(part.text)
             case Thought():
-                yield "\n".join(f"> {line}" for line in harmless(part.text).splitlines())
+                words = encrypted_form(part) or harmless(part.text)
+                yield "\n".join(f"> {line}" for line in words.splitlines())
             case Call():
                 yield f"Calls {code(part.name)}:\n\n{block(part.arguments)}"
             case Result():

@@ -17,6 +17,7 @@ from gemtap.stores.base import Store
 from tests.records import NOON, make_record
 from tests.unit.cli.conftest import invoke, keep, shown, with_store
 from tests.unit.dashboard.conftest import site_over
+from tests.unit.exporters.talks import APIS, Say, Talk
 
 NOBODY = "0123456789abcdef01234567"
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\r\x08 [bold]markup[/bold]"
@@ -169,6 +170,13 @@ def test_a_late_turn_is_shown_without_what_the_client_resent() -> None:
     assert "What is in a.py?" in whole
     assert 'read_file({"path": "a.py"})' in whole
     assert "line 39" in whole
+
+
+@pytest.mark.parametrize("api", ["openai responses", "anthropic", "gemini"])
+def test_encrypted_thinking_is_one_line(api: str) -> None:
+    """`show` prints its size in the place of its words."""
+    (id_,) = keep(APIS[api](Talk((Say("Why?"), Say("So.", encrypted="gAAA" * 400)))))
+    assert "\nThinking (encrypted, 1,600 bytes)\n" in shown("show", id_)
 
 
 def test_what_is_no_conversation_is_shown_by_its_bodies() -> None:

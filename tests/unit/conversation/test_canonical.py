@@ -22,6 +22,8 @@ def test_runs_of_texts_and_of_thoughts_become_one_each() -> None:
     """A run ends where another kind of part begins; calls stay apart."""
     parts: list[Part] = [Thought("a"), Thought("b"), Text("c"), Text("d"), Call("f", {}), Call("f", {}), Text("e")]
     assert list(joined(parts)) == [Thought("ab"), Text("cd"), Call("f", {}), Call("f", {}), Text("e")]
+    encrypted = [Thought("", sealed="Enc"), Thought("", "sign")]
+    assert list(joined([Thought("a"), *encrypted, Thought("b")])) == [Thought("a"), *encrypted, Thought("b")]
 
 
 def test_a_result_belongs_to_the_call_with_its_id_whatever_the_order() -> None:

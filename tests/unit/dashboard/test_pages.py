@@ -17,6 +17,7 @@ from bson import ObjectId
 from gemtap.providers.client_setup import clients
 from tests.records import NOON, make_record
 from tests.unit.dashboard.conftest import Site, id_of
+from tests.unit.exporters.talks import APIS, Say, Talk
 
 pytestmark = pytest.mark.anyio
 
@@ -157,6 +158,16 @@ async def test_one_interaction_shows_all_there_is(site: Site) -> None:
     assert "800 ms" in await site.page(page.links["Timing"])
     assert "Sources of the input" in await site.page(page.links["Cost"])
     assert (await site.get(f"{path}?tab=nonsense")).status_code == 422
+
+
+@pytest.mark.parametrize("api", ["openai responses", "anthropic", "gemini"])
+async def test_encrypted_thinking_is_one_line(site: Site, api: str) -> None:
+    """Its size, where readable thinking would be folded."""
+    record = APIS[api](Talk((Say("Why?"), Say("So.", encrypted="gAAA" * 400))))
+    await site.store.put([record])
+    page = await site.page(f"/interactions/{record.document['_id']}")
+    assert page.count('<p class="thought">Thinking (encrypted, 1,600 bytes)</p>') == 1
+    assert "gAAA" not in page
 
 
 async def test_a_request_is_shared_as_a_curl_script(site: Site) -> None:

@@ -25,6 +25,8 @@ class Say:
     results: tuple[str, ...] = ()
     """Of the calls before, in their order."""
     picture: bool = False
+    encrypted: str = ""
+    """What the model thinks before, as the APIs that encrypt thinking have it."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,10 @@ def openai_responses(talk: Talk) -> Record:
             {"type": "function_call_output", "call_id": id_, "output": result}
             for id_, result in zip(ids[number - 1], say.results, strict=False)
         ]
-        if say.text and number % 2:
-            items.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]})
+        if number % 2 and (say.text or say.encrypted):
+            shown = [] if say.encrypted else [{"type": "summary_text", "text": "Hm."}]
+            items.append({"type": "reasoning", "summary": shown, "encrypted_content": say.encrypted})
+        if number % 2 and say.text:
             text = {"type": "output_text", "text": say.text, "annotations": []}
             items.append({"type": "message", "role": "assistant", "content": [text]})
         elif say.text:
@@ -102,7 +106,8 @@ def openai_responses(talk: Talk) -> Record:
             {"type": "function_call", "call_id": id_, "name": name, "arguments": json.dumps(given)}
             for id_, (name, given) in zip(ids[number], say.calls, strict=True)
         ]
-    last = len(talk.says[-1].calls) + 2 * bool(talk.says[-1].text)
+    answer = talk.says[-1]
+    last = len(answer.calls) + bool(answer.text) + bool(answer.text or answer.encrypted)
     tools = [{"type": "function", **each} for each in _functions(talk)]
     return _record(
         talk,
@@ -123,6 +128,8 @@ def anthropic(talk: Talk) -> Record:
             {"type": "tool_result", "tool_use_id": id_, "content": result}
             for id_, result in zip(ids[number - 1], say.results, strict=False)
         ]
+        if say.encrypted:
+            blocks.append({"type": "redacted_thinking", "data": say.encrypted})
         if say.text:
             blocks.append({"type": "text", "text": say.text})
         if say.picture:
@@ -173,7 +180,9 @@ def gemini(talk: Talk) -> Record:
             {"functionResponse": {"name": name, "response": {"output": result}}}
             for (name, _), result in zip(before, say.results, strict=False)
         ]
-        if number % 2:
+        if say.encrypted:
+            parts.append({"text": "", "thoughtSignature": say.encrypted})
+        elif number % 2:
             parts.append({"text": "Hm.", "thought": True, "thoughtSignature": "c2ln"})
         if say.text:
             parts.append({"text": say.text})

@@ -162,9 +162,20 @@ def test_tools_without_parameters_take_an_object() -> None:
     assert to_example(found, None)["tools"] == [{"name": "f", "input_schema": {"type": "object", "properties": {}}}]
 
 
+def _signed(text: str, signature: str) -> Thought:
+    return Thought(text, signature, form="anthropic_messages")
+
+
+@pytest.mark.parametrize("form", ["openai_responses", "gemini_content", None])
+def test_what_other_apis_encrypt_is_left_out(form: str | None) -> None:
+    """Claude could not read it."""
+    found = conversation(user(Text("a")), model(Thought("", sealed="gAAA", form=form), Text("b")))
+    assert to_example(found, None)["messages"][1]["content"] == "b"
+
+
 def test_a_thought_that_is_scrubbed_loses_its_signature() -> None:
     """The API would refuse other words with the same signature."""
-    found = conversation(user(Text("a")), model(Thought("Mail jo@example.com.", "s"), Thought("Good.", "t"), Text("b")))
+    found = conversation(user(Text("a")), model(_signed("Mail jo@example.com.", "s"), _signed("Good.", "t"), Text("b")))
     scrubbed = make_scrub()(found, Report())
     assert to_example(scrubbed, None)["messages"][1]["content"] == [
         {"type": "thinking", "thinking": "Good.", "signature": "t"},

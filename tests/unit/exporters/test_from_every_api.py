@@ -38,6 +38,7 @@ BESIDE: Final = Talk(
     ),
     tools=(WEATHER,),
 )
+ENCRYPTED: Final = Talk((Say("Why?"), Say("So.", encrypted="gAAA" * 400)))
 PICTURE: Final = Talk((Say("What is this?", picture=True), Say("A sky.")))
 
 CHAT: Final = jsonschema_rs.validator_for(
@@ -381,3 +382,35 @@ async def test_what_a_person_says_in_a_row_is_one_turn(store: Store) -> None:
     await store.put([record])
     (line,) = lines_of((await export("sharegpt", store))[0])
     assert check_sharegpt(line) == ["One.\n\nTwo.", "See you."]
+
+
+ENCRYPTING: Final = ("openai responses", "anthropic", "gemini")
+
+
+@pytest.mark.parametrize("api", ENCRYPTING)
+@pytest.mark.parametrize("name", ["markdown", "html"])
+async def test_encrypted_thinking_is_one_line_for_people(store: Store, api: str, name: str) -> None:
+    """How much there is of it, in the place of its words."""
+    record = APIS[api](ENCRYPTED)
+    await store.put([record])
+    content, _ = await export(name, store, one=record.document["_id"])
+    assert content.decode().count("Thinking (encrypted, 1,600 bytes)") == 1
+    assert "gAAA" not in content.decode()
+
+
+@pytest.mark.parametrize("api", ENCRYPTING)
+@pytest.mark.parametrize("name", CHECKS)
+async def test_encrypted_thinking_is_no_training_data(store: Store, api: str, name: str) -> None:
+    """Only Anthropic's own format has a place for it, and only for Anthropic's own."""
+    await store.put([APIS[api](ENCRYPTED)])
+    content, report = await export(name, store)
+    assert report.written["train"] == 1, report.left_out
+    assert (b"gAAA" in content) == (name == "anthropic-messages" and api == "anthropic")
+
+
+@pytest.mark.parametrize("api", ENCRYPTING)
+async def test_an_answer_of_encrypted_thinking_alone_is_none(store: Store, api: str) -> None:
+    """There is nothing to learn from it."""
+    await store.put([APIS[api](Talk((Say("Why?"), Say(encrypted="gAAA"))))])
+    content, report = await export("anthropic-messages", store)
+    assert (content, report.left_out) == (b"", {"it does not end with the model": 1})

@@ -94,9 +94,11 @@ def _block(block: dict[str, Json]) -> Iterator[Part]:
                 yield Text(text)
             yield from _grounding(as_list(block.get("citations")))
         case "thinking":
-            yield Thought(as_text(block.get("thinking")) or "", as_text(block.get("signature")))
+            yield Thought(
+                as_text(block.get("thinking")) or "", as_text(block.get("signature")), form="anthropic_messages"
+            )
         case "redacted_thinking":
-            yield Thought("", sealed=as_text(block.get("data")))
+            yield Thought("", sealed=as_text(block.get("data")), form="anthropic_messages")
         case "tool_use":
             arguments = block.get("input")
             yield Call(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from gemtap.conversation.model import Aside, BuiltInTool, Conversation, Message, Part, Result, Role, Tool
+from gemtap.conversation.model import Aside, BuiltInTool, Conversation, Message, Part, Result, Role, Thought, Tool
 from gemtap.dialects.gemini_content.grounding import grounding_of
 from gemtap.dialects.gemini_content.parts import either, read_parts
 from gemtap.interaction import Json
@@ -64,9 +64,17 @@ def read_message(content: Json) -> tuple[Message, ...]:
     fields = as_dict(content)
     parts = list(read_parts(fields.get("parts")))
     if fields.get("role") == "model":
-        return _message("model", parts)
+        return _message("model", _without_repetition(parts))
     results = [part for part in parts if isinstance(part, Result)]
     return (*_message("tool", results), *_message("user", [part for part in parts if not isinstance(part, Result)]))
+
+
+def _without_repetition(parts: list[Part]) -> list[Part]:
+    """The parts. Beside thoughts in words, the encrypted ones are left out: a stream ends with their signature."""
+    thoughts = [part for part in parts if isinstance(part, Thought)]
+    if not any(thought.text for thought in thoughts):
+        return parts
+    return [part for part in parts if not isinstance(part, Thought) or part.text]
 
 
 def _message(role: Role, parts: Iterable[Part]) -> tuple[Message, ...]:

@@ -24,7 +24,7 @@ def either(fields: dict[str, Json], *names: str) -> Json:
 
 
 def read_parts(parts: Json) -> Iterator[Part]:
-    """The parts with content: not those with only a thought signature."""
+    """The parts with content. One with only a thought signature, which is an encrypted thought, is a thought."""
     for part in one_or_many(parts):
         read = _part(as_dict(part))
         if read is not None:
@@ -46,7 +46,9 @@ def _part(part: dict[str, Json]) -> Part | None:
                 return _media(as_dict(value), either(part, "videoMetadata", "video_metadata"))
     # Tools that Google runs, such as code and searches, and future ones. They may come before a text.
     others = ((name, value) for name, value in part.items() if name not in _BESIDE and value not in (None, "", [], {}))
-    return next((Other(name, value) for name, value in others), None)
+    other = next((Other(name, value) for name, value in others), None)
+    signature = as_text(either(part, "thoughtSignature", "thought_signature"))
+    return Thought("", sealed=signature, form="gemini_content") if other is None and signature else other
 
 
 def _result(fields: dict[str, Json]) -> Result:

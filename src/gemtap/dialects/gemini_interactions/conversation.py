@@ -87,8 +87,11 @@ def _step(step: dict[str, Json]) -> Iterator[Part]:
     match step.get("type"):
         case "thought":
             text = "".join(part.text for part in _contents(step.get("summary")) if isinstance(part, Text))
+            signature = as_text(step.get("signature"))
             if text:
                 yield Thought(text)
+            elif signature:
+                yield Thought("", sealed=signature, form="gemini_content")
         case "function_call":
             arguments = step.get("arguments")
             yield Call(as_text(step.get("name")) or "", {} if arguments is None else arguments, as_text(step.get("id")))

@@ -31,6 +31,8 @@ from gemtap.json_access import as_dict, as_list, as_text, json_or_text, one_or_m
 from gemtap.reuse import read_once
 
 _SYSTEM: Final = ("system", "developer")
+_FORMS: Final = {"anthropic-": "anthropic_messages", "google-": "gemini_content", "openai-": "openai_responses"}
+"""What OpenRouter calls the forms of encrypted thoughts, by the beginning, and whose dialects they are of."""
 
 
 def read(request: Json, response: Json) -> Conversation:
@@ -161,9 +163,17 @@ def _thoughts(blocks: list[Json]) -> Iterator[Thought]:
     """The thoughts of a message that has them only in the form in which they are sent again."""
     for block in map(as_dict, blocks):
         text = next(filter(None, (as_text(block.get(name)) for name in ("text", "summary", "thinking"))), "")
-        sealed = as_text(block.get("data"))
+        signature, sealed = as_text(block.get("signature")), as_text(block.get("data"))
         if text or sealed is not None:
-            yield Thought(text, as_text(block.get("signature")), sealed)
+            yield Thought(text, signature, sealed, _form(block) if signature or sealed else None)
+
+
+def _form(block: dict[str, Json]) -> str | None:
+    """OpenRouter's default is Anthropic's form, which is also what LiteLLM imitates."""
+    told = as_text(block.get("format"))
+    if told is None:
+        return "anthropic_messages"
+    return next((form for beginning, form in _FORMS.items() if told.startswith(beginning)), None)
 
 
 def _call(function: dict[str, Json], id_: str | None) -> Call:

@@ -83,8 +83,11 @@ def parts_of(item: dict[str, Json]) -> Iterator[Part]:
         case "reasoning":
             # Some models show all of it, others a summary.
             said = _texts(item.get("content")) or _texts(item.get("summary"))
+            sealed = as_text(item.get("encrypted_content"))
             if said:
                 yield Thought(said)
+            elif sealed:
+                yield Thought("", sealed=sealed, form="openai_responses")
         case "function_call":
             yield Call(as_text(item.get("name")) or "", arguments_of(item.get("arguments")), id_)
         case "custom_tool_call":

@@ -44,14 +44,21 @@ def test_an_answer_has_thinking_text_calls_and_sources() -> None:
     assert answer == Message(
         "model",
         (
-            Thought("Hm.", "s"),
-            Thought("", sealed="Enc"),
+            Thought("Hm.", "s", form="anthropic_messages"),
+            Thought("", sealed="Enc", form="anthropic_messages"),
             Other("server_tool_use", content[2]),
             Text("So."),
             Grounding((), (Source("web_search_result", "A", "https://a", "c"),)),
             Call("look", {"at": 1}, "t"),
         ),
     )
+
+
+def test_thinking_that_is_left_out_is_encrypted_in_its_signature() -> None:
+    """With `display: omitted`, the API sends the block without its words; its size is that of the signature."""
+    answer = read({}, {"content": [{"type": "thinking", "thinking": "", "signature": "EuYB"}]}).answer
+    assert answer is not None
+    assert [part.encrypted_bytes for part in answer.parts if isinstance(part, Thought)] == [4]
 
 
 def test_results_are_a_message_of_their_own() -> None:

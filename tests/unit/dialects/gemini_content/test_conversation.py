@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from gemtap.conversation.model import (
@@ -105,7 +107,18 @@ def test_code_that_google_runs_stands_as_it_is() -> None:
 
 def test_a_part_that_says_nothing_is_none() -> None:
     """Parts without content are omitted."""
-    assert said({"thoughtSignature": "abc"}, {"text": ""}, "nonsense").prompt == ()
+    assert said({"thoughtSignature": ""}, {"text": ""}, "nonsense").prompt == ()
+
+
+@pytest.mark.parametrize("part", [{"thoughtSignature": "abc"}, {"text": "", "thought_signature": "abc"}])
+def test_a_part_with_only_a_signature_is_an_encrypted_thought(part: dict[str, Any]) -> None:
+    """Gemini 3 ends a stream with one."""
+    thought = Thought("", sealed="abc", form="gemini_content")
+    assert said({"text": "Yes."}, part, role="model").prompt == (Message("model", (Text("Yes."), thought)),)
+    words = {"text": "Hm.", "thought": True}
+    assert said(words, {"text": "Yes."}, part, role="model").prompt == (
+        Message("model", (Thought("Hm."), Text("Yes."))),
+    )
 
 
 def test_a_signature_beside_a_call_does_not_hide_it() -> None:

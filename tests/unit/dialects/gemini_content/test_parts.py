@@ -19,6 +19,7 @@ from gemtap.conversation.model import (
     Result,
     Source,
     Text,
+    Thought,
     Tool,
 )
 from gemtap.dialects.gemini_content.accumulate import accumulate
@@ -95,6 +96,7 @@ def test_what_the_api_runs_itself_is_part_of_the_answer() -> None:
         Other("code_execution_result", {"outcome": "OUTCOME_OK", "output": "1\n"}),
         Other("hologram", {"angle": 3}),
         Call("book", {"city": "Oslo"}, "f1"),
+        Thought("", sealed="c2ln", form="gemini_content"),
     )
 
 

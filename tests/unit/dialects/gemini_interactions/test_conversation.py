@@ -38,6 +38,7 @@ def test_a_whole_exchange() -> None:
         "id": "v1_this",
         "steps": [
             {"type": "thought", "signature": "x", "summary": [{"type": "text", "text": "Hm."}]},
+            {"type": "thought", "signature": "y"},
             {"type": "google_search_call", "arguments": {"queries": ["Rome"]}},
             {"type": "function_call", "id": "2", "name": "weather", "arguments": {"city": "Rome"}},
             {"type": "model_output", "content": [{"type": "text", "text": "Sun."}]},
@@ -50,6 +51,7 @@ def test_a_whole_exchange() -> None:
             "model",
             (
                 Thought("Hm."),
+                Thought("", sealed="y", form="gemini_content"),
                 Other("google_search_call", {"type": "google_search_call", "arguments": {"queries": ["Rome"]}}),
                 Call("weather", {"city": "Rome"}, "2"),
                 Text("Sun."),

@@ -84,10 +84,17 @@ def test_every_picture_of_a_stream_is_kept() -> None:
     [
         (
             {"reasoning_details": [{"type": "reasoning.text", "text": "Hm.", "signature": "s"}]},
-            (Thought("Hm.", "s"),),
+            (Thought("Hm.", "s", form="anthropic_messages"),),
         ),
         ({"reasoning_details": [{"type": "reasoning.summary", "summary": "Hm."}]}, (Thought("Hm."),)),
-        ({"reasoning_details": [{"type": "reasoning.encrypted", "data": "gA"}]}, (Thought("", sealed="gA"),)),
+        (
+            {"reasoning_details": [{"type": "reasoning.encrypted", "data": "gA", "format": "openai-responses-v1"}]},
+            (Thought("", sealed="gA", form="openai_responses"),),
+        ),
+        (
+            {"reasoning_details": [{"type": "reasoning.encrypted", "data": "gA", "format": "unknown"}]},
+            (Thought("", sealed="gA"),),
+        ),
         ({"thinking_blocks": [{"type": "thinking", "thinking": "Hm."}]}, (Thought("Hm."),)),
         ({"reasoning": "Hm.", "reasoning_details": [{"type": "reasoning.text", "text": "Hm."}]}, (Thought("Hm."),)),
         ({"reasoning_details": [{"type": "reasoning.future", "blob": 1}, 5]}, ()),

@@ -75,6 +75,10 @@ def test_items_of_the_model_in_a_row_are_one_message() -> None:
             {"type": "reasoning", "content": [{"type": "reasoning_text", "text": "All of it."}], "summary": []},
             Thought("All of it."),
         ),
+        (
+            {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+            Thought("", sealed="gAAA", form="openai_responses"),
+        ),
     ],
 )
 def test_what_the_model_puts_out(item: dict[str, Any], part: Part) -> None:
