@@ -88,6 +88,14 @@ def bill(response: bytes) -> Billed:
 def message(seed: int) -> bytes:
     """The response of this number, always the same."""
     rng = Random(seed)
+    made = whole(rng)
+    return json.dumps(made).encode() if rng.random() < 0.5 else streamed(made)
+
+
+def whole(
+    rng: Random, tier: str | None = None, reason: str = "end_turn", content: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """A message that has ended. `tier`: that of its service, else any."""
 
     def some(most: int) -> int:
         return rng.choice((0, rng.randint(1, 50), rng.randint(1, 5_000), rng.randint(1, most)))
@@ -97,37 +105,50 @@ def message(seed: int) -> bytes:
     if rng.random() < 0.7:
         minutes, hour = some(60_000), rng.choice((0, some(60_000)))
         usage |= {"cache_read_input_tokens": some(200_000), "cache_creation_input_tokens": minutes + hour}
-        usage["cache_creation"] = {"ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour}
+        if hour or rng.random() < 0.8:  # without it, all are kept for five minutes
+            usage["cache_creation"] = {"ephemeral_5m_input_tokens": minutes, "ephemeral_1h_input_tokens": hour}
     if rng.random() < 0.3:
         usage["output_tokens_details"] = {"thinking_tokens": rng.randint(0, usage["output_tokens"])}
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 or content is not None:
         usage["server_tool_use"] = {"web_search_requests": rng.randint(0, 5), "web_fetch_requests": 1}
-    usage["service_tier"] = rng.choice(("standard", "standard", "batch", "priority"))
+    usage["service_tier"] = tier or rng.choice(("standard", "standard", "batch", "priority"))
     usage["inference_geo"] = rng.choice((None, "global", "us"))
     usage["speed"] = rng.choice((None, "standard", "fast")) if usage["service_tier"] == "standard" else None
-    whole: dict[str, Any] = {
-        "id": "msg_1",
+    return {
+        "id": f"msg_{rng.getrandbits(64):x}",
         "type": "message",
         "role": "assistant",
         "model": model,
-        "content": [{"type": "text", "text": "So."}],
-        "stop_reason": "end_turn",
+        "content": content or [{"type": "text", "text": "So."}],
+        "stop_reason": reason,
         "usage": usage,
     }
-    if rng.random() < 0.5:
-        return json.dumps(whole).encode()
-    late = ("output_tokens", "output_tokens_details", "server_tool_use")
+
+
+def streamed(made: dict[str, Any]) -> bytes:
+    """The message as a stream: its first event has what is known before, the last but one what comes to light late."""
+    usage, late = made["usage"], ("output_tokens", "output_tokens_details", "server_tool_use")
     early = {name: value for name, value in usage.items() if name not in late}
-    begun: dict[str, Any] = {**whole, "content": [], "stop_reason": None, "usage": {**early, "output_tokens": 1}}
-    end: dict[str, Any] = {
-        "type": "message_delta",
-        "delta": {"stop_reason": "end_turn"},
-        "usage": {name: usage[name] for name in late if name in usage},
-    }
-    events: list[dict[str, Any]] = [
-        {"type": "message_start", "message": begun},
-        {"type": "ping"},
-        end,
-        {"type": "message_stop"},
-    ]
+    begun: dict[str, Any] = {**made, "content": [], "stop_reason": None, "usage": {**early, "output_tokens": 1}}
+    events: list[dict[str, Any]] = [{"type": "message_start", "message": begun}, {"type": "ping"}]
+    for index, block in enumerate(made["content"]):
+        first, deltas = _pieces(block)
+        events.append({"type": "content_block_start", "index": index, "content_block": first})
+        events += [{"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas]
+        events.append({"type": "content_block_stop", "index": index})
+    end = {name: usage[name] for name in late if name in usage}
+    events.append({"type": "message_delta", "delta": {"stop_reason": made["stop_reason"]}, "usage": end})
+    events.append({"type": "message_stop"})
     return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in events)
+
+
+def _pieces(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """How a block begins in a stream, and what comes after."""
+    if block["type"] == "text":
+        half = len(block["text"]) // 2
+        return {**block, "text": ""}, [
+            {"type": "text_delta", "text": text} for text in (block["text"][:half], block["text"][half:])
+        ]
+    if block["type"] == "server_tool_use":
+        return {**block, "input": {}}, [{"type": "input_json_delta", "partial_json": json.dumps(block["input"])}]
+    return block, []

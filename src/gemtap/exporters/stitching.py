@@ -29,7 +29,7 @@ async def whole_conversation(store: Store, document: Interaction) -> Conversatio
         parent = document["thread"] and document["thread"]["parent"]
         earlier = await store.get(parent) if parent is not None else None
         before = conversation_of(earlier) if earlier is not None else None
-        if earlier is None or before is None or before.id != turns[-1].previous:
+        if earlier is None or before is None or turns[-1].previous not in (before.id, before.held_in):
             break
         turns.append(before)
         if before.previous is None:

@@ -114,15 +114,16 @@ def fingerprint_of(conversation: Conversation | None) -> Fingerprint | None:
         links += _exchange(said, len(said) - 1)
         links += _exchange_without_reminder(said)
         links += _summary(said[-1])
+        if prompt[-1].role == "model":
+            links.append(_link(b"resumed", ends))
     messages = len(conversation.prompt)
     if conversation.previous is not None:
         return Fingerprint(tuple(links), prompt_hash, (((named_link(conversation.previous),), messages),), messages)
-    return Fingerprint(
-        tuple(links),
-        prompt_hash,
-        tuple(_candidates(prompt, hashes, messages, _reminders(conversation.prompt[-1]))),
-        messages,
-    )
+    candidates = list(_candidates(prompt, hashes, messages, _reminders(conversation.prompt[-1])))
+    if prompt[-1].role == "model" and not conversation.is_session:
+        # The answer has paused more than once: the client sends back what there is of it.
+        candidates.insert(0, ((_link(b"resumed", hashes[-1]),), 0))
+    return Fingerprint(tuple(links), prompt_hash, tuple(candidates), messages)
 
 
 def _with_answer(

@@ -33,9 +33,12 @@ def read(request: Json, response: Json) -> Conversation:
 
 
 def read_outcome(response: Json) -> Conversation | None:
-    """What a response that is looked up has answered; None if it has not yet. Its prompt is in its creation."""
+    """What a response that is looked up has answered; None if it has not yet.
+
+    Its prompt is in its creation, which it continues. Later turns go on from here, where the answer is.
+    """
     found = read({}, response)
-    return replace(found, id=None, previous=found.id) if found.answer is not None and found.id is not None else None
+    return replace(found, previous=found.id) if found.answer is not None and found.id is not None else None
 
 
 def answer_of(response: Json) -> Message | None:

@@ -48,11 +48,14 @@ class MistralReader(OpenAICompatibleReader):
         return super().dialect(operation, is_session=is_session) if operation in RESPONSES else MISTRAL_CHAT
 
     def price(self, bill: Bill) -> Cost | None:
-        """By the price list; documents that are read are billed by the page."""
+        """By the price list; documents that are read are billed by the page, and connectors by the call."""
         if bill.operation == _OCR:
             pages = count(as_dict(as_dict(bill.response).get("usage_info")).get("pages_processed"))
             return unpriced(f"{pages} pages are priced by the page") if pages else None
-        return super().price(bill)
+        cost = super().price(bill)
+        if cost is None or cost["usd"] is None or not as_dict(as_dict(bill.usage).get("connectors")):
+            return cost
+        return {**cost, "missing": "calls of connectors are priced by the call"}
 
 
 READER: Final = MistralReader()

@@ -159,8 +159,8 @@ def test_a_response_goes_on_from_the_one_before() -> None:
 
 
 def test_a_look_up_continues_what_it_looks_up() -> None:
-    """One that has not ended says nothing."""
+    """Later turns find it by the same id. One that has not ended says nothing."""
     found = read_outcome(RESPONSE)
     assert found is not None
-    assert (found.id, found.previous) == (None, "resp_1")
+    assert (found.id, found.previous) == ("resp_1", "resp_1")
     assert read_outcome({**RESPONSE, "output": []}) is None
