@@ -125,7 +125,7 @@ def test_requests_are_counted_and_refused_before_they_go_on(
     retry_after, body, capture = refused(tap, request(FLASH))
     error = json.loads(body)["error"]
     assert (error["code"], error["status"]) == (429, "RESOURCE_EXHAUSTED")
-    assert "requests of everything, 2/day. 2 of 2 are used. The count begins anew at 20" in error["message"]
+    assert "requests of everything, 2/day. 2 of 2 are used. The window ends at 20" in error["message"]
     assert error["details"][0]["retryDelay"] == f"{retry_after}s"
     midnight = (int(time.time()) // 86400 + 1) * 86400
     assert abs(time.time() + retry_after - midnight) < 30

@@ -106,7 +106,7 @@ def limit_reached(refused: Refused, now: float) -> ExchangeFault:
                 retry_after = min(retry_after, _UNTIL_SETTLED)
         if amount and limit.measure in ("tokens", "cost"):
             more += f"; this request may take {shown(amount)}"
-        state = f"{shown(refused.used)} of {shown(limit.amount)} are used{more}. The count begins anew at {ends}."
+        state = f"{shown(refused.used)} of {shown(limit.amount)} are used{more}. The window ends at {ends}."
     message = f"{refusal_of(limit)}{state} See all limits with: gemtap limits ls."
     return ExchangeFault(Outcome.REFUSED, 429, "RESOURCE_EXHAUSTED", message, retry_after)
 
