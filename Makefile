@@ -59,7 +59,7 @@ chromium programs:
 	{ echo "this needs: apt-get install$$missing" >&2; exit 1; }
 
 CLIENTS := aider anthropic anthropic-1 google-genai-2 google-genai-3 google-generativeai langchain langchain-anthropic langchain-openai \
-	litellm mitmproxy ollama openai openai-2
+	litellm mistralai mitmproxy ollama openai openai-2
 JS := tests/clients/js/node_modules
 VSCODE := tests/clients/vscode/node_modules
 NPM_INSTALL := npm install --silent --no-package-lock --no-audit --no-fund --ignore-scripts --omit=optional

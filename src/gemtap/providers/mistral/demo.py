@@ -1,4 +1,4 @@
-"""A simulation of Mistral's API: OpenAI's paths, and agents, gaps in code and conversations of its own."""
+"""A simulation of Mistral's API: OpenAI's paths, and its own forms of chats, code and conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gemtap.simulation.base import Simulation
 from gemtap.simulation.received import ReceivedRequest
 from gemtap.simulation.script import Script
 
-_OWN: Final = re.compile(r"/v1/(?:conversations(?:/(?P<id>[^/]+))?|(?P<chat>fim|agents)/completions)")
+_OWN: Final = re.compile(r"/v1/(?:conversations(?:/(?P<id>[^/]+))?|(?P<chat>chat|fim|agents)/completions)")
 _CREATED: Final = "2026-11-01T00:00:00Z"
 
 
