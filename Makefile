@@ -111,7 +111,7 @@ power: $(VENV)/.test ## 600 power cuts on ext4 and XFS while Gemtap records, ten
 	{ echo "make power needs: apt-get install qemu-system-common e2fsprogs xfsprogs" >&2; exit 1; }
 	$(BIN)/python -m tests.power $(POWER)
 
-fuzz: $(VENV)/.test ## every test of arbitrary input with 2,000 inputs each, about ten minutes
+fuzz: $(VENV)/.test ## every test of arbitrary input with 2,000 inputs each, about twenty minutes
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 bench: install ## gemtap beside nginx and beside nothing, about eight minutes; writes docs/performance.md
