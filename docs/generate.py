@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from gemtap.providers.client_setup import clients
 from gemtap.providers.definition import Definition
 from gemtap.providers.presets import PRESETS
+from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.searchable import LONGEST, LONGEST_BODY
 from gemtap.settings import ENV_PREFIX, Settings, setting_names
 from gemtap.stores.query.fields import FIELDS
@@ -31,8 +32,14 @@ def _clients_lines() -> Iterator[str]:
         "# Pointing a client at Gemtap",
         "",
         f"`gemtap setup` prints these instructions with the address of your Gemtap. Here it is {_TAP}.",
+        "API keys stay where they are: Gemtap forwards them.",
         "",
+        "| API | clients |",
+        "|---|---|",
     )
+    for provider, titles in _titles_by_provider().items():
+        yield f"| {provider} | {', '.join(_link(title, provider) for title in titles)} |"
+    yield ""
     for name, each in clients().items():
         instructions = each.for_tap(_TAP)
         yield f"## {instructions.title}"
@@ -48,6 +55,20 @@ def _clients_lines() -> Iterator[str]:
             yield ""
         yield f"`gemtap setup {name}`"
         yield ""
+
+
+def _titles_by_provider() -> dict[str, list[str]]:
+    """The titles of the instructions for each API."""
+    found: dict[str, list[str]] = {}
+    for each in clients().values():
+        found.setdefault(PROVIDERS[each.provider].wire.title, []).append(each.title)
+    return found
+
+
+def _link(title: str, provider: str) -> str:
+    """A link to the heading, as GitHub names it."""
+    anchor = re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+    return f"[{title.removesuffix(f' with {provider}')}](#{anchor})"
 
 
 def settings_page() -> str:

@@ -25,6 +25,12 @@ def _complete(beginning: str) -> list[str]:
     return [name for name in clients() if name.startswith(beginning)]
 
 
+def _with_other_apis(client: str) -> list[str]:
+    """The instructions for the same program with other APIs."""
+    program = clients()[client].title.partition(" with ")[0]
+    return [name for name, each in clients().items() if name != client and each.title.partition(" with ")[0] == program]
+
+
 @app.command()
 def setup(
     client: Annotated[str | None, typer.Argument(help="Default: list the clients.", autocompletion=_complete)] = None,
@@ -65,5 +71,8 @@ def setup(
         out.print(Text(f"  {line}"), soft_wrap=True)
     if instructions.note:
         out.print(Text(instructions.note, "dim"))
+    others = _with_other_apis(client)
+    if others:
+        out.print(Text(f"With other APIs: {', '.join(f'gemtap setup {name}' for name in others)}", "dim"))
     if not settings.redact_known_secrets:
         out.print(Text(_PASTED_KEYS, "dim"))

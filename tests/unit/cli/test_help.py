@@ -91,3 +91,11 @@ def test_a_command_loads_its_own_module_alone(arguments: list[str], is_loaded: l
     assert sorted(modules & watched) == is_loaded
     if arguments == ["--version"]:
         assert "gemtap.settings" not in modules
+
+
+def test_setup_names_the_other_apis_of_a_client() -> None:
+    """A person who uses it with another API finds the lines for that."""
+    assert "With other APIs: gemtap setup anthropic-opencode, gemtap setup openai-opencode\n" in shown(
+        "setup", "opencode"
+    )
+    assert "With other APIs" not in shown("setup", "codex")

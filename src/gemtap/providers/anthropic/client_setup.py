@@ -56,7 +56,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "opencode": Instructions(
         "opencode with Anthropic",
-        "opencode.json",
+        "opencode.json of the project, or ~/.config/opencode/opencode.json for all",
         ('{"provider": {"anthropic": {"options": {"baseURL": "{tap}/anthropic/v1"}}}}',),
         "With /v1 at the end.",
         called=("opencode",),

@@ -9,34 +9,34 @@ from gemtap.providers.instructions import Instructions
 
 CLIENTS: Final[Mapping[str, Instructions]] = {
     "cline": Instructions(
-        "Cline",
+        "Cline with Gemini",
         "Cline's settings in VS Code: API Provider “Google Gemini”, tick “Use custom base URL”",
         ("{tap}",),
         called=("Cline",),
     ),
     "roo-code": Instructions(
-        "Roo Code",
+        "Roo Code with Gemini",
         "Roo Code's settings in VS Code: API Provider “Google Gemini”, tick “Use custom base URL”",
         ("{tap}",),
         "Without /v1beta at the end.",
         called=("Roo Code", "google-genai-js"),
     ),
     "kilo-code": Instructions(
-        "Kilo Code",
+        "Kilo Code with Gemini",
         "kilo.json",
         ('{"provider": {"google": {"options": {"baseURL": "{tap}/v1beta"}}}}',),
         "With /v1beta at the end.",
         called=("Kilo Code",),
     ),
     "opencode": Instructions(
-        "opencode",
-        "opencode.json",
+        "opencode with Gemini",
+        "opencode.json of the project, or ~/.config/opencode/opencode.json for all",
         ('{"provider": {"google": {"options": {"baseURL": "{tap}/v1beta"}}}}',),
         "With /v1beta at the end.",
         called=("opencode",),
     ),
     "continue": Instructions(
-        "Continue",
+        "Continue with Gemini",
         "The shell that starts VS Code; Continue ignores apiBase for Gemini's chat",
         ("export GOOGLE_GEMINI_BASE_URL={tap}", "code ."),
         "Or in Continue's config: provider: openai, with apiBase: {tap}/v1beta/openai/",
@@ -90,13 +90,13 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         called=("google-generativeai-python",),
     ),
     "langchain": Instructions(
-        "LangChain",
+        "LangChain with Gemini",
         "In the code that creates the model",
         ('ChatGoogleGenerativeAI(model="gemini-2.5-flash", base_url="{tap}")',),
         called=("LangChain",),
     ),
     "litellm": Instructions(
-        "LiteLLM and aider",
+        "LiteLLM and aider with Gemini",
         "The shell, or api_base in the call",
         ("export GEMINI_API_BASE={tap}/v1beta",),
         "With /v1beta at the end.",
@@ -122,7 +122,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "`gemtap ca untrust` undoes the second. See docs/interception.md.",
     ),
     "curl": Instructions(
-        "curl",
+        "curl with Gemini",
         "The shell",
         (
             'curl {tap}/v1beta/models/gemini-2.5-flash:generateContent -H "x-goog-api-key: $GEMINI_API_KEY" \\',

@@ -25,9 +25,11 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "codex": Instructions(
         "Codex",
-        "~/.codex/config.toml, above the first [table]; with an API key: `codex login --with-api-key`",
+        "~/.codex/config.toml, above the first [table]",
         (f'openai_base_url = "{_BASE}"',),
-        "It holds its turns in one WebSocket session, which is one interaction, and falls back to requests.",
+        "It takes an API key: printenv OPENAI_API_KEY | codex login --with-api-key. A login with ChatGPT has a token "
+        "for another API. Codex holds its turns in one WebSocket session, which is one interaction, and falls back to "
+        "requests.",
         called=("Codex",),
     ),
     "openai-langchain": Instructions(
@@ -51,7 +53,7 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
     ),
     "openai-opencode": Instructions(
         "opencode with OpenAI",
-        "opencode.json",
+        "opencode.json of the project, or ~/.config/opencode/opencode.json for all",
         (f'{{"provider": {{"openai": {{"options": {{"baseURL": "{_BASE}"}}}}}}}}',),
         called=("opencode",),
     ),
