@@ -25,7 +25,7 @@ from gemtap.stores.thread_list import ThreadPage, ThreadSort
 
 def _object_id(value: Any) -> ObjectId:
     if not ObjectId.is_valid(value):
-        raise ValueError("not an id: 24 hexadecimal digits")
+        raise ValueError(f"{str(value)[:100]!r} is not an id: ids have 24 hexadecimal digits")
     return ObjectId(value)
 
 

@@ -505,13 +505,17 @@ def _origin_below(group: str, origins: Mapping[str, str]) -> str:
     return next((origin for name, origin in origins.items() if name.startswith(f"{group}.")), group)
 
 
+def _bad(origin: str) -> str:
+    return f"Bad {origin}" if origin.startswith("flag ") else f"Bad setting {origin}"
+
+
 def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
     error = exc.errors(include_url=False, include_input=False)[0]
     # The name of a list stands for its items.
     place = ".".join(part for part in error["loc"] if isinstance(part, str))
     if error["type"] == "missing" and is_known(place):
         _, name, field = place.split(".")
-        return f"Bad setting {_origin_below(f'providers.{name}', origins)}: {missing(name, field)}"
+        return f"{_bad(_origin_below(f'providers.{name}', origins))}: {missing(name, field)}"
     names: Sequence[str] = error["ctx"]["settings"] if error["type"] == "conflict" else (place,)
     origin = next((origins[name] for name in names if name in origins), None) or _origin_below(names[0], origins)
-    return f"Bad setting {origin}: {error['msg'].removeprefix('Value error, ')}."
+    return f"{_bad(origin)}: {error['msg'].removeprefix('Value error, ')}."

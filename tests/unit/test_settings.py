@@ -203,7 +203,7 @@ def test_a_bad_variable_is_named(monkeypatch: pytest.MonkeyPatch, variable: str,
 )
 def test_a_bad_flag_is_named(flags: Mapping[str, Any], flag: str) -> None:
     """The error of a flag names it."""
-    assert complaint(flags).startswith(f"Bad setting flag {flag}: ")
+    assert complaint(flags).startswith(f"Bad flag {flag}: ")
 
 
 def test_of_two_sources_the_one_that_is_in_force_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +243,7 @@ def test_an_unknown_variable_is_an_error(monkeypatch: pytest.MonkeyPatch, variab
 def test_an_upstream_of_an_unknown_provider_is_an_error() -> None:
     """An upstream of an unknown provider is an error."""
     message = complaint({"providers": {"mine": {"upstream": "https://x.example"}}})
-    assert message.startswith("Bad setting flag --upstream mine=: providers.mine needs a dialect")
+    assert message.startswith("Bad flag --upstream mine=: providers.mine needs a dialect")
     assert "Installed are gemini, " in message
 
 

@@ -71,8 +71,9 @@ class KeyList:
         for each in self.keys:
             if each.name == name:
                 return each
-        known = ", ".join(each.name for each in self.keys) or "none"
-        raise BadChange(f"There is no access key of {name[:100]!r}. There are keys of: {known}.")
+        known = ", ".join(each.name for each in self.keys)
+        others = f"There are keys of: {known}." if known else "`gemtap keys add` makes one."
+        raise BadChange(f"There is no access key of {name[:100]!r}. {others}")
 
     def to_json(self) -> dict[str, Any]:
         """As files and MongoDB have it."""

@@ -15,7 +15,7 @@ from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import BadChange, KeyList
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.lists import change_list_of, read_list_of
-from gemtap.cli.printing import console, harmless, print_json
+from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
 from gemtap.settings import Settings, SettingsError
 
 keys_app = typer.Typer(no_args_is_help=True)
@@ -51,8 +51,15 @@ def add(
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     now = datetime.now(UTC)
     end = _end(expires, now)
-    made = _change(settings, lambda before: access_keys.add(before, name, role, end, now), f"made for {name} ({role})")
+
+    def change(before: KeyList) -> tuple[KeyList, tuple[str, bool]]:
+        after, made = access_keys.add(before, name, role, end, now)
+        return after, (made, not before.is_on)
+
+    made, is_first = _change(settings, change, f"made for {name} ({role})")
     print(made)
+    if is_first:
+        typer.echo("Access control is on from now on: requests and visitors without a key are refused.", err=True)
 
 
 @keys_app.command()
@@ -96,7 +103,7 @@ def off(
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if not yes:
-        typer.confirm("Revoke all access keys, and let everybody in who reaches the ports?", abort=True)
+        typer.confirm("Revoke all access keys, and give everybody access who can reach the ports?", abort=True)
     _change(settings, lambda before: (KeyList(), None), "control switched off: all keys are revoked")
 
 
@@ -125,15 +132,16 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
         console().print(
             "All access keys are revoked: nobody has access. `gemtap keys add NAME` makes one."
             if found.is_on
-            else "There are no access keys: everybody has access who reaches the ports. `gemtap keys add` makes one."
+            else "There are no access keys: everybody who can reach the ports has access. `gemtap keys add` makes one."
         )
     else:
         table = Table(box=None, pad_edge=False)
-        for title in ("user", "role", "created", "expires"):
+        for title in ("user", "role", f"created ({time_zone()})", "expires"):
             table.add_column(title)
-        for row in rows:
-            end = f"expired {row['expires']}" if row["expired"] else row["expires"] or "never"
-            table.add_row(*(harmless(str(each)) for each in (row["name"], row["role"], row["created"], end)))
+        for each, row in zip(found.keys, rows, strict=True):
+            end = "never" if each.expires is None else local_time(each.expires)
+            end = f"expired {end}" if row["expired"] else end
+            table.add_row(*map(harmless, (each.name, each.role, local_time(each.created), end)))
         console().print(table)
 
 

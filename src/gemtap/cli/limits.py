@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Annotated, cast
+from typing import Annotated, Any, Final, cast
 
 import typer
 from rich.bar import Bar
 from rich.table import Table
+from rich.text import Text
 
 from gemtap.access.key_file import KeyFile
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.lists import change_list_of, read_list_of
-from gemtap.cli.printing import console, harmless, local_time, print_json
+from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
+from gemtap.cli.tables import Cell, Column, table_of
 from gemtap.limits.ledger import LedgerReader
+from gemtap.limits.ledger_readings import Usage
 from gemtap.limits.limit_file import LimitFile
 from gemtap.limits.limits import (
     MEASURES,
@@ -146,21 +149,38 @@ def list_limits(
     elif not rows:
         console().print("There are no limits. `gemtap limits set all --cost 10usd/day` sets one.")
     else:
-        table = Table(box=None, pad_edge=False)
-        for title in ("for", "measure", "limit", "used", "", "", "window ends"):
-            table.add_column(title)
-        for usage, row in zip(usages, rows, strict=True):
-            table.add_row(
-                harmless(row["subject"]),
-                row["measure"],
-                row["limit"],
-                used_of(usage),
-                Bar(100, 0, min(row["percent"], 100), width=12),
-                f"{row['percent']:.0f} %",
-                local_time(row["ends"]) if row["ends"] else "",
-            )
-        console().print(table)
+        out = console()
+        out.print(_table(usages, rows, out.width))
         _tell_of_unknown_users(settings, [each.subject for each in found.limits])
+
+
+_NARROW: Final = 120
+"""Columns of a terminal below which windows end at a short time."""
+
+
+def _table(usages: list[Usage], rows: list[dict[str, Any]], width: int) -> Table:
+    columns = (
+        Column("for", 0, "text"),
+        Column("measure", 1),
+        Column("limit", 1),
+        Column("used", 2),
+        Column("", 4),
+        Column("", 1, "number"),
+        Column(f"window ends ({time_zone()})", 3),
+    )
+    cells: list[list[Cell]] = [
+        [
+            harmless(row["subject"]),
+            Text(row["measure"]),
+            Text(row["limit"]),
+            Text(used_of(usage)),
+            Bar(100, 0, min(row["percent"], 100), width=12),
+            Text(f"{row['percent']:.0f} %"),
+            Text(local_time(row["ends"], narrow=width < _NARROW) if row["ends"] else ""),
+        ]
+        for usage, row in zip(usages, rows, strict=True)
+    ]
+    return table_of(columns, cells, width)
 
 
 def _subject(who: str) -> Subject:

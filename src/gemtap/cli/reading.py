@@ -19,11 +19,16 @@ from gemtap.settings import Settings, SettingsError
 from gemtap.store_kinds import file_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gemtap.stores.base import Filter, Store
     from gemtap.stores.paging import Page
 
-_NARROW: Final = 140
-"""Columns of a terminal below which a table has short ids and times."""
+NARROW: Final = 180
+"""Columns of a terminal below which a table has short ids, times and endings, so that the texts have room."""
+
+_SHORT_ENDING: Final = 20
+"""Characters of `200 · stream error` and a few more."""
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=500, help="Maximum number of results.")]
 PageCursor = Annotated[str | None, typer.Option(help="`next` of the previous page.")]
@@ -35,9 +40,7 @@ T = TypeVar("T")
 def list_interactions(
     query: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[QUERY]...", help="Words and conditions, such as timeout since:7d: see docs/queries.md."
-        ),
+        typer.Argument(metavar="QUERY", help="Words and conditions, such as timeout since:7d: see docs/queries.md."),
     ] = None,
     *,
     limit: Limit = 20,
@@ -49,8 +52,8 @@ def list_interactions(
     status: Annotated[int | None, typer.Option(help="Only this HTTP status.")] = None,
     client: Annotated[str | None, typer.Option(help="Only this client.")] = None,
     thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
-    since: Annotated[str | None, typer.Option(help="Only from this time on (ISO 8601, UTC).")] = None,
-    until: Annotated[str | None, typer.Option(help="Only before this time (ISO 8601, UTC).")] = None,
+    since: Annotated[str | None, typer.Option(help="Only from this time on, such as 7d or 2026-03-14.")] = None,
+    until: Annotated[str | None, typer.Option(help="Only before this time.")] = None,
     saved: Annotated[
         str | None, typer.Option(metavar="NAME", help="Only matches of this saved search: see `gemtap searches`.")
     ] = None,
@@ -87,8 +90,8 @@ def list_interactions(
         "status": status,
         "client": client,
         "thread": thread,
-        "since": since,
-        "until": until,
+        "since": _moment("since", since),
+        "until": _moment("until", until),
         "q": " ".join(query) if query else None,
     }
     asked = checked(ListQuery, wanted)
@@ -129,7 +132,7 @@ _COLUMNS: Final = (
 
 def _table(items: list[dict[str, Any]], width: int | None, longest: int) -> Table:
     """A table of list items for a terminal of this width. Narrow ones get the last digits of ids and times of day."""
-    narrow = width is not None and width < _NARROW
+    narrow = width is not None and width < NARROW
     columns = [replace(each, title=f"time ({time_zone()})") if each.title == "time" else each for each in _COLUMNS]
     return table_of(columns, [_row(item, narrow=narrow, longest=longest) for item in items], width)
 
@@ -144,7 +147,7 @@ def _row(item: dict[str, Any], *, narrow: bool, longest: int) -> tuple[Text, ...
         one_line(item["model"] or item["operation"], 40),
         one_line(item["preview"]["prompt"], longest),
         one_line(answer, longest),
-        ending_text(item),
+        ending_text(item, _SHORT_ENDING if narrow else None),
         harmless(_count(tokens["input"])),
         harmless(_count(tokens["output"])),
         harmless("" if cost is None or cost["usd"] is None else dollars(cost["usd"])),
@@ -152,12 +155,25 @@ def _row(item: dict[str, Any], *, narrow: bool, longest: int) -> tuple[Text, ...
     )
 
 
-def ending_text(item: dict[str, Any]) -> Text:
-    """The status, and what it does not say of the ending."""
+def ending_text(item: dict[str, Any], longest: int | None = None) -> Text:
+    """The status, and what it does not say of the ending, in at most `longest` characters."""
     from gemtap.endings import ending_of
 
     ending = ending_of(item)
-    return harmless(str(ending), {"good": "green", "mild": "yellow", "bad": "red"}[ending.grade])
+    text = str(ending) if longest is None else one_line(str(ending), longest).plain
+    return harmless(text, {"good": "green", "mild": "yellow", "bad": "red"}[ending.grade])
+
+
+def _moment(flag: str, text: str | None) -> datetime | None:
+    """The beginning of a time as in queries. Raises SettingsError."""
+    from datetime import UTC, datetime
+
+    from gemtap.stores.query.values import BadValue, period
+
+    try:
+        return None if text is None else period(text, datetime.now(UTC))[0]
+    except BadValue as exc:
+        raise SettingsError(f"Bad flag --{flag}: {exc}") from exc
 
 
 def _count(tokens: int | None) -> str:

@@ -45,7 +45,7 @@ _FORMATS: Final[dict[str | None, str]] = {"minute": "%Y-%m-%d %H:%M", "hour": "%
 def stats(
     query: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[QUERY]...", help="Conditions, such as status:4xx since:7d: see docs/queries.md."),
+        typer.Argument(metavar="QUERY", help="Conditions, such as status:4xx since:7d: see docs/queries.md."),
     ] = None,
     *,
     by: Annotated[_By | None, typer.Option(help="One row for each value of this field. Default: model.")] = None,
@@ -57,7 +57,7 @@ def stats(
         list[str] | None,
         typer.Option(metavar="MODEL", help="Show what the same tokens would cost on this model. Can be repeated."),
     ] = None,
-    chart: Annotated[_Chart, typer.Option(help="The value that charts show.")] = "requests",
+    chart: Annotated[_Chart | None, typer.Option(help="The value that charts show. Default: requests.")] = None,
     wide: Wide = False,
     as_json: AsJson = False,
     config: Config = None,
@@ -91,6 +91,8 @@ def stats(
             raise SettingsError("Bad flag --compare: it shows totals. Leave out --by and --bucket.")
         print_other_models(query, compare, as_json, settings_of({"data_dir": data_dir, "store": store}, config))
         return
+    # Who asks for a chart gets one; else narrow terminals show figures in its place.
+    chart_rank, chart = 9 if chart is None else 2, chart or "requests"
     if by == "tool":
         _print_tools(query, bucket, chart, wide, as_json, settings_of({"data_dir": data_dir, "store": store}, config))
         return
@@ -116,7 +118,7 @@ def stats(
             out.print(_lines(rows, whole, by, bucket, chart, room_in(out, wide=wide)[0]))
     else:
         with paged(wide=wide) as out:
-            out.print(_bars(rows, by or bucket or "", bucket, chart, room_in(out, wide=wide)[0]))
+            out.print(_bars(rows, by or bucket or "", bucket, chart, room_in(out, wide=wide)[0], chart_rank))
 
 
 def _print_tools(
@@ -140,12 +142,14 @@ def _print_tools(
             out.print(tool_table(rows, chart, room_in(out, wide=wide)[0]))
 
 
-def _bars(rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart, width: int | None) -> Table:
+def _bars(
+    rows: Sequence[StatRow], name: str, bucket: Bucket | None, chart: _Chart, width: int | None, chart_rank: int
+) -> Table:
     """One row per group, with a bar relative to the greatest."""
     greatest = max(_charted(row, chart) for row in rows)
     labels = [_key(row) if bucket is None else Text(_moment(row["bucket"], bucket)) for row in rows]
     bars = [Bar(greatest or 1, 0, _charted(row, chart), width=_BAR, color="cyan") for row in rows]
-    return _table(name, chart, rows, labels, bars, width)
+    return _table(name, chart, rows, labels, bars, width, chart_rank=chart_rank)
 
 
 def _lines(
@@ -164,18 +168,32 @@ def _lines(
     found = {(row["bucket"], row["key"]): _charted(row, chart) for row in rows}
     values = {row["key"]: [found.get((moment, row["key"]), 0) for moment in shown] for row in whole}
     greatest = max(max(each) for each in values.values())
-    span = f"{_moment(shown[0], bucket)} to {_moment(shown[-1], bucket)}"
     lines = [Text(_line(values[row["key"]], greatest), "cyan") for row in whole]
-    return _table(by, f"{chart} by {bucket}, {span}", whole, [_key(row) for row in whole], lines, width)
+    span = f"{_moment(shown[0], bucket)} to {_moment(shown[-1], bucket)}"
+    title = f"{chart} by {bucket}"
+    # On a terminal, a wide heading would leave the chart no room.
+    heading = f"{title}, {span}" if width is None else title
+    table = _table(by, heading, whole, [_key(row) for row in whole], lines, width, chart_rank=2)
+    if width is not None:
+        table.caption = Text(f"{title}: {span} (UTC)", "dim")
+        table.caption_justify = "left"
+    return table
 
 
 def _table(
-    name: str, chart: str, rows: Sequence[StatRow], labels: Sequence[Text], charts: Sequence[Cell], width: int | None
+    name: str,
+    chart: str,
+    rows: Sequence[StatRow],
+    labels: Sequence[Text],
+    charts: Sequence[Cell],
+    width: int | None,
+    *,
+    chart_rank: int,
 ) -> Table:
     columns = (
         Column(name, 0, "text"),
         *(Column(title, rank, "number") for title, rank in _FIGURES),
-        Column(chart, 9),
+        Column(chart, chart_rank),
     )
     cells = [[label, *_cells(row), chart] for row, label, chart in zip(rows, labels, charts, strict=True)]
     return table_of(columns, cells, width)

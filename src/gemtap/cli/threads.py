@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.printing import console, dollars, harmless, in_short, one_line, paged, print_json, time_zone
-from gemtap.cli.reading import Limit, PageCursor, checked, open_for_reading
+from gemtap.cli.printing import console, dollars, harmless, in_short, local_time, one_line, paged, print_json, time_zone
+from gemtap.cli.reading import NARROW, Limit, PageCursor, checked, open_for_reading
 from gemtap.cli.tables import Column, Wide, room_in, table_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def threads(
     query: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[QUERY]...", help="Conditions that at least one interaction must match: see docs/queries.md."
+            metavar="QUERY", help="Conditions that at least one interaction must match: see docs/queries.md."
         ),
     ] = None,
     *,
@@ -78,13 +78,14 @@ def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:
         Column("first prompt", 0, "text"),
         Column("last response", 8, "text"),
     )
-    return table_of(columns, [_row(item, longest) for item in items], width)
+    narrow = width is not None and width < NARROW
+    return table_of(columns, [_row(item, longest, narrow=narrow) for item in items], width)
 
 
-def _row(item: ThreadItem, longest: int) -> tuple[Text, ...]:
+def _row(item: ThreadItem, longest: int, *, narrow: bool) -> tuple[Text, ...]:
     return (
         harmless(str(item["id"]), "dim"),
-        harmless(f"{item['last_at'].astimezone():%Y-%m-%d %H:%M:%S}"),
+        harmless(local_time(item["last_at"].isoformat(), narrow=narrow)),
         harmless(f"{item['turns']:,}"),
         harmless("–" if item["tokens"] is None else in_short(item["tokens"])),
         Text("?", "dim") if item["cost"] is None else harmless(dollars(item["cost"])),

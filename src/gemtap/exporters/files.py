@@ -31,7 +31,7 @@ async def save(pieces: AsyncIterator[Chunk], paths: dict[Part, Path], progress: 
                 progress()
             files.keep()
     except OSError as exc:
-        raise ExportError(f"{exc.filename or paths['train']} cannot be written: {exc.strerror}.") from exc
+        raise ExportError(f"{paths['train']} cannot be written: {exc.strerror}.") from exc
 
 
 class _Files:

@@ -132,10 +132,11 @@ def _limit(value: Mapping[str, Any]) -> Limit:
 def parse_subject(text: str) -> Subject:
     """`ana`, `model:gemini-*`, `client:aider` or `all`. Raises BadLimit."""
     prefix, colon, pattern = text.partition(":")
-    if not colon:
-        if text.lower() == "all":
-            return Subject("all", "")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", text):
+    if not colon and text.lower() == "all":
+        return Subject("all", "")
+    if not colon or prefix.lower() == "user":  # as in queries
+        text = pattern if colon else text
+        if text.lower() == "all" or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", text):
             raise BadLimit(
                 f"{text[:100]!r} is no user's name. Limits are for a user, model:PATTERN, client:PATTERN or all."
             )

@@ -51,7 +51,8 @@ class NotSortable(ValueError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A search for words, tools, tags, ids or model versions is in the order of time, and not sorted."
+            "The results of a search for words, tools, tags, ids or model versions cannot be sorted: they are in the "
+            "order of time. Leave out one of the two."
         )
 
 

@@ -53,9 +53,16 @@ def test_a_user_without_an_access_key_is_told_of() -> None:
     assert "access key" not in shown("limits", "ls")
 
 
+def test_a_user_may_be_named_as_in_queries() -> None:
+    """`user:ana` is `ana`."""
+    shown("limits", "set", "user:ana", "--requests", "60/minute")
+    shown("limits", "unset", "ana")
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (("set", "user:all", "--cost", "10usd/day"), "'all' is no user's name"),
         (("set", "ana"), "Give a limit"),
         (("set", "ana", "--cost", "10/day"), "--cost"),
         (("set", "ana", "--requests", "60/fortnight"), "--requests"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ def test_a_document_in_json_is_that_of_the_api(folder: Path) -> None:
         (["--client", "roo-code"], {"client": {**make_record().document["client"], "name": "roo-code"}}),
         (["--thread", NOBODY], {"thread": {"id": ObjectId(NOBODY), "turn": 1, "parent": None, "new_messages": 1}}),
         (["--since", "2026-03-14T12:00:01"], {"timestamp": NOON + timedelta(seconds=1)}),
+        (["--since", "1h"], {"timestamp": datetime.now(UTC)}),
         (["model:oth* -status:200"], {"model": "other", "response": {"status": 429}}),
         (["--model", "other", "status:4xx"], {"model": "other", "response": {"status": 429}}),
         (["--", "-model:gemini-2.5-pro"], {"model": "other"}),
@@ -114,14 +115,14 @@ def test_a_list_without_anything_says_so() -> None:
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (["--since", "yesterday"], "Bad flag --since: "),
-        (["--since", "0001-01-01T00:00:00+14:00"], "Bad flag --since: not a time between"),
+        (["--since", "tomorrow"], "Bad flag --since: 'tomorrow' is no time: 7d for seven days ago"),
+        (["--since", "0001-01-01T00:00:00+14:00"], "Bad flag --since: '0001-01-01T00:00:00+14:00' is no time: "),
         (["--status", "7"], "Bad flag --status: "),
-        (["--thread", "zzz"], "Bad flag --thread: not an id"),
+        (["--thread", "zzz"], "Bad flag --thread: 'zzz' is not an id"),
         (["--cursor", "zzz"], "Bad flag --cursor: "),
         (["--sort", "price"], "Bad flag --sort: "),
-        (["--sort", "cost", "needle"], "Bad flag --sort: A search for words"),
-        (["--store", "postgres://host"], "Bad setting flag --store: "),
+        (["--sort", "cost", "needle"], "Bad flag --sort: The results of a search for words"),
+        (["--store", "postgres://host"], "Bad flag --store: "),
         (["--store", "mongodb://u:secret-word@host:99999/x"], "Bad setting store: "),
     ],
 )

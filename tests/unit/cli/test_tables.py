@@ -7,14 +7,16 @@ import pty
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bson import ObjectId
 
 from tests.records import NOON, make_record
-from tests.unit.cli.conftest import PATIENCE, command, keep
+from tests.unit.cli.conftest import PATIENCE, command, keep, shown
 
 LONG = "Find out why the date picker shows yesterday for users west of Greenwich, and fix it everywhere. " * 2
+BROKEN = {"message": "overloaded", "details": None}
 TOKENS = {"input": 123_456, "cached": None, "output": 7_890, "reasoning": 0, "tool_use": None, "total": 131_346}
 
 
@@ -55,6 +57,36 @@ def test_a_list_fits_its_terminal(folder: Path, width: int, titles: list[str]) -
     for number in ("200", "123,456", "7,890", "$0.0123", "1.23 s"):
         assert number in row
     assert "…" in row
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_long_ending_leaves_room_for_the_model(folder: Path, width: int) -> None:
+    """Endings are shortened, and ids and times are short, so that the texts have room."""
+    names: dict[str, Any] = {"preview": {"prompt": LONG, "answer": LONG}, "tokens": TOKENS, "model": "gemini-2.5-pro"}
+    keep(make_record(outcome="upstream_disconnected", **names), make_record(error=BROKEN, streaming=True, **names))
+    lines = on_terminal(width, "ls")
+    assert max(map(len, lines)) <= width
+    assert any("200 · upstream disc…" in line for line in lines)
+    assert any("200 · stream error" in line for line in lines)
+    assert "Find out why th" in lines[1]
+    assert ("model" in lines[0]) is (width == 140)
+
+
+def test_limits_fit_their_terminal(folder: Path) -> None:
+    """One line for each limit: long names are shortened, amounts are whole."""
+    for subject in ("all", "model:gemini-*-with-a-very-long-name-of-a-model-*"):
+        shown("limits", "set", subject, "--cost", "1.25usd/day", "--requests", "60/minute")
+    lines = on_terminal(80, "limits", "ls")
+    assert len(lines) == 5
+    assert max(map(len, lines)) <= 80
+    assert all("1.25usd/day" in line and "$0.00 of $1.25" in line for line in lines[1::2])
+
+
+def test_a_chart_that_was_asked_for_is_shown(folder: Path) -> None:
+    """In place of other figures."""
+    keep(make_record())
+    assert "cost by hour" in on_terminal(80, "stats", "--by", "model", "--bucket", "hour", "--chart", "cost")[0]
+    assert "tokens" in on_terminal(80, "stats", "--chart", "tokens")[0].split()
 
 
 def test_wide_shows_everything(folder: Path) -> None:

@@ -108,7 +108,7 @@ async def test_a_filter_holds_on_every_page(site: Site) -> None:
         ("limit=many", 422, "limit"),
         ("status=ok", 422, "status"),
         ("status=99999999999999999999", 422, "status"),
-        ("thread=zzz", 422, "thread: not an id"),
+        ("thread=zzz", 422, "thread: 'zzz' is not an id"),
         ("since=yesterday", 422, "since"),
         ("since=0001-01-01T00:00:00%2B14:00", 422, "since: not a time between"),
         ("until=9999-12-31T23:59:59-14:00", 422, "until: not a time between"),
