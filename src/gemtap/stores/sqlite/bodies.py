@@ -14,39 +14,27 @@ refers to it. Pieces without references are freed by garbage collection (`gc`).
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
 import msgpack
-import zstandard
 
 from gemtap.dialects.cut_points import SMALLEST, cut_points
+from gemtap.stores.sqlite.new_pieces import NewPieces, kind_of
+from gemtap.stores.sqlite.pack_reader import PackCache, PackReader
 from gemtap.stores.sqlite.packs import (
-    FINAL,
     FIRST_BLOB,
-    FRESH,
-    Pack,
-    PackCache,
-    PackReader,
     PieceMissing,
     dedup_window_start,
     insert_pack,
-    pack_of,
 )
 
 _LARGEST_PIECE: Final = 4 * 2**20
-_LARGEST_PACK: Final = 2 * 2**20
-"""A new pack ends with the piece that makes it larger than this, in bytes before compression."""
 
 _KEPT_IN_LIST: Final = 16_384
 """A body without cut points up to this size is literal in its list: it is not expected to come again unchanged."""
-
-_BLOB_FROM: Final = 16_384
-"""Minimum size of pieces that are tested for whether compression makes them smaller."""
-_INCOMPRESSIBLE: Final = 0.6
 
 _DIGEST_BYTES: Final = 8
 
@@ -128,7 +116,7 @@ class BodyWriter:
         self._reader = PackReader(cache, connection)
         self._keys: dict[int, int] = {}
         """Numbers of new pieces by their keys."""
-        self._new = {kind: _New(connection, kind) for kind in ("piece", "blob")}
+        self._new = {kind: NewPieces(connection, kind) for kind in ("piece", "blob")}
         self._bodies = 0
 
     def put(self, raw: bytes, cuts: Sequence[int] | None = None) -> int:
@@ -178,7 +166,7 @@ class BodyWriter:
         if known is not None and known >= self._nearest:
             # Two pieces may have the same 64 bits of hash, however unlikely it is.
             return known if self._content(known) == piece else piece
-        number = self._new[_kind(piece)].add(piece)
+        number = self._new[kind_of(piece)].add(piece)
         self._connection.execute("INSERT OR REPLACE INTO pieces (key, number) VALUES (?, ?)", (key, number))
         self._keys[key] = number
         return number
@@ -195,50 +183,6 @@ class BodyWriter:
             return self._reader.read([number])[number]
         except PieceMissing:
             return None
-
-
-class _New:
-    """New pieces of one kind. They get the next numbers."""
-
-    def __init__(self, connection: sqlite3.Connection, kind: str) -> None:
-        self._connection = connection
-        self._kind = kind
-        self._first: int | None = None
-        self._pieces: deque[bytes] = deque()
-
-    def add(self, piece: bytes) -> int:
-        """Add a piece and return its number."""
-        if self._first is None:
-            row = self._connection.execute("SELECT value FROM counters WHERE name = ?", (self._kind,)).fetchone()
-            self._first = int(row[0])
-        self._pieces.append(piece)
-        return self._first + len(self._pieces) - 1
-
-    def piece(self, number: int) -> bytes | None:
-        if self._first is None or not self._first <= number < self._first + len(self._pieces):
-            return None
-        return self._pieces[number - self._first]
-
-    def packs(self) -> Iterator[tuple[Pack, int]]:
-        """Packs of the new pieces, with their tiers."""
-        if self._first is None:
-            return
-        # Reserve the numbers.
-        following = self._first + len(self._pieces)
-        self._connection.execute("UPDATE counters SET value = ? WHERE name = ?", (following, self._kind))
-        first = self._first
-        while self._pieces:
-            pack = pack_of(first, self._group())
-            first += pack.span
-            yield pack, FINAL if self._kind == "blob" else FRESH
-
-    def _group(self) -> Iterator[bytes]:
-        """The pieces of the next pack, which are removed from the queue."""
-        size = 0
-        while self._pieces and size <= _LARGEST_PACK:
-            piece = self._pieces.popleft()
-            size += len(piece)
-            yield piece
 
 
 def counters(connection: sqlite3.Connection) -> dict[str, int]:
@@ -271,10 +215,3 @@ def _slices(raw: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
     for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
         for begin in range(start, end, _LARGEST_PIECE):
             yield raw[begin : min(begin + _LARGEST_PIECE, end)]
-
-
-def _kind(piece: bytes) -> str:
-    if len(piece) < _BLOB_FROM:
-        return "piece"
-    sample = piece[:_BLOB_FROM]
-    return "blob" if len(zstandard.compress(sample)) > _INCOMPRESSIBLE * len(sample) else "piece"

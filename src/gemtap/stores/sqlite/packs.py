@@ -7,17 +7,12 @@ backup that is restored while Gemtap runs may have other packs under the same nu
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 import threading
 from array import array
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
@@ -34,19 +29,12 @@ FINAL: Final = 9
 FIRST_BLOB: Final = 1 << 40
 """The first number of pieces that compression does not make smaller."""
 
-_CACHED_BYTES: Final = 96 * 2**20
-"""Size of the cache: five large packs. What agents repeat in every turn is in other packs than what is new."""
-
 DEDUP_WINDOW: Final = 48 * 2**20
 """Bytes, before compression, of the latest packs that new bodies may refer to. A piece that is only in an earlier pack
 is stored again, so that a body is read from a few neighbouring packs, however many years the store holds.
 """
 
 _PACKED: Final = "SELECT first, span, size, lengths, zstd FROM packs WHERE first = ? AND edition = ?"
-
-_UNPACKED_AT_ONCE: Final = min(4, os.cpu_count() or 1)
-_UNPACKED_ASIDE: Final = 2**20
-"""Minimum size of a pack that another thread decompresses when a body needs several packs."""
 
 
 class PieceMissing(StoreError):
@@ -133,7 +121,7 @@ def insert_pack(connection: sqlite3.Connection, pack: Pack, tier: int, compresse
     if compressed is None:
         compressed = compress(pack.data)
     lengths = compress(array("I", (end - start for start, end in pairwise(pack.offsets))).tobytes())
-    packed = _Packed(pack.first, pack.span, len(pack.data), lengths, compressed)
+    packed = Packed(pack.first, pack.span, len(pack.data), lengths, compressed)
     try:
         is_same = packed.unpacked() == pack
     except PieceMissing:
@@ -165,17 +153,17 @@ def compress(data: bytes) -> bytes:
 
 def read_pack(connection: sqlite3.Connection, number: int) -> Pack:
     """The pack that covers this number, read from the database. Raises PieceMissing."""
-    head = _head_of(connection, number)
-    return _packed(connection, head.first, head.edition).unpacked()
+    head = head_of(connection, number)
+    return packed_of(connection, head.first, head.edition).unpacked()
 
 
 def read_head(connection: sqlite3.Connection, head: PackHead) -> Pack | None:
     """A pack, read from the database. None if it was replaced meanwhile. Raises PieceMissing if it is damaged."""
     row = connection.execute(_PACKED, (head.first, head.edition)).fetchone()
-    return None if row is None else _Packed(*row).unpacked()
+    return None if row is None else Packed(*row).unpacked()
 
 
-class _Packed(NamedTuple):
+class Packed(NamedTuple):
     """A pack as it is stored."""
 
     first: int
@@ -198,7 +186,8 @@ class _Packed(NamedTuple):
         return Pack(self.first, _offsets(lengths), data)
 
 
-def _head_of(connection: sqlite3.Connection, number: int) -> PackHead:
+def head_of(connection: sqlite3.Connection, number: int) -> PackHead:
+    """The pack that covers this number, without its pieces. Raises PieceMissing."""
     row = connection.execute(
         "SELECT first, span, size, tier, edition FROM packs WHERE first <= ? ORDER BY first DESC LIMIT 1", (number,)
     ).fetchone()
@@ -207,16 +196,12 @@ def _head_of(connection: sqlite3.Connection, number: int) -> PackHead:
     return PackHead(*row)
 
 
-def _packed(connection: sqlite3.Connection, first: int, edition: int) -> _Packed:
+def packed_of(connection: sqlite3.Connection, first: int, edition: int) -> Packed:
+    """This pack as it is stored. Raises PieceMissing."""
     row = connection.execute(_PACKED, (first, edition)).fetchone()
     if row is None:
         raise PieceMissing(f"the pack from piece {first} on is gone")
-    return _Packed(*row)
-
-
-@cache
-def _unpackers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_UNPACKED_AT_ONCE, thread_name_prefix="sqlite-unpack")
+    return Packed(*row)
 
 
 def heads(connection: sqlite3.Connection, after: int = -1) -> list[PackHead]:
@@ -237,88 +222,3 @@ def dedup_window_start(connection: sqlite3.Connection) -> int:
         if size > DEDUP_WINDOW:
             return int(first)
     return 0
-
-
-class PackCache:
-    """The packs that were read last, by their editions. Any number of threads may use it."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._packs: OrderedDict[int, Pack] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, edition: int) -> Pack | None:
-        """The pack of this edition, or None if it is not in the cache."""
-        with self._lock:
-            pack = self._packs.get(edition)
-            if pack is not None:
-                self._packs.move_to_end(edition)
-            return pack
-
-    def add(self, edition: int, pack: Pack) -> None:
-        """Add a pack, and remove those that were not used for longest."""
-        with self._lock:
-            if edition in self._packs:
-                return
-            self._packs[edition] = pack
-            self._bytes += pack.size
-            while self._bytes > _CACHED_BYTES and len(self._packs) > 1:
-                _, oldest = self._packs.popitem(last=False)
-                self._bytes -= oldest.size
-
-
-class PackReader:
-    """Reads pieces within one transaction, in which it looks up each pack once."""
-
-    def __init__(self, cache: PackCache, connection: sqlite3.Connection) -> None:
-        self._cache = cache
-        self._connection = connection
-        self._heads: list[PackHead] = []
-
-    def read(self, numbers: Iterable[int]) -> dict[int, bytes]:
-        """The pieces with these numbers. Raises PieceMissing."""
-        found: dict[int, bytes] = {}
-        wanted = sorted(set(numbers))
-        at = 0
-        coming: deque[tuple[Callable[[], Pack], list[int]]] = deque()
-        while at < len(wanted) or coming:
-            # Large packs are decompressed side by side, but no more are in memory than there are processors for them.
-            while at < len(wanted) and len(coming) < _UNPACKED_AT_ONCE:
-                head = self._head(wanted[at])
-                end = head.first + head.span
-                following = bisect_left(wanted, end, at)
-                coming.append((self._begin(head, is_last=wanted[-1] < end), wanted[at:following]))
-                at = following
-            unpacked, here = coming.popleft()
-            pack = unpacked()
-            for number in here:
-                piece = pack.piece(number)
-                if not piece:
-                    raise PieceMissing(f"piece {number} is gone")
-                found[number] = piece
-        return found
-
-    def _head(self, number: int) -> PackHead:
-        at = bisect_right(self._heads, number, key=lambda head: head.first)
-        if at and number < self._heads[at - 1].first + self._heads[at - 1].span:
-            return self._heads[at - 1]
-        head = _head_of(self._connection, number)
-        self._heads.insert(at, head)
-        return head
-
-    def _begin(self, head: PackHead, *, is_last: bool) -> Callable[[], Pack]:
-        """A function that returns the pack, which another thread may be decompressing meanwhile."""
-        cached = self._cache.get(head.edition)
-        if cached is not None:
-            return lambda: cached
-        packed = _packed(self._connection, head.first, head.edition)
-        unpacking = None
-        if packed.size > _UNPACKED_ASIDE and not is_last:
-            unpacking = _unpackers().submit(packed.unpacked)
-
-        def unpacked() -> Pack:
-            pack = packed.unpacked() if unpacking is None else unpacking.result()
-            self._cache.add(head.edition, pack)
-            return pack
-
-        return unpacked
