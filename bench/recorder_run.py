@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -138,6 +139,9 @@ def main() -> None:
     """Record and print. The arguments are those that `bench.recording` gives."""
     folder, url, name, count, server = sys.argv[1:]
     preload(["gemtap.desk.preloaded"])
+    # As `gemtap.serving` does it in the desk.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     # What compaction costs depends on when it happens to run.
     with patch.object(Upkeep, "wake"):
         found = asyncio.run(record(Path(folder), url, name, int(count), server=int(server) or None))
