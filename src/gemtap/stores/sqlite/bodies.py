@@ -14,18 +14,23 @@ refers to it. Pieces without references are freed by garbage collection (`gc`).
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import blake2b
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgpack
 
 from gemtap.dialects.cut_points import SMALLEST, cut_points
+from gemtap.latest_bodies import LatestBodies
+from gemtap.stores.sqlite.body_runs import DIGEST_BYTES, Run, begun
 from gemtap.stores.sqlite.new_pieces import NewPieces, kind_of
 from gemtap.stores.sqlite.pack_reader import PackCache, PackReader
 from gemtap.stores.sqlite.packs import (
     FIRST_BLOB,
+    PackKey,
     PieceMissing,
     dedup_window_start,
     insert_pack,
@@ -36,7 +41,12 @@ _LARGEST_PIECE: Final = 4 * 2**20
 _KEPT_IN_LIST: Final = 16_384
 """A body without cut points up to this size is literal in its list: it is not expected to come again unchanged."""
 
-_DIGEST_BYTES: Final = 8
+_REMEMBERED_FROM: Final = 6_000
+_REMEMBERED_UP_TO: Final = 8 * 2**20
+"""Bytes of a body with cut points whose list is remembered for the next turn of its conversation."""
+
+_REMEMBERED_BYTES: Final = 32 * 2**20
+"""Bytes of bodies that are remembered."""
 
 _GROUP_ENDS: Final = 8
 """One number in this many ends a group, unless the group is too short to be referred to."""
@@ -63,10 +73,11 @@ class BodyStore:
 
     def __init__(self) -> None:
         self._cache = PackCache()
+        self._latest: LatestBodies[list[Run]] = LatestBodies(_REMEMBERED_BYTES)
 
     def writing(self, connection: sqlite3.Connection) -> BodyWriter:
-        """A writer for one transaction."""
-        return BodyWriter(self._cache, connection)
+        """A writer for one transaction. There may be only one at a time, while others read."""
+        return BodyWriter(self._cache, self._latest, connection)
 
     def get(self, connection: sqlite3.Connection, reference: int) -> bytes:
         """The bytes that were stored, verified by their hash. Raises PieceMissing.
@@ -110,26 +121,53 @@ def _read_list(reader: PackReader, reference: int) -> BodyList:
 class BodyWriter:
     """Stores bodies within one transaction. They exist once `finish` was called."""
 
-    def __init__(self, cache: PackCache, connection: sqlite3.Connection) -> None:
+    def __init__(self, cache: PackCache, latest: LatestBodies[list[Run]], connection: sqlite3.Connection) -> None:
         self._cache = cache
+        self._latest = latest
         self._connection = connection
         self._reader = PackReader(cache, connection)
         self._keys: dict[int, int] = {}
         """Numbers of new pieces by their keys."""
         self._new = {kind: NewPieces(connection, kind) for kind in ("piece", "blob")}
         self._bodies = 0
+        self._new_runs: set[Run] = set()
+        """Those of this transaction that are remembered."""
+        self._is_there: dict[PackKey, bool] = {}
+        """Whether the packs of remembered runs are there."""
 
     def put(self, raw: bytes, cuts: Sequence[int] | None = None) -> int:
         """Store the bytes and return their reference. `cuts` are their cut points, if they are known."""
         if cuts is None:
             cuts = cut_points(raw)
         is_short = not cuts and len(raw) <= _KEPT_IN_LIST
-        pieces = list(_slices(raw, cuts))
-        if b"".join(pieces) != raw:
+        is_remembered = bool(cuts) and _REMEMBERED_FROM <= len(raw) <= _REMEMBERED_UP_TO
+        nearest = self._latest.nearest(raw) if is_remembered else None
+        runs = begun(nearest, cuts, self._has)
+        run = runs.pop()
+        start = run.end
+        pieces = list(_slices(raw, start, cuts))
+        if b"".join(pieces) != raw[start:]:
             raise AssertionError("the pieces of a body are not the body")
-        items = [piece if is_short or len(piece) < SMALLEST else self._referred(piece) for piece in pieces]
+        size = sum(map(_size_in_list, run.items))
+        for piece in pieces:
+            item = piece if is_short or len(piece) < SMALLEST else self._referred(piece)
+            run.items.append(item)
+            run.ends.append(run.end + len(piece))
+            size += _size_in_list(item)
+            # What is likely to come again together becomes `[number]`, the number of its group.
+            if size >= SMALLEST and isinstance(item, int) and _ends_group(item):
+                number = self._referred(msgpack.packb(run.items))
+                run.listed = [[number]] if isinstance(number, int) else list(run.items)
+                runs.append(run)
+                run, size = Run(run.end, run.hashed_up_to(raw, run.end)), 0
+        if is_remembered:
+            self._new_runs.update((*(each for each in runs if each.packs is None), run))
+            self._latest.remember(raw, [*runs, run], nearest)
         self._bodies += 1
-        return self._new["piece"].add(msgpack.packb([digest_of(raw), *self._grouped(items)]))
+        digest = run.hashed_up_to(raw, len(raw)).digest()
+        return self._new["piece"].add(
+            msgpack.packb([digest, *chain.from_iterable(each.listed for each in runs), *run.items])
+        )
 
     def finish(self) -> None:
         """Write the new pieces. Raises WriteVerificationFailed."""
@@ -137,24 +175,22 @@ class BodyWriter:
             for pack, tier in new.packs():
                 # If the transaction fails, the edition stays in the cache and nothing ever asks for it.
                 self._cache.add(insert_pack(self._connection, pack, tier), pack)
+        for run in self._new_runs:
+            run.packs = frozenset(map(self._reader.pack_key, run.numbers()))
         if self._bodies:
             _add(self._connection, bodies=self._bodies)
 
-    def _grouped(self, items: Iterable[bytes | int]) -> Iterator[bytes | int | list[int]]:
-        """The items. Those that are likely to come again together become `[number]`, the number of their group."""
-        group: list[bytes | int] = []
-        size = 0
-        for item in items:
-            group.append(item)
-            size += 5 if isinstance(item, int) else len(item)
-            if size >= SMALLEST and isinstance(item, int) and _ends_group(item):
-                number = self._referred(msgpack.packb(group))
-                if isinstance(number, int):
-                    yield [number]
-                else:
-                    yield from group
-                group, size = [], 0
-        yield from group
+    def _has(self, run: Run) -> bool:
+        """Whether the pieces of a remembered run are where they were, and new bodies may refer to them."""
+        if run.packs is None:
+            return run in self._new_runs
+        return all(map(self._has_pack, run.packs))
+
+    def _has_pack(self, key: PackKey) -> bool:
+        found = self._is_there.get(key)
+        if found is None:
+            found = self._is_there[key] = key.first >= self._nearest and self._reader.has(key)
+        return found
 
     def _referred(self, piece: bytes) -> int | bytes:
         """The number of a piece, which is stored if it is new. The piece itself if its key belongs to another piece."""
@@ -198,7 +234,7 @@ def _add(connection: sqlite3.Connection, **by: int) -> None:
 
 def digest_of(raw: bytes) -> bytes:
     """The hash of a body in its list."""
-    return blake2b(raw, digest_size=_DIGEST_BYTES).digest()
+    return blake2b(raw, digest_size=DIGEST_BYTES).digest()
 
 
 def key_of(piece: bytes) -> int:
@@ -211,7 +247,13 @@ def _ends_group(number: int) -> bool:
     return (number * 2_654_435_761 >> 16) % _GROUP_ENDS == 0
 
 
-def _slices(raw: bytes, cuts: Sequence[int]) -> Iterator[bytes]:
-    for start, end in zip([0, *cuts], [*cuts, len(raw)], strict=True):
+def _size_in_list(item: bytes | int) -> int:
+    return 5 if isinstance(item, int) else len(item)
+
+
+def _slices(raw: bytes, first: int, cuts: Sequence[int]) -> Iterator[bytes]:
+    """The pieces from an offset on."""
+    cuts = cuts[bisect_right(cuts, first) :]
+    for start, end in zip([first, *cuts], [*cuts, len(raw)], strict=True):
         for begin in range(start, end, _LARGEST_PIECE):
             yield raw[begin : min(begin + _LARGEST_PIECE, end)]

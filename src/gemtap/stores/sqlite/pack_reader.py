@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final
 
-from gemtap.stores.sqlite.packs import Pack, PackHead, PieceMissing, head_of, packed_of
+from gemtap.stores.sqlite.packs import Pack, PackHead, PackKey, PieceMissing, head_of, packed_of
 
 _CACHED_BYTES: Final = 96 * 2**20
 """Size of the cache: five large packs. What agents repeat in every turn is in other packs than what is new."""
@@ -85,6 +85,18 @@ class PackReader:
                     raise PieceMissing(f"piece {number} is gone")
                 found[number] = piece
         return found
+
+    def pack_key(self, number: int) -> PackKey:
+        """The pack that covers this number. Raises PieceMissing."""
+        head = self._head(number)
+        return PackKey(head.first, head.edition)
+
+    def has(self, key: PackKey) -> bool:
+        """Whether this pack is in the database, and in the cache."""
+        try:
+            return self.pack_key(key.first) == key and self._cache.get(key.edition) is not None
+        except PieceMissing:
+            return False
 
     def _head(self, number: int) -> PackHead:
         at = bisect_right(self._heads, number, key=lambda head: head.first)

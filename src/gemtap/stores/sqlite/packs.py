@@ -66,6 +66,13 @@ class PackHead(NamedTuple):
     edition: int
 
 
+class PackKey(NamedTuple):
+    """What a pack is known by: as long as it is there, each of its numbers has the same piece."""
+
+    first: int
+    edition: int
+
+
 @dataclass(frozen=True, slots=True)
 class Pack:
     """The pieces of one pack."""
