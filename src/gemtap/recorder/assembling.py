@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -23,12 +22,14 @@ from gemtap.interaction import Interaction, Thread
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS
 from gemtap.recorder.assemble import assemble, assemble_plainly, assemble_read
+from gemtap.recorder.capture_result import CaptureResult, arrived, sent
 from gemtap.recorder.captured import CaptureUnreadable
-from gemtap.recorder.fingerprint import Fingerprint, readable_fingerprint
+from gemtap.recorder.fingerprint import readable_fingerprint
 from gemtap.recorder.last_batch import LastBatch, Said
-from gemtap.recorder.left_in_bytes import whole_document, without_value
+from gemtap.recorder.left_in_bytes import whole_document
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.resent import ResentBodies
+from gemtap.recorder.resent_bytes import HeldRequests, RequestSender
 from gemtap.recorder.searchable import text_of, text_said
 from gemtap.recorder.waiting import Source
 from gemtap.stores.base import Record
@@ -48,17 +49,6 @@ _SECONDS_OF_TEXTS: Final = 20.0
 
 _SECONDS_OF_A_TEXT: Final = 2.0
 """Processor time for the text by which searches find a document."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureResult:
-    """What became of a capture."""
-
-    record: Record | None = None
-    fingerprint: Fingerprint | None = None
-    unreadable: str | None = None
-    """Why there never will be a record. None if the capture is empty or deleted."""
-    over_limit: bool = False
 
 
 class Assembler:
@@ -85,6 +75,7 @@ class Assembler:
         self._redactor = redactor
         self._workers = workers
         self._with_values = with_values
+        self._held = HeldRequests()
         self._batch = LastBatch()
         self._resent = ResentBodies()
         self._resent.wants_gives_back = with_values
@@ -110,7 +101,7 @@ class Assembler:
             sources = sources[:1]
         seconds = self._seconds + max(source.size for source in sources) * _SECONDS_A_BYTE
         try:
-            return await self._workers.run(
+            results = await self._workers.run(
                 # More than the limit of a single capture, whose error explains the cause.
                 seconds + _SECONDS_AT_ONCE + 1,
                 _assemble_and_remember,
@@ -119,6 +110,7 @@ class Assembler:
                 self._redactor,
                 self._seconds,
                 self._with_values,
+                self._held.names,
             )
         except WorkersUnavailable:
             raise
@@ -128,6 +120,7 @@ class Assembler:
             # One of them is the cause: one by one, the others are assembled.
             self._suspects = len(sources)
             return await self.assemble(sources)
+        return arrived(results, self._held)
 
     async def new_texts(self, records: Sequence[Record]) -> list[str]:
         """The text of each record that was just assembled, see `gemtap.recorder.searchable`."""
@@ -256,6 +249,9 @@ _last_batch: Final = LastBatch()
 _resent: Final = ResentBodies()
 """Those of this worker."""
 
+_sender: Final = RequestSender()
+"""That of this worker."""
+
 
 def _assemble_and_remember(
     sources: Iterable[Source],
@@ -263,15 +259,12 @@ def _assemble_and_remember(
     redactor: Redactor | None,
     seconds: float,
     with_values: bool,
+    held: Iterable[ObjectId],
 ) -> list[CaptureResult]:
     _last_batch.clear()
     _resent.wants_gives_back = with_values
     results = _assemble_all(sources, providers, redactor, _last_batch, _resent, seconds)
-    return results if with_values else [_without_value(result) for result in results]
-
-
-def _without_value(result: CaptureResult) -> CaptureResult:
-    return result if result.record is None else replace(result, record=without_value(result.record))
+    return sent(results, _sender, held, with_values=with_values)
 
 
 def _remembered_texts(threads: Mapping[ObjectId, Thread | None]) -> list[str] | None:

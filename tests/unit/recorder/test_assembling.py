@@ -17,7 +17,8 @@ from gemtap.dialects.base import Parsed, RawExchange
 from gemtap.interaction import Interaction
 from gemtap.providers.base import ExchangeParser
 from gemtap.providers.registry import PROVIDERS as KNOWN
-from gemtap.recorder.assembling import Assembler, CaptureResult
+from gemtap.recorder.assembling import Assembler
+from gemtap.recorder.capture_result import CaptureResult
 from gemtap.recorder.left_in_bytes import LEFT_IN_BYTES, whole_document
 from gemtap.recorder.redact import Redactor
 from gemtap.recorder.waiting import CaptureFile
@@ -134,6 +135,20 @@ async def test_a_worker_leaves_the_value_of_a_request_in_its_bytes(workers: Work
     assert "Why is the sky blue?" in texts[0]
     assert await without.new_texts(left) == texts
     assert await without.new_texts(left) == texts
+
+
+async def test_requests_that_go_on_from_each_other_are_whole(workers: Workers, tmp_path: Path) -> None:
+    """Within a job and across jobs, also after a worker was ended, although most of their bytes are not sent again."""
+    parts = [{"parts": [{"text": f"{number}: Why is the sky blue? " * 40}]} for number in range(30)]
+    bodies = [json.dumps({"contents": parts[:count]}).encode() for count in range(10, 30)]
+    paths = [write(tmp_path, capture=make_capture(request=[(100, body)])) for body in bodies]
+    paths.insert(10, write(tmp_path, "deadly"))
+    assembler = Assembler(PROVIDERS, None, workers)
+    records = []
+    for start in range(0, len(paths), 4):
+        records += records_of(await assemble_all(assembler, paths[start : start + 4]))
+    del records[10]
+    assert [record.request_raw for record in records] == bodies
 
 
 def records_of(results: list[CaptureResult]) -> list[Record]:
