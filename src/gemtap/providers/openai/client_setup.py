@@ -27,9 +27,9 @@ CLIENTS: Final[Mapping[str, Instructions]] = {
         "Codex",
         "~/.codex/config.toml, above the first [table]",
         (f'openai_base_url = "{_BASE}"',),
-        "It takes an API key: printenv OPENAI_API_KEY | codex login --with-api-key. A login with ChatGPT has a token "
-        "for another API. Codex holds its turns in one WebSocket session, which is one interaction, and falls back to "
-        "requests.",
+        "It takes an API key: printenv OPENAI_API_KEY | codex login --with-api-key. A login with ChatGPT uses another "
+        "API, at chatgpt.com, which is not recorded. Codex holds its turns in one WebSocket session, which is one "
+        "interaction, and falls back to requests.",
         called=("Codex",),
     ),
     "openai-langchain": Instructions(
