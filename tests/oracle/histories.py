@@ -163,6 +163,31 @@ def _resent_to_mistral(rng: Random) -> Iterator[Exchange]:
         said.append({"role": "assistant", "content": answer})
 
 
+def _mistral_batch(rng: Random) -> Iterator[Exchange]:
+    """The results of a batch, downloaded twice: half the price, once, and a failure is named."""
+    model = rng.choice(list(mistral.PRICES))
+    answers = [mistral.chat(rng, model, words(rng)) for _ in range(rng.randint(1, 5))]
+    lines: list[dict[str, Any]] = [
+        {"custom_id": str(number), "response": {"status_code": 200, "body": json.loads(each.body)}, "error": None}
+        for number, each in enumerate(answers)
+    ]
+    failed = rng.random() < 0.5
+    if failed:
+        refused = {"object": "error", "message": "Too long.", "type": "invalid_request_error", "code": "3051"}
+        lines.append({"custom_id": "x", "response": {"status_code": 400, "body": refused}, "error": refused})
+    rng.shuffle(lines)
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    path = f"/v1/files/{rng.getrandbits(128):x}/content"
+    results = Exchange(
+        *("mistral", path, None, body, "openai.files.content", "GET", "application/octet-stream"),
+        served=model,
+        is_turn=False,
+        failed=failed,
+    )
+    yield replace(results, tokens=add([each.tokens for each in answers]), usd=sum(each.usd for each in answers) / 2)
+    yield results
+
+
 def _resent_to_ollama(rng: Random) -> Iterator[Exchange]:
     """A chat with a model of one's own: tokens, and no cost. A prompt that is all in the cache has no count."""
     said: list[Any] = []
@@ -209,5 +234,6 @@ KINDS: Final[dict[str, Callable[[Random], Iterator[Exchange]]]] = {
     "a turn that pauses": _pausing,
     "a conversation of Mistral": _mistral_conversation,
     "a chat with Mistral": _resent_to_mistral,
+    "a batch of Mistral": _mistral_batch,
     "a chat with Ollama": _resent_to_ollama,
 }

@@ -28,7 +28,7 @@ class Answer:
     body: bytes
     stream: bytes
     tokens: dict[str, int | None]
-    usd: float | None
+    usd: float
     calls_connectors: bool = False
     """Whether it called a tool of Mistral's, which is billed by the call."""
 
