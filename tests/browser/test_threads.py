@@ -175,3 +175,15 @@ def test_what_the_client_changed_between_two_turns(visitor: Visitor, gemtap: Run
     expect(page.get_by_text("Go on.", exact=False)).to_be_visible()
     page.get_by_role("link", name="Show the thread").click()
     page.wait_for_url(f"**#turn-{second}")
+
+
+def test_a_turn_with_many_figures_fits_a_phone(chromium: Browser, gemtap: RunningGemtap) -> None:
+    """Its header has several lines then."""
+    (id_,) = a_thread(gemtap, "A turn on a phone.", 1)
+    origin = f"http://localhost:{gemtap.dashboard_port}"
+    visitor = visit(chromium, origin, viewport={"width": 390, "height": 860})
+    page = visitor.open(f"/threads/{gemtap.interaction(id_)['thread']['id']}")
+    figures = "1 051 651 in (547 123 cached) (458 104 written to the cache), 75 075 out"
+    page.locator(".turn > header .number").first.evaluate("(each, text) => { each.textContent = text; }", figures)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    visitor.context.close()

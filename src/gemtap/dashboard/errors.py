@@ -19,6 +19,9 @@ from gemtap.stores.sorting import NotSortable
 FOR_PROGRAMS: Final = ("/api/", "/healthz", "/readyz", "/openapi.json")
 """Paths that answer in JSON. All others answer with pages."""
 
+_NO_ROUTE: Final = "Not Found"
+"""What Starlette says where no route matches."""
+
 _OF_QUERY: Final = "q: "
 """How messages about the query in the URL begin."""
 
@@ -36,6 +39,8 @@ def add_error_handlers(app: FastAPI, render: Render, look: Look) -> None:
         if request.url.path.startswith(FOR_PROGRAMS):
             return error(status, message)
         heading = "Not found" if status == 404 else "This page cannot be shown"
+        if message == _NO_ROUTE:
+            message = "There is no page at this address."
         if status == 422 and message.startswith(_OF_QUERY):
             # It can be corrected in the search field of this page.
             heading, message = "Invalid query", message.removeprefix(_OF_QUERY)

@@ -170,6 +170,15 @@ async def test_encrypted_thinking_is_one_line(site: Site, api: str) -> None:
     assert "gAAA" not in page
 
 
+async def test_a_blocked_response_says_so_on_its_page(site: Site) -> None:
+    """A finish reason alone is easy to miss, and the response itself has no error."""
+    blocked, fine = make_record(finish_reason="SAFETY"), make_record()
+    await site.store.put([blocked, fine])
+    page = await site.page(f"/interactions/{blocked.document['_id']}")
+    assert "The API withheld the response, or the rest of it. Finish reason: SAFETY." in page
+    assert "withheld" not in await site.page(f"/interactions/{fine.document['_id']}")
+
+
 async def test_a_request_is_shared_as_a_curl_script(site: Site) -> None:
     """The script goes to the API itself with the whole body, which a shell must not change."""
     body = json.dumps({"contents": [{"parts": [{"text": "It's $HOME `x` " + "y" * 10_000}]}]})
@@ -421,7 +430,7 @@ async def test_every_field_can_be_tried(site: Site) -> None:
     [
         ("/interactions/0123456789abcdef01234567", 404, "There is no interaction 0123456789abcdef01234567."),
         ("/interactions/zzz", 404, "There is no interaction zzz."),
-        ("/nowhere", 404, "Not Found"),
+        ("/nowhere", 404, "There is no page at this address."),
         ("/interactions?limit=0", 422, "limit: "),
         ("/interactions?colour=red", 422, "colour: "),
         ("/interactions?cursor=x", 400, "cursor"),
