@@ -166,7 +166,7 @@ async def test_encrypted_thinking_is_one_line(site: Site, api: str) -> None:
     record = APIS[api](Talk((Say("Why?"), Say("So.", encrypted="gAAA" * 400))))
     await site.store.put([record])
     page = await site.page(f"/interactions/{record.document['_id']}")
-    assert page.count('<p class="thought">Thinking (encrypted, 1,600 bytes)</p>') == 1
+    assert page.count('<div class="thought">Thinking (encrypted, 1,600 bytes)</div>') == 1
     assert "gAAA" not in page
 
 
