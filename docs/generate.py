@@ -159,7 +159,7 @@ dollars. A time is a moment, in UTC unless it has another zone: `2026-03-14T12:3
 `yesterday`; a month: `2026-03`; or relative to now: `30m`, `12h`, `7d`, `2w`, `1y`.
 
 Quote the query on the command line, since the shell interprets `>`, `*` and quotes: `gemtap ls '"a b"'`. Put `--`
-before a query that begins with a minus: `gemtap ls -- -model:gemini-2.5-pro`.
+before a query that negates a word: `gemtap ls -- -timeout`. A negated condition needs none: `gemtap ls -client:cline`.
 
 The parameters of the API and the options of `gemtap ls`, such as `model=` and `--model`, are conditions too: each
 matches one exact value of the field with the same name.
@@ -235,13 +235,15 @@ def commands_page() -> str:
     from gemtap.cli.app import commands, register
 
     register()
-    table, examples = "", ""
+    table = ""
+    examples: dict[str, None] = {}
     for name, command in commands():
         text = command.help or ""
         table += f"| `{name}` | {' '.join(text.partition(chr(10) * 2)[0].split())} |\n"
         shown = [line.strip() for line in text.splitlines() if line.strip().startswith("Example: ")]
-        examples += "".join(f"{line.removeprefix('Example: ')}\n" for line in shown)
-    return f"{_COMMANDS}{table}\n## Examples\n\nThe tests run each of them.\n\n```\n{examples}```\n"
+        # A group has an example of one of its commands.
+        examples |= {f"{line.removeprefix('Example: ')}\n": None for line in shown}
+    return f"{_COMMANDS}{table}\n## Examples\n\nThe tests run each of them.\n\n```\n{''.join(examples)}```\n"
 
 
 _OPERATIONS: Final = """\

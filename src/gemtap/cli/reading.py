@@ -14,6 +14,7 @@ from rich.text import Text
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.ids import SHORT
 from gemtap.cli.printing import console, dollars, harmless, local_time, one_line, paged, print_json, time_zone
+from gemtap.cli.query_command import QueryCommand
 from gemtap.cli.tables import Column, Wide, room_in, table_of
 from gemtap.settings import Settings, SettingsError
 from gemtap.store_kinds import file_of
@@ -36,7 +37,7 @@ PageCursor = Annotated[str | None, typer.Option(help="`next` of the previous pag
 T = TypeVar("T")
 
 
-@app.command(name="ls")
+@app.command(name="ls", cls=QueryCommand)
 def list_interactions(
     query: Annotated[
         list[str] | None,
@@ -74,7 +75,7 @@ def list_interactions(
 
     Example: gemtap ls --saved slow
 
-    If a query begins with a minus, put `--` before it: gemtap ls -- -model:gemini-2.5-pro
+    If a query negates a word, put `--` before it: gemtap ls -- -timeout
     """
     from gemtap.api_schema import ListQuery, page_as_json
     from gemtap.stores.paging import page_of

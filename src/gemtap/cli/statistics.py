@@ -14,6 +14,7 @@ from rich.text import Text
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.other_models import print_other_models
 from gemtap.cli.printing import console, dollars, in_short, one_line, paged, print_json
+from gemtap.cli.query_command import QueryCommand
 from gemtap.cli.reading import checked, open_for_reading
 from gemtap.cli.tables import Cell, Column, Wide, room_in, table_of
 from gemtap.settings import SettingsError
@@ -41,7 +42,7 @@ _LEVELS: Final = "▁▂▃▄▅▆▇█"
 _FORMATS: Final[dict[str | None, str]] = {"minute": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:00", "month": "%Y-%m"}
 
 
-@app.command()
+@app.command(cls=QueryCommand)
 def stats(
     query: Annotated[
         list[str] | None,

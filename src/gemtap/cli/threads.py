@@ -10,6 +10,7 @@ from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, dollars, harmless, in_short, local_time, one_line, paged, print_json, time_zone
+from gemtap.cli.query_command import QueryCommand
 from gemtap.cli.reading import NARROW, Limit, PageCursor, checked, open_for_reading
 from gemtap.cli.tables import Column, Wide, room_in, table_of
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _Sort = Literal["latest", "turns", "tokens", "cost"]
 
 
-@app.command()
+@app.command(cls=QueryCommand)
 def threads(
     query: Annotated[
         list[str] | None,

@@ -64,6 +64,8 @@ def test_a_document_in_json_is_that_of_the_api(folder: Path) -> None:
         (["model:oth* -status:200"], {"model": "other", "response": {"status": 429}}),
         (["--model", "other", "status:4xx"], {"model": "other", "response": {"status": 429}}),
         (["--", "-model:gemini-2.5-pro"], {"model": "other"}),
+        (["-model:gemini-2.5-pro"], {"model": "other"}),
+        (["-model:gemini-2.5-pro", "--limit", "5", "--", "status:200"], {"model": "other"}),
         (["--until", "2026-03-14T12:00:00"], {"timestamp": NOON - timedelta(seconds=1)}),
     ],
 )
