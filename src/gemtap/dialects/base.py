@@ -156,7 +156,6 @@ class SessionDialect(Protocol):
         ...
 
 
-@runtime_checkable
 class BatchDialect(Protocol):
     """A dialect with operations that return the results of a batch."""
 
