@@ -8,8 +8,8 @@ token. The parts add up to the input tokens.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Final, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple, cast
 
 from gemtap.conversation.added import after_the_model
 from gemtap.conversation.model import (
@@ -47,8 +47,10 @@ def context_of(conversation: Conversation, tokens: Tokens, media_tokens: int | N
         return None
     # The content of a cache is not in the request, and its share of media is unknown.
     cached = min(total, tokens["cached"] or 0) if conversation.cache is not None else 0
-    media = min(total - cached, _estimated_media_tokens(conversation) if media_tokens is None else media_tokens)
-    sizes = _sizes(conversation)
+    contents = [_content_of(message) for message in conversation.prompt]
+    estimated = _estimated_media_tokens(conversation, contents) if media_tokens is None else media_tokens
+    media = min(total - cached, estimated)
+    sizes = _sizes(conversation, contents)
     if not any(sizes.values()):
         if not media:
             return None
@@ -57,34 +59,34 @@ def context_of(conversation: Conversation, tokens: Tokens, media_tokens: int | N
     return cast(Context, {"media": media, **shares, "history": shares["history"] + cached})
 
 
-def _sizes(conversation: Conversation) -> dict[Share, int]:
-    """Characters of each part."""
-    sizes: dict[Share, int] = {
-        "system": len(conversation.system or ""),
-        "tools": sum(map(_size_of_tool, conversation.tools)),
-        "results": 0,
-        "history": 0,
-        "new": 0,
-    }
-    for message, share in _dated(conversation):
-        results, others = _sizes_in(message)
-        sizes["results"] += results
-        sizes[share] += others
-    return sizes
+class _Content(NamedTuple):
+    """What the estimate needs to know of a message."""
+
+    results: int
+    """Characters of the results of tools."""
+    others: int
+    """Characters of its other parts."""
+    media: int
+    """Number of images and other media."""
 
 
 @computed_once
-def _sizes_in(message: Message) -> tuple[int, int]:
-    """The size of the results of tools in a message, and that of its other parts."""
+def _content_of(message: Message) -> _Content:
     results = sum(_size(part) for part in message.parts if isinstance(part, Result))
-    return results, sum(_size(part) for part in message.parts if not isinstance(part, Result))
+    others = sum(_size(part) for part in message.parts if not isinstance(part, Result))
+    return _Content(results, others, sum(map(_number_of_media, message.parts)))
 
 
-def _dated(conversation: Conversation) -> Iterator[tuple[Message, Literal["history", "new"]]]:
-    """Each message of the prompt, and whether it comes after the model's last message."""
+def _sizes(conversation: Conversation, contents: Sequence[_Content]) -> dict[Share, int]:
+    """Characters of each part. `contents` are those of the messages of the prompt."""
     fresh_from = after_the_model(conversation)
-    for number, message in enumerate(conversation.prompt):
-        yield message, "new" if number >= fresh_from else "history"
+    return {
+        "system": len(conversation.system or ""),
+        "tools": sum(map(_size_of_tool, conversation.tools)),
+        "results": sum(each.results for each in contents),
+        "history": sum(each.others for each in contents[:fresh_from]),
+        "new": sum(each.others for each in contents[fresh_from:]),
+    }
 
 
 def _size(part: Part) -> int:
@@ -110,19 +112,14 @@ def _size_of_json(value: Json) -> int:
     return 0 if value is None else len(_encode(value))
 
 
-def _estimated_media_tokens(conversation: Conversation) -> int:
+def _estimated_media_tokens(conversation: Conversation, contents: Sequence[_Content]) -> int:
     """An image's for each."""
     return _OF_AN_IMAGE * sum(
-        _number_of_media_in(message)
-        for message in conversation.prompt
+        content.media
+        for message, content in zip(conversation.prompt, contents, strict=True)
         # Words that were spoken stand beside their sound.
         if not (conversation.is_session and any(isinstance(part, Text) for part in message.parts))
     )
-
-
-@computed_once
-def _number_of_media_in(message: Message) -> int:
-    return sum(map(_number_of_media, message.parts))
 
 
 def _number_of_media(part: Part) -> int:
