@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @app.command()
 def tag(
     id_: InteractionId,
-    tags: Annotated[list[str] | None, typer.Argument(metavar="[TAG]...", help="Tags to add.")] = None,
+    tags: Annotated[list[str] | None, typer.Argument(metavar="TAG", help="Tags to add.")] = None,
     remove: Annotated[bool, typer.Option("--remove", "-r", help="Remove these tags instead.")] = False,
     clear: Annotated[bool, typer.Option("--clear", help="Remove all tags first.")] = False,
     as_json: AsJson = False,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
@@ -108,6 +109,19 @@ def register(argument: str | None = None) -> None:
     only = COMMANDS.get(argument or "")
     for module in [only] if only is not None else dict.fromkeys(COMMANDS.values()):
         import_module(f"gemtap.cli.{module}")
+    groups = [each.typer_instance for each in app.registered_groups if each.typer_instance is not None]
+    for each in (app, *groups):
+        for command in each.registered_commands:
+            _unwrap(command.callback)
+        if each.registered_callback is not None:
+            _unwrap(each.registered_callback.callback)
+
+
+def _unwrap(command: Callable[..., Any] | None) -> None:
+    """Make each paragraph of a help text one line, for typer wraps lines and does not join them."""
+    if command is not None and command.__doc__ is not None:
+        paragraphs = inspect.cleandoc(command.__doc__).split("\n\n")
+        command.__doc__ = "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 def commands() -> Iterator[tuple[str, Any]]:

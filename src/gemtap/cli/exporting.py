@@ -38,7 +38,7 @@ def export(
     ] = "",
     id_: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="Thread or interaction, for formats of one conversation."),
+        typer.Argument(metavar="ID", help="Thread or interaction, for formats of one conversation."),
     ] = None,
     *,
     where: Annotated[

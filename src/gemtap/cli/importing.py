@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @app.command(name="import")
 def import_(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="HAR (also zipped), JSON lines, compact traces, or flows.")
+        list[Path], typer.Argument(metavar="FILE", help="HAR (also zipped), JSON lines, compact traces, or flows.")
     ],
     everything: Annotated[
         bool, typer.Option("--everything", help="HAR and flows: also requests to APIs that Gemtap does not know.")

@@ -40,8 +40,8 @@ app.add_typer(limits_app, name="limits")
 Who = Annotated[
     str,
     typer.Argument(
-        metavar="NAME|model:PATTERN|client:PATTERN|all",
-        help="A user of `gemtap keys`, or everything that matches a pattern such as model:gemini-*-pro.",
+        metavar="FOR",
+        help="A user of `gemtap keys`, model:PATTERN such as model:gemini-*-pro, client:PATTERN, or all.",
     ),
 ]
 Requests = Annotated[list[str] | None, typer.Option("--requests", metavar="60/minute", help="Requests in a window.")]

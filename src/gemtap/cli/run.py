@@ -31,7 +31,8 @@ _FROM_THE_TERMINAL: Final = (signal.SIGINT, signal.SIGQUIT)
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def run(
     command: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- COMMAND]...", help="Default: your shell.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="COMMAND", help="Put `--` before it. Default: your shell.", show_default=False),
     ] = None,
     *,
     base_urls: Annotated[

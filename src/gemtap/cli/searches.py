@@ -66,7 +66,7 @@ def searches(
 def save(
     context: typer.Context,
     name: Name,
-    query: Annotated[list[str], typer.Argument(metavar="QUERY...", help="Words and conditions: see docs/queries.md.")],
+    query: Annotated[list[str], typer.Argument(metavar="QUERY", help="Words and conditions: see docs/queries.md.")],
     replace: Annotated[bool, typer.Option("--replace", help="Replace a search with this name.")] = False,
 ) -> None:
     """Save a search under a name.

@@ -60,7 +60,7 @@ def show(
 @app.command(name="open")
 def open_page(
     id_: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="An interaction, as for `gemtap show`. Default: the list.")
+        str | None, typer.Argument(metavar="ID", help="An interaction, as for `gemtap show`. Default: the list.")
     ] = None,
     config: Config = None,
     data_dir: DataDir = None,

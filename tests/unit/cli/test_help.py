@@ -41,6 +41,14 @@ def test_the_help_shows_the_example_and_every_option_is_explained(name: str) -> 
         assert getattr(parameter, "help", None), parameter.name
 
 
+def test_the_help_is_wrapped_where_the_terminal_ends() -> None:
+    """Paragraphs are one line each, and no metavar is inside of two brackets."""
+    for name, command in cli_app.commands():
+        assert "\n" not in (command.help or "").replace("\n\n", ""), name
+        usage = " ".join(command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True)))
+        assert not re.search(r"[\[{]{2}|\.{3}[^ ]", usage), usage
+
+
 def test_without_a_command_the_help_names_them_all() -> None:
     """Without a command, the help lists all commands."""
     text = shown("--help")
