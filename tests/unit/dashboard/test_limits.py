@@ -97,7 +97,7 @@ async def test_changes_need_the_token_of_the_page(site: Site) -> None:
 
 async def test_warnings_are_on_the_page(site: Site) -> None:
     """Only warnings, the newest first, escaped."""
-    assert "None: no limit" in await site.page("/limits")
+    assert "None: less than 50 %" in await site.page("/limits")
     await site.store.incidents.put([warning("80 % of <b> used")])
     await site.store.incidents.put([event(IncidentKind.ACCESS_CHANGED, "a key was made", None)])
     page = await site.page("/limits")
