@@ -144,22 +144,23 @@ class BodyWriter:
         nearest = self._latest.nearest(raw) if is_remembered else None
         runs = begun(nearest, cuts, self._has)
         run = runs.pop()
-        start = run.end
-        pieces = list(_slices(raw, start, cuts))
-        if b"".join(pieces) != raw[start:]:
+        end = run.end
+        pieces = list(_slices(raw, end, cuts))
+        if b"".join(pieces) != raw[end:]:
             raise AssertionError("the pieces of a body are not the body")
         size = sum(map(_size_in_list, run.items))
         for piece in pieces:
             item = piece if is_short or len(piece) < SMALLEST else self._referred(piece)
+            end += len(piece)
             run.items.append(item)
-            run.ends.append(run.end + len(piece))
+            run.ends.append(end)
             size += _size_in_list(item)
             # What is likely to come again together becomes `[number]`, the number of its group.
             if size >= SMALLEST and isinstance(item, int) and _ends_group(item):
                 number = self._referred(msgpack.packb(run.items))
                 run.listed = [[number]] if isinstance(number, int) else list(run.items)
                 runs.append(run)
-                run, size = Run(run.end, run.hashed_up_to(raw, run.end)), 0
+                run, size = Run(end, run.hashed_up_to(raw, end)), 0
         if is_remembered:
             self._new_runs.update((*(each for each in runs if each.packs is None), run))
             self._latest.remember(raw, [*runs, run], nearest)
