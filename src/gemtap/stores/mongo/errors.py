@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -38,6 +39,12 @@ def translated(description: str) -> Iterator[None]:
         yield
     except PyMongoError as exc:
         raise _translation(exc, description) from exc
+    except RuntimeError as exc:
+        # A wait for a server that is cancelled twice ends in an error of PyMongo's locks: "Lock is not acquired".
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from exc
+        raise
 
 
 def _translation(exc: PyMongoError, description: str) -> StoreError:
