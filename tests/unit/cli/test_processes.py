@@ -34,7 +34,7 @@ def assert_one_line(stderr: bytes) -> None:
     [
         (["ls"], 1),
         (["ls", "--store", "mongodb://127.0.0.1:1/x?serverSelectionTimeoutMS=200"], 1),
-        (["ls", "--since", "yesterday"], 2),
+        (["ls", "--since", "fortnight"], 2),
         (["ls", "--store", "nowhere"], 2),
         (["ls", "--config", "absent.toml"], 2),
         (["show", "zzz"], 1),

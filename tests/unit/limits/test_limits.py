@@ -86,7 +86,15 @@ def test_subjects_as_people_write_them(text: str) -> None:
     assert str(parse_subject(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "*", "a b", "user:ana", "model:", "client: ", "model:" + "x" * 201, "model:a\nb"])
+def test_a_user_may_be_written_as_in_queries() -> None:
+    """`user:ana` is ana. Nobody can be called all."""
+    assert parse_subject("user:ana") == parse_subject("ana")
+
+
+_NO_SUBJECTS = ["", "*", "a b", "user:", "user:all", "model:", "client: ", "model:" + "x" * 201, "model:a\nb"]
+
+
+@pytest.mark.parametrize("text", _NO_SUBJECTS)
 def test_subjects_that_are_none(text: str) -> None:
     """A pattern needs its kind, and a user is one user."""
     with pytest.raises(BadLimit):
