@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import gc
 import multiprocessing
 import os
 import pickle
@@ -30,6 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.connection import Connection, Pipe
 from multiprocessing.util import get_temp_dir
+from types import FrameType
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
 
 _CLOCK_PER_PROCESSOR: Final = 4.0
@@ -86,7 +88,18 @@ def _set_timer() -> None:
     signal.setitimer(signal.ITIMER_PROF, left, _AGAIN if left else 0)
 
 
-def _over_limit(*_: object) -> None:
+_CALLBACKS: Final = frozenset({"weakref", "_weakrefset"})
+"""Modules whose functions Python calls when something is deleted."""
+
+
+def _over_limit(_signal: int, frame: FrameType | None) -> None:
+    # Python prints what finalizers and callbacks of its garbage collector raise, and goes on. The timer comes again.
+    callbacks = {getattr(each, "__code__", None) for each in gc.callbacks}
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__" or code in callbacks or frame.f_globals.get("__name__") in _CALLBACKS:
+            return
+        frame = frame.f_back
     raise OverLimit
 
 

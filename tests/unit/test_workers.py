@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import signal
@@ -209,6 +210,42 @@ def test_limits_within_limits() -> None:
                 match_for_ever()
     assert time.process_time() - started < 3, "a hundred times 0.1 s were to end after 0.3 s"
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+
+
+class Finalized:
+    """What takes long to be deleted."""
+
+    def __del__(self) -> None:
+        spin(0.1)
+
+
+def spin(seconds: float) -> None:
+    """Use so much processor time."""
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
+@pytest.mark.parametrize("work", [Finalized, gc.collect])
+def test_a_limit_that_ends_in_a_finalizer_is_not_lost(
+    work: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python ignores what a finalizer or a callback of its collector raises: the limit ends what comes after it."""
+    ignored: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", ignored.append)
+
+    def callback(*_: object) -> None:
+        spin(0.1)
+
+    gc.callbacks.append(callback)
+    try:
+        with contextlib.suppress(OverLimit), processor_limit(0.05):
+            work()
+            spin(5)
+            ignored.append("the limit never came")
+    finally:
+        gc.callbacks.remove(callback)
+    assert ignored == []
 
 
 def test_a_limit_that_is_not_exceeded_changes_nothing() -> None:
