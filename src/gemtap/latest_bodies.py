@@ -11,6 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+REMEMBERED_FROM: Final = 6_000
+REMEMBERED_UP_TO: Final = 8 * 2**20
+"""Bytes of a body that is remembered: looking for an earlier one takes longer than it saves with smaller ones."""
+
+REMEMBERED_BYTES: Final = 32 * 2**20
+"""Bytes of bodies that are remembered together."""
+
 _ALIKE: Final = 64
 """Bytes at the beginning that a body has in common with the one before it. Only those are compared further."""
 
@@ -51,7 +58,7 @@ class Nearest(Generic[T]):
 class LatestBodies(Generic[T]):
     """Bodies up to so many bytes together. To be used by one thread at a time."""
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int = REMEMBERED_BYTES) -> None:
         self._limit = most_bytes
         self._bodies: OrderedDict[bytes, list[_Body[T]]] = OrderedDict()
         """By their beginnings, in the order in which they were used last. The latest of those that begin alike is the

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from gemtap.body import (
     MAX_INSERTED_NESTING,
@@ -23,16 +23,15 @@ from gemtap.body import (
 )
 from gemtap.dialects.cut_points import Span, cuts_of
 from gemtap.interaction import Json
-from gemtap.latest_bodies import LatestBodies, Nearest, common_suffix
+from gemtap.latest_bodies import (
+    REMEMBERED_BYTES,
+    REMEMBERED_FROM,
+    REMEMBERED_UP_TO,
+    LatestBodies,
+    Nearest,
+    common_suffix,
+)
 from gemtap.reuse import Reusable, remembered
-
-_SMALLEST: Final = 6_000
-"""Bytes of a body. Smaller ones are parsed in less time than it takes to look for an earlier one."""
-
-_LARGEST: Final = 8 * 2**20
-
-_REMEMBERED_BYTES: Final = 32 * 2**20
-"""Bytes of bodies that are remembered. Their values take two to three times as much memory."""
 
 
 class _Part(NamedTuple):
@@ -52,14 +51,17 @@ class ResentBodies:
     wants_gives_back = False
     """Whether to find out what `gemtap.body.gives_back` says, where nothing is missing in the value."""
 
-    def __init__(self, remembered_bytes: int = _REMEMBERED_BYTES, smallest: int = _SMALLEST) -> None:
-        """Bodies of at least `smallest` bytes are remembered, up to so many bytes together."""
+    def __init__(self, remembered_bytes: int = REMEMBERED_BYTES, smallest: int = REMEMBERED_FROM) -> None:
+        """Bodies of at least `smallest` bytes are remembered, up to so many bytes together.
+
+        Their values take two to three times as much memory.
+        """
         self._latest: LatestBodies[_Parts] = LatestBodies(remembered_bytes)
         self._smallest = smallest
 
     def parse(self, raw: bytes) -> ParsedBody:
         """What `parse_body` returns, for bodies that are large enough with cut points and, if wanted, `gives_back`."""
-        if not self._smallest <= len(raw) <= _LARGEST:
+        if not self._smallest <= len(raw) <= REMEMBERED_UP_TO:
             return parse_body(raw)
         nearest = self._latest.nearest(raw)
         known = dict(_shared(nearest, raw)) if nearest is not None else {}

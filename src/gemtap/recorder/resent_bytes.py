@@ -12,14 +12,7 @@ from typing import Final, NamedTuple
 
 from bson import ObjectId
 
-from gemtap.latest_bodies import LatestBodies, common_suffix
-
-_SMALLEST: Final = 6_000
-_LARGEST: Final = 8 * 2**20
-"""Bytes of a request that is remembered."""
-
-_REMEMBERED_BYTES: Final = 32 * 2**20
-"""Bytes of requests that are remembered, by each worker and by the desk. Others in the same process have them too."""
+from gemtap.latest_bodies import REMEMBERED_BYTES, REMEMBERED_FROM, REMEMBERED_UP_TO, LatestBodies, common_suffix
 
 _MOST_HELD: Final = 1_000
 """Requests that the desk remembers: each job gets the names of all."""
@@ -41,10 +34,10 @@ class SentRequest(NamedTuple):
 class RequestSender:
     """What a worker has sent."""
 
-    def __init__(self, smallest: int = _SMALLEST) -> None:
+    def __init__(self, smallest: int = REMEMBERED_FROM) -> None:
         """`smallest`: bytes of a request for which an earlier one is looked for."""
         self._smallest = smallest
-        self._sent: LatestBodies[ObjectId] = LatestBodies(_REMEMBERED_BYTES)
+        self._sent: LatestBodies[ObjectId] = LatestBodies()
         self._held: set[ObjectId] = set()
 
     def begin(self, held: Iterable[ObjectId]) -> None:
@@ -53,7 +46,7 @@ class RequestSender:
 
     def shortened(self, raw: bytes) -> SentRequest | None:
         """The request as it is sent; None if it is too small, or so large that nobody remembers it."""
-        if not self._smallest <= len(raw) <= _LARGEST:
+        if not self._smallest <= len(raw) <= REMEMBERED_UP_TO:
             return None
         nearest = self._sent.nearest(raw)
         name = ObjectId()
@@ -74,7 +67,7 @@ class RequestSender:
 class HeldRequests:
     """What the desk has got."""
 
-    def __init__(self, remembered_bytes: int = _REMEMBERED_BYTES) -> None:
+    def __init__(self, remembered_bytes: int = REMEMBERED_BYTES) -> None:
         self._limit = remembered_bytes
         self._raws: OrderedDict[ObjectId, bytes] = OrderedDict()
         self._bytes = 0

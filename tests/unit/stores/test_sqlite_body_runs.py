@@ -59,7 +59,7 @@ def test_what_is_stored_is_the_same_as_without(tmp_path: Path, monkeypatch: pyte
     looked_up = []
     original = BodyWriter._referred
     for smallest in (6_000, 2**40):
-        monkeypatch.setattr(bodies_module, "_REMEMBERED_FROM", smallest)
+        monkeypatch.setattr(bodies_module, "REMEMBERED_FROM", smallest)
         count = 0
 
         def counted(writer: BodyWriter, piece: bytes) -> int | bytes:

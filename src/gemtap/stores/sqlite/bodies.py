@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 import msgpack
 
 from gemtap.dialects.cut_points import SMALLEST, cut_points
-from gemtap.latest_bodies import LatestBodies
+from gemtap.latest_bodies import REMEMBERED_FROM, REMEMBERED_UP_TO, LatestBodies
 from gemtap.stores.sqlite.body_runs import DIGEST_BYTES, Run, begun
 from gemtap.stores.sqlite.new_pieces import NewPieces, kind_of
 from gemtap.stores.sqlite.pack_reader import PackCache, PackReader
@@ -40,13 +40,6 @@ _LARGEST_PIECE: Final = 4 * 2**20
 
 _KEPT_IN_LIST: Final = 16_384
 """A body without cut points up to this size is literal in its list: it is not expected to come again unchanged."""
-
-_REMEMBERED_FROM: Final = 6_000
-_REMEMBERED_UP_TO: Final = 8 * 2**20
-"""Bytes of a body with cut points whose list is remembered for the next turn of its conversation."""
-
-_REMEMBERED_BYTES: Final = 32 * 2**20
-"""Bytes of bodies that are remembered."""
 
 _GROUP_ENDS: Final = 8
 """One number in this many ends a group, unless the group is too short to be referred to."""
@@ -73,7 +66,7 @@ class BodyStore:
 
     def __init__(self) -> None:
         self._cache = PackCache()
-        self._latest: LatestBodies[list[Run]] = LatestBodies(_REMEMBERED_BYTES)
+        self._latest: LatestBodies[list[Run]] = LatestBodies()
 
     def writing(self, connection: sqlite3.Connection) -> BodyWriter:
         """A writer for one transaction. There may be only one at a time, while others read."""
@@ -140,7 +133,8 @@ class BodyWriter:
         if cuts is None:
             cuts = cut_points(raw)
         is_short = not cuts and len(raw) <= _KEPT_IN_LIST
-        is_remembered = bool(cuts) and _REMEMBERED_FROM <= len(raw) <= _REMEMBERED_UP_TO
+        # The list of a body with cut points is remembered for the next turn of its conversation.
+        is_remembered = bool(cuts) and REMEMBERED_FROM <= len(raw) <= REMEMBERED_UP_TO
         nearest = self._latest.nearest(raw) if is_remembered else None
         runs = begun(nearest, cuts, self._has)
         run = runs.pop()
