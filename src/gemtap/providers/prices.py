@@ -132,6 +132,13 @@ def priced(usd: float, source: str | None, missing: Sequence[str] = ()) -> Cost:
     return cost
 
 
+def also_missing(cost: Cost, *missing: str) -> Cost:
+    """The cost, and what else is billed and not in it. Where nothing has a price, why is said already."""
+    if cost["usd"] is None or not missing:
+        return cost
+    return {**cost, "missing": "; ".join([*filter(None, [cost.get("missing")]), *missing])}
+
+
 def unpriced(why: str) -> Cost:
     """The cost of what is billed at a price that is not known."""
     return {"usd": None, "source": None, "missing": why}

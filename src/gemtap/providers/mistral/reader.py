@@ -15,7 +15,7 @@ from gemtap.providers.mistral.client_setup import CLIENTS
 from gemtap.providers.mistral.conversations import APPEND, CONVERSATIONS, MISTRAL_CONVERSATIONS, RESTART
 from gemtap.providers.mistral.dialect import AGENTS, FILL, MISTRAL_CHAT
 from gemtap.providers.openai.reader import OpenAICompatibleReader
-from gemtap.providers.prices import unpriced
+from gemtap.providers.prices import also_missing, unpriced
 from gemtap.providers.reader import Bill
 
 _OWN: Final = re.compile(r"/+(?:v1/+)?(fim/+completions|agents/+completions|ocr|classifications|conversations)/*")
@@ -53,9 +53,9 @@ class MistralReader(OpenAICompatibleReader):
             pages = count(as_dict(as_dict(bill.response).get("usage_info")).get("pages_processed"))
             return unpriced(f"{pages} pages are priced by the page") if pages else None
         cost = super().price(bill)
-        if cost is None or cost["usd"] is None or not as_dict(as_dict(bill.usage).get("connectors")):
+        if cost is None or not as_dict(as_dict(bill.usage).get("connectors")):
             return cost
-        return {**cost, "missing": "calls of connectors are priced by the call"}
+        return also_missing(cost, "calls of connectors are priced by the call")
 
 
 READER: Final = MistralReader()

@@ -11,7 +11,7 @@ from typing import Final
 
 from gemtap.interaction import Cost, Json
 from gemtap.json_access import as_dict, as_list, as_text, count
-from gemtap.providers.prices import STANDARD, Tier, list_price, unpriced
+from gemtap.providers.prices import STANDARD, Tier, also_missing, list_price, unpriced
 from gemtap.providers.reader import Bill
 
 _PAGE: Final = "platform.openai.com/docs/pricing of 2026-11"
@@ -41,10 +41,7 @@ def price(bill: Bill, models: list[tuple[str, str]]) -> Cost | None:
     if tier != STANDARD and tier not in TIERS:
         return unpriced(f"no price is known for the service tier {tier:.40}")
     found = list_price(models, bill.tokens, bill.priced_apart, bill.at, TIERS.get(tier), _tool_calls(bill.response))
-    missing = _not_priced(bill)
-    if found["usd"] is None or not missing:
-        return found
-    return {**found, "missing": "; ".join([*filter(None, [found.get("missing")]), *missing])}
+    return also_missing(found, *_not_priced(bill))
 
 
 def service_tier(bill: Bill) -> str:
