@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from bson import ObjectId
@@ -29,5 +30,16 @@ def gemtap(
         mongod: Mongod = request.getfixturevalue("mongod")
         flags = ("--store", f"{mongod.url}/e2e_{ObjectId()}")
     gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin, *flags)
+    yield gemtap
+    gemtap.close()
+
+
+@pytest.fixture(params=["sqlite", "mongodb"])
+def own_gemtap(
+    request: pytest.FixtureRequest, api: SimulatedApi, mongod: Mongod, tmp_path: Path
+) -> Iterator[RunningGemtap]:
+    """A Gemtap of one test alone, in front of the simulated API: what is set in it concerns no other test."""
+    flags = ("--store", f"{mongod.url}/own_{ObjectId()}") if request.param == "mongodb" else ()
+    gemtap = RunningGemtap(tmp_path, api.origin, *flags)
     yield gemtap
     gemtap.close()

@@ -6,29 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from bson import ObjectId
-
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi
-from tests.mongod import Mongod
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap
 from tests.wire.peers import Peer, request
 
 EXAMPLES = int(os.environ.get("GEMTAP_TEST_API_EXAMPLES", "15"))
 """Number of valid requests per operation of the OpenAPI description, and of invalid ones. `make fuzz` tries more."""
-
-
-@pytest.fixture(params=["sqlite", "mongodb"])
-def own_gemtap(
-    request: pytest.FixtureRequest, api: SimulatedApi, mongod: Mongod, tmp_path: Path
-) -> Iterator[RunningGemtap]:
-    """A Gemtap of this test alone: what is asked of it sets limits, which others would meet."""
-    flags = ("--store", f"{mongod.url}/fuzz_{ObjectId()}") if request.param == "mongodb" else ()
-    gemtap = RunningGemtap(tmp_path, api.origin, *flags)
-    yield gemtap
-    gemtap.close()
 
 
 def schemathesis(gemtap: RunningGemtap, folder: Path, phase: str) -> str:

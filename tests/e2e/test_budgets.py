@@ -6,32 +6,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from bson import ObjectId
 from google import genai
 from google.genai import errors, types
 
 from gemtap.limits.ledger import LedgerReader
 from gemtap.limits.limit_file import LimitFile
-from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi, eventually
-from tests.mongod import Mongod
+from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, eventually
 
 MODEL = "gemini-2.5-flash"
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-def gemtap(
-    request: pytest.FixtureRequest, api: SimulatedApi, tmp_path: Path, mongod: Mongod
-) -> Iterator[RunningGemtap]:
-    """Gemtap in front of the simulated API."""
-    store = ("--store", f"{mongod.url}/limits_{ObjectId()}") if request.param == "mongodb" else ()
-    gemtap = RunningGemtap(tmp_path, api.origin, *store)
-    yield gemtap
-    gemtap.close()
+@pytest.fixture
+def gemtap(own_gemtap: RunningGemtap) -> RunningGemtap:
+    """One whose limits concern no other test."""
+    return own_gemtap
 
 
 def command(gemtap: RunningGemtap, *arguments: str) -> str:
