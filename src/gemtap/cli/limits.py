@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.access.key_file import KeyFile
+from gemtap.access.keys import KeyTable
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.lists import change_list_of, read_list_of
 from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
@@ -202,9 +203,9 @@ def _tell_of_unknown_users(settings: Settings, subjects: Iterable[Subject]) -> N
     names = dict.fromkeys(each.pattern for each in subjects if each.scope == "user")
     if not names:
         return
-    known = {each.name.lower() for each in read_list_of(settings, KeyFile(settings.data_dir)).keys}
+    known = KeyTable(read_list_of(settings, KeyFile(settings.data_dir)).keys)
     for name in names:
-        if name.lower() not in known:
+        if not known.has_name(name):
             console().print(
                 f"There is no access key for {name}, so these limits apply to no request yet. "
                 f"Make one with: gemtap keys add {name}",

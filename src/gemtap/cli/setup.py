@@ -27,8 +27,8 @@ def _complete(beginning: str) -> list[str]:
 
 def _with_other_apis(client: str) -> list[str]:
     """The instructions for the same program with other APIs."""
-    program = clients()[client].title.partition(" with ")[0]
-    return [name for name, each in clients().items() if name != client and each.title.partition(" with ")[0] == program]
+    programs = {name: each.title.partition(" with ")[0] for name, each in clients().items()}
+    return [name for name, program in programs.items() if name != client and program == programs[client]]
 
 
 @app.command()

@@ -14,7 +14,7 @@ from gemtap.providers.reader import Bill, Reader
 
 def price_with_results(reader: Reader, dialect: Dialect, bill: Bill) -> Cost | None:
     """The cost at list prices. Results of a batch are priced one by one: prices depend on how long each prompt is."""
-    # `isinstance` says the same, and takes as long as finding the price.
+    # `isinstance` of a protocol takes as long as finding the price.
     batch = cast(BatchDialect, dialect) if hasattr(dialect, "results") else None
     results = batch.results(bill.operation, bill.response) if batch is not None else None
     if results is None or bill.tokens["total"] is None:
