@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -46,6 +47,11 @@ def _keep_folders_in_memory() -> None:
 
 
 _keep_folders_in_memory()
+
+# Many containers set this. Each of the hundreds of processes that a run starts would compile all of Gemtap again, which
+# is half of what its start takes, and pytest would do so with the tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Shells start what goes on in the background like that, and processes inherit it: no Ctrl-C would end them.
