@@ -14,8 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Final
+from functools import cache, cached_property
+from typing import Any, Final
 
 import re2
 
@@ -33,18 +33,27 @@ class Paths:
     def __init__(self, paths: Iterable[str]) -> None:
         """Raises ValueError for what is no path."""
         self.paths = tuple(dict.fromkeys(paths))
-        steps = [_steps(path) for path in self.paths]
-        self._last = {each[-1][1] for each in steps}
-        self._parents_of_any = {each[-2][1] for each in steps if each[-1][1] == "*" and len(each) > 1}
-        self._pattern = re.compile("|".join(f"(?:{_pattern(each)})" for each in steps))
-        # The longest name of a path is the rarest one. Where none of these stands, no path can lead to anything.
-        rare = {max((name for _, name in each), key=len) for each in steps}
-        self.rare = frozenset(plain(name) for name in rare)
+        self._steps = [_steps(path) for path in self.paths]
+
+    # The patterns are made when they are first needed: those of all operations of all APIs take a tenth of a second, at
+    # the start of every process.
+
+    @cached_property
+    def rare(self) -> frozenset[str]:
         """Names, `plain`: every path to a secret goes through one of them."""
+        return frozenset(plain(name) for name in self._rare)
+
+    @cached_property
+    def _rare(self) -> list[str]:
+        # The longest name of a path is the rarest one. Where none of these stands, no path can lead to anything.
+        return sorted({max((name for _, name in each), key=len) for each in self._steps})
+
+    @cached_property
+    def _names(self) -> Any:
         # RE2 searches for all names at once: requests have megabytes. Every alternative begins with the quote, so that
         # it runs from quote to quote at the speed of memory.
-        names = "|".join(_any_spelling(name) for name in sorted(rare))
-        self._names = re2.compile(f'"(?:(?i:{names})"|{_PLAIN}{_ESCAPED})'.encode("ascii")) if rare else None
+        names = "|".join(map(_any_spelling, self._rare))
+        return re2.compile(f'"(?:(?i:{names})"|{_PLAIN}{_ESCAPED})'.encode("ascii")) if names else None
 
     REACH: Final = 64
     """Bytes that a name may take: what `may_be_in` looks at in pieces has to overlap by so many."""
@@ -61,12 +70,16 @@ class Paths:
         return self._pattern.fullmatch("/" + "/".join(names)) is not None
 
     @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(f"(?:{_pattern(each)})" for each in self._steps))
+
+    @cached_property
     def _plain_last(self) -> frozenset[str]:
-        return frozenset(plain(name) for name in self._last)
+        return frozenset(plain(each[-1][1]) for each in self._steps)
 
     @cached_property
     def _plain_parents(self) -> frozenset[str]:
-        return frozenset(plain(name) for name in self._parents_of_any)
+        return frozenset(plain(each[-2][1]) for each in self._steps if each[-1][1] == "*" and len(each) > 1)
 
 
 def plain(name: str) -> str:
@@ -74,6 +87,7 @@ def plain(name: str) -> str:
     return name.replace("_", "").replace("-", "").replace("/", "").lower()
 
 
+@cache
 def _steps(path: str) -> list[tuple[str, str]]:
     steps = _STEP.findall(path)
     if not path.startswith("$") or not steps or "$" + "".join(dots + name for dots, name in steps) != path:
