@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import jsonref
-
 from gemtap.interaction import Json
 
 # https://ai.google.dev/api/caching#Schema
@@ -39,6 +37,9 @@ def to_google(schema: Json) -> dict[str, Any]:
     Constraints without an equivalent are left out, as long as all valid arguments stay valid. Raises Untranslatable
     where what is left would say nothing of the arguments, or something else.
     """
+    # Imported here: it imports requests, which takes a tenth of a second.
+    import jsonref
+
     try:
         inlined = jsonref.replace_refs(
             schema, proxies=False, lazy_load=False, merge_props=True, loader=_no_other_documents
