@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from bson import ObjectId
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
-from gemtap.interaction import Json, to_json
+from gemtap.interaction import Json, Outcome, to_json
 from gemtap.stores.base import Filter
 from gemtap.stores.paging import Page
 from gemtap.stores.query.parsing import parse
@@ -55,7 +55,7 @@ class Conditions(BaseModel):
     provider: str | None = None
     model: str | None = None
     operation: str | None = None
-    outcome: str | None = None
+    outcome: Outcome | None = None
     status: Annotated[int, Field(ge=100, le=999)] | None = None
     client: str | None = None
     thread: Id | None = None

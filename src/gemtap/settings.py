@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from gemtap import units
 from gemtap.access.keys import VARIABLE as ACCESS_KEY_VARIABLE
 from gemtap.addresses import mask, origin_of
+from gemtap.faults import sentence_of
 from gemtap.settings_error import SettingsError as SettingsError
 from gemtap.settings_providers import Providers as Providers
 from gemtap.settings_providers import ProviderSettings as ProviderSettings
@@ -510,7 +511,10 @@ def _bad(origin: str) -> str:
 
 
 def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
-    error = exc.errors(include_url=False, include_input=False)[0]
+    error: dict[str, Any] = {**exc.errors(include_url=False)[0]}
+    if error["type"] != "literal_error":
+        # It may have a password in it.
+        del error["input"]
     # The name of a list stands for its items.
     place = ".".join(part for part in error["loc"] if isinstance(part, str))
     if error["type"] == "missing" and is_known(place):
@@ -518,4 +522,4 @@ def _one_line(exc: ValidationError, origins: Mapping[str, str]) -> str:
         return f"{_bad(_origin_below(f'providers.{name}', origins))}: {missing(name, field)}"
     names: Sequence[str] = error["ctx"]["settings"] if error["type"] == "conflict" else (place,)
     origin = next((origins[name] for name in names if name in origins), None) or _origin_below(names[0], origins)
-    return f"{_bad(origin)}: {error['msg'].removeprefix('Value error, ')}."
+    return f"{_bad(origin)}: {sentence_of(error)}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, create_model, model_validator
 
 from gemtap.addresses import valid_origin
+from gemtap.faults import meant
 from gemtap.providers.definition import Definition, check_together, with_defaults
 from gemtap.providers.presets import PRESETS
 from gemtap.providers.registry import FAULTS, INSTALLED
@@ -108,10 +108,9 @@ def known_names(definitions: Mapping[str, Definition]) -> Iterator[str]:
 
 def missing(name: str, field: str) -> str:
     """What is said where a provider that the settings add lacks a dialect or an upstream."""
-    near = difflib.get_close_matches(name, [*Providers.model_fields, *PRESETS], n=1, cutoff=0.6)
-    meant = f" Did you mean {near[0]}?" if near else ""
     article = "an" if field[0] in "aeiou" else "a"
     return (
-        f"providers.{name} needs {article} {field}, since no installed provider has this name.{meant} Installed are "
-        f"{', '.join(INSTALLED)}; presets are {', '.join(PRESETS)}."
+        f"providers.{name} needs {article} {field}, since no installed provider has this name."
+        f"{meant(name, [*Providers.model_fields, *PRESETS])} Installed are {', '.join(INSTALLED)}; presets are "
+        f"{', '.join(PRESETS)}."
     )

@@ -35,7 +35,7 @@ LAYERS: Final = (
     {"list_file"},
     {"interaction", "encodings", "tls", "control_chars", "origin_check", "data_dir_lock", "environment_proxy"},
     {"addresses", "re2_patterns", "known_secrets", "units", "durable_files", "rate_budget", "workers", "low_priority"},
-    {"store_kinds", "settings_error", "reuse", "latest_bodies"},
+    {"store_kinds", "settings_error", "reuse", "latest_bodies", "faults"},
     {"__init__"},
 )
 """From left to right. Parts of one layer do not import each other."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from gemtap import __version__
 from gemtap.cli.hidden_arguments import hide_passwords
@@ -19,8 +20,10 @@ from gemtap.store_kinds import FORMS
 if TYPE_CHECKING:
     from gemtap.settings import Loaded
 
+_NAME: Final = "gemtap"
+
 app = typer.Typer(
-    name="gemtap",
+    name=_NAME,
     help="A transparent, local logging proxy for the Gemini API: it stores every request and response.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -140,7 +143,16 @@ def main() -> None:
     hide_passwords()
     register(next(iter(sys.argv[1:]), None))
     try:
-        app()
+        # The status of `typer.Exit`, or None.
+        sys.exit(app(prog_name=_NAME, standalone_mode=False))
+    except TyperException as exc:
+        from gemtap.cli.usage_errors import line_of
+
+        if line := line_of(exc):
+            _fail(line, exc.exit_code)
+        sys.exit(exc.exit_code)
+    except typer.Abort:
+        _fail("Aborted.", 1)
     except SettingsError as exc:
         _fail(str(exc), 2)
     except Failed as exc:

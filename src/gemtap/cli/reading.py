@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_args
 
 import typer
 from rich.table import Table
@@ -37,6 +37,18 @@ PageCursor = Annotated[str | None, typer.Option(help="`next` of the previous pag
 T = TypeVar("T")
 
 
+def _outcomes(beginning: str) -> list[str]:
+    from gemtap.interaction import Outcome
+
+    return [outcome.value for outcome in Outcome if outcome.startswith(beginning)]
+
+
+def _sorts(beginning: str) -> list[str]:
+    from gemtap.stores.sorting import ListSort
+
+    return [sort for sort in get_args(ListSort) if sort.startswith(beginning)]
+
+
 @app.command(name="ls", cls=QueryCommand)
 def list_interactions(
     query: Annotated[
@@ -49,7 +61,10 @@ def list_interactions(
     provider: Annotated[str | None, typer.Option(help="Only this provider.")] = None,
     model: Annotated[str | None, typer.Option(help="Only this model.")] = None,
     operation: Annotated[str | None, typer.Option(help="Only this operation, such as generateContent.")] = None,
-    outcome: Annotated[str | None, typer.Option(help="Only this outcome, such as complete.")] = None,
+    outcome: Annotated[
+        str | None,
+        typer.Option(help="Only this outcome, such as complete or interrupted.", autocompletion=_outcomes),
+    ] = None,
     status: Annotated[int | None, typer.Option(help="Only this HTTP status.")] = None,
     client: Annotated[str | None, typer.Option(help="Only this client.")] = None,
     thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
@@ -59,7 +74,11 @@ def list_interactions(
         str | None, typer.Option(metavar="NAME", help="Only matches of this saved search: see `gemtap searches`.")
     ] = None,
     sort: Annotated[
-        str, typer.Option(help="newest or oldest first, or the greatest duration, input, output or cost first.")
+        str,
+        typer.Option(
+            help="newest or oldest first, or the greatest duration, input, output or cost first.",
+            autocompletion=_sorts,
+        ),
     ] = "newest",
     wide: Wide = False,
     as_json: AsJson = False,
@@ -185,12 +204,14 @@ def checked(model: Callable[..., T], values: dict[str, Any]) -> T:
     """Create the model from flags and a query, without those that are None. Raises SettingsError."""
     from pydantic import ValidationError
 
+    from gemtap.faults import sentence_of
+
     try:
         return model(**{name: value for name, value in values.items() if value is not None})
     except ValidationError as exc:
         fault = exc.errors()[0]
-        name, message = fault["loc"][-1], fault["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"Bad query: {message}" if name == "q" else f"Bad flag --{name}: {message}.") from None
+        name, message = fault["loc"][-1], sentence_of(fault)
+        raise SettingsError(f"Bad query: {message}" if name == "q" else f"Bad flag --{name}: {message}") from None
 
 
 async def saved_query(store: Store, name: str) -> str:

@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from gemtap.dashboard.render import Look, Render
+from gemtap.faults import sentence_of
 from gemtap.stores.annotations import BadAnnotation
 from gemtap.stores.base import BadCursor, IntervalTooFine, QueryTooSlow, StoreError
 from gemtap.stores.saved_searches import BadSearch
@@ -71,9 +72,7 @@ def _describe(exc: Exception) -> tuple[int, str]:
         case StoreError():
             return 503, f"{exc} Captures wait in the spool until then."
         case RequestValidationError():
-            return 422, "; ".join(
-                f"{each['loc'][-1]}: {each['msg'].removeprefix('Value error, ')}" for each in exc.errors()
-            )
+            return 422, " ".join(f"{each['loc'][-1]}: {sentence_of(each)}" for each in exc.errors())
         case HTTPException():
             return exc.status_code, exc.detail
         case _:

@@ -54,14 +54,46 @@ def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str]
     assert_one_line(done.stderr)
 
 
-@pytest.mark.parametrize("arguments", [["nonsense"], ["ls", "--bogus"], ["ls", "--limit", "many"], ["show"]])
-def test_a_command_line_that_is_wrong_is_told_without_a_traceback(arguments: list[str]) -> None:
-    """An invalid command line has no traceback."""
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["setpu"], "No such command 'setpu'. Did you mean 'setup'? See `gemtap --help`."),
+        (["ls", "--bogus"], "No such option: --bogus. See `gemtap ls --help`."),
+        (["ls", "--limit"], "Option '--limit' requires an argument."),
+        (["ls", "--limit", "many"], "Bad flag --limit: 'many' is not a whole number. See `gemtap ls --help`."),
+        (["tail", "-n", "501"], "Bad flag --lines: '501' is more than 500. See `gemtap tail --help`."),
+        (["show"], "Missing argument 'ID'. See `gemtap show --help`."),
+        (
+            ["show", "last", "--raw", "requests"],
+            "Bad flag --raw: 'requests' is not one of request, response. Did you mean request? "
+            "See `gemtap show --help`.",
+        ),
+        (
+            ["threads", "--sort", "price"],
+            "Bad flag --sort: 'price' is not one of latest, turns, tokens, cost. See `gemtap threads --help`.",
+        ),
+        (
+            ["stats", "--bucket", "weeks"],
+            "Bad flag --bucket: 'weeks' is not one of minute, hour, day, week, month. Did you mean week? "
+            "See `gemtap stats --help`.",
+        ),
+        (["providers", "add"], "Missing argument 'name'. See `gemtap providers add --help`."),
+    ],
+)
+def test_a_command_line_that_is_wrong_is_told_in_one_line_with_what_it_takes(arguments: list[str], says: str) -> None:
+    """An invalid command line is an error of one line, which names the values of an option that has few."""
     done = run(*arguments)
     assert done.returncode == 2
     assert done.stdout == b""
-    assert b"Traceback" not in done.stderr
-    assert done.stderr
+    assert done.stderr.decode() == f"gemtap: {says}\n"
+
+
+def test_a_group_without_a_command_prints_its_help() -> None:
+    """`gemtap limits` alone prints the help, with the status of an invalid command line, and no error."""
+    done = run("limits")
+    assert done.returncode == 2
+    assert b"Usage: gemtap limits" in done.stdout
+    assert done.stderr == b""
 
 
 @pytest.mark.parametrize("variable", ["GEMTAP_PORT", "GEMTAP_PROT"])
@@ -80,6 +112,8 @@ def test_a_bad_variable_is_told_by_every_command_in_one_line(variable: str) -> N
         ("gemtap doc", {"doctor"}),
         ("gemtap setup javascript", {"javascript", "javascript-old"}),
         ("gemtap nonse", set()),
+        ("gemtap ls --outcome up", {"upstream_unreachable", "upstream_timeout", "upstream_disconnected"}),
+        ("gemtap ls --sort o", {"oldest", "output"}),
     ],
 )
 def test_the_shell_completes_commands_and_clients(typed: str, offered: set[str]) -> None:

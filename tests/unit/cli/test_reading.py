@@ -119,10 +119,19 @@ def test_a_list_without_anything_says_so() -> None:
     [
         (["--since", "tomorrow"], "Bad flag --since: 'tomorrow' is no time: 7d for seven days ago"),
         (["--since", "0001-01-01T00:00:00+14:00"], "Bad flag --since: '0001-01-01T00:00:00+14:00' is no time: "),
-        (["--status", "7"], "Bad flag --status: "),
+        (["--status", "7"], "Bad flag --status: '7' is less than 100."),
+        (["--status", "1000"], "Bad flag --status: '1000' is more than 999."),
+        (
+            ["--outcome", "completed"],
+            "Bad flag --outcome: 'completed' is not one of complete, client_disconnected, upstream_unreachable, ",
+        ),
         (["--thread", "zzz"], "Bad flag --thread: 'zzz' is not an id"),
         (["--cursor", "zzz"], "Bad flag --cursor: "),
-        (["--sort", "price"], "Bad flag --sort: "),
+        (
+            ["--sort", "oldst"],
+            "Bad flag --sort: 'oldst' is not one of newest, oldest, duration, input, output, cost. "
+            "Did you mean oldest?",
+        ),
         (["--sort", "cost", "needle"], "Bad flag --sort: The results of a search for words"),
         (["--store", "postgres://host"], "Bad flag --store: "),
         (["--store", "mongodb://u:secret-word@host:99999/x"], "Bad setting store: "),

@@ -7,12 +7,11 @@ by spaces, all of which must match. docs/queries.md describes it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from gemtap.faults import meant, not_one_of
 from gemtap.stores.query.fields import FIELDS, Field, Kind
 from gemtap.stores.query.filter import TEXT, Condition, Filter, Is, IsSet, Says, StartsWith, Test, Within
 from gemtap.stores.query.values import BadValue, bounds, one_value, period
@@ -162,7 +161,7 @@ def _test(field: Field, operand: Token, now: datetime) -> Test:
             return within
     value = one_value(field.kind, text, now)
     if field.choices and value not in field.choices:
-        raise BadValue(f"{text!r} is not one of {', '.join(field.choices)}.{_meant(text, field.choices)}")
+        raise BadValue(not_one_of(text, field.choices))
     return Is(value)
 
 
@@ -174,13 +173,8 @@ def _unquoted(operand: Token) -> str:
 def _unknown_field(word: str) -> str:
     names = [*FIELDS, *_BOUNDS, TEXT]
     return (
-        f"Unknown field {word!r}.{_meant(word, names)} Fields: {', '.join(names)}. Quote a text that contains a colon."
+        f"Unknown field {word!r}.{meant(word, names)} Fields: {', '.join(names)}. Quote a text that contains a colon."
     )
-
-
-def _meant(word: str, names: Iterable[str]) -> str:
-    near = get_close_matches(word.lower(), names, n=1, cutoff=0.6)
-    return f" Did you mean {near[0]}?" if near else ""
 
 
 def _position(exc: UnexpectedInput, text: str) -> int:
