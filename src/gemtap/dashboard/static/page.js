@@ -142,13 +142,9 @@ function openInPlace() {
       fragment.append(...page.querySelector("[data-fragment]").childNodes);
       localise(fragment);
       const place = link.closest("p") ?? link;
-      if (link.classList.contains("earlier")) {
-        place.replaceWith(fragment);
-      } else {
-        const cut = place.previousElementSibling;
-        place.replaceWith(fragment);
-        cut?.remove();
-      }
+      // What stands before the link is its beginning, which the whole replaces.
+      if (link.classList.contains("whole")) place.previousElementSibling?.remove();
+      place.replaceWith(fragment);
     } catch (error) {
       link.removeAttribute("aria-busy");
       link.textContent = error.message;
