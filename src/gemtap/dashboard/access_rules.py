@@ -40,6 +40,7 @@ RULES: Final = {
     "/setup": Rule.MEMBER,
     "/analytics": Rule.MEMBER,
     "/analytics/plotly.js": Rule.MEMBER,
+    "/analytics/data/{name}": Rule.MEMBER,
     "/interactions/{id_}": Rule.MEMBER,
     "/interactions/{id_}/curl": Rule.MEMBER,
     "/interactions/{id_}/messages": Rule.MEMBER,

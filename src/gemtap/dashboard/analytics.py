@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, NamedTuple, get_args
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -14,7 +15,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from gemtap.api_schema import QueryText
-from gemtap.dashboard.charts import SHOWN_KEYS, Asked, cache_share, charts_of, condition, name_of
+from gemtap.dashboard.charts import SHOWN_KEYS, Asked, Chart, cache_share, charts_of, condition, name_of
 from gemtap.dashboard.month_calendar import month_named, month_of
 from gemtap.dashboard.render import Look, Render
 from gemtap.dashboard.thread_rows import rows_of
@@ -35,11 +36,11 @@ _NAMES: Final[dict[str, str]] = {
 }
 _BYS: Final[tuple[By, ...]] = ("model", "client", "key", "operation", "provider", "outcome", "user", "finish_reason")
 
-_MOST_BARS: Final = 200
-"""Maximum number of buckets on a page, the latest ones: a year has thousands of hours."""
+_MOST_BARS: Final = 180
+"""Maximum number of buckets on a page, the latest ones: a year has thousands of hours, and a week 168."""
 
-_ROWS: Final = 50
-"""Maximum number of rows of the table by key."""
+_ROWS: Final = 40
+"""Maximum number of rows of the tables by key and by tool."""
 
 _THREADS: Final = 10
 
@@ -51,6 +52,15 @@ _POLICY: Final = (
     "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 """plotly inserts styles and images. This page shows no recorded content as HTML."""
+
+
+class Charted(NamedTuple):
+    """The charts of a selection, and the statistics of its keys."""
+
+    charts: list[Chart]
+    left_out: int
+    """Number of earlier buckets that the charts leave out."""
+    keyed: Sequence[StatRow]
 
 
 class AnalyticsQuery(BaseModel):
@@ -80,16 +90,19 @@ class AnalyticsQuery(BaseModel):
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """The routes `/analytics` and its plotly script."""
+    """The routes `/analytics`, its plotly script, and the data of each chart."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+    async def selected(query: AnalyticsQuery, now: datetime) -> tuple[Filter, TimeRange, Asked]:
+        query_filter = parse(query.q, now)
+        shown = await time_range(store, query_filter, query.last, query.bucket, now)
+        asked = Asked(query.q.strip(), shown.since, shown.until, shown.bucket, query.by)
+        return query_filter & Filter(since=asked.since), shown, asked
 
     @router.get("/analytics")
     async def analytics(request: Request, query: Annotated[AnalyticsQuery, Query()]) -> Response:
         now = datetime.now(UTC)
-        query_filter = parse(query.q, now)
-        shown = await time_range(store, query_filter, query.last, query.bucket, now)
-        asked = Asked(query.q.strip(), shown.since, shown.until, shown.bucket, query.by)
-        where = query_filter & Filter(since=asked.since)
+        where, shown, asked = await selected(query, now)
         last_moment = shown.until - timedelta(milliseconds=1)
         counted, month = await asyncio.gather(
             _counted(store, where, asked, query.other_models),
@@ -101,6 +114,7 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             "asked": asked,
             "params": query,
             "last": shown.last,
+            "address": urlencode({**query.params, "last": shown.last, "bucket": shown.bucket}),
             "begins": shown.begins,
             "choices": _choices(query, shown),
             "health": await look(),
@@ -113,6 +127,19 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
         page = await render(request, "analytics.html", context)
         page.headers["content-security-policy"] = _POLICY
         return page
+
+    @router.get("/analytics/data/{name}")
+    async def data(request: Request, name: str, query: Annotated[AnalyticsQuery, Query()]) -> Response:
+        """The numbers of one chart as a table."""
+        where, _, asked = await selected(query, datetime.now(UTC))
+        charts = (await _charted(store, where, asked)).charts
+        chart = next((each for each in charts if each.name == name), None)
+        if chart is None:
+            raise HTTPException(404, f"There is no chart {name[:100]} with data. Choose one on the page Analytics.")
+        back = "/analytics?" + urlencode(query.params)
+        return await render(
+            request, "chart_data.html", {"chart": chart, "asked": asked, "back": back, "health": await look()}
+        )
 
     @router.get("/analytics/plotly.js")
     async def plotly() -> FileResponse:
@@ -128,32 +155,43 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
 
 async def _counted(store: Store, where: Filter, asked: Asked, models: list[str]) -> dict[str, Any]:
     """The template's values, counted concurrently. `total` is None if nothing matches."""
-    totals, over_time, keyed, by_key, dearest, tools = await asyncio.gather(
+    totals, charted, dearest, tools = await asyncio.gather(
         store.statistics(where),
-        store.statistics(where, bucket=asked.bucket),
-        store.statistics(where, by=asked.by),
-        store.statistics(where, bucket=asked.bucket, by=asked.by),
+        _charted(store, where, asked),
         store.threads(where, limit=_THREADS, sort="cost"),
         store.tools(where),
     )
-    if not totals or not over_time:
+    if not totals or not charted.charts:
         return {"total": None}
-    left_out, over_time = max(0, len(over_time) - _MOST_BARS), over_time[-_MOST_BARS:]
-    starts = {row["bucket"] for row in over_time}
-    top = [row["key"] for row in keyed[:SHOWN_KEYS]]
     return {
         "total": totals[0],
-        "charts": charts_of(asked, over_time, [row for row in by_key if row["bucket"] in starts], top),
+        "charts": charted.charts,
         "end": after(bucket_start(asked.until, asked.bucket), asked.bucket),
-        "rows": [_row(asked, row) for row in keyed[:_ROWS]],
-        "left_out": left_out,
-        "more_keys": max(0, len(keyed) - _ROWS),
+        "rows": [_row(asked, row) for row in charted.keyed[:_ROWS]],
+        "left_out": charted.left_out,
+        "more_keys": max(0, len(charted.keyed) - _ROWS),
         "threads": await rows_of(store, dearest.items, {}),
         "tools": tools[:_ROWS],
         "tool_links": [asked.listed(condition("tool", row["tool"])) for row in tools[:_ROWS]],
         "more_tools": max(0, len(tools) - _ROWS),
         "others": await asyncio.to_thread(costs_on, models, totals[0]["tokens"], asked.until),
     }
+
+
+async def _charted(store: Store, where: Filter, asked: Asked) -> Charted:
+    """The charts of what the filter selects, counted concurrently. There are none if nothing matches."""
+    over_time, keyed, by_key = await asyncio.gather(
+        store.statistics(where, bucket=asked.bucket),
+        store.statistics(where, by=asked.by),
+        store.statistics(where, bucket=asked.bucket, by=asked.by),
+    )
+    if not over_time:
+        return Charted([], 0, keyed)
+    left_out, over_time = max(0, len(over_time) - _MOST_BARS), over_time[-_MOST_BARS:]
+    starts = {row["bucket"] for row in over_time}
+    top = [row["key"] for row in keyed[:SHOWN_KEYS]]
+    charts = charts_of(asked, over_time, [row for row in by_key if row["bucket"] in starts], top)
+    return Charted(charts, left_out, keyed)
 
 
 def _row(asked: Asked, row: StatRow) -> dict[str, Any]:

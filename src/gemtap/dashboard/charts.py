@@ -1,6 +1,6 @@
 """Charts of statistics, as numbers that each link to the interactions behind them.
 
-A page shows them as tables; its script draws what stands in the tables, and nothing else.
+The page has the numbers for its script, which draws them. A page of its own shows those of one chart as a table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import urlencode
 
-from gemtap.interaction import iso
+from gemtap.interaction import Json, iso
 from gemtap.stores.statistics import Bucket, By, StatRow
 from gemtap.stores.statistics.aggregate import after
 
@@ -56,33 +56,59 @@ def _quoted(value: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A number, and the link to the interactions behind it."""
-
-    value: float | None
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
 class Series:
-    """The marks of one series, in the order of the chart's buckets."""
+    """The values of one series, in the order of the chart's buckets, and what leads to the interactions behind them."""
 
     name: str
     colour: str
     """A class of the style sheet, such as `t-cached` or `k-1`."""
-    marks: tuple[Mark, ...]
+    values: tuple[float | None, ...]
+    conditions: str = ""
+    """What else than being in the bucket is true of these interactions, in the query language."""
+    at_least: str = ""
+    """The field of which the values are percentiles: only interactions with at least the value are listed."""
+
+    def link(self, asked: Asked, start: datetime, value: float) -> str:
+        """Link to the list of the interactions behind one value. The page's script makes the same of `to_script`."""
+        slow = f"{self.at_least}:>={int(value)}ms" if self.at_least else ""
+        return asked.in_bucket(start, self.conditions, slow)
+
+    def to_script(self) -> dict[str, Json]:
+        """The series for the page's script. Values are rounded to what a chart can show."""
+        values: list[Json] = [value if value is None else _rounded(value) for value in self.values]
+        told: dict[str, Json] = {"name": self.name, "colour": self.colour, "values": values}
+        return told | {k: v for k, v in (("conditions", self.conditions), ("at_least", self.at_least)) if v}
+
+
+def _rounded(value: float) -> float:
+    """Integers as they are, other values with the digits that a chart shows: a page has thousands of them."""
+    return round(value) if isinstance(value, int) or value >= _WHOLE else float(f"{value:.4g}")
+
+
+_WHOLE: Final = 100
+"""Value from which a chart shows no fraction."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
     """One chart."""
 
+    name: str
+    """Its name in links."""
     title: str
     kind: Literal["bars", "lines"]
     unit: Unit
     starts: tuple[datetime, ...]
     """Start of each bucket that has data."""
     series: tuple[Series, ...]
+
+    def to_script(self) -> list[Json]:
+        """The series for the page's script."""
+        return [series.to_script() for series in self.series]
+
+    def starts_to_script(self) -> list[Json]:
+        """The starts for the page's script, in UTC."""
+        return [f"{start:%Y-%m-%dT%H:%M:%S}" for start in self.starts]
 
 
 TokenKind = Literal["cached", "cache_write", "new", "tool_use", "reasoning", "output"]
@@ -111,15 +137,23 @@ def charts_of(
 ) -> list[Chart]:
     """All charts of a page. `over_time` has a row per bucket, `by_key` a row per bucket and key of `keys`."""
     starts = tuple(row["bucket"] for row in over_time if row["bucket"] is not None)
+    over_time = [row for row in over_time if row["bucket"] is not None]
     return [
-        Chart("Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, _requests)),
-        Chart("Cost", "bars", "dollars", starts, _by_key(asked, starts, by_key, keys, lambda row: row["cost"] or 0)),
-        Chart("Tokens by kind", "bars", "tokens", starts, _tokens(asked, over_time)),
-        Chart("Sources of the input (estimated)", "bars", "tokens", starts, _context(asked, over_time)),
-        Chart("Latency", "lines", "milliseconds", starts, _latency(asked, over_time, "duration")),
-        Chart("Time to first byte", "lines", "milliseconds", starts, _latency(asked, over_time, "first_byte")),
-        Chart("Cached share of the input", "lines", "percent", starts, _cache_share(asked, over_time)),
-        Chart("Errors", "bars", "requests", starts, _errors(asked, over_time)),
+        Chart("requests", "Requests", "bars", "requests", starts, _by_key(asked, starts, by_key, keys, _requests)),
+        Chart(
+            "cost",
+            "Cost",
+            "bars",
+            "dollars",
+            starts,
+            _by_key(asked, starts, by_key, keys, lambda row: row["cost"] or 0),
+        ),
+        Chart("tokens", "Tokens by kind", "bars", "tokens", starts, _tokens(over_time)),
+        Chart("sources", "Sources of the input (estimated)", "bars", "tokens", starts, _context(over_time)),
+        Chart("latency", "Latency", "lines", "milliseconds", starts, _latency(over_time, "duration")),
+        Chart("first-byte", "Time to first byte", "lines", "milliseconds", starts, _latency(over_time, "first_byte")),
+        Chart("cached", "Cached share of the input", "lines", "percent", starts, _cache_share(over_time)),
+        Chart("errors", "Errors", "bars", "requests", starts, _errors(over_time)),
     ]
 
 
@@ -145,17 +179,16 @@ def _by_key(
         Series(
             name_of(key),
             f"k-{number}",
-            tuple(
-                Mark(values.get((start, key), 0), asked.in_bucket(start, condition(asked.by, key))) for start in starts
-            ),
+            tuple(values.get((start, key), 0) for start in starts),
+            condition(asked.by, key),
         )
         for number, key in enumerate(keys, 1)
     ]
     if others:
         # The condition excludes the other keys. A missing value needs its own condition.
         none_of_these = [f"-{condition(asked.by, key)}" if key is not None else f"{asked.by}:*" for key in keys]
-        marks = tuple(Mark(others.get(start, 0), asked.in_bucket(start, *none_of_these)) for start in starts)
-        series.append(Series("others", "k-others", marks))
+        counted = tuple(others.get(start, 0) for start in starts)
+        series.append(Series("others", "k-others", counted, " ".join(none_of_these)))
     return tuple(series)
 
 
@@ -164,47 +197,34 @@ def name_of(key: str | None) -> str:
     return "none" if key is None else key
 
 
-def _bucketed(rows: Iterable[StatRow]) -> list[tuple[datetime, StatRow]]:
-    return [(row["bucket"], row) for row in rows if row["bucket"] is not None]
-
-
-def _tokens(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
+def _tokens(rows: Sequence[StatRow]) -> tuple[Series, ...]:
     def number(row: StatRow, kind: TokenKind) -> float:
         tokens = row["tokens"]
         if kind == "new":
             return max(tokens["input"] - tokens["cached"] - tokens["cache_write"], 0)
         return tokens[kind]
 
-    return tuple(
-        Series(name, colour, tuple(Mark(number(row, kind), asked.in_bucket(at)) for at, row in _bucketed(rows)))
-        for kind, name, colour in TOKEN_SERIES
-    )
+    return tuple(Series(name, colour, tuple(number(row, kind) for row in rows)) for kind, name, colour in TOKEN_SERIES)
 
 
-def _context(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
+def _context(rows: Sequence[StatRow]) -> tuple[Series, ...]:
     return tuple(
-        Series(name, f"k-{n}", tuple(Mark(row["context"][kind], asked.in_bucket(at)) for at, row in _bucketed(rows)))
+        Series(name, f"k-{n}", tuple(row["context"][kind] for row in rows))
         for n, (kind, name) in enumerate(CONTEXT_SERIES, 1)
     )
 
 
-def _latency(asked: Asked, rows: Sequence[StatRow], field: Literal["duration", "first_byte"]) -> tuple[Series, ...]:
-    series = []
-    for name, colour in (("p50", "k-2"), ("p95", "k-4"), ("p99", "k-7")):
-        marks = []
-        for at, row in _bucketed(rows):
-            values = row["duration_ms"] if field == "duration" else row["first_byte_ms"]
-            value = {"p50": values["p50"], "p95": values["p95"], "p99": values["p99"]}[name]
-            # A percentile links to the interactions that took at least as long.
-            slow = () if value is None else (f"{field}:>={int(value)}ms",)
-            marks.append(Mark(value, asked.in_bucket(at, *slow)))
-        series.append(Series(name, colour, tuple(marks)))
-    return tuple(series)
+def _latency(rows: Sequence[StatRow], field: Literal["duration", "first_byte"]) -> tuple[Series, ...]:
+    told = [row["duration_ms"] if field == "duration" else row["first_byte_ms"] for row in rows]
+    return (
+        Series("p50", "k-2", tuple(each["p50"] for each in told), at_least=field),
+        Series("p95", "k-4", tuple(each["p95"] for each in told), at_least=field),
+        Series("p99", "k-7", tuple(each["p99"] for each in told), at_least=field),
+    )
 
 
-def _cache_share(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
-    marks = tuple(Mark(cache_share(row), asked.in_bucket(at, "cached:>0")) for at, row in _bucketed(rows))
-    return (Series("from the cache", "t-cached", marks),)
+def _cache_share(rows: Sequence[StatRow]) -> tuple[Series, ...]:
+    return (Series("from the cache", "t-cached", tuple(map(cache_share, rows)), "cached:>0"),)
 
 
 def cache_share(row: StatRow) -> float | None:
@@ -213,6 +233,5 @@ def cache_share(row: StatRow) -> float | None:
     return round(100 * tokens["cached"] / tokens["input"], 1) if tokens["input"] else None
 
 
-def _errors(asked: Asked, rows: Sequence[StatRow]) -> tuple[Series, ...]:
-    marks = tuple(Mark(row["errors"], asked.in_bucket(at, "error:yes")) for at, row in _bucketed(rows))
-    return (Series("errors", "k-7", marks),)
+def _errors(rows: Sequence[StatRow]) -> tuple[Series, ...]:
+    return (Series("errors", "k-7", tuple(row["errors"] for row in rows), "error:yes"),)

@@ -88,6 +88,7 @@ def _environment(site: Site) -> Environment:
         "token_probabilities": token_probabilities,
     }
     environment.filters |= own
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}
     environment.globals |= {"pages": PAGES, "providers": list(colours()), "shortcuts": _SHORTCUTS}
     environment.globals["thread_columns"] = THREADS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,50 +24,80 @@ BASE = make_record().document
 
 @dataclass
 class Cell:
-    value: float | None
     href: str | None = None
     shown: str = ""
 
 
-class Charts(HTMLParser):
-    """The tables of the charts, by title: for each row the cells, as the page's script reads them."""
+class Table(HTMLParser):
+    """The table of a chart's data: its columns, and the cells of each row."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.charts: dict[str, list[list[Cell]]] = {}
-        self.columns: dict[str, list[str]] = {}
-        self._title = ""
+        self.columns: list[str] = []
+        self.rows: list[list[Cell]] = []
         self._into = ""
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        if tag == "figure":
-            self._title = ""
-        elif tag in ("strong", "td") or (tag == "th" and "data-colour" in given):
+        if tag == "tr" and self.columns:
+            self.rows.append([])
+        elif tag == "td":
+            self.rows[-1].append(Cell())
+        elif tag == "th" and given.get("scope") == "col":
+            self.columns.append("")
+        elif tag == "a" and self._into == "td":
+            self.rows[-1][-1].href = given["href"]
+        if tag in ("td", "th"):
             self._into = tag
-        if tag == "tr" and "data-start" in given:
-            self.charts.setdefault(self._title, []).append([])
-        elif tag == "td" and self.charts.get(self._title):
-            value = given.get("data-value")
-            self.charts[self._title][-1].append(Cell(None if value is None else float(value)))
-        elif tag == "a" and self._into == "td" and self.charts.get(self._title):
-            self.charts[self._title][-1][-1].href = given["href"]
 
     def handle_endtag(self, tag: str) -> None:
         if tag == self._into:
             self._into = ""
-        if tag == "figure":
-            self._title = "none"
 
     def handle_data(self, data: str) -> None:
-        if self._into == "strong" and not self._title:
+        if self._into == "th" and not self.rows:
+            self.columns[-1] += data
+        elif self._into == "td":
+            self.rows[-1][-1].shown += data
+
+
+class Figures(HTMLParser):
+    """What the page's script draws: the series of each chart by title, with the link to the chart's data."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.series: dict[str, list[dict[str, Any]]] = {}
+        self.links: dict[str, str] = {}
+        self.starts: list[str] = []
+        self._series: list[dict[str, Any]] | None = None
+        self._title = ""
+        self._in_title = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if "data-starts" in given:
+            self.starts = json.loads(given["data-starts"] or "")
+        if tag == "figure":
+            self._series = json.loads(given["data-series"] or "")
+        self._in_title = tag == "strong"
+        if tag == "a" and self._title and given.get("class") == "lazy":
+            self.links[self._title] = given["href"] or ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_title = False
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title and self._series is not None:
             self._title = data
-        elif self._into == "th":
-            self.columns.setdefault(self._title, []).append(data)
-        elif self._into == "td" and self.charts.get(self._title):
-            self.charts[self._title][-1][-1].shown += data
+            self.series[data], self._series = self._series, None
+
+    def values(self, title: str, place: int) -> list[float | None]:
+        """The values of one bucket, one of each series."""
+        return [series["values"][place] for series in self.series[title]]
 
 
 async def keep(site: Site, hours: float, **fields: Any) -> str:
@@ -87,17 +118,19 @@ async def some(site: Site) -> None:
 async def test_behind_every_mark_is_the_list_that_it_counts(site: Site, by: str) -> None:
     """Every mark links to the interactions that it counts."""
     await some(site)
-    charts = Charts(await site.page(f"/analytics?last=7d&by={by}")).charts
+    figures = Figures(await site.page(f"/analytics?last=7d&by={by}"))
     found = 0
     for title in ("Requests", "Errors"):
-        for row in charts[title]:
-            for cell in row:
-                if not cell.value:
+        table = Table(await site.page(figures.links[title]))
+        assert len(table.rows) == len(figures.starts)
+        for place, row in enumerate(table.rows):
+            for value, cell in zip(figures.values(title, place), row, strict=True):
+                if not value:
                     assert cell.href is None
                     continue
                 assert cell.href is not None
                 rows = Elements(await site.page(f"{cell.href}&limit=500")).rows
-                assert len(rows) == cell.value, (title, cell)
+                assert len(rows) == value == int(cell.shown), (title, cell)
                 found += len(rows)
     assert found == 45 + 2 + 1
 
@@ -120,9 +153,9 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
         )
     shown = await site.page("/analytics?last=24h")
     assert re.search(r"Saved by caches</dt><dd>\$1\.50</dd><dd[^>]*>180 tokens read, 30 written", shown)
-    page = Charts(shown)
-    figures = {title: [cell.value for cell in rows[0]] for title, rows in page.charts.items()}
-    assert page.columns["Tokens by kind"] == [
+    page = Figures(shown)
+    figures = {title: page.values(title, 0) for title in page.series}
+    assert [series["name"] for series in page.series["Tokens by kind"]] == [
         *("cached input", "written to the cache", "new input", "tool use", "thinking", "output")
     ]
     assert figures["Tokens by kind"] == [180, 30, 90, 3, 9, 21]
@@ -132,7 +165,10 @@ async def test_the_numbers_of_the_charts(site: Site) -> None:
     assert figures["Latency"] == [2000, 4000, 4000]
     assert figures["Time to first byte"] == [1000, 2000, 2000]
     assert figures["Cached share of the input"] == [60]
-    slow = page.charts["Latency"][0][1].href
+    latency = Table(await site.page(page.links["Latency"]))
+    assert latency.columns == ["minute (UTC)", "p50", "p95", "p99"]
+    assert [cell.shown for cell in latency.rows[0]] == ["2.00 s", "4.00 s", "4.00 s"]
+    slow = latency.rows[0][1].href
     assert slow is not None
     assert len(Elements(await site.page(slow)).rows) == 1
 
@@ -177,10 +213,11 @@ async def test_of_very_many_bars_the_last_are_shown_and_it_says_so(site: Site) -
     records = [make_record(timestamp=NOW - timedelta(hours=hours)) for hours in range(230)]
     await site.store.put(records)
     html = await site.page("/analytics?last=30d&bucket=hour")
-    assert "the last 200 of 230 hours" in html
-    rows = Charts(html).charts["Requests"]
-    assert sum(cell.value or 0 for row in rows for cell in row) == 200
-    assert f'data-since="{NOW - timedelta(hours=199):%Y-%m-%dT%H}:00:00"' in html
+    assert "the last 180 of 230 hours" in html
+    figures = Figures(html)
+    assert sum(sum(series["values"]) for series in figures.series["Requests"]) == 180
+    assert len(Table(await site.page(figures.links["Requests"])).rows) == 180
+    assert f'data-since="{NOW - timedelta(hours=179):%Y-%m-%dT%H}:00:00"' in html
     # The figures above are of all.
     assert Elements(html).links["230"].startswith("/interactions?q=")
 
@@ -209,6 +246,14 @@ async def test_only_here_may_a_script_write_styles(site: Site) -> None:
 async def test_a_query_that_is_wrong_is_told(site: Site) -> None:
     """An invalid query is explained."""
     assert "colour" in await site.page("/analytics?q=colour:red", status=422)
+
+
+@pytest.mark.anyio
+async def test_a_chart_that_there_is_not_is_told(site: Site) -> None:
+    """An unknown chart, and one without data, lead back to the page."""
+    await keep(site, 1)
+    assert "There is no chart nothing" in await site.page("/analytics/data/nothing", status=404)
+    assert "There is no chart cost" in await site.page("/analytics/data/cost?q=model:absent", status=404)
 
 
 @pytest.mark.parametrize("value", ['a "quoted" \\ one, two*', "*", "-x", "1..2", "a b", ">=1", "\u00fc", "a:b"])

@@ -1,4 +1,6 @@
-// Charts of what stands in the page's tables, in the colours of the sheet. A mark leads to the list behind it.
+// Charts of the page's numbers, in the colours of the sheet. A mark leads to the list behind it.
+import { harmless } from "./page.js";
+
 const HEIGHT = 230;
 const LENGTH = { minute: 6e4, hour: 36e5, day: 864e5, week: 6048e5 };
 
@@ -15,7 +17,7 @@ function colourOf(name, property = "color") {
 }
 
 /** Names come from requests: to plotly they are text, not its markup. */
-const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const plain = (text) => harmless(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function lengthOf(start, bucket) {
   if (bucket !== "month") return LENGTH[bucket];
@@ -24,8 +26,23 @@ function lengthOf(start, bucket) {
   return next - new Date(`${start}Z`);
 }
 
-/** Of a bucket: a point stands above the bar of the same time. */
-const middleOf = (start, width) => new Date(Date.parse(`${start}Z`) + width / 2).toISOString().slice(0, 19);
+const inUtc = (milliseconds) => new Date(milliseconds).toISOString();
+
+/** The middle of a bucket: a point stands above the bar of the same time. */
+const middleOf = (start, width) => inUtc(Date.parse(`${start}Z`) + width / 2).slice(0, 19);
+
+/** How much of a start is shown. A week is shown as its first day. */
+const SHOWN = { minute: 16, hour: 16, day: 10, week: 10, month: 7 };
+
+const FORMAT = { requests: ",d", tokens: ",d", dollars: "$,.3r", percent: ".1f", milliseconds: ".3r" };
+const UNIT = { percent: " %", milliseconds: " s" };
+
+/** The list behind a value: the same link as in the table of the chart's data. */
+function listBehind({ conditions, at_least }, value, query, start, bucket) {
+  const slow = at_least && `${at_least}:>=${Math.floor(value)}ms`;
+  const times = [`since:${start}.000Z`, `until:${inUtc(Date.parse(`${start}Z`) + lengthOf(start, bucket))}`];
+  return `/interactions?${new URLSearchParams({ q: [query, conditions, slow, ...times].filter(Boolean).join(" ") })}`;
+}
 
 /** A line has a gap where nothing was recorded for a while. */
 function withGaps({ x, y, customdata, hovertext, ...rest }, starts, widths) {
@@ -41,21 +58,20 @@ function withGaps({ x, y, customdata, hovertext, ...rest }, starts, widths) {
 
 function tracesOf(figure) {
   const { kind, bucket, unit } = figure.dataset;
-  const rows = [...figure.querySelectorAll("tbody tr")];
-  const starts = rows.map((row) => row.dataset.start);
+  const { query, starts: told } = figure.closest(".charts").dataset;
+  const starts = JSON.parse(told);
   const widths = starts.map((start) => lengthOf(start, bucket) * 0.86);
   const scale = unit === "milliseconds" ? 1000 : 1;
-  return [...figure.querySelectorAll("thead th[data-colour]")].map((head, place) => {
-    const cells = rows.map((row) => row.querySelectorAll("td")[place]);
-    const colour = colourOf(head.dataset.colour, "backgroundColor");
-    const said = (cell, row) => `${plain(head.textContent)}: ${plain(cell.textContent.trim() || "0")}<br>${row.querySelector("th").textContent}`;
+  return JSON.parse(figure.dataset.series).map((series) => {
+    const { name, values } = series;
+    const colour = colourOf(series.colour, "backgroundColor");
     const trace = {
-      name: plain(head.textContent),
+      name: plain(name),
       x: kind === "bars" ? starts : starts.map((start, at) => middleOf(start, widths[at])),
-      y: cells.map((cell) => (cell.dataset.value === undefined ? null : Number(cell.dataset.value) / scale)),
-      customdata: cells.map((cell) => cell.querySelector("a")?.getAttribute("href") ?? null),
-      hovertext: cells.map((cell, at) => said(cell, rows[at])),
-      hoverinfo: "text",
+      y: values.map((value) => value && value / scale),
+      customdata: values.map((value, at) => (value ? listBehind(series, value, query, starts[at], bucket) : null)),
+      hovertext: starts.map((start) => start.slice(0, SHOWN[bucket]).replace("T", " ")),
+      hovertemplate: `%{fullData.name}: %{y:${FORMAT[unit]}}${UNIT[unit] ?? ""}<br>%{hovertext} UTC<extra></extra>`,
     };
     if (kind === "bars") return { ...trace, type: "bar", width: widths, offset: 0, marker: { color: colour, line: { width: 0 } } };
     const line = { type: "scatter", mode: "lines+markers", line: { color: colour, width: 2 }, marker: { color: colour, size: 6 } };
@@ -97,7 +113,6 @@ async function draw(figure) {
   canvas.hidden = false;
   await Plotly.react(canvas, tracesOf(figure), layoutOf(figure), { displayModeBar: false, responsive: true });
   if (!first) return;
-  figure.querySelector("details").open = false;
   canvas.on("plotly_click", ({ points }) => {
     if (points[0]?.customdata) location.assign(points[0].customdata);
   });
