@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from gemtap.dashboard.filters import count
 from tests.browser.asking import ask, recorded
 from tests.browser.conftest import Visitor, visit
 from tests.browser.test_interaction import said
@@ -56,14 +58,24 @@ def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemt
     context = charts.filter(has_text="Context by turn")
     items = {item["id"]: item for item in gemtap.api("interactions?limit=200")["items"]}
     sent = [items[id_]["tokens"]["input"] for id_ in (*ids, retry)]
-    heights = [
-        sum(float(str(piece.get_attribute("height")).rstrip("%")) for piece in column.locator("rect:not(.place)").all())
-        for column in context.locator("svg a").all()
-    ]
-    assert heights == pytest.approx([100 * each / max(sent) for each in sent], abs=0.05)
-    context.locator("svg a").nth(1).focus()
-    page.keyboard.press("Enter")
+    heights = dict.fromkeys(range(len(sent)), 0)
+    for path in context.locator("svg path").all():
+        for x, height in re.findall(r"M(\d+) \d+h8v(\d+)h-8z", path.get_attribute("d") or ""):
+            heights[int(x) // 10] += int(height)
+    assert list(heights.values()) == pytest.approx([1000 * each / max(sent) for each in sent], abs=1.5)
+    # The value of the column below the pointer is said above each chart, and a click leads to its turn.
+    expect(context.locator("output")).to_contain_text("up to")
+    box = context.locator("svg").bounding_box()
+    assert box is not None
+    slots = int(page.locator(".charts").get_attribute("data-slots") or 0)
+    second = box["x"] + box["width"] * 1.5 / slots, box["y"] + box["height"] / 2
+    page.mouse.move(*second)
+    expect(context.locator("output")).to_have_text(f"turn 2: {count(sent[1])} tokens")
+    expect(charts.filter(has_text="Time by turn").locator("output")).to_contain_text("turn 2: ")
+    page.mouse.click(*second)
     page.wait_for_url(f"**#turn-{ids[1]}")
+    page.mouse.move(0, 0)
+    expect(context.locator("output")).to_contain_text("up to")
     page.locator(f"#turn-{ids[1]} h2 a").click()
     page.wait_for_url(f"**/interactions/{ids[1]}")
 
@@ -81,6 +93,39 @@ def test_long_turns_load_when_they_are_seen(visitor: Visitor, gemtap: RunningGem
     assert len([url for url in visitor.fetched if "/added" in url]) >= max(before, 1)
     last.get_by_role("link", name="more characters").click()
     page.wait_for_function("id => document.getElementById(id).innerText.length > 150000", arg=f"turn-{ids[-1]}")
+
+
+def test_turns_of_a_very_long_thread_load_when_they_are_wanted(visitor: Visitor, gemtap: RunningGemtap) -> None:
+    """The turn of an address is shown and stays where it is; new turns join their group."""
+    ids = a_thread(gemtap, "The very long thread.", 43)
+    thread = gemtap.interaction(ids[0])["thread"]["id"]
+    page = visitor.open(f"/threads/{thread}#turn-{ids[42]}")
+    last = page.locator(f"#turn-{ids[42]}")
+    expect(last.locator(".message.user").last).to_contain_text("Question 43 of")
+    expect(page.locator(f"#turn-{ids[42]}:target")).to_be_in_viewport()
+    expect(page.locator("#turn-" + ids[0])).to_have_count(1)
+    # The outline has the turns of a group that is loaded.
+    expect(page.locator(".outline a", has_text="Question 43 of")).to_have_count(1)
+    page.evaluate("window.mark = 'the same page'")
+    document = gemtap.interaction(ids[42])
+    answer = document["response"]["body"]["candidates"][0]["content"]["parts"]
+    contents = [
+        *document["request"]["body"]["contents"],
+        said("model", *[part for part in answer if not part.get("thought")]),
+        said("user", {"text": "The very last question."}),
+    ]
+    new = recorded(gemtap, "", contents=contents)
+    expect(page.locator(f"#turn-{new} .message.user")).to_contain_text("The very last question.")
+    expect(page.locator(".outline a", has_text="The very last question.")).to_have_count(1)
+    page.locator(".outline a", has_text="Question 5 of").click()
+    expect(page.locator(f"#turn-{ids[4]} .message.user").last).to_be_in_viewport()
+    if page.locator(".group.later").count():
+        page.locator(".outline a", has_text="Turns 21 to 40").click()
+    expect(page.locator(f"#turn-{ids[20]} .message.user").last).to_contain_text("Question 21 of")
+    expect(page.locator(".turn")).to_have_count(44)
+    order = page.locator(".turn").evaluate_all("turns => turns.map(turn => turn.id.slice(5))")
+    assert order == [*ids, new]
+    assert page.evaluate("window.mark") == "the same page"
 
 
 def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -> None:

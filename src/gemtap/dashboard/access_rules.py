@@ -34,6 +34,7 @@ RULES: Final = {
     "/threads": Rule.MEMBER,
     "/threads/rows": Rule.MEMBER,
     "/threads/{id_}": Rule.MEMBER,
+    "/threads/{id_}/turns": Rule.MEMBER,
     "/interactions": Rule.MEMBER,
     "/rows": Rule.MEMBER,
     "/queries": Rule.MEMBER,

@@ -6,62 +6,90 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gemtap.dashboard import filters
 from gemtap.dashboard.turns import Turn
+from gemtap.interaction import Json
 
-_WIDEST: Final = 3.0
-"""Maximum width of a column in percent, for threads of few turns."""
+_MOST_COLUMNS: Final = 200
+"""Maximum number of columns. In longer threads, a column stands for several turns and shows the largest of them."""
 
-_GAP: Final = 0.15
-"""Width of a column as a share of its slot."""
+_FEWEST_SLOTS: Final = 12
+"""Minimum number of slots that share the width, so that the column of a single turn is no block."""
+
+SLOT: Final = 10
+"""Width of a column with its gap, in units of the chart."""
+
+_COLUMN: Final = 8
+"""Width of a column, in the same units."""
+
+HEIGHT: Final = 1000
+"""Height of a chart, in its units."""
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A segment of a column, in percent of the chart's height from its top."""
+class Bars:
+    """All segments of one kind, as the path of an SVG element."""
 
     kind: str
-    y: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The column of one turn."""
-
-    turn: Turn
-    x: float
-    width: float
-    value: float
-    pieces: tuple[Piece, ...]
+    beside: bool
+    """Whether they are of failed attempts and branches."""
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The columns of all turns, and the value at the chart's full height."""
+    """A chart of the thread's columns."""
 
     title: str
-    unit: str
-    """The unit: `tokens`, `dollars` or `milliseconds`."""
-    top: float
-    columns: tuple[Column, ...]
     kinds: tuple[tuple[str, str], ...]
     """Labels of the segments' kinds."""
+    top: str
+    """The value at the chart's full height, in words."""
+    told: tuple[str, ...]
+    """The value of each column, in words."""
+    bars: tuple[Bars, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    """The charts of a thread that have data. Their columns stand for the same turns."""
+
+    charts: tuple[Chart, ...]
+    columns: tuple[Sequence[Turn], ...]
+    """The turns of each column."""
+
+    @property
+    def width(self) -> int:
+        """Width of a chart, in its units."""
+        return SLOT * max(len(self.columns), _FEWEST_SLOTS)
+
+    def to_script(self) -> list[Json]:
+        """For each column the id of its first turn, and what it is called."""
+        return [[turns[0].item["id"], _name_of(turns)] for turns in self.columns]
+
+
+Parts = list[tuple[str, float]]
 
 _CONTEXT_KINDS: Final = (("cached", "cached"), ("cache-write", "written to the cache"), ("input", "new input"))
 
 
-def charts_of(turns: Sequence[Turn]) -> list[Chart]:
-    """The charts that have data."""
-    charts = [
-        _chart("Context", "tokens", turns, _context, _CONTEXT_KINDS),
-        _chart("Cost", "dollars", turns, _cost, (("cost", "cost"),)),
-        _chart("Time", "milliseconds", turns, _time, (("wait", "time to first byte"), ("output", "answer"))),
-    ]
-    return [chart for chart in charts if chart.top > 0]
+def charts_of(turns: Sequence[Turn]) -> Charts:
+    """The charts of the turns, in their order."""
+    each = max(1, -(-len(turns) // _MOST_COLUMNS))
+    columns = tuple(turns[at : at + each] for at in range(0, len(turns), each))
+    charts = (
+        _chart("Context", columns, _context, _CONTEXT_KINDS, lambda tokens: f"{filters.count(round(tokens))} tokens"),
+        _chart("Cost", columns, _cost, (("cost", "cost"),), filters.dollars),
+        _chart("Time", columns, _time, (("wait", "time to first byte"), ("output", "answer")), filters.duration),
+    )
+    return Charts(tuple(chart for chart in charts if chart is not None), columns)
 
 
-Parts = list[tuple[str, float]]
+def _name_of(turns: Sequence[Turn]) -> str:
+    if len(turns) > 1:
+        return f"turns {turns[0].number} to {turns[-1].number}, the largest"
+    (turn,) = turns
+    return f"turn {turn.number}" + ("" if turn.kind == "way" else f", {turn.kind}")
 
 
 def _context(item: dict[str, Any]) -> Parts:
@@ -83,26 +111,34 @@ def _time(item: dict[str, Any]) -> Parts:
 
 def _chart(
     title: str,
-    unit: str,
-    turns: Sequence[Turn],
+    columns: Sequence[Sequence[Turn]],
     parts_of: Callable[[dict[str, Any]], Parts],
     kinds: tuple[tuple[str, str], ...],
-) -> Chart:
-    values = [parts_of(turn.item) for turn in turns]
-    top = max((sum(number for _, number in parts) for parts in values), default=0)
-    place = min(100 / max(len(turns), 1), _WIDEST)
-    columns = [
-        Column(turn, round(n * place, 3), round(place * (1 - _GAP), 3), sum(v for _, v in parts), _pieces(parts, top))
-        for n, (turn, parts) in enumerate(zip(turns, values, strict=True))
+    in_words: Callable[[float], str],
+) -> Chart | None:
+    """A chart of the largest turn of each column, or None without values."""
+    shown = [
+        max(((_sum(parts := parts_of(turn.item)), parts, turn) for turn in turns), key=_first) for turns in columns
     ]
-    return Chart(title, unit, top, tuple(columns), kinds)
+    top = max((value for value, *_ in shown), default=0)
+    if top <= 0:
+        return None
+    paths: dict[tuple[str, bool], list[str]] = {}
+    for place, (_, parts, turn) in enumerate(shown):
+        bottom = HEIGHT
+        for kind, number in parts:
+            height = round(HEIGHT * number / top)
+            if height:
+                bottom -= height
+                bar = f"M{place * SLOT + 1} {bottom}h{_COLUMN}v{height}h-{_COLUMN}z"
+                paths.setdefault((kind, turn.kind != "way"), []).append(bar)
+    bars = tuple(Bars(kind, beside, "".join(path)) for (kind, beside), path in paths.items())
+    return Chart(title, kinds, in_words(top), tuple(in_words(value) for value, *_ in shown), bars)
 
 
-def _pieces(parts: Parts, top: float) -> tuple[Piece, ...]:
-    pieces, y = [], 100.0
-    for kind, number in parts:
-        height = 100 * number / top if top else 0
-        if height:
-            y -= height
-            pieces.append(Piece(kind, round(y, 2), round(height, 2)))
-    return tuple(pieces)
+def _sum(parts: Parts) -> float:
+    return sum(number for _, number in parts)
+
+
+def _first(shown: tuple[float, Parts, Turn]) -> float:
+    return shown[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, get_args
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.list_conditions import chips_of, url_query, whole_query, without
 from gemtap.dashboard.render import Look, Render, patiently
 from gemtap.dashboard.thread_rows import rows_of
+from gemtap.dashboard.turn_groups import group_with, groups_of
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import Interaction, to_json
 from gemtap.stores.base import Filter, Store
@@ -52,7 +54,7 @@ _MOST_TITLES: Final = 10_000
 
 
 def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -> APIRouter:
-    """The routes `/`, `/threads` and `/threads/ID`."""
+    """The routes `/`, `/threads`, `/threads/ID` and `/threads/ID/turns`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     titles: dict[str, str] = {}
 
@@ -92,23 +94,47 @@ def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -
         """The rows alone, for an open page."""
         return await render(request, "threads_list.html", await listed(request, query))
 
-    @router.get("/threads/{id_}")
-    async def thread(request: Request, id_: str) -> HTMLResponse:
+    async def turns_named(id_: str) -> tuple[list[Turn], bool]:
+        """The turns of a thread, and whether earlier ones are left out."""
         items = await _items(store, id_)
         if not items:
             raise HTTPException(404, f"There is no thread {id_[:100]}.")
-        turns = turns_of(items[:_MOST_TURNS])
+        return turns_of(items[:_MOST_TURNS]), len(items) > _MOST_TURNS
+
+    @router.get("/threads/{id_}")
+    async def thread(request: Request, id_: str) -> HTMLResponse:
+        turns, left_out = await turns_named(id_)
+        first, *later = groups_of(turns)
         return await render.recorded(
             request,
             "thread.html",
             page_contexts.said,
-            await _first_documents(store, turns),
+            await _first_documents(store, first.turns),
             # The one in the address may be that of a thread that was joined to this one.
-            id=items[0]["thread"]["id"],
+            id=turns[0].item["thread"]["id"],
             turns=turns,
-            left_out=len(items) > _MOST_TURNS,
+            group=first,
+            later=later,
+            left_out=left_out,
             sums=sums_of(turns),
             charts=charts_of(turns),
+            health=await look(),
+        )
+
+    @router.get("/threads/{id_}/turns")
+    async def turns(request: Request, id_: str, at: Annotated[str, Query(max_length=100)]) -> HTMLResponse:
+        """The group of turns that has the turn `at`."""
+        turns, _ = await turns_named(id_)
+        group = group_with(turns, at)
+        if group is None:
+            raise HTTPException(404, f"There is no turn {at} in this thread. Open the thread for all of its turns.")
+        return await render.recorded(
+            request,
+            "turns.html",
+            page_contexts.said,
+            await _first_documents(store, group.turns),
+            id=turns[0].item["thread"]["id"],
+            group=group,
             health=await look(),
         )
 
@@ -130,7 +156,7 @@ async def _items(store: Store, word: str) -> list[dict[str, Any]]:
     return items
 
 
-async def _first_documents(store: Store, turns: list[Turn]) -> list[Interaction]:
+async def _first_documents(store: Store, turns: Sequence[Turn]) -> list[Interaction]:
     """The documents of the first turns, within the limit of bytes."""
     found: list[Interaction] = []
     size = 0

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 NEEDED = {
     "/static": "/gemtap.css",
+    "/threads/{id_}/turns": "?at=66f1c0ffee0123456789abcd",
     "/interactions/{id_}/messages": "?before=0",
     "/api/interactions/{id_}/found": "?q=plan",
     "/api/interactions/{id_}/replay/lost": "?model=x&provider=gemini",

@@ -66,6 +66,39 @@ async def test_what_is_long_loads_when_it_is_seen_and_can_be_read_without(site: 
     assert added.links["its thread"] == f"/threads/{THREAD}#turn-{first}"
 
 
+async def a_long_thread(site: Site, turns: int) -> list[str]:
+    ids: list[str] = []
+    for turn in range(1, turns + 1):
+        contents = [said("user", f"Question {turn}?")]
+        preview = {"prompt": f"Question {turn}?", "answer": "Rayleigh."}
+        ids.append(await keep_turn(site, turn, ids[-1] if ids else None, contents, preview=preview))
+    return ids
+
+
+async def test_a_long_thread_shows_its_first_turns_and_leads_to_all(site: Site) -> None:
+    """The other turns, and their entries in the outline, are loaded by groups, which can be read without scripts."""
+    ids = await a_long_thread(site, 45)
+    html = await site.page(f"/threads/{THREAD}")
+    page = Elements(html)
+    assert page.links["Jump to last turn"] == f"#turn-{ids[-1]}"
+    assert page.links["Question 20?"] == f"#turn-{ids[19]}"
+    assert page.links["Turns 21 to 40"] == f"#group-{ids[20]}"
+    assert f'<li id="turn-{ids[19]}"' in html
+    assert f'<li id="turn-{ids[20]}"' not in html
+    # Without scripts, the last turn is where its group can be opened.
+    assert f'<li id="turn-{ids[-1]}"><a class="seen"' in html
+    last = page.links["Show turns 41 to 45"]
+    assert last == f"/threads/{THREAD}/turns?at={ids[40]}"
+    group = await site.page(last)
+    assert [id_ for id_ in ids if f'<li id="turn-{id_}"' in group] == ids[40:]
+    assert Elements(group).links["The thread"] == f"/threads/{THREAD}"
+    assert "Question 45?" in Elements(group).text
+    # Any of its turns names a group.
+    assert f'<li id="turn-{ids[20]}"' in await site.page(f"/threads/{THREAD}/turns?at={ids[33]}")
+    assert "There is no turn none" in await site.page(f"/threads/{THREAD}/turns?at=none", status=404)
+    assert "There is no thread" in await site.page(f"/threads/{ObjectId()}/turns?at={ids[0]}", status=404)
+
+
 async def test_a_long_history_that_came_with_the_first_turn_is_a_link_away(site: Site) -> None:
     """A long initial history is behind a link."""
     history = [said(role, f"{role} {number}") for number in range(40) for role in ("user", "model")]

@@ -8,6 +8,7 @@ from typing import Any
 from bson import ObjectId
 
 from gemtap.dashboard.growth import charts_of
+from gemtap.dashboard.turn_groups import group_with, groups_of
 from gemtap.dashboard.turns import sums_of, turns_of
 from gemtap.interaction import summary, to_json
 from tests.records import NOON, make_record
@@ -105,14 +106,19 @@ def test_columns_are_as_tall_as_their_numbers() -> None:
     made = Making()
     first = made.turn(None, "one", tokens={"input": 100, "cached": 0}, cost=None)
     made.turn(first, "two", tokens={"input": 400, "cached": 300}, cost=None, request_duration_ms=1000)
-    context, time = charts_of(turns_of(made.items))
-    assert (context.top, time.top) == (400, 1234.567)
-    assert [[(p.kind, p.y, p.height) for p in column.pieces] for column in context.columns] == [
-        [("input", 75.0, 25.0)],
-        [("cached", 25.0, 75.0), ("input", 0.0, 25.0)],
+    charts = charts_of(turns_of(made.items))
+    context, time = charts.charts
+    assert (context.top, context.told) == ("400 tokens", ("100 tokens", "400 tokens"))
+    assert (time.top, time.told) == ("1.23 s", ("1.23 s", "1.00 s"))
+    assert [(bars.kind, bars.path) for bars in context.bars] == [
+        ("input", "M1 750h8v250h-8zM11 0h8v250h-8z"),
+        ("cached", "M11 250h8v750h-8z"),
     ]
-    assert [column.x for column in context.columns] == [0, 3]
-    assert [(p.kind, p.height) for p in time.columns[1].pieces] == [("wait", 64.82), ("output", 16.18)]
+    assert charts.width == 120
+    assert [(bars.kind, bars.path.split("M")[2]) for bars in time.bars] == [
+        ("wait", "11 352h8v648h-8z"),
+        ("output", "11 190h8v162h-8z"),
+    ]
 
 
 def test_many_turns_share_the_width() -> None:
@@ -121,6 +127,36 @@ def test_many_turns_share_the_width() -> None:
     parent = None
     for number in range(200):
         parent = made.turn(parent, str(number))
-    columns = charts_of(turns_of(made.items))[0].columns
-    assert len(columns) == 200
-    assert columns[-1].x + columns[-1].width < 100
+    charts = charts_of(turns_of(made.items))
+    assert len(charts.columns) == 200
+    assert charts.width == 2000
+    assert charts.charts[0].bars[0].path.count("M") == 200
+    assert charts.to_script()[7] == [made.items[7]["id"], "turn 8"]
+
+
+def test_a_column_shows_the_largest_of_several_turns_of_a_very_long_thread() -> None:
+    """Columns that are narrower than a pixel would show nothing."""
+    made = Making()
+    parent = None
+    for number in range(401):
+        parent = made.turn(parent, str(number), tokens={"input": 900 if number == 400 else number + 1, "cached": 0})
+    charts = charts_of(turns_of(made.items))
+    assert len(charts.columns) == 134
+    assert charts.charts[0].told[:2] == ("3 tokens", "6 tokens")
+    assert charts.charts[0].told[-1] == "900 tokens"
+    assert charts.to_script()[1] == [made.items[3]["id"], "turns 4 to 6, the largest"]
+
+
+def test_turns_are_in_groups_that_are_found_by_any_of_them() -> None:
+    """The groups have all turns in order, and a name."""
+    made = Making()
+    parent = None
+    for number in range(45):
+        parent = made.turn(parent, str(number))
+    turns = turns_of(made.items)
+    groups = groups_of(turns)
+    assert [turn for group in groups for turn in group.turns] == turns
+    assert [group.title for group in groups] == ["turns 1 to 20", "turns 21 to 40", "turns 41 to 45"]
+    assert group_with(turns, turns[39].item["id"]) == groups[1]
+    assert group_with(turns, "none") is None
+    assert groups[2].id == turns[40].item["id"]

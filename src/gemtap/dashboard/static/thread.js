@@ -1,4 +1,4 @@
-// A thread: what was said in a turn is loaded when the turn comes into view, and new turns arrive by themselves.
+// A thread: turns are loaded when they come into view, new ones arrive by themselves, and charts lead to their turns.
 import { fetchPage, listen, localise, showHealth } from "./page.js";
 
 const SOON = "600px"; // below the window: loaded before it is seen
@@ -17,7 +17,58 @@ const seen = new IntersectionObserver(
 );
 
 function watch(root) {
-  for (const link of root.querySelectorAll("a.lazy.seen")) seen.observe(link);
+  for (const link of root.querySelectorAll("a.seen")) seen.observe(link);
+}
+
+/** Put a group of turns, and its part of the outline, in the place of what is there of it. */
+async function showGroup(address) {
+  const page = await fetchPage(address);
+  localise(page);
+  const group = page.querySelector(".group");
+  const shown = document.getElementById(group.id);
+  const isNew = (turn) => !document.getElementById(turn.id);
+  if (!shown || shown.classList.contains("later")) shown?.replaceWith(group);
+  else shown.append(...[...group.children].filter(isNew));
+  const outline = page.querySelector(".outline-list");
+  document.getElementById(outline.id)?.replaceWith(outline);
+  watch(thread);
+}
+
+const addressOf = (id) => `${location.pathname}/turns?at=${id}`;
+
+thread.addEventListener("click", async (event) => {
+  const link = event.target.closest?.(".later a.seen");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  if (link.getAttribute("aria-busy")) return;
+  link.setAttribute("aria-busy", "true");
+  try {
+    await showGroup(link.href);
+  } catch (error) {
+    link.removeAttribute("aria-busy");
+    link.textContent = error.message;
+  }
+});
+
+/** The turn of the address, which stays where it is while turns around it are loaded, until the reader moves. */
+let wanted = null;
+
+/** Show the turn of the address, which may be in a group that is not loaded yet. */
+async function showTurn() {
+  const id = location.hash.match(/^#turn-([0-9a-f]{24})$/)?.[1];
+  if (!id) return;
+  const find = () => document.querySelector(`.group:not(.later) #turn-${id}`);
+  if (!find()) {
+    await showGroup(addressOf(id)).catch(() => {});
+    // The browser looked for the target of the address before the turn was there. A navigation has it look again.
+    if (find()) location.replace(location.href);
+  }
+  wanted = find();
+}
+
+new ResizeObserver(() => wanted?.scrollIntoView()).observe(thread);
+for (const name of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  addEventListener(name, () => (wanted = null), { passive: true });
 }
 
 async function refresh() {
@@ -25,14 +76,55 @@ async function refresh() {
   if (!page) return;
   localise(page);
   document.getElementById("sums").replaceWith(page.getElementById("sums"));
-  const outline = page.querySelector(".outline-list");
-  if (outline) document.querySelector(".outline-list")?.replaceWith(outline);
-  for (const turn of page.querySelectorAll(".turn")) {
-    if (document.getElementById(turn.id)) continue;
-    thread.append(turn);
-    watch(turn);
+  for (const group of page.querySelectorAll(".group")) {
+    const shown = document.getElementById(group.id);
+    if (!shown) {
+      thread.append(group);
+      const outline = page.getElementById(group.id.replace("group", "outline"));
+      if (outline) document.querySelector(".outline-list:last-of-type")?.after(outline);
+    } else if (shown.classList.contains("later")) {
+      shown.replaceWith(group);
+    } else if (shown.children.length < group.dataset.turns) {
+      await showGroup(addressOf(group.id.slice("group-".length))).catch(() => {});
+    }
   }
+  watch(thread);
 }
 
+/** The column below the pointer: its turn and value are said above the chart, and a click leads to the turn. */
+function columnAt(event) {
+  const svg = event.target.closest?.(".chart svg");
+  if (!svg) return null;
+  const { columns, slots } = svg.closest(".charts").dataset;
+  const { left, width } = svg.getBoundingClientRect();
+  const place = Math.floor(((event.clientX - left) / width) * Number(slots));
+  const column = JSON.parse(columns)[place];
+  return column ? { svg, place, id: column[0], name: column[1] } : null;
+}
+
+document.addEventListener("pointermove", (event) => {
+  for (const place of document.querySelectorAll(".chart .place")) place.setAttribute("hidden", "");
+  const column = columnAt(event);
+  for (const figure of document.querySelectorAll("#sums .chart")) {
+    const said = figure.querySelector("output");
+    said.dataset.top ??= said.textContent;
+    const told = column && JSON.parse(figure.dataset.told)[column.place];
+    said.textContent = told === null ? said.dataset.top : `${column.name}: ${told}`;
+    if (!column) continue;
+    const place = figure.querySelector(".place");
+    place.setAttribute("x", column.place * 10);
+    place.removeAttribute("hidden");
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const column = columnAt(event);
+  if (column) location.hash = `turn-${column.id}`;
+});
+
+// Groups have about the height that they will have, else all of them would be seen at once.
+thread.classList.add("loads");
+addEventListener("hashchange", showTurn);
 watch(document);
+showTurn();
 listen({ interaction: (item) => item.thread?.id === thread.dataset.thread && refresh(), health: showHealth }, refresh);
