@@ -47,6 +47,7 @@ RULES: Final = {
     "/interactions/{id_}/messages": Rule.MEMBER,
     "/interactions/{id_}/added": Rule.MEMBER,
     "/interactions/{id_}/parts/{number}": Rule.MEMBER,
+    "/interactions/{id_}/tools/{number}": Rule.MEMBER,
     "/interactions/{id_}/media/{number}": Rule.MEMBER,
     "/interactions/{id_}/raw/{side}": Rule.MEMBER,
     "/interactions/{id_}/changes": Rule.MEMBER,

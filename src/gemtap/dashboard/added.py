@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gemtap.conversation.added import first_new_for_reader
-from gemtap.dashboard.conversation_view import MOST, ShownMessage, merged, shown_messages
+from gemtap.dashboard.conversation_view import ShownMessage, first_shown, merged, shown_messages
 from gemtap.interaction import Interaction
 
 _SHOWN: Final = 4_000
@@ -32,5 +32,5 @@ def added_of(document: Interaction) -> Added:
     # The first turn of a thread shows its whole prompt, since no other turn does.
     start = fresh_from if thread is not None and thread["parent"] is not None else 0
     count = len(conversation.messages)
-    first = max(start, count - MOST)
+    first = first_shown(conversation, start, count, _SHOWN)
     return Added(shown_messages(conversation, first, count, fresh_from, fresh=_SHOWN, resent=_SHOWN), first - start)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from gemtap.conversation import canonical
 from gemtap.conversation.canonical import Place, paired
-from gemtap.conversation.model import Call, Conversation, Media, Part, Result, Text, Thought
+from gemtap.conversation.model import Call, Conversation, Media, Other, Part, Result, Text, Thought
 from gemtap.conversation.preview import call_form
 from gemtap.conversation.preview import shorten as shortened
 from gemtap.conversation.sound import is_raw_sound
+from gemtap.dashboard.filters import pretty
 from gemtap.dashboard.markup import language_of
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import conversation_of
@@ -19,8 +21,17 @@ from gemtap.providers.documents import conversation_of
 SHOWN: Final = 12_000
 """Characters of a part that a page shows at first. The rest is loaded on request."""
 
-MOST: Final = 40
-"""Number of messages that a page shows at first."""
+_MOST: Final = 40
+"""Maximum number of messages that a page shows at first."""
+
+_ROOM: Final = 40_000
+"""Characters that a page shows at first, if its last message is not longer. It takes less than 100 kB then."""
+
+_OF_A_VALUE: Final = 2_000
+"""Characters that a page shows of the arguments of a call or the content of a result at first, about."""
+
+_OF_A_PART: Final = 300
+"""Characters of the elements around a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,32 @@ def shown_messages(
     return messages
 
 
+def first_shown(conversation: Conversation, wanted: int, last: int, longest: int = SHOWN) -> int:
+    """The first of the messages from `wanted` up to `last` that a page has room for. At least the last one is shown.
+
+    `longest`: characters that are shown of a text.
+    """
+    room, first = _ROOM, last
+    while first > max(wanted, last - _MOST, 0):
+        room -= sum(_shown_size(part, longest) for part in conversation.messages[first - 1].parts)
+        if room < 0 and first < last:
+            break
+        first -= 1
+    return first
+
+
+def _shown_size(part: Part, longest: int) -> int:
+    """About how many characters a page has for a part."""
+    match part:
+        case Text(text) | Thought(text):
+            shown = min(len(text), longest)
+        case Call(arguments=value) | Result(content=value) | Other(value=value):
+            shown = len(pretty(value, _OF_A_VALUE).text)
+        case _:
+            shown = 0
+    return shown + _OF_A_PART
+
+
 class Entry(NamedTuple):
     """A message in an outline."""
 
@@ -144,6 +181,52 @@ def part_of(conversation: Conversation, number: str) -> Part | None:
         return part.media[inside[0]] if isinstance(part, Result) else None
     except (ValueError, IndexError):
         return None
+
+
+SYSTEM: Final = "system"
+"""Names the system instruction where parts have a number."""
+
+
+class Whole(NamedTuple):
+    """All of what a page shows the beginning of."""
+
+    text: str
+    language: str | None
+    """Language of code, empty if it is unknown; None for other text."""
+
+
+def whole_of(conversation: Conversation, number: str, member: str | None = None) -> Whole | None:
+    """The whole text of a part or of the `system` instruction, or one member of a call's arguments or of a result.
+
+    None if there is none.
+    """
+    if number == SYSTEM:
+        return None if conversation.system is None else Whole(conversation.system, None)
+    match part_of(conversation, number):
+        case Text(text) | Thought(text):
+            return Whole(text, None)
+        case Call() as part:
+            return whole_value(part.arguments, member)
+        case Result() as part:
+            return whole_value(part.content, member, _call_of(conversation, number))
+    return None
+
+
+def whole_value(value: Json, member: str | None = None, call: Call | None = None) -> Whole | None:
+    """The whole of a value, or of a member with a long text. None if there is no such member."""
+    if member is not None:
+        return next((Whole(f.value, f.language) for f in fields_of(value, call) if f.text and f.name == member), None)
+    if isinstance(value, str):
+        return Whole(value, None)
+    return Whole(json.dumps(value, ensure_ascii=False, indent=2), "json")
+
+
+def _call_of(conversation: Conversation, number: str) -> Call | None:
+    """The call that a result answers."""
+    message, index = map(int, number.split("-"))
+    place = paired(conversation.messages).get((message, index))
+    call = None if place is None else _part_at(conversation, place)
+    return call if isinstance(call, Call) else None
 
 
 @dataclass(frozen=True, slots=True)

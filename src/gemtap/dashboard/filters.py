@@ -62,6 +62,9 @@ def along(milliseconds: float | None) -> float:
 _UNFOLDED: Final = 16
 """Lines of a tool's result that are shown at first."""
 
+_UNFOLDED_CHARACTERS: Final = 2_000
+"""Characters of a tool's result that are shown at first."""
+
 
 class Shown(NamedTuple):
     """A value as a page shows it."""
@@ -72,21 +75,25 @@ class Shown(NamedTuple):
 
 
 class Folded(NamedTuple):
-    """A long text as its first lines and the rest."""
+    """A long text as its beginning and the rest."""
 
     head: str
     rest: str
     """Empty if the text is short."""
-    lines: int
-    """Number of lines in the rest."""
+    more: str
+    """How much the rest is, such as `12 more lines`."""
 
 
-def folded(text: str, most: int = _UNFOLDED) -> Folded:
-    """The first lines of a text and the rest of it. A few more lines than `most` are not worth folding."""
-    lines = text.splitlines(keepends=True)
-    if len(lines) <= most + most // 2:
-        return Folded(text, "", 0)
-    return Folded("".join(lines[:most]), "".join(lines[most:]), len(lines) - most)
+def folded(text: str, most: int = _UNFOLDED, longest: int = _UNFOLDED_CHARACTERS) -> Folded:
+    """The first lines of a text and the rest of it. A few more than that are not worth folding."""
+    lines = text[: 2 * longest].splitlines(keepends=True)
+    head = "".join(lines[:most]) if len(lines) > most + most // 2 else text
+    if len(head) > longest + longest // 2:
+        head = head[:longest]
+    rest = text[len(head) :]
+    number = len(rest.splitlines())
+    more = f"{count(number)} more lines" if number > 1 else f"{count(len(rest))} more characters"
+    return Folded(head, rest, more)
 
 
 def pretty(value: Json, longest: int = _SHOWN) -> Shown:

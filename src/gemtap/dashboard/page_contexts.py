@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, NamedTuple, get_args
 from gemtap.conversation import Conversation, cache_miss
 from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.changes import changes_between
-from gemtap.conversation.model import Media, Text, Thought
+from gemtap.conversation.model import Media
 from gemtap.conversation.sound import WAV, is_raw_sound, wav_of
 from gemtap.dashboard import conversation_view, inline_charts, replay_form
 from gemtap.dashboard.added import added_of
@@ -80,7 +80,7 @@ def interaction(document: Interaction, tap: str, desk: str, tab: Tab = "conversa
         count = len(conversation.messages)
         fresh_from = first_new_for_reader(conversation, document["thread"])
         # The new messages, after a few earlier ones for context.
-        first = max(0, min(fresh_from, count - 1) - 2, count - conversation_view.MOST)
+        first = conversation_view.first_shown(conversation, min(fresh_from, count - 1) - 2, count)
         context |= {
             "first": first,
             "fresh_from": fresh_from,
@@ -101,7 +101,7 @@ def messages(document: Interaction, before: int) -> dict[str, Any]:
     """The messages before a given one."""
     conversation = _merged(document)
     last = min(before, len(conversation.messages))
-    first = max(0, last - conversation_view.MOST)
+    first = conversation_view.first_shown(conversation, 0, last)
     fresh_from = first_new_for_reader(conversation, document["thread"])
     return {
         "document": {"id": str(document["_id"])},
@@ -123,13 +123,26 @@ def said(documents: Sequence[Interaction]) -> dict[str, Any]:
     return {"title": title, "said": {str(document["_id"]): added_of(document) for document in documents}}
 
 
-def part(document: Interaction, number: str) -> dict[str, Any]:
-    """The whole text of a shortened part."""
-    found = conversation_view.part_of(_merged(document), number)
-    if not isinstance(found, Text | Thought):
+def part(document: Interaction, number: str, member: str | None) -> dict[str, Any]:
+    """All of a shortened part or body, or of one of its members."""
+    if number in ("request", "response"):
+        side = document["request"] if number == "request" else document["response"]
+        body = side["body"] if side is not None else None
+        found = None if isinstance(body, bytes) else conversation_view.whole_value(body, member)
+    else:
+        found = conversation_view.whole_of(_merged(document), number, member)
+    if found is None:
         raise NotThere("There is no such text in this interaction.")
     text, cut = found.text[:_LONGEST_PART], max(0, len(found.text) - _LONGEST_PART)
-    return {"document": {"id": str(document["_id"])}, "text": text, "cut": cut}
+    return {"document": {"id": str(document["_id"])}, "text": text, "language": found.language, "cut": cut}
+
+
+def tool(document: Interaction, number: int) -> dict[str, Any]:
+    """The definition of one of the tools."""
+    tools = _merged(document).tools
+    if not 0 <= number < len(tools):
+        raise NotThere("There is no such tool in this interaction.")
+    return {"document": {"id": str(document["_id"])}, "tool": tools[number], "number": number}
 
 
 def raw(document: Interaction, side: Side) -> dict[str, Any]:

@@ -39,16 +39,7 @@ def make_router(
     async def interaction(
         request: Request, id_: str, tab: Annotated[page_contexts.Tab, Query()] = "conversation"
     ) -> HTMLResponse:
-        known = known_id(id_)
-        document = await store.get(known)
-        flying = document is None
-        if document is None:
-            try:
-                document = await in_flight.document(known)
-            except JobFailed as exc:
-                raise HTTPException(503, f"This exchange is still running and cannot be shown yet: {exc}.") from exc
-        if document is None:
-            raise unknown(id_)
+        document, flying = await shown(id_)
         desk = str(request.base_url).rstrip("/")
         return await render.recorded(
             request,
@@ -64,6 +55,20 @@ def make_router(
             following=await following(document),
             health=await look(),
         )
+
+    async def shown(id_: str) -> tuple[Interaction, bool]:
+        """A recorded interaction, or one that is still running, and whether it is."""
+        known = known_id(id_)
+        document = await store.get(known)
+        if document is not None:
+            return document, False
+        try:
+            document = await in_flight.document(known)
+        except JobFailed as exc:
+            raise HTTPException(503, f"This exchange is still running and cannot be shown yet: {exc}.") from exc
+        if document is None:
+            raise unknown(id_)
+        return document, True
 
     async def following(document: Interaction) -> str | None:
         """Redirect to the next turn of the thread."""
@@ -87,7 +92,7 @@ def make_router(
     @router.get("/messages")
     async def messages(request: Request, id_: str, before: Annotated[int, Query(ge=0)]) -> HTMLResponse:
         """The messages before a given one."""
-        document, health = await document_of(store, id_), await look()
+        (document, _), health = await shown(id_), await look()
         return await render.recorded(request, "messages.html", page_contexts.messages, document, before, health=health)
 
     @router.get("/added")
@@ -97,10 +102,16 @@ def make_router(
         return await render.recorded(request, "added.html", page_contexts.added, document, health=health)
 
     @router.get("/parts/{number}")
-    async def part(request: Request, id_: str, number: str) -> HTMLResponse:
-        """The whole text of a shortened part."""
-        document, health = await document_of(store, id_), await look()
-        return await render.recorded(request, "part.html", page_contexts.part, document, number, health=health)
+    async def part(request: Request, id_: str, number: str, member: str | None = None) -> HTMLResponse:
+        """All of a shortened part, or of one member of a call's arguments or of a result."""
+        (document, _), health = await shown(id_), await look()
+        return await render.recorded(request, "part.html", page_contexts.part, document, number, member, health=health)
+
+    @router.get("/tools/{number}")
+    async def tool(request: Request, id_: str, number: int) -> HTMLResponse:
+        """The definition of a tool."""
+        (document, _), health = await shown(id_), await look()
+        return await render.recorded(request, "tool.html", page_contexts.tool, document, number, health=health)
 
     @router.get("/media/{number}")
     async def media(id_: str, number: str) -> Response:

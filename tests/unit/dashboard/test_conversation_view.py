@@ -13,10 +13,12 @@ from gemtap.conversation.model import Call, Conversation, Media, Message, Result
 from gemtap.dashboard.conversation_view import (
     SHOWN,
     fields_of,
+    first_shown,
     media_kind,
     merged,
     part_of,
     shown_messages,
+    whole_of,
 )
 from gemtap.interaction import Thread
 from tests.records import make_record
@@ -105,6 +107,34 @@ def test_what_this_turn_added_is_told_by_the_thread_else_by_the_last_words_of_th
 ) -> None:
     """New messages are known from the thread, else from the model's last message."""
     assert first_new_for_reader(conversation(*prompt), of) == first
+
+
+def test_a_page_shows_the_last_messages_that_it_has_room_for() -> None:
+    """The last one is shown, however long it is."""
+    short, long = Message("user", (Text("x"),)), Message("user", (Text("x" * SHOWN),))
+    assert first_shown(conversation(*[short] * 50, answer=None), 0, 50) == 10
+    assert first_shown(conversation(*[short] * 50, answer=None), 45, 50) == 45
+    assert first_shown(conversation(*[long] * 9, answer=None), 0, 9) == 6
+    assert first_shown(conversation(*[long] * 9, answer=None), 0, 9, 100) == 0
+    assert first_shown(conversation(Message("user", (Text("x" * SHOWN),) * 9), answer=None), 0, 1) == 0
+    assert first_shown(conversation(answer=None), 0, 0) == 0
+
+
+def test_the_whole_of_what_is_shortened() -> None:
+    """Texts, members of arguments and results with their language, and values as JSON."""
+    long = "def f():\n    pass\n" * 50
+    calls = Message("model", (Call("write", {"path": "a.py", "content": long}), Call("list", {"depth": 1})))
+    results = Message("tool", (Result({"output": long}, "write"), Result("plain", "list")))
+    held = Conversation(system="Be brief.", prompt=(USER, calls, results), answer=None)
+    assert whole_of(held, "system") == ("Be brief.", None)
+    assert whole_of(conversation(USER), "system") is None
+    assert whole_of(held, "0-0") == ("Read both.", None)
+    assert whole_of(held, "1-0", "content") == (long, "python")
+    assert whole_of(held, "2-0", "output") == (long, "python")
+    assert whole_of(held, "2-1") == ("plain", None)
+    assert whole_of(held, "1-1") == ('{\n  "depth": 1\n}', "json")
+    assert whole_of(held, "1-0", "absent") is None
+    assert whole_of(held, "9-9") is None
 
 
 @pytest.mark.parametrize("number", ["0", "0-9", "9-0", "-1-0", "a-b", "", "0--1", "0-0-0"])

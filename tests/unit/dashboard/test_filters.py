@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gemtap.dashboard.filters import count, duration, pretty
+from gemtap.dashboard.filters import count, duration, folded, pretty
 
 
 @pytest.mark.parametrize(("number", "shown"), [(None, ""), (0, "0"), (999, "999"), (1234567, "1\u202f234\u202f567")])
@@ -58,3 +58,25 @@ def test_a_long_value_is_cut(value: object) -> None:
 def test_a_value_of_exactly_the_length_is_not_cut() -> None:
     """A value of the maximum length is not truncated."""
     assert pretty("a" * 100, longest=100) == ("a" * 100, False)
+
+
+@given(st.text(), st.integers(1, 5), st.integers(1, 50))
+def test_a_folded_text_lacks_nothing(text: str, most: int, longest: int) -> None:
+    """Its beginning and its rest are the text."""
+    part = folded(text, most, longest)
+    assert part.head + part.rest == text
+    assert len(part.head) <= longest + longest // 2 or not part.rest
+
+
+@pytest.mark.parametrize(
+    ("text", "head", "more"),
+    [
+        ("a\n" * 24, "a\n" * 24, "0 more characters"),
+        ("a\n" * 25, "a\n" * 16, "9 more lines"),
+        ("a" * 3_000, "a" * 3_000, "0 more characters"),
+        ("a" * 3_001, "a" * 2_000, "1\u202f001 more characters"),
+    ],
+)
+def test_a_text_of_many_lines_or_long_ones_is_folded(text: str, head: str, more: str) -> None:
+    """A little more than what is shown is not worth folding."""
+    assert folded(text)[::2] == (head, more)

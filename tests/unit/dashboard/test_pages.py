@@ -214,15 +214,49 @@ async def test_a_replay_is_compared_with_its_original(site: Site) -> None:
 
 
 async def test_a_long_result_shows_its_first_lines(site: Site) -> None:
-    """The other lines are folded."""
+    """The other lines are a link away, which shows all of it."""
     output = "\n".join(f"line {number}" for number in range(100))
     contents = [
         {"role": "user", "parts": [{"functionResponse": {"name": "read", "response": {"output": output}}}]},
     ]
     id_ = await site.keep(request_raw=json.dumps({"contents": contents}).encode(), thread=None)
     page = Elements(await site.page(f"/interactions/{id_}"))
-    assert "84 more lines" in page.text
-    assert "line 99" in page.text
+    assert "line 15" in page.text
+    assert "line 16" not in page.text
+    whole = await site.page(page.links["Show 84 more lines"])
+    assert "line 0" in whole
+    assert "line 99" in whole
+    assert "no such text" in await site.page(f"/interactions/{id_}/parts/0-0?member=absent", status=404)
+
+
+async def test_what_a_request_always_has_is_a_link_away(site: Site) -> None:
+    """Agents send long instructions and dozens of tools with each request."""
+    schema = {"type": "OBJECT", "properties": {"path": {"type": "STRING", "description": "A path of the project."}}}
+    declared = [
+        {"name": f"tool_{number}", "description": "Reads a file.", "parameters": schema} for number in range(60)
+    ]
+    body = {
+        "contents": [{"role": "user", "parts": [{"text": "Go."}]}],
+        "systemInstruction": {"parts": [{"text": "Be brief. " * 4_000 + "THE END"}]},
+        "tools": [{"functionDeclarations": declared}],
+    }
+    id_ = await site.keep(request_raw=json.dumps(body).encode(), thread=None)
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    assert "THE END" not in page.text
+    assert "THE END" in await site.page(page.links["Show 36\u202f007 more characters"])
+    tool = Elements(await site.page(page.links["tool_7"]))
+    assert "A path of the project." in tool.text
+    assert "no such tool" in await site.page(f"/interactions/{id_}/tools/60", status=404)
+
+
+async def test_a_long_body_of_no_conversation_is_a_link_away(site: Site) -> None:
+    """The body of an embedding has thousands of numbers."""
+    values = [number / 7 for number in range(3_000)]
+    raw = json.dumps({"embedding": {"values": values}}).encode()
+    id_ = await site.keep(operation="embedContent", response_raw=raw, thread=None)
+    page = Elements(await site.page(f"/interactions/{id_}"))
+    assert str(values[-1]) not in page.text
+    assert str(values[-1]) in await site.page(page.links["Show all of it"])
 
 
 async def test_an_interaction_that_is_awaited_says_whether_it_is_there(site: Site) -> None:
@@ -327,9 +361,10 @@ async def test_a_huge_body_is_cut(site: Site) -> None:
     raw = b'{"contents": ["' + b"x" * 3_000_000 + b'"]}'
     id_ = await site.keep(operation="models.list", request_raw=raw, response_raw=b"y" * 3_000_000)
     html = await site.page(f"/interactions/{id_}")
-    assert len(html) < 500_000
-    assert html.count("more characters are in the raw body.") == 1
-    assert html.count("The rest is in the raw body.") == 1
+    assert len(html) < 20_000
+    links = Elements(html).links
+    assert "more characters are in the" in await site.page(links["Show all of it"])
+    assert "more characters are in the" in await site.page(links["Show 2\u202f998\u202f000 more characters"])
     assert len((await site.get(f"/api/interactions/{id_}/request")).content) == len(raw)
 
 

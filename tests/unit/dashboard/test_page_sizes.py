@@ -1,0 +1,139 @@
+"""Every page has less than 100 kB, however much there is to show: the rest of it is loaded when it is wanted."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from gemtap.stores.base import Record
+from tests.records import make_record
+from tests.unit.dashboard.conftest import Site, id_of
+from tests.unit.dashboard.test_pages import Elements
+
+pytestmark = pytest.mark.anyio
+
+MOST = 100_000
+
+NOW = datetime.now(UTC)
+THREAD = ObjectId()
+CODE = "".join(
+    f"def function_{number}(argument: int) -> int:\n    return argument + {number}\n\n" for number in range(400)
+)
+SYSTEM = "You are an agent. **Follow** these rules:\n\n" + "- Use `read_file` before you edit a file.\n" * 1_000
+WORDS = [
+    "the",
+    "picker",
+    "shows",
+    "yesterday",
+    "for",
+    "users",
+    "west",
+    "of",
+    "Greenwich",
+    "and",
+    "tests",
+    "are",
+    "slow",
+]
+
+SCHEMA = {
+    "type": "OBJECT",
+    "properties": {
+        f"argument_{number}": {"type": "STRING", "description": "What the tool does with it. " * 10}
+        for number in range(8)
+    },
+}
+TOOLS = [
+    {"name": f"tool_{number}", "description": "Does something. " * 40, "parameters": SCHEMA} for number in range(60)
+]
+
+
+def turn_of(number: int) -> list[dict[str, Any]]:
+    """What an agent sends of one turn: the calls of several tools with their results, and what a person said."""
+    calls = [{"functionCall": {"name": "read_file", "args": {"path": f"src/module_{number}_{n}.py"}}} for n in range(4)]
+    results = [{"functionResponse": {"name": "read_file", "response": {"output": CODE}}} for _ in range(4)]
+    text = f"Turn {number}. " + " ".join(random.Random(number).choices(WORDS, k=200))
+    return [
+        {"role": "model", "parts": [{"text": text}, *calls]},
+        {"role": "user", "parts": [*results, {"text": text}]},
+    ]
+
+
+def a_long_thread(turns: int) -> list[Record]:
+    """An agent's conversation, from first to last."""
+    records: list[Record] = []
+    contents: list[dict[str, Any]] = [{"role": "user", "parts": [{"text": "Mend the date picker. " * 100}]}]
+    for number in range(1, turns + 1):
+        contents = [*contents[-20:], *turn_of(number)]
+        body = {"contents": contents, "systemInstruction": {"parts": [{"text": SYSTEM}]}}
+        body["tools"] = [{"functionDeclarations": TOOLS}]
+        id_ = THREAD if number == 1 else ObjectId()
+        parent = ObjectId(id_of(records[-1])) if records else None
+        records.append(
+            make_record(
+                _id=id_,
+                timestamp=NOW - timedelta(hours=3) + timedelta(seconds=20 * number),
+                request_raw=json.dumps(body).encode(),
+                thread={"id": THREAD, "turn": number, "parent": parent, "new_messages": 2},
+                preview={"prompt": "⟵ read_file " + "x" * 190, "answer": "y" * 200},
+                tokens={**make_record().document["tokens"], "input": 1_000 * number, "cached": 900 * number},
+            )
+        )
+    return records
+
+
+def a_year() -> list[Record]:
+    """Traffic of every day with ten models, and now and then with one of seventy others."""
+    rng = random.Random(4360)
+    known = make_record().document
+    records = []
+    for day in range(300):
+        for n in (*range(10), rng.randrange(10, 80)):
+            name = f"models-of-a-vendor/a-model-with-a-long-name-{n}"
+            sent = rng.randrange(1_000_000)
+            read, written = sent // 2, sent // 3
+            tokens = {"input": sent, "cached": read, "cache_write": written, "reasoning": sent // 50, "tool_use": n}
+            context = dict.fromkeys(("system", "tools", "media", "results", "history", "new"), sent // 6)
+            records.append(
+                make_record(
+                    timestamp=NOW - timedelta(days=day, seconds=rng.randrange(80_000)),
+                    model=name,
+                    client={**known["client"], "name": f"client-{n}"},
+                    cost={"usd": rng.random() / 7, "source": "x"},
+                    tokens={**known["tokens"], **tokens},
+                    context=context,
+                    error={"message": "overloaded", "details": None} if n == 0 else None,
+                    request_duration_ms=rng.random() * 100_000,
+                    timing={**known["timing"], "first_byte_ms": rng.random() * 10_000},
+                )
+            )
+    return records
+
+
+async def test_every_page_is_small(site: Site) -> None:
+    """Also of 200 turns of an agent that reads files, and of a year of 80 models."""
+    turns = a_long_thread(200)
+    for start in range(0, 200, 50):
+        await site.store.put(turns[start : start + 50])
+    await site.store.put(a_year())
+    first, last = id_of(turns[0]), id_of(turns[-1])
+    group = Elements(await site.page(f"/threads/{THREAD}")).links["Show turns 181 to 200"]
+    sizes = {
+        path: len((await site.page(path)).encode())
+        for path in (
+            *("/", "/interactions", "/interactions?limit=50&sort=cost", "/interactions?q=model:*", "/queries"),
+            *("/threads", "/threads?sort=cost", f"/threads/{THREAD}", group, "/health", "/limits", "/setup"),
+            *(f"/interactions/{id_}" for id_ in (first, last)),
+            *(f"/interactions/{last}?tab={tab}" for tab in ("request", "response", "headers", "timing", "cost")),
+            *(f"/interactions/{last}/{part}" for part in ("added", "changes", "messages?before=20", "tools/3")),
+            f"/interactions/{last}/compare?with={first}",
+            *(f"/analytics?last={last}" for last in ("24h", "7d", "30d", "90d", "1y", "all")),
+            *(f"/analytics?last=1y&bucket=day&by={by}" for by in ("model", "client", "outcome")),
+        )
+    }
+    assert {path: size for path, size in sizes.items() if size >= MOST} == {}
