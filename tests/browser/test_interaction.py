@@ -39,9 +39,10 @@ def test_what_was_sent_again_is_loaded_when_it_is_asked_for(visitor: Visitor, ge
     expect(fresh.first.locator(".nf")).to_have_text("main")
     expect(fresh.last).to_contain_text("Model")
     assert page.get_by_text("Message 1 of user", exact=True).count() == 0
-    while (earlier := page.locator("a.earlier")).count():
+    while (earlier := page.get_by_role("link", name="earlier message")).count():
+        shown = page.locator(".message").count()
         earlier.click()
-        earlier.wait_for(state="detached") if earlier.count() == 0 else page.wait_for_timeout(100)
+        page.wait_for_function("n => document.querySelectorAll('.message').length > n", arg=shown)
     expect(page.get_by_text("Message 1 of user", exact=True)).to_be_visible()
     numbers = [int(str(each.get_attribute("id")).split("-")[1]) for each in page.locator(".message").all()]
     assert numbers == sorted(set(numbers))
