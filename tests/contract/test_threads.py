@@ -19,6 +19,8 @@ from tests.records import NOON, make_record
 pytestmark = pytest.mark.anyio
 
 NOW = NOON + timedelta(days=1)
+CHAT = {"provider": "openai", "operation": "openai.chat.completions"}
+CALLING = {"calls": [{"name": "read_file", "times": 1}], "results": []}
 
 
 def turn(thread: ObjectId | None, minute: float = 0, **fields: Any) -> Record:
@@ -76,13 +78,20 @@ async def test_a_thread_is_told_by_its_first_and_its_last(store: Store) -> None:
     [
         ({"error": {"message": "broken", "details": None}}, "failed"),
         ({"outcome": "client_disconnected"}, "failed"),
-        ({"tool_use": {"calls": [{"name": "read_file", "times": 1}], "results": []}}, "calling"),
+        ({"error": {"message": "blocked", "details": {"blockReason": "SAFETY"}}}, "blocked"),
+        ({"finish_reason": "RECITATION"}, "blocked"),
+        ({"finish_reason": "content_filter", **CHAT}, "blocked"),
+        ({"finish_reason": "refusal", "provider": "anthropic", "operation": "messages.create"}, "blocked"),
+        ({"finish_reason": "MAX_TOKENS"}, "truncated"),
+        ({"finish_reason": "length", "tool_use": CALLING, **CHAT}, "truncated"),
+        ({"finish_reason": "MAX_TOKENS", "outcome": "interrupted"}, "failed"),
+        ({"tool_use": CALLING}, "calling"),
         ({"tool_use": {"calls": [], "results": [{"name": "read_file", "times": 1, "failed": None}]}}, "answered"),
         ({"preview": {"prompt": "a", "answer": 'read_file(path="a")'}}, "answered"),
     ],
 )
 async def test_a_thread_has_the_state_of_its_last_turn(store: Store, fields: dict[str, Any], state: str) -> None:
-    """A failure or a call in an earlier turn does not count."""
+    """What the list of interactions calls blocked and truncated is called so; earlier turns do not count."""
     thread = ObjectId()
     await store.put([turn(thread, 0, error={"message": "broken", "details": None}), turn(thread, 1, **fields)])
     (item,) = (await store.threads(Filter(), limit=10)).items

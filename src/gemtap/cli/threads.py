@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.table import Table
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 # Repeats `stores.thread_list`, to keep its import out of help texts.
 _Sort = Literal["latest", "turns", "tokens", "cost"]
+
+
+_STYLES: Final[Mapping[str, str]] = {"failed": "red", "blocked": "red", "truncated": "yellow", "calling": "yellow"}
 
 
 @app.command(cls=QueryCommand)
@@ -76,6 +80,7 @@ def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:
         Column("cost", 1, "number"),
         Column("client", 7),
         Column("model", 6, "text"),
+        Column("state", 5),
         Column("first prompt", 0, "text"),
         Column("last response", 8, "text"),
     )
@@ -84,6 +89,8 @@ def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:
 
 
 def _row(item: ThreadItem, longest: int, *, narrow: bool) -> tuple[Text, ...]:
+    from gemtap.stores.thread_list import STATE_WORDS
+
     return (
         harmless(str(item["id"]), "dim"),
         harmless(local_time(item["last_at"].isoformat(), narrow=narrow)),
@@ -92,6 +99,7 @@ def _row(item: ThreadItem, longest: int, *, narrow: bool) -> tuple[Text, ...]:
         Text("?", "dim") if item["cost"] is None else harmless(dollars(item["cost"])),
         one_line(item["client"], 20),
         one_line(item["model"], 40),
+        harmless(STATE_WORDS[item["state"]], _STYLES.get(item["state"], "")),
         one_line(item["preview"]["prompt"], longest),
         one_line(item["preview"]["answer"], longest),
     )

@@ -13,12 +13,10 @@ from gemtap.conversation.preview import shorten
 from gemtap.interaction import to_json
 from gemtap.providers.documents import conversation_of
 from gemtap.stores.base import Store
-from gemtap.stores.thread_list import ThreadItem
+from gemtap.stores.thread_list import STATE_WORDS, ThreadItem
 
 _MOST_READ: Final = 10
 """Documents that are read for titles of one page. Later threads of this kind keep the preview of their first turn."""
-
-_WORDS: Final = {"failed": "failed", "calling": "waiting for a tool", "answered": ""}
 
 
 async def rows_of(
@@ -38,7 +36,7 @@ async def rows_of(
                 read += 1
                 titles[row["id"]] = await _first_said(store, item) or title or ""
             title = titles.get(row["id"], title)
-        words = "live" if item["id"] in live else _WORDS[item["state"]]
+        words = "live" if item["id"] in live else STATE_WORDS[item["state"]]
         span_ms = (item["last_at"] - item["first_at"]) / timedelta(milliseconds=1)
         rows.append(row | {"title": title, "state_words": words, "span_ms": span_ms})
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import Any, Final, Literal, NamedTuple, TypedDict
 
 from bson import ObjectId
 
@@ -14,12 +14,30 @@ ThreadSort = Literal["latest", "turns", "tokens", "cost"]
 """Descending: the newest, the longest, the most expensive thread first."""
 
 
-ThreadState = Literal["failed", "calling", "answered"]
-"""How the last interaction of a thread ended: it failed, its answer calls tools, or it is an answer for the person."""
+ThreadState = Literal["failed", "blocked", "truncated", "calling", "answered"]
+"""How the last interaction of a thread ended: it failed, the API withheld its answer or the rest of it, its answer
+reached a limit of tokens, it calls tools, or it is an answer for the person."""
+
+STATE_WORDS: Final[Mapping[ThreadState, str]] = {
+    "failed": "failed",
+    "blocked": "blocked",
+    "truncated": "truncated",
+    "calling": "waiting for a tool",
+    "answered": "",
+}
+"""The states as lists show them: where it can be, in the words of `endings`."""
 
 
 def state_of(last: Mapping[str, Any]) -> ThreadState:
     """The state of a thread by its last interaction, without bodies."""
+    # Imported late: the dialects of the providers take as long to load as the rest of a store.
+    from gemtap.endings import ending_of
+
+    match ending_of(last).words:
+        case "blocked":
+            return "blocked"
+        case "truncated":
+            return "truncated"
     if last["error"] is not None or last["outcome"] != Outcome.COMPLETE:
         return "failed"
     tools = last.get("tool_use")

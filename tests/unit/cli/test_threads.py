@@ -39,6 +39,22 @@ def test_each_is_a_line_with_what_it_came_to() -> None:
     assert len(lines("status:500")) == 1
 
 
+def test_each_says_how_its_last_turn_ended() -> None:
+    """The column of states has the words of the dashboard, and nothing for threads that ended well."""
+    endings: tuple[dict[str, Any], ...] = (
+        {"finish_reason": "SAFETY"},
+        {"finish_reason": "MAX_TOKENS"},
+        {"error": {"message": "overloaded", "details": None}},
+        {"tool_use": {"calls": [{"name": "search", "times": 1}], "results": []}},
+        {},
+    )
+    keep(*(turn(ObjectId(), number, **fields) for number, fields in enumerate(endings)))
+    head, *rows = shown("threads").splitlines()
+    place = head.index("state")
+    words = [row[place:].split("  ")[0] for row in reversed(rows)]
+    assert words == ["blocked", "truncated", "failed", "waiting for a tool", ""]
+
+
 def test_a_query_selects_and_a_page_goes_on_where_the_one_before_ended() -> None:
     """Queries and cursors select threads."""
     threads = [ObjectId() for _ in range(5)]

@@ -175,14 +175,18 @@ async def test_the_home_page_lists_conversations_by_what_a_person_said(site: Sit
 
 
 async def test_a_thread_says_how_it_stands(site: Site) -> None:
-    """Failed threads, and those that wait for the result of a tool, say so."""
+    """Failed, blocked and truncated threads, and those that wait for the result of a tool, say so."""
     place = {"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}
     await site.keep(thread=place, error={"message": "broken", "details": None})
     await site.keep(
         thread={**place, "id": ObjectId()}, tool_use={"calls": [{"name": "search", "times": 1}], "results": []}
     )
+    await site.keep(thread={**place, "id": ObjectId()}, finish_reason="SAFETY")
+    await site.keep(thread={**place, "id": ObjectId()}, finish_reason="MAX_TOKENS")
     page = await site.page("/")
     assert 'class="state failed">failed<' in page
+    assert 'class="state blocked fault">blocked<' in page
+    assert 'class="state truncated">truncated<' in page
     assert "waiting for a tool" in page
     assert page.count("1 failed<") == 1
 
