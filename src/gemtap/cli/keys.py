@@ -14,7 +14,7 @@ from gemtap.access import keys as access_keys
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import BadChange, KeyList
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.lists import change_list_of, read_list_of
+from gemtap.cli.lists import with_lists
 from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
 from gemtap.settings import Settings, SettingsError
 
@@ -114,7 +114,7 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
     Example: gemtap keys ls
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    found = read_list_of(settings, KeyFile(settings.data_dir))
+    found = with_lists(settings, lambda lists: lists.read(KeyFile(settings.data_dir)))
     now = datetime.now(UTC)
     rows = [
         {
@@ -158,8 +158,8 @@ def _change(settings: Settings, change: Callable[[KeyList], tuple[KeyList, T]], 
     """Change the keys, and note it among the events."""
     from gemtap.incident import IncidentKind
 
-    message = f"Access key {what} on the command line."
+    message, file = f"Access key {what} on the command line.", KeyFile(settings.data_dir)
     try:
-        return change_list_of(settings, KeyFile(settings.data_dir), change, IncidentKind.ACCESS_CHANGED, message)
+        return with_lists(settings, lambda lists: lists.change(file, change, IncidentKind.ACCESS_CHANGED, message))
     except BadChange as exc:
         raise Failed(str(exc)) from exc

@@ -14,7 +14,7 @@ from rich.text import Text
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import KeyTable
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.lists import change_list_of, read_list_of
+from gemtap.cli.lists import Lists, with_lists
 from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
 from gemtap.cli.tables import Cell, Column, table_of
 from gemtap.limits.ledger import LedgerReader
@@ -94,8 +94,12 @@ def set_limits(
     if amounts["cost"]:
         _write_prices(settings)
     shown = ", ".join(f"{measure} {text}" for measure, texts in amounts.items() for text in texts)
-    _change(settings, change, f"set for {subject}: {shown}")
-    _tell_of_unknown_users(settings, [subject])
+
+    async def work(lists: Lists) -> list[str]:
+        await _change(settings, lists, change, f"set for {subject}: {shown}")
+        return await _without_key(settings, lists, [subject])
+
+    _tell_of(with_lists(settings, work))
 
 
 @limits_app.command()
@@ -125,7 +129,7 @@ def unset(
         return after, None
 
     what = " of ".join(filter(None, [f"removed for {subject}", measure])) + (f" per {per}" if per else "")
-    _change(settings, change, what)
+    with_lists(settings, lambda lists: _change(settings, lists, change, what))
 
 
 @limits_app.command("ls")
@@ -137,7 +141,12 @@ def list_limits(
     Example: gemtap limits ls
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
-    found = read_list_of(settings, LimitFile(settings.data_dir))
+
+    async def read(lists: Lists) -> tuple[LimitList, list[str]]:
+        found = await lists.read(LimitFile(settings.data_dir))
+        return found, [] if as_json else await _without_key(settings, lists, [each.subject for each in found.limits])
+
+    found, unknown = with_lists(settings, read)
     now = time.time()
     try:
         with LedgerReader(settings.data_dir) as ledger:
@@ -152,7 +161,7 @@ def list_limits(
     else:
         out = console()
         out.print(_table(usages, rows, out.width))
-        _tell_of_unknown_users(settings, [each.subject for each in found.limits])
+        _tell_of(unknown)
 
 
 _NARROW: Final = 120
@@ -198,19 +207,23 @@ def _amount(measure: Measure, text: str) -> tuple[int, Span | None]:
         raise SettingsError(f"Bad flag --{measure}: {exc}") from exc
 
 
-def _tell_of_unknown_users(settings: Settings, subjects: Iterable[Subject]) -> None:
-    """A limit for somebody without an access key applies to no request, and looks as if it did."""
+async def _without_key(settings: Settings, lists: Lists, subjects: Iterable[Subject]) -> list[str]:
+    """The users among the subjects who have no access key."""
     names = dict.fromkeys(each.pattern for each in subjects if each.scope == "user")
     if not names:
-        return
-    known = KeyTable(read_list_of(settings, KeyFile(settings.data_dir)).keys)
-    for name in names:
-        if not known.has_name(name):
-            console().print(
-                f"There is no access key for {name}, so these limits apply to no request yet. "
-                f"Make one with: gemtap keys add {name}",
-                highlight=False,
-            )
+        return []
+    known = KeyTable((await lists.read(KeyFile(settings.data_dir))).keys)
+    return [name for name in names if not known.has_name(name)]
+
+
+def _tell_of(unknown: Iterable[str]) -> None:
+    """A limit for somebody without an access key applies to no request, and looks as if it did."""
+    for name in unknown:
+        console().print(
+            f"There is no access key for {name}, so these limits apply to no request yet. "
+            f"Make one with: gemtap keys add {name}",
+            highlight=False,
+        )
 
 
 def _write_prices(settings: Settings) -> None:
@@ -223,12 +236,14 @@ def _write_prices(settings: Settings) -> None:
         raise Failed(f"The prices for limits of cost cannot be written: {exc}.") from exc
 
 
-def _change(settings: Settings, change: Callable[[LimitList], tuple[LimitList, None]], what: str) -> None:
+async def _change(
+    settings: Settings, lists: Lists, change: Callable[[LimitList], tuple[LimitList, None]], what: str
+) -> None:
     """Change the limits, and note it among the events."""
     from gemtap.incident import IncidentKind
 
     message = f"Limits {what}, on the command line."
     try:
-        change_list_of(settings, LimitFile(settings.data_dir), change, IncidentKind.LIMITS_CHANGED, message)
+        await lists.change(LimitFile(settings.data_dir), change, IncidentKind.LIMITS_CHANGED, message)
     except BadLimit as exc:
         raise Failed(str(exc)) from exc

@@ -1,4 +1,4 @@
-"""Reading and changing a list of settings, such as the access keys: in the store that shares it, if one does."""
+"""Reading and changing lists of settings, such as the access keys: in the store that shares them, if one does."""
 
 from __future__ import annotations
 
@@ -18,33 +18,43 @@ L = TypeVar("L")
 T = TypeVar("T")
 
 
-def read_list_of(settings: Settings, file: ListFile[L]) -> L:
-    """The list in force. Raises Failed."""
-    from gemtap.upkeep.shared_lists import read_list
+class Lists:
+    """The lists, with the store opened."""
 
-    return _with(settings, file, lambda opened: read_list(file, opened))
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
+    async def read(self, file: ListFile[L]) -> L:
+        """The list in force. Raises Failed."""
+        from gemtap.upkeep.shared_lists import read_list
 
-def change_list_of(
-    settings: Settings, file: ListFile[L], change: Callable[[L], tuple[L, T]], kind: IncidentKind, message: str
-) -> T:
-    """Change the list, note it among the events, and return what `change` returns besides.
+        try:
+            return await read_list(file, self._store)
+        except OSError as exc:
+            raise _failed(file, exc) from exc
 
-    Raises Failed, and what `change` raises.
-    """
-    from gemtap.incident import event
-    from gemtap.upkeep.shared_lists import change_list
+    async def change(
+        self, file: ListFile[L], change: Callable[[L], tuple[L, T]], kind: IncidentKind, message: str
+    ) -> T:
+        """Change the list, note it among the events, and return what `change` returns besides.
 
-    async def work(opened: Store) -> T:
-        result = await change_list(file, opened, change)
-        await opened.incidents.put([event(kind, message, None)])
+        Raises Failed, and what `change` raises.
+        """
+        from gemtap.incident import event
+        from gemtap.upkeep.shared_lists import change_list
+
+        try:
+            result = await change_list(file, self._store, change)
+        except OSError as exc:
+            raise _failed(file, exc) from exc
+        await self._store.incidents.put([event(kind, message, None)])
         return result
 
-    return _with(settings, file, work)
+
+def with_lists(settings: Settings, work: Callable[[Lists], Awaitable[T]]) -> T:
+    """Run `work` with the lists of the settings, and return its result."""
+    return open_for_writing(settings, lambda store: work(Lists(store)))
 
 
-def _with(settings: Settings, file: ListFile[L], work: Callable[[Store], Awaitable[T]]) -> T:
-    try:
-        return open_for_writing(settings, work)
-    except OSError as exc:
-        raise Failed(f"{file.kind.title} cannot be read or changed: {exc}.") from exc
+def _failed(file: ListFile[L], exc: OSError) -> Failed:
+    return Failed(f"{file.kind.title} cannot be read or changed: {exc}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,29 @@ def test_a_user_without_an_access_key_is_told_of() -> None:
     json.loads(shown("limits", "ls", "--json"))
     shown("keys", "add", "bob")
     assert "access key" not in shown("limits", "ls")
+
+
+_connected: list[object] = []
+"""The databases that were connected to in this process, in order."""
+
+# A hook stays until the process ends.
+sys.addaudithook(lambda event, arguments: _connected.append(arguments[0]) if event == "sqlite3.connect" else None)
+
+
+def connections(*arguments: str) -> int:
+    """How many connections to databases a command opens."""
+    before = len(_connected)
+    shown(*arguments)
+    return len(_connected) - before
+
+
+def test_the_keys_of_users_are_looked_up_without_opening_the_store_again() -> None:
+    """Limits for a user take as many connections as those for all, for which no key is looked up."""
+    shown("limits", "ls")
+    for_all = connections("limits", "set", "all", "--concurrent", "8"), connections("limits", "ls")
+    for_a_user = connections("limits", "set", "ana", "--concurrent", "8"), connections("limits", "ls")
+    assert for_a_user == for_all
+    assert min(for_all) > 0
 
 
 def test_a_user_may_be_named_as_in_queries() -> None:
