@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -76,6 +77,7 @@ def names_in(source: str) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == "gemtap")
 
 
+@cache
 def imports() -> list[Import]:
     """Every import of this package in this package."""
     return [
