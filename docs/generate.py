@@ -159,7 +159,7 @@ dollars. A time is a moment, in UTC unless it has another zone: `2026-03-14T12:3
 `yesterday`; a month: `2026-03`; or relative to now: `30m`, `12h`, `7d`, `2w`, `1y`.
 
 Quote the query on the command line, since the shell interprets `>`, `*` and quotes: `gemtap ls '"a b"'`. Put `--`
-before a query that negates a word: `gemtap ls -- -timeout`. A negated condition needs none: `gemtap ls -client:cline`.
+before a negated word: `gemtap ls -- -timeout`. A negated condition needs none: `gemtap ls -client:cline`.
 
 The parameters of the API and the options of `gemtap ls`, such as `model=` and `--model`, are conditions too: each
 matches one exact value of the field with the same name.

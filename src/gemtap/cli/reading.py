@@ -94,7 +94,7 @@ def list_interactions(
 
     Example: gemtap ls --saved slow
 
-    If a query negates a word, put `--` before it: gemtap ls -- -timeout
+    Put `--` before a negated word: gemtap ls -- -timeout
     """
     from gemtap.api_schema import ListQuery, page_as_json
     from gemtap.stores.paging import page_of

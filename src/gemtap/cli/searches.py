@@ -10,6 +10,7 @@ import typer
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, harmless, one_line, paged, print_json
+from gemtap.cli.query_command import QueryCommand
 from gemtap.cli.reading import open_for_reading, open_for_writing, unknown_search
 from gemtap.cli.tables import Column, room_in, table_of
 from gemtap.settings import Settings, SettingsError
@@ -62,7 +63,7 @@ def searches(
             out.print(table_of(columns, rows, width))
 
 
-@searches_app.command()
+@searches_app.command(cls=QueryCommand)
 def save(
     context: typer.Context,
     name: Name,
@@ -72,6 +73,8 @@ def save(
     """Save a search under a name.
 
     Example: gemtap searches save slow 'duration:>30s since:7d'
+
+    Put `--` before a negated word: gemtap searches save others -- -timeout
     """
     from gemtap.stores import saved_searches
 

@@ -84,6 +84,8 @@ def stats(
     Example: gemtap stats since:7d --compare gpt-5 --compare gemini-2.5-flash
 
     Example: gemtap stats --by model --bucket month --json | jq '.rows[].cost'
+
+    Put `--` before a negated word: gemtap stats -- -timeout
     """
     from gemtap.api_schema import StatisticsQuery, statistics_as_json
 

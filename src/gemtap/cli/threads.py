@@ -51,6 +51,8 @@ def threads(
     Example: gemtap threads --sort cost since:30d
 
     Example: gemtap threads client:cline '"connection refused"' --json
+
+    Put `--` before a negated word: gemtap threads -- -timeout
     """
     from gemtap.api_schema import ThreadsQuery, threads_as_json
 

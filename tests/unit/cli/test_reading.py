@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from pymongo import MongoClient
+from typer.testing import CliRunner
 
-from gemtap.cli.app import Failed
+from gemtap.cli.app import Failed, app
 from gemtap.settings import SettingsError
 from gemtap.stores.base import Store
 from tests.records import NOON, make_record
@@ -144,6 +146,52 @@ def test_a_bad_flag_is_named(flags: list[str], says: str) -> None:
     assert isinstance(error, SettingsError)
     assert str(error).startswith(says)
     assert "secret-word" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["ls", "-timeout"], "There is no option -timeout. To negate a word, put -- before it: gemtap ls -- -timeout"),
+        # `-n` is an option, whose value would be `ote`.
+        (
+            ["ls", "since:7d", "-note"],
+            "There is no option -note. To negate a word, put -- before it: gemtap ls -- -note",
+        ),
+        (
+            ["ls", "-wide"],
+            "There is no option -wide. Did you mean --wide? To negate a word, put -- before it: gemtap ls -- -wide",
+        ),
+        (
+            ["threads", "-größe"],
+            "There is no option -größe. To negate a word, put -- before it: gemtap threads -- '-größe'",
+        ),
+        (
+            ["stats", "-at all"],
+            "There is no option -at all. To negate a word, put -- before it: gemtap stats -- '-at all'",
+        ),
+        (
+            ["searches", "save", "mine", "-timeout"],
+            "There is no option -timeout. To negate a word, put -- before it: gemtap searches save NAME -- -timeout",
+        ),
+    ],
+)
+def test_a_negated_word_is_told_how_it_is_typed(arguments: list[str], says: str) -> None:
+    """A word with a minus looks like an option; the error has the line to type."""
+    result = CliRunner().invoke(app, arguments, prog_name="gemtap")
+    assert isinstance(result.exception, SettingsError)
+    assert str(result.exception) == says
+
+
+@pytest.mark.parametrize("arguments", [["ls", "-x"], ["ls", "--bogus"], ["ls", "-n", "many"], ["stats", "--by", "x"]])
+def test_what_is_no_word_stays_an_error_of_the_command_line(arguments: list[str]) -> None:
+    """One letter, two dashes and bad values have the errors of options."""
+    assert invoke(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", [["ls"], ["threads"], ["stats"], ["searches", "save"]])
+def test_the_help_says_how_a_word_is_negated(command: list[str]) -> None:
+    """Every command whose arguments are a query has the sentence, with a line to type."""
+    assert re.search(r"Put `--` before a negated word: gemtap .* -- -timeout", shown(*command, "--help"))
 
 
 def test_one_interaction_is_shown_whole() -> None:

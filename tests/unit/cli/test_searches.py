@@ -26,6 +26,15 @@ def test_a_search_is_saved_used_renamed_and_deleted() -> None:
     assert shown("searches").split() == ["name", "query", "second", "model:m1"]
 
 
+def test_a_search_may_begin_with_a_negated_condition() -> None:
+    """A condition with a minus is no option, and a word with one is none after `--`."""
+    keep(make_record())
+    assert shown("searches", "save", "others", "-model:m2") == ""
+    assert shown("searches", "save", "words", "--", "-timeout", "model:m1") == ""
+    found = json.loads(shown("searches", "--json"))["items"]
+    assert {each["name"]: each["query"] for each in found} == {"others": "-model:m2", "words": "-timeout model:m1"}
+
+
 def test_errors_say_what_to_do() -> None:
     """Names that are taken or unknown, and invalid queries, are refused with a reason."""
     keep(make_record())
