@@ -50,6 +50,13 @@ class Changes:
     """What stands after all that was there before: how a conversation goes on."""
 
     @property
+    def all(self) -> list[Change]:
+        """Every change, in the order of the fields."""
+        of_messages = [each for each in self.messages if isinstance(each, Change)]
+        system = [] if self.system is None else [self.system]
+        return [*self.settings, *system, *self.tools, *of_messages, *self.appended]
+
+    @property
     def is_addition(self) -> bool:
         """Whether all that was there before is there still, word for word."""
         changed = any(isinstance(each, Change) for each in self.messages)

@@ -16,6 +16,9 @@ _MOST_COMPARED: Final = 20_000
 _MOST_LINES: Final = 400
 """Lines that one change shows."""
 
+_MOST_CHARACTERS: Final = 40_000
+"""Characters that one change shows, and the rest of the line that they end in."""
+
 _LONGEST_LINE: Final = 2_000
 """Characters of a line that are shown, around where it changed."""
 
@@ -53,11 +56,13 @@ def opcodes(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[tuple
 
 def line_changes(before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:
     """The lines that differ, with a few around them; the rest is left out."""
+    room = _MOST_CHARACTERS
     for shown, line in enumerate(_folded(before, after)):
-        if shown == _MOST_LINES:
+        if shown == _MOST_LINES or room <= 0:
             yield Line("left_out", "more")
             return
-        yield _shortened(line)
+        yield (short := _shortened(line))
+        room -= len(short.text)
 
 
 def _folded(before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:

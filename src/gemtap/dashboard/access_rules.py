@@ -51,6 +51,7 @@ RULES: Final = {
     "/interactions/{id_}/media/{number}": Rule.MEMBER,
     "/interactions/{id_}/raw/{side}": Rule.MEMBER,
     "/interactions/{id_}/changes": Rule.MEMBER,
+    "/interactions/{id_}/changes/{number}": Rule.MEMBER,
     "/interactions/{id_}/compare": Rule.MEMBER,
     "/api/interactions": Rule.MEMBER,
     "/api/interactions/{id_}": Rule.MEMBER,

@@ -20,7 +20,7 @@ _OFFERED: Final = 50
 
 
 def make_router(render: Render, store: Store, look: Look) -> APIRouter:
-    """`/interactions/ID/changes` and `/interactions/ID/compare`."""
+    """`/interactions/ID/changes`, `/interactions/ID/changes/NUMBER` and `/interactions/ID/compare`."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
     @router.get("/interactions/{id_}/changes")
@@ -37,6 +37,14 @@ def make_router(render: Render, store: Store, look: Look) -> APIRouter:
             others = [to_json(item) for item in reversed(await store.list(earlier_turns, limit=_OFFERED))]
         return await render.recorded(
             request, "changes.html", page_contexts.changes, before, after, others, health=await look()
+        )
+
+    @router.get("/interactions/{id_}/changes/{number}")
+    async def change(request: Request, id_: str, number: int, since: Id) -> HTMLResponse:
+        """One of the changes since another interaction."""
+        before, after = await document_of(store, str(since)), await document_of(store, id_)
+        return await render.recorded(
+            request, "change.html", page_contexts.change, before, after, number, health=await look()
         )
 
     @router.get("/interactions/{id_}/compare")

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final, NamedTuple
 
 from gemtap.conversation import canonical
 from gemtap.conversation.canonical import Place, paired
-from gemtap.conversation.model import Call, Conversation, Media, Other, Part, Result, Text, Thought
+from gemtap.conversation.model import (
+    Aside,
+    Call,
+    Conversation,
+    Grounding,
+    Media,
+    Other,
+    Part,
+    Result,
+    Text,
+    Thought,
+)
 from gemtap.conversation.preview import call_form
 from gemtap.conversation.preview import shorten as shortened
+from gemtap.conversation.server_tools import shown_as
 from gemtap.conversation.sound import is_raw_sound
 from gemtap.dashboard.filters import pretty
 from gemtap.dashboard.markup import language_of
@@ -24,8 +36,11 @@ SHOWN: Final = 12_000
 _MOST: Final = 40
 """Maximum number of messages that a page shows at first."""
 
-_ROOM: Final = 40_000
-"""Characters that a page shows at first, if its last message is not longer. It takes less than 100 kB then."""
+ROOM: Final = 30_000
+"""Characters that a page shows at first, so that it has less than 100 kB. Parts after them are shown briefly."""
+
+_BRIEF: Final = 200
+"""Characters of a text that is shown briefly. Of other parts, only the title is shown then."""
 
 _OF_A_VALUE: Final = 2_000
 """Characters that a page shows of the arguments of a call or the content of a result at first, about."""
@@ -49,6 +64,8 @@ class ShownPart:
     """The result of a call."""
     in_session: bool = False
     """Whether it is part of a session, whose media came in many messages."""
+    is_brief: bool = False
+    """Whether only its title is shown, since what is before it fills the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +86,19 @@ def merged(document: Interaction) -> Conversation | None:
 
 
 def shown_messages(
-    conversation: Conversation, first: int, last: int, fresh_from: int, *, fresh: int = SHOWN, resent: int = SHOWN
+    conversation: Conversation,
+    first: int,
+    last: int,
+    fresh_from: int,
+    *,
+    fresh: int = SHOWN,
+    resent: int = SHOWN,
+    room: int = ROOM,
 ) -> list[ShownMessage]:
     """The messages from `first` up to `last`, with results beside their calls if both are in this range.
 
-    `fresh` and `resent`: characters that are shown of a text that is new, and of one that was sent again.
+    `fresh` and `resent`: characters that are shown of a text that is new, and of one that was sent again. `room`:
+    characters that all of them are shown with.
     """
     pairs = paired(conversation.messages)
     # A new result is shown as new, not beside a call of an earlier turn.
@@ -89,13 +114,19 @@ def shown_messages(
             call = pairs.get(place)
             if place in nested:
                 continue  # shown beside its call
-            shown = replace(shorten(part, place, longest), in_session=conversation.is_session)
+            shown = replace(
+                shorten(part, place, min(longest, max(room, _BRIEF))),
+                in_session=conversation.is_session,
+                is_brief=room <= 0 and isinstance(part, _VALUES),
+            )
+            room -= _shown_size(part, longest)
             asked = _part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
                 shown = replace(shown, call=asked)
             result = results.get(place)
             if result is not None and result[0] < last:
                 shown = replace(shown, result=shorten(_part_at(conversation, result), result))
+                room -= _shown_size(_part_at(conversation, result), longest)
             parts.append(shown)
         if parts:
             messages.append(ShownMessage(number, message.role, number >= fresh_from, tuple(parts)))
@@ -107,7 +138,7 @@ def first_shown(conversation: Conversation, wanted: int, last: int, longest: int
 
     `longest`: characters that are shown of a text.
     """
-    room, first = _ROOM, last
+    room, first = ROOM, last
     while first > max(wanted, last - _MOST, 0):
         room -= sum(_shown_size(part, longest) for part in conversation.messages[first - 1].parts)
         if room < 0 and first < last:
@@ -121,11 +152,15 @@ def _shown_size(part: Part, longest: int) -> int:
     match part:
         case Text(text) | Thought(text):
             shown = min(len(text), longest)
-        case Call(arguments=value) | Result(content=value) | Other(value=value):
+        case Call(arguments=value) | Result(content=value) | Other(value=value) | Aside(value=value):
             shown = len(pretty(value, _OF_A_VALUE).text)
         case _:
             shown = 0
     return shown + _OF_A_PART
+
+
+_VALUES: Final = (Call, Result, Other, Aside)
+"""Parts with a value that may be long."""
 
 
 class Entry(NamedTuple):
@@ -209,6 +244,13 @@ def whole_of(conversation: Conversation, number: str, member: str | None = None)
             return whole_value(part.arguments, member)
         case Result() as part:
             return whole_value(part.content, member, _call_of(conversation, number))
+        case Other() as part:
+            told = shown_as(part)
+            return whole_value(told.value, member) if told.language is None else Whole(str(told.value), told.language)
+        case Aside(value=value):
+            return whole_value(value, member)
+        case Grounding() as part:
+            return whole_value([asdict(source) for source in part.sources])
     return None
 
 

@@ -124,17 +124,25 @@ def said(documents: Sequence[Interaction]) -> dict[str, Any]:
 
 
 def part(document: Interaction, number: str, member: str | None) -> dict[str, Any]:
-    """All of a shortened part or body, or of one of its members."""
-    if number in ("request", "response"):
-        side = document["request"] if number == "request" else document["response"]
-        body = side["body"] if side is not None else None
-        found = None if isinstance(body, bytes) else conversation_view.whole_value(body, member)
+    """All of a shortened part, of a body or of the details of an error, or of one of their members."""
+    if number in ("request", "response", "error"):
+        value = _beside_messages(document, number)
+        found = None if value is None else conversation_view.whole_value(value, member)
     else:
         found = conversation_view.whole_of(_merged(document), number, member)
     if found is None:
         raise NotThere("There is no such text in this interaction.")
     text, cut = found.text[:_LONGEST_PART], max(0, len(found.text) - _LONGEST_PART)
     return {"document": {"id": str(document["_id"])}, "text": text, "language": found.language, "cut": cut}
+
+
+def _beside_messages(document: Interaction, name: str) -> Json:
+    """The body of the `request` or `response`, or the details of the `error`. None if it is binary or missing."""
+    if name == "error":
+        return None if document["error"] is None else document["error"]["details"]
+    side = document["request"] if name == "request" else document["response"]
+    body = side["body"] if side is not None else None
+    return None if isinstance(body, bytes) else body
 
 
 def tool(document: Interaction, number: int) -> dict[str, Any]:
@@ -175,6 +183,17 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
     }
 
 
+def change(before: Interaction, after: Interaction, number: int) -> dict[str, Any]:
+    """One of the changes, by its place among all of them."""
+    first, second = conversation_of(before), conversation_of(after)
+    if first is None or second is None:
+        raise NotThere("One of the two is not a conversation.")
+    found = changes_between(first, second, _settings(before), _settings(after)).all
+    if not 0 <= number < len(found):
+        raise NotThere("There is no such change between these two turns.")
+    return {"before": to_json(summary(before)), "after": to_json(summary(after)), "change": found[number]}
+
+
 def _counts(document: Interaction) -> cache_miss.Turn:
     tokens = document["tokens"]
     return cache_miss.Turn(document["model"], tokens["input"], tokens["cached"])
@@ -190,7 +209,9 @@ def _side(document: Interaction) -> dict[str, Any]:
     messages: list[conversation_view.ShownMessage] = []
     if conversation is not None and conversation.answer is not None:
         count = len(conversation.messages)
-        messages = conversation_view.shown_messages(conversation, count - 1, count, count - 1)
+        messages = conversation_view.shown_messages(
+            conversation, count - 1, count, count - 1, room=conversation_view.ROOM // 4
+        )
     body = document["response"]["body"] if document["response"] is not None and conversation is None else None
     return {
         "item": to_json(summary(document)),

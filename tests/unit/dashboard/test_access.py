@@ -36,6 +36,7 @@ NEEDED = {
     "/api/interactions/{id_}/replay/lost": "?model=x&provider=gemini",
     "/interactions/{id_}/compare": "?with=66f1c0ffee0123456789abcd",
     "/interactions/{id_}/changes": "?since=66f1c0ffee0123456789abcd",
+    "/interactions/{id_}/changes/{number}": "?since=66f1c0ffee0123456789abcd",
 }
 """What routes cannot do without."""
 

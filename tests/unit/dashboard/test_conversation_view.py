@@ -110,11 +110,11 @@ def test_what_this_turn_added_is_told_by_the_thread_else_by_the_last_words_of_th
 
 
 def test_a_page_shows_the_last_messages_that_it_has_room_for() -> None:
-    """The last one is shown, however long it is."""
+    """The last one is shown, however long it is, with the beginnings of its parts."""
     short, long = Message("user", (Text("x"),)), Message("user", (Text("x" * SHOWN),))
     assert first_shown(conversation(*[short] * 50, answer=None), 0, 50) == 10
     assert first_shown(conversation(*[short] * 50, answer=None), 45, 50) == 45
-    assert first_shown(conversation(*[long] * 9, answer=None), 0, 9) == 6
+    assert first_shown(conversation(*[long] * 9, answer=None), 0, 9) == 7
     assert first_shown(conversation(*[long] * 9, answer=None), 0, 9, 100) == 0
     assert first_shown(conversation(Message("user", (Text("x" * SHOWN),) * 9), answer=None), 0, 1) == 0
     assert first_shown(conversation(answer=None), 0, 0) == 0

@@ -137,3 +137,70 @@ async def test_every_page_is_small(site: Site) -> None:
         )
     }
     assert {path: size for path, size in sizes.items() if size >= MOST} == {}
+
+
+def full(name: str) -> Record:
+    """A turn that has much of everything, and nothing in common with that of another name."""
+    calls = [
+        {"functionCall": {"name": f"{name}_{n}", "args": {"path": f"{name}.py", "content": CODE}}} for n in range(60)
+    ]
+    results = [
+        {"functionResponse": {"name": f"{name}_{n}", "response": {"output": f"{name}\n{CODE}"}}} for n in range(60)
+    ]
+    texts = [{"text": f"{name} {number}. " + SYSTEM} for number in range(30)]
+    tools = [{**tool, "name": f"{name}_{n}", "description": f"{name} " * 200} for n, tool in enumerate(TOOLS)]
+    chunks = [{"web": {"title": f"Source {n}", "uri": f"https://{name}.example/{'x' * 400}/{n}"}} for n in range(300)]
+    tokens = [{"token": f"{name}{n}", "logProbability": -0.1234567} for n in range(2_000)]
+    answer = {
+        "content": {"role": "model", "parts": [*texts, *calls]},
+        "groundingMetadata": {"groundingChunks": chunks, "webSearchQueries": [name]},
+        "logprobsResult": {"chosenCandidates": tokens},
+    }
+    body = {
+        "contents": [
+            {"role": "user", "parts": texts},
+            {"role": "model", "parts": calls},
+            {"role": "user", "parts": results},
+        ],
+        "systemInstruction": {"parts": [{"text": SYSTEM.replace("rules", name).replace("edit", name)}]},
+        "tools": [{"functionDeclarations": tools}],
+    }
+    return make_record(
+        request_raw=json.dumps(body).encode(),
+        response_raw=json.dumps({"candidates": [answer]}).encode(),
+        thread={"id": THREAD, "turn": 1, "parent": None, "new_messages": 3},
+        error={"message": "overloaded " * 100, "details": {name: CODE * 3}},
+        generation_settings={f"{name}_{n}": CODE[:1_500] for n in range(20)},
+    )
+
+
+async def test_a_page_of_an_interaction_with_much_of_everything_is_small(site: Site) -> None:
+    """And so are what it added, its comparison with another one, and their differences; nothing is out of reach."""
+    first, second = full("first"), full("second")
+    await site.store.put([first, second])
+    id_, other = id_of(second), id_of(first)
+    paths = (
+        f"/interactions/{id_}",
+        f"/interactions/{id_}/added",
+        f"/interactions/{id_}/messages?before=2",
+        f"/interactions/{id_}/changes?since={other}",
+        f"/interactions/{id_}/compare?with={other}",
+        f"/threads/{THREAD}",
+        *(f"/interactions/{id_}?tab={tab}" for tab in ("request", "response", "headers", "timing", "cost")),
+    )
+    pages = {path: await site.page(path) for path in paths}
+    assert {path: len(page) for path, page in pages.items() if len(page.encode()) >= MOST} == {}
+    links = Elements(pages[f"/interactions/{id_}"]).links
+    assert len(json.loads(shown_code(await site.page(links["Show all 300 sources as JSON"])))) == 300
+    assert "second1999" in await site.page(links["logprobsResult"])
+    assert "function_399" in await site.page(links["second_59"])
+    differences = Elements(pages[f"/interactions/{id_}/changes?since={other}"]).links
+    tool = next(link for name, link in differences.items() if name == "Tool second_59")
+    assert "second second" in await site.page(tool)
+    assert "no such change" in await site.page(f"/interactions/{id_}/changes/9999?since={other}", status=404)
+
+
+def shown_code(page: str) -> str:
+    """The text of the highlighted code on a page."""
+    text = Elements(page).text
+    return text[text.index("[\n") : text.rindex("]") + 1]
