@@ -36,7 +36,7 @@ SHOWN: Final = 12_000
 _MOST: Final = 40
 """Maximum number of messages that a page shows at first."""
 
-ROOM: Final = 30_000
+ROOM: Final = 25_000
 """Characters that a page shows at first, so that it has less than 100 kB. Parts after them are shown briefly."""
 
 _BRIEF: Final = 200
