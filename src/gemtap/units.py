@@ -15,7 +15,6 @@ _AGES: Final = {
     "y": timedelta(days=365),
 }
 _SIZES: Final = {
-    "": 1,
     "b": 1,
     **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgt", 1)},
     **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgt", 1)},
@@ -36,10 +35,13 @@ def parse_age(text: str) -> timedelta:
 
 
 def parse_size(text: str) -> int:
-    """How many bytes `5GB`, `500MB` or `4GiB` are. Raises ValueError, in words."""
+    """How many bytes `5GB`, `500MB` or `4GiB` are. Raises ValueError, in words.
+
+    A number alone is refused: whoever means gigabytes by `--max-size 5` would lose everything.
+    """
     found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([a-z]{0,3})", text.strip().lower(), re.ASCII)
     if found is None or found[2] not in _SIZES:
-        raise ValueError("must be like 5GB: a number, and kB, MB, GB or TB, or KiB, MiB, GiB or TiB")
+        raise ValueError("must be like 5GB: a number, and B, kB, MB, GB or TB, or KiB, MiB, GiB or TiB")
     return int(Decimal(found[1]) * _SIZES[found[2]])
 
 

@@ -27,14 +27,14 @@ def test_what_is_no_age(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "count"),
-    [("5GB", 5 * 10**9), ("5gb", 5 * 10**9), ("4 GiB", 4 * 2**30), ("1.5MB", 1_500_000), ("123", 123), ("7B", 7)],
+    [("5GB", 5 * 10**9), ("5gb", 5 * 10**9), ("4 GiB", 4 * 2**30), ("1.5MB", 1_500_000), ("0B", 0), ("7B", 7)],
 )
 def test_sizes(text: str, count: int) -> None:
     """Valid sizes are parsed."""
     assert parse_size(text) == count
 
 
-@pytest.mark.parametrize("text", ["", "GB", "5 apples", "-5GB", "1e9", "5PB"])
+@pytest.mark.parametrize("text", ["", "GB", "5", "0", "5 apples", "-5GB", "1e9", "5PB"])
 def test_what_is_no_size(text: str) -> None:
     """Invalid sizes are rejected."""
     with pytest.raises(ValueError, match="must be like 5GB"):

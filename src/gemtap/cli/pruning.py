@@ -57,14 +57,14 @@ def prune(
     try:
         retention = retention_of(loaded.settings, at)
     except BadQuery as exc:
-        raise SettingsError(f"Bad query in prune_keep: {exc}") from exc
+        raise SettingsError(f"Bad {'setting prune_keep' if keep is None else 'flag --keep'}: {exc}") from exc
     if retention.asks_for_nothing:
         raise SettingsError("Nothing to prune by: give --older-than, --max-size or both.")
     done = open_for_reading(loaded.settings, lambda opened: _prune(opened, retention, at, dry_run=dry_run))
     if as_json:
         print_json(_plain(done, dry_run=dry_run))
     else:
-        _say(done, dry_run=dry_run)
+        _say(done, retention, dry_run=dry_run)
 
 
 def _check(flag: str, text: str | None, read: Callable[[str], object]) -> None:
@@ -105,7 +105,7 @@ def _plain(done: Pruned, *, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _say(done: Pruned, *, dry_run: bool) -> None:
+def _say(done: Pruned, retention: Retention, *, dry_run: bool) -> None:
     out = console()
     would = "would be" if dry_run else "were" if done.deleted != 1 else "was"
     when = f", from {done.oldest:%Y-%m-%d %H:%M} to {done.newest:%Y-%m-%d %H:%M} (UTC)" if done.deleted else ""
@@ -119,4 +119,5 @@ def _say(done: Pruned, *, dry_run: bool) -> None:
             soft_wrap=True,
         )
     if done.too_large:
-        out.print("It is still larger than --max-size: --keep protects the rest.")
+        reason = "an empty store is too" if retention.keep is None else "--keep protects the rest"
+        out.print(f"The store {'would be' if dry_run else 'is'} still larger than --max-size: {reason}.")

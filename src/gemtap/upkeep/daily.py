@@ -44,7 +44,8 @@ async def prune_daily(
         pause = every
         now = datetime.now(UTC)
         try:
-            done = await prune(store, retention_of(settings, now), now)
+            retention = retention_of(settings, now)
+            done = await prune(store, retention, now)
         except StoreError as exc:
             _log.warning("Pruning is put off: %s", exc)
             pause = min(_AGAIN_AFTER, every)
@@ -54,4 +55,5 @@ async def prune_daily(
                 "Pruned %d interactions; %s returned to the disk.", done.deleted, units.format_size(done.given_back)
             )
         if done.too_large:
-            _log.warning("The store is larger than prune_max_size: prune_keep protects the rest.")
+            reason = "an empty one is too" if retention.keep is None else "prune_keep protects the rest"
+            _log.warning("The store is larger than prune_max_size: %s.", reason)

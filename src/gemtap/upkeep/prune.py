@@ -68,7 +68,7 @@ class Pruned:
     given_back: int = 0
     """Bytes returned to the file system."""
     too_large: bool = False
-    """Whether the store exceeds `max_size` because of `keep`."""
+    """Whether the store exceeds `max_size` because of `keep`, or because even an empty one does."""
 
     def note(self, items: Sequence[dict[str, Any]]) -> None:
         """Count interactions as deleted."""

@@ -56,8 +56,9 @@ def test_the_settings_say_what_the_flags_do_not() -> None:
     [
         ([], "give --older-than, --max-size or both"),
         (["--older-than", "soon"], "Bad flag --older-than soon: it must be like 90d"),
+        (["--max-size", "5"], "Bad flag --max-size 5: it must be like 5GB: a number, and B, kB, MB, GB or TB"),
         (["--max-size", "5 apples"], "Bad flag --max-size 5 apples: it must be like 5GB"),
-        (["--older-than", "1d", "--keep", "rating:fine"], "Bad query in prune_keep: rating: 'fine'"),
+        (["--older-than", "1d", "--keep", "rating:fine"], "Bad flag --keep: rating: 'fine'"),
     ],
 )
 def test_what_is_not_understood_deletes_nothing(arguments: list[str], says: str) -> None:
@@ -67,6 +68,23 @@ def test_what_is_not_understood_deletes_nothing(arguments: list[str], says: str)
     assert isinstance(error, SettingsError)
     assert says in str(error)
     assert len(listed()) == 1
+
+
+def test_a_bad_query_of_the_settings_is_called_a_setting() -> None:
+    """Not a flag, which nobody gave."""
+    keep(aged(100))
+    done = run("prune", "--older-than", "1d", GEMTAP_PRUNE_KEEP="rating:fine")
+    assert done.stderr.startswith(b"gemtap: Bad setting prune_keep: rating: 'fine'")
+
+
+def test_a_store_that_stays_too_large_says_why() -> None:
+    """What is kept takes the space, or nothing does but the empty database."""
+    keep(aged(100, rating="good"), aged(95))
+    said = shown("prune", "--max-size", "1B", "--keep", "rating:good")
+    assert said.endswith("The store is still larger than --max-size: --keep protects the rest.\n")
+    said = shown("prune", "--max-size", "1B")
+    assert said.endswith("The store is still larger than --max-size: an empty store is too.\n")
+    assert listed() == []
 
 
 def test_serve_refuses_a_query_that_is_none() -> None:
