@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from gemtap.conversation import canonical
@@ -13,8 +12,6 @@ from gemtap.conversation.model import (
     Aside,
     Call,
     Conversation,
-    Grounding,
-    Media,
     Other,
     Part,
     Result,
@@ -23,11 +20,8 @@ from gemtap.conversation.model import (
 )
 from gemtap.conversation.preview import call_form
 from gemtap.conversation.preview import shorten as shortened
-from gemtap.conversation.server_tools import shown_as
-from gemtap.conversation.sound import is_raw_sound
 from gemtap.dashboard.filters import pretty
-from gemtap.dashboard.markup import language_of
-from gemtap.interaction import Interaction, Json
+from gemtap.interaction import Interaction
 from gemtap.providers.documents import conversation_of
 
 SHOWN: Final = 12_000
@@ -120,13 +114,13 @@ def shown_messages(
                 is_brief=room <= 0 and isinstance(part, _VALUES),
             )
             room -= _shown_size(part, longest)
-            asked = _part_at(conversation, call) if call is not None else None
+            asked = part_at(conversation, call) if call is not None else None
             if isinstance(asked, Call):
                 shown = replace(shown, call=asked)
             result = results.get(place)
             if result is not None and result[0] < last:
-                shown = replace(shown, result=shorten(_part_at(conversation, result), result))
-                room -= _shown_size(_part_at(conversation, result), longest)
+                shown = replace(shown, result=shorten(part_at(conversation, result), result))
+                room -= _shown_size(part_at(conversation, result), longest)
             parts.append(shown)
         if parts:
             messages.append(ShownMessage(number, message.role, number >= fresh_from, tuple(parts)))
@@ -200,7 +194,8 @@ def shorten(part: Part, place: Place, longest: int = SHOWN) -> ShownPart:
     return ShownPart(type(part).__name__.lower(), f"{place[0]}-{place[1]}", part, cut)
 
 
-def _part_at(conversation: Conversation, place: Place) -> Part:
+def part_at(conversation: Conversation, place: Place) -> Part:
+    """The part at a place that exists."""
     return conversation.messages[place[0]].parts[place[1]]
 
 
@@ -210,129 +205,9 @@ def part_of(conversation: Conversation, number: str) -> Part | None:
         message, index, *inside = map(int, number.split("-"))
         if min(message, index, *inside) < 0 or len(inside) > 1:
             return None
-        part = _part_at(conversation, (message, index))
+        part = part_at(conversation, (message, index))
         if not inside:
             return part
         return part.media[inside[0]] if isinstance(part, Result) else None
     except (ValueError, IndexError):
         return None
-
-
-SYSTEM: Final = "system"
-"""Names the system instruction where parts have a number."""
-
-
-class Whole(NamedTuple):
-    """All of what a page shows the beginning of."""
-
-    text: str
-    language: str | None
-    """Language of code, empty if it is unknown; None for other text."""
-
-
-def whole_of(conversation: Conversation, number: str, member: str | None = None) -> Whole | None:
-    """The whole text of a part or of the `system` instruction, or one member of a call's arguments or of a result.
-
-    None if there is none.
-    """
-    if number == SYSTEM:
-        return None if conversation.system is None else Whole(conversation.system, None)
-    match part_of(conversation, number):
-        case Text(text) | Thought(text):
-            return Whole(text, None)
-        case Call() as part:
-            return whole_value(part.arguments, member)
-        case Result() as part:
-            return whole_value(part.content, member, _call_of(conversation, number))
-        case Other() as part:
-            told = shown_as(part)
-            return whole_value(told.value, member) if told.language is None else Whole(str(told.value), told.language)
-        case Aside(value=value):
-            return whole_value(value, member)
-        case Grounding() as part:
-            return whole_value([asdict(source) for source in part.sources])
-    return None
-
-
-def whole_value(value: Json, member: str | None = None, call: Call | None = None) -> Whole | None:
-    """The whole of a value, or of a member with a long text. None if there is no such member."""
-    if member is not None:
-        return next((Whole(f.value, f.language) for f in fields_of(value, call) if f.text and f.name == member), None)
-    if isinstance(value, str):
-        return Whole(value, None)
-    return Whole(json.dumps(value, ensure_ascii=False, indent=2), "json")
-
-
-def _call_of(conversation: Conversation, number: str) -> Call | None:
-    """The call that a result answers."""
-    message, index = map(int, number.split("-"))
-    place = paired(conversation.messages).get((message, index))
-    call = None if place is None else _part_at(conversation, place)
-    return call if isinstance(call, Call) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One member of a call's arguments or of a result."""
-
-    name: str
-    value: Json
-    text: bool
-    """Whether the value is a long text, which reads badly as JSON."""
-    language: str
-    """Language of the text, if a file name beside it reveals it."""
-
-
-def fields_of(value: Json, call: Call | None = None) -> list[Field]:
-    """The members of an object with long texts. Empty for any other value, which is shown as JSON.
-
-    The `call` of a result tells which file its text came from.
-    """
-    if not isinstance(value, dict) or len(value) > _MOST_FIELDS:
-        return []
-    texts = {name for name, each in value.items() if isinstance(each, str) and ("\n" in each or len(each) > 100)}
-    beside = call.arguments if call is not None and isinstance(call.arguments, dict) else value
-    path = next((beside[name] for name in _PATHS if isinstance(beside.get(name), str)), None)
-    return [Field(n, v, n in texts, language_of(path) if n in texts else "") for n, v in value.items()] if texts else []
-
-
-_PATHS: Final = ("path", "file_path", "filePath", "filename", "file", "absolute_path", "target_file")
-"""Names that agents' tools use for the path of a file."""
-
-_MOST_FIELDS: Final = 30
-
-
-INLINE_TYPES: Final = frozenset(
-    {
-        *("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp"),
-        *("audio/wav", "audio/x-wav", "audio/mpeg", "audio/mp3", "audio/ogg", "audio/aac", "audio/flac", "audio/mp4"),
-        *("audio/webm", "video/mp4", "video/webm", "video/ogg", "application/pdf"),
-    }
-)
-"""Types that a browser shows without running anything. SVG is excluded, since it can hold scripts."""
-
-
-def is_elsewhere(media: Media) -> bool:
-    """Whether neither its data nor its address are in the message: in a session they came in many."""
-    return media.base64 is None and media.uri is None
-
-
-def session_media(conversation: Conversation, number: str) -> int:
-    """How many media that are elsewhere stand before the part with this number."""
-    place = tuple(map(int, number.split("-")))
-    return sum(
-        (at, index) < place and isinstance(part, Media) and is_elsewhere(part)
-        for at, message in enumerate(conversation.messages)
-        for index, part in enumerate(message.parts)
-    )
-
-
-def media_kind(media: Media, *, in_session: bool = False) -> str:
-    """How a medium is shown: `image`, `audio`, `video`, `pdf`, or `file` if it is only mentioned."""
-    if is_raw_sound(media.mime_type) and (media.base64 is not None or (in_session and is_elsewhere(media))):
-        return "audio"
-    if media.base64 is None:
-        return "file"
-    if media.kind in INLINE_TYPES:
-        return "pdf" if media.kind == "application/pdf" else media.kind.partition("/")[0]
-    return "file"

@@ -15,7 +15,7 @@ from gemtap.addresses import is_link
 from gemtap.control_chars import show_control_chars
 from gemtap.conversation.preview import call_form, encrypted_form
 from gemtap.conversation.server_tools import shown_as, token_probabilities
-from gemtap.dashboard import conversation_view, filters, markup
+from gemtap.dashboard import filters, markup, shown_media, whole_parts
 from gemtap.dashboard.columns import THREADS
 from gemtap.dashboard.provider_colours import colours
 from gemtap.endings import ending_of
@@ -79,10 +79,10 @@ def _environment(site: Site) -> Environment:
         "folded": filters.folded,
         "markdown": markup.markdown,
         "code": markup.code,
-        "fields": conversation_view.fields_of,
+        "fields": whole_parts.fields_of,
         "call_form": lambda call: call_form(call.name, call.arguments),
         "encrypted_form": encrypted_form,
-        "media_kind": conversation_view.media_kind,
+        "media_kind": shown_media.media_kind,
         "is_link": is_link,
         "shown_as": shown_as,
         "token_probabilities": token_probabilities,

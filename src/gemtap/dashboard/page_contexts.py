@@ -12,7 +12,7 @@ from gemtap.conversation.added import first_new_for_reader
 from gemtap.conversation.changes import changes_between
 from gemtap.conversation.model import Media
 from gemtap.conversation.sound import WAV, is_raw_sound, wav_of
-from gemtap.dashboard import conversation_view, inline_charts, replay_form
+from gemtap.dashboard import conversation_view, inline_charts, replay_form, shown_media, whole_parts
 from gemtap.dashboard.added import added_of
 from gemtap.dashboard.environment import Site, fill_in
 from gemtap.dashboard.filters import pretty
@@ -127,9 +127,9 @@ def part(document: Interaction, number: str, member: str | None) -> dict[str, An
     """All of a shortened part, of a body or of the details of an error, or of one of their members."""
     if number in ("request", "response", "error"):
         value = _beside_messages(document, number)
-        found = None if value is None else conversation_view.whole_value(value, member)
+        found = None if value is None else whole_parts.whole_value(value, member)
     else:
-        found = conversation_view.whole_of(_merged(document), number, member)
+        found = whole_parts.whole_of(_merged(document), number, member)
     if found is None:
         raise NotThere("There is no such text in this interaction.")
     text, cut = found.text[:_LONGEST_PART], max(0, len(found.text) - _LONGEST_PART)
@@ -230,7 +230,7 @@ class Medium(NamedTuple):
     """The bytes of an image, a sound or a document that stands in a message."""
 
     kind: str
-    """As `conversation_view.media_kind` says."""
+    """As `shown_media.media_kind` says."""
     mime_type: str
     content: bytes
 
@@ -239,8 +239,8 @@ def medium(document: Interaction, number: str) -> Medium:
     """The medium that `MESSAGE-PART` or `MESSAGE-PART-MEDIUM` names; plain samples of sound as a WAV file."""
     conversation = _merged(document)
     found = conversation_view.part_of(conversation, number)
-    if isinstance(found, Media) and conversation.is_session and conversation_view.is_elsewhere(found):
-        found = session_medium(document, conversation_view.session_media(conversation, number))
+    if isinstance(found, Media) and conversation.is_session and shown_media.is_elsewhere(found):
+        found = session_medium(document, shown_media.session_media(conversation, number))
     if not isinstance(found, Media) or found.base64 is None:
         raise NotThere("There is no such media file in this interaction.")
     try:
@@ -249,7 +249,7 @@ def medium(document: Interaction, number: str) -> Medium:
         raise NotThere("The data in this message is not valid Base64.") from None
     if is_raw_sound(found.mime_type):
         return Medium("audio", WAV, wav_of(found.mime_type, content))
-    return Medium(conversation_view.media_kind(found), found.mime_type, content)
+    return Medium(shown_media.media_kind(found), found.mime_type, content)
 
 
 def _merged(document: Interaction) -> Conversation:

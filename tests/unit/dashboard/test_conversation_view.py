@@ -12,14 +12,13 @@ from gemtap.conversation.canonical import paired
 from gemtap.conversation.model import Call, Conversation, Media, Message, Result, Text, Thought
 from gemtap.dashboard.conversation_view import (
     SHOWN,
-    fields_of,
     first_shown,
-    media_kind,
     merged,
     part_of,
     shown_messages,
-    whole_of,
 )
+from gemtap.dashboard.shown_media import media_kind
+from gemtap.dashboard.whole_parts import fields_of, whole_of
 from gemtap.interaction import Thread
 from tests.records import make_record
 
