@@ -221,6 +221,7 @@ if `NO_COLOR` is set. On a terminal, `ls`, `threads`, `stats` and `show` use the
 all columns with whole texts, and the arrow keys of `less` scroll sideways.
 
 Where a command takes the ID of an interaction, its first or last digits do too, if they fit one, or `last`.
+`gemtap ls --thread` takes digits of a thread or of any of its turns: narrow tables show the last six.
 
 `gemtap --install-completion` sets up completion of commands, options, formats and client names in your shell (bash,
 zsh, fish, PowerShell). `--show-completion` prints the code that it would add to the shell's configuration.

@@ -1,4 +1,4 @@
-"""Ids on the command line: whole, their first or last digits, or `last`."""
+"""Ids on the command line, of interactions and threads: whole, their first or last digits, or `last`."""
 
 from __future__ import annotations
 
@@ -47,15 +47,47 @@ async def resolve(store: Store, word: str) -> ObjectId:
     found = await _beginning(store, word.lower()) or await _ending(store, word.lower())
     if not found:
         raise unknown(word)
+    return _only(word, "interaction", found)
+
+
+async def resolve_thread(store: Store, word: str) -> ObjectId:
+    """The id of the thread that a part of an id stands for, its own or that of one of its turns. Raises Failed."""
+    from gemtap.stores.base import Filter
+
+    digits = word.lower()
+    ids = [item["id"] for item in (await store.threads(Filter(), limit=_RECENT)).items]
+    of_threads = [each for each in ids if str(each).startswith(digits)]
+    of_threads = of_threads or [each for each in ids if str(each).endswith(digits)]
+    if of_threads:
+        return _only(word, "thread", of_threads)
+    try:
+        turn = await store.get(await resolve(store, word))
+    except NoSuch:
+        turn = None
+    if turn is None or turn["thread"] is None:
+        raise Failed(f"There is no thread {word}, and no turn of one. `gemtap threads` lists threads.")
+    return turn["thread"]["id"]
+
+
+def is_part(word: str) -> bool:
+    """Whether a word may stand for an id without being one."""
+    return word == "last" or _PART.fullmatch(word.lower()) is not None
+
+
+def _only(word: str, what: str, found: list[ObjectId]) -> ObjectId:
     if len(found) > 1:
         some = ", ".join(map(str, found[:_MOST_LISTED])) + (", …" if len(found) > _MOST_LISTED else "")
-        raise Failed(f"{word} matches more than one interaction: {some}. Give more digits.")
+        raise Failed(f"{word} matches more than one {what}: {some}. Give more digits.")
     return found[0]
 
 
-def unknown(word: object) -> Failed:
+class NoSuch(Failed):
+    """There is no such interaction."""
+
+
+def unknown(word: object) -> NoSuch:
     """The error for an unknown interaction."""
-    return Failed(f"There is no interaction {word}. `gemtap ls` lists them.")
+    return NoSuch(f"There is no interaction {word}. `gemtap ls` lists them.")
 
 
 async def _beginning(store: Store, digits: str) -> list[ObjectId]:

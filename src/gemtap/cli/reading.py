@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
-from gemtap.cli.ids import SHORT
+from gemtap.cli.ids import SHORT, is_part, resolve_thread
 from gemtap.cli.printing import console, dollars, harmless, local_time, one_line, paged, print_json, time_zone
 from gemtap.cli.query_command import QueryCommand
 from gemtap.cli.tables import Column, Wide, room_in, table_of
@@ -67,7 +67,9 @@ def list_interactions(
     ] = None,
     status: Annotated[int | None, typer.Option(help="Only this HTTP status.")] = None,
     client: Annotated[str | None, typer.Option(help="Only this client.")] = None,
-    thread: Annotated[str | None, typer.Option(help="Only this thread.")] = None,
+    thread: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only this thread: its id, or digits of it or of one of its turns.")
+    ] = None,
     since: Annotated[str | None, typer.Option(help="Only from this time on, such as 7d or 2026-03-14.")] = None,
     until: Annotated[str | None, typer.Option(help="Only before this time.")] = None,
     saved: Annotated[
@@ -97,6 +99,7 @@ def list_interactions(
     Put `--` before a negated word: gemtap ls -- -timeout
     """
     from gemtap.api_schema import ListQuery, page_as_json
+    from gemtap.stores.base import Filter
     from gemtap.stores.paging import page_of
 
     wanted = {
@@ -109,7 +112,7 @@ def list_interactions(
         "outcome": outcome,
         "status": status,
         "client": client,
-        "thread": thread,
+        "thread": None if thread is not None and is_part(thread) else thread,
         "since": _moment("since", since),
         "until": _moment("until", until),
         "q": " ".join(query) if query else None,
@@ -118,6 +121,8 @@ def list_interactions(
 
     async def read(opened: Store) -> Page:
         where = asked.where()
+        if thread is not None and is_part(thread):
+            where &= Filter(thread=await resolve_thread(opened, thread))
         if saved is not None:
             where &= filter_of(await saved_query(opened, saved))
         return await page_of(opened, where, limit=asked.limit, cursor=asked.cursor, sort=asked.sort)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.ids import SHORT
 from gemtap.cli.printing import console, dollars, harmless, in_short, local_time, one_line, paged, print_json, time_zone
 from gemtap.cli.query_command import QueryCommand
 from gemtap.cli.reading import NARROW, Limit, PageCursor, checked, open_for_reading
@@ -75,7 +76,7 @@ def threads(
 
 def _table(items: list[ThreadItem], width: int | None, longest: int) -> Table:
     columns = (
-        Column("thread", 4),
+        Column("thread", 1),
         Column(f"last ({time_zone()})", 2),
         Column("requests", 1, "number"),
         Column("tokens", 3, "number"),
@@ -94,7 +95,7 @@ def _row(item: ThreadItem, longest: int, *, narrow: bool) -> tuple[Text, ...]:
     from gemtap.stores.thread_list import STATE_WORDS
 
     return (
-        harmless(str(item["id"]), "dim"),
+        harmless(str(item["id"])[-SHORT if narrow else 0 :], "dim"),
         harmless(local_time(item["last_at"].isoformat(), narrow=narrow)),
         harmless(f"{item['turns']:,}"),
         harmless("–" if item["tokens"] is None else in_short(item["tokens"])),

@@ -59,10 +59,37 @@ def test_other_commands_take_parts_too() -> None:
     assert "Why is the sky blue?" in shown("export", "markdown", "abcd")
 
 
+def test_a_thread_is_named_by_a_part_of_its_id_or_of_a_turn() -> None:
+    """Digits that `gemtap threads` shows, digits of any turn, and `last` for the thread of the last interaction."""
+    thread, other = ObjectId("66f1c0ffee01234567890001"), ObjectId("76f1c0ffee01234567990001")
+    place = {"turn": 1, "parent": None, "new_messages": 1}
+    later = ObjectId("66f1c0ffee01234567891111")
+    keep(
+        make_record(_id=thread, thread={"id": thread, **place}, timestamp=NOON + timedelta(seconds=2)),
+        make_record(_id=other, thread={"id": other, **place}, timestamp=NOON + timedelta(seconds=3)),
+        make_record(_id=later, thread={"id": thread, **place}, timestamp=NOON + timedelta(seconds=4)),
+        make_record(thread=None, _id=ObjectId("66f1c0ffee01234567892222"), timestamp=NOON),
+    )
+    for word in (str(thread), "890001", "891111", "last", "66f1c0ffee0123456789000"):
+        listed = json.loads(shown("ls", "--thread", word, "--json"))["items"]
+        assert [item["id"] for item in listed] == [str(later), str(thread)], word
+    assert json.loads(shown("ls", "--thread", "890001", "model:other", "--json"))["items"] == []
+    for word, message in (
+        ("90001", f"matches more than one thread: {other}, {thread}."),
+        ("0000", "There is no thread 0000, and no turn of one. `gemtap threads` lists threads."),
+        ("892222", "There is no thread 892222, and no turn of one."),
+    ):
+        error = invoke("ls", "--thread", word).exception
+        assert isinstance(error, Failed)
+        assert message in str(error)
+
+
 def test_parts_are_found_in_mongodb(mongod_url: str) -> None:
     """The look-up works in either store."""
     with_store(mongod_url, lambda store: store.put([make_record(_id=FIRST)]))
     assert json.loads(shown("show", "66f1c0", "--json", "--store", mongod_url))["id"] == str(FIRST)
+    (found,) = json.loads(shown("ls", "--thread", "89abcd", "--json", "--store", mongod_url))["items"]
+    assert found["id"] == str(FIRST)
 
 
 def test_a_page_opens_in_the_browser(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
