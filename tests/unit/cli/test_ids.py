@@ -75,7 +75,7 @@ def test_a_thread_is_named_by_a_part_of_its_id_or_of_a_turn() -> None:
         assert [item["id"] for item in listed] == [str(later), str(thread)], word
     assert json.loads(shown("ls", "--thread", "890001", "model:other", "--json"))["items"] == []
     for word, message in (
-        ("90001", f"matches more than one thread: {other}, {thread}."),
+        ("90001", f"matches more than one thread: {thread}, {other}."),
         ("0000", "There is no thread 0000, and no turn of one. `gemtap threads` lists threads."),
         ("892222", "There is no thread 892222, and no turn of one."),
     ):
