@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -137,12 +137,32 @@ def _variables(name: str) -> str:
 
 def _print(found: list[dict[str, str]], faults: list[dict[str, str]]) -> None:
     out = console()
-    table = Table("name", "API", "paths", "upstream", "key for replays", "package", box=None, pad_edge=False)
-    for each in found:
-        package = f"{each['package']} {each['version']}".strip()
-        shown = (each["name"], each["title"], each["prefix"] + "/...", each["upstream"], each["key"], package)
-        table.add_row(*map(harmless, shown))
+    columns = {
+        "name": [each["name"] for each in found],
+        "API": [each["title"] for each in found],
+        "paths": [each["prefix"] + "/..." for each in found],
+        "upstream": [each["upstream"] for each in found],
+        "key for replays": [each["key"] for each in found],
+        "package": [f"{each['package']} {each['version']}".strip() for each in found],
+    }
+    if _width(columns) > out.width:
+        # One variable in a line: nobody can use one that is cut.
+        columns["key for replays"] = [each["key"].replace(" or ", " or\n") for each in found]
+    for name in ("package", "API", "paths"):
+        if _width(columns) > out.width:
+            del columns[name]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in columns:
+        table.add_column(name, no_wrap=name != "upstream", overflow="fold")
+    for row in zip(*columns.values(), strict=True):
+        table.add_row(*(Text("\n").join(map(harmless, cell.split("\n"))) for cell in row))
     out.print(table)
     for fault in faults:
         text = f"{fault['name']} of {fault['package']} is unusable: {fault['reason']}. Update or uninstall the package."
         out.print(Text.assemble(harmless(text, "red")), soft_wrap=True)
+
+
+def _width(columns: Mapping[str, Sequence[str]]) -> int:
+    """The characters of a table with nothing cut."""
+    lines = [[line for cell in (name, *cells) for line in cell.split("\n")] for name, cells in columns.items()]
+    return sum(max(map(len, each)) for each in lines) + 2 * (len(columns) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -112,3 +113,30 @@ def test_other_tables_fit_too(folder: Path, name: str, width: int) -> None:
     if name == "threads":
         # A part of the id is enough for `gemtap ls --thread`.
         assert str(thread["id"]).endswith(row.split()[0])
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (80, ["name", "upstream", "key for replays"]),
+        (140, ["name", "API", "paths", "upstream", "key for replays", "package"]),
+        (200, ["name", "API", "paths", "upstream", "key for replays", "package"]),
+    ],
+)
+def test_providers_are_listed_with_whole_variables(folder: Path, width: int, titles: list[str]) -> None:
+    """A variable or an address that is cut is of no use: narrow terminals get fewer columns and more lines."""
+    head, *rows = on_terminal(width, "providers")
+    assert re.split(r"\s{2,}", head) == titles
+    assert max(len(row) for row in rows) <= width
+    text = "\n".join(rows)
+    assert "…" not in text
+    for variable in ("GEMINI_API_KEY or", "GOOGLE_API_KEY", "GOOGLE_OAUTH_ACCESS_TOKEN", "ANTHROPIC_API_KEY"):
+        assert variable in text
+    place = head.index("upstream")
+    addresses = "".join(row[place : head.index("key")].strip() for row in rows)
+    assert "https://{location}-aiplatform.googleapis.com" in addresses
+
+
+def test_a_pipe_gets_a_line_for_each_provider(folder: Path) -> None:
+    """For grep."""
+    assert re.search(r"^gemini .* GEMINI_API_KEY or GOOGLE_API_KEY  +gemtap", shown("providers"), re.M)
