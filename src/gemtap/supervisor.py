@@ -268,8 +268,21 @@ def _with_certificate(settings: Settings) -> Settings:
             made = local_certificate(settings.tls_folder, settings.tls_names)
             return settings.model_copy(update={"tls": "off", "tls_cert": made.certificate, "tls_key": made.key})
         if settings.tls_cert is not None:
+            for path in (settings.tls_cert, settings.tls_key):
+                # ssl does not say which of the files it could not read.
+                assert path is not None
+                path.read_bytes()
             ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ValueError) as exc:  # ssl's errors are OSErrors
+    except ssl.SSLError as exc:
+        raise CannotServe(
+            f"{settings.tls_cert} and {settings.tls_key} are not a certificate chain and its private key, both in PEM "
+            f"({exc.reason or exc})."
+        ) from exc
+    except OSError as exc:
+        raise CannotServe(
+            f"The TLS certificate cannot be used: {exc.filename}: {exc.strerror}. See --tls-cert, --tls-key and --tls."
+        ) from exc
+    except ValueError as exc:
         raise CannotServe(f"The TLS certificate cannot be used: {exc}. See --tls-cert, --tls-key and --tls.") from exc
     return settings
 

@@ -141,7 +141,7 @@ def test_doctor_names_each_fault_and_no_password(api: SimulatedApi, tmp_path: Pa
         GEMTAP_PORT=str(free_port()),
     )
     assert done.returncode == 1
-    assert "127.0.0.1:1 cannot be reached" in done.stdout
+    assert "127.0.0.1:1 cannot be reached: Connection refused. Check the network and proxies." in done.stdout
     assert "does not answer" in done.stdout
     assert "gemtap serve" in done.stdout
     assert "secret-word" not in done.stdout + done.stderr

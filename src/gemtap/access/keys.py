@@ -107,7 +107,9 @@ def digest_of(key: bytes) -> str:
 
 def add(before: KeyList, name: str, role: str, expires: datetime | None, now: datetime) -> tuple[KeyList, str]:
     """The list with a key for another user, and the key. Raises BadChange."""
-    if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
+    if name.lower() in _RESERVED:
+        raise BadChange(f"{name!r} cannot be a user's name: `gemtap limits set {name.lower()}` is for everybody.")
+    if not _NAME.fullmatch(name):
         raise BadChange(f"{name[:100]!r} cannot be a user's name: letters, digits and . _ @ + - are allowed, up to 64.")
     if role not in ROLES:
         raise BadChange(f"Unknown role {role[:100]!r}. Roles: {', '.join(ROLES)}.")

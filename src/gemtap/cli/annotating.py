@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
+from gemtap.cli.completion import one_of
 from gemtap.cli.ids import InteractionId, resolve, unknown
 from gemtap.cli.printing import console, harmless, print_json
 from gemtap.cli.reading import open_for_reading
+from gemtap.faults import not_one_of
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
     from gemtap.interaction import Interaction
     from gemtap.settings import Settings
     from gemtap.stores.base import Store
+
+_RATINGS: Final = ("good", "bad", "none")
+"""What `gemtap rate` takes. Repeats `stores.annotations`, to keep its import out of help texts."""
 
 
 @app.command()
@@ -44,7 +49,10 @@ def tag(
 @app.command()
 def rate(
     id_: InteractionId,
-    rating: Annotated[str, typer.Argument(metavar="RATING", help="good or bad; none removes the rating.")],
+    rating: Annotated[
+        str,
+        typer.Argument(metavar="RATING", help="good or bad; none removes the rating.", autocompletion=one_of(_RATINGS)),
+    ],
     as_json: AsJson = False,
     config: Config = None,
     data_dir: DataDir = None,
@@ -54,6 +62,8 @@ def rate(
 
     Example: gemtap rate 66f1c0ffee0123456789abcd good
     """
+    if rating not in ("", *_RATINGS):
+        raise SettingsError(f"Bad RATING: {not_one_of(rating, _RATINGS)}")
     given = {"rating": "" if rating == "none" else rating}
     _annotate(
         settings_of({"data_dir": data_dir, "store": store}, config).settings, id_, lambda _: given, as_json=as_json

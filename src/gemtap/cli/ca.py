@@ -75,7 +75,12 @@ def untrust(config: Config = None, data_dir: DataDir = None) -> None:
 
     Example: gemtap ca untrust
     """
-    _untrust(_folder(config, data_dir))
+    from gemtap.interception.trusted import trusted_stores
+
+    folder = _folder(config, data_dir)
+    if not trusted_stores(folder):
+        print("No store trusts it.")
+    _untrust(folder)
 
 
 @ca_app.command()

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
 from gemtap.cli.printing import console, harmless, print_json
 from gemtap.cli.progress import progress_bar
 from gemtap.cli.reading import open_for_reading
+from gemtap.settings_error import SettingsError
 
 if TYPE_CHECKING:
     from gemtap.stores.base import Store
@@ -40,7 +41,7 @@ def check(
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if redact and not secrets:
-        raise Failed("--redact needs --secrets.")
+        raise SettingsError("--redact needs --secrets.")
     if secrets:
         from gemtap.cli.checking_secrets import check_secrets
 

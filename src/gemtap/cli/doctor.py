@@ -20,7 +20,7 @@ from rich.text import Text
 
 from gemtap.addresses import mask, mask_in
 from gemtap.cli.app import AsJson, Config, DataDir, StoreUrl, app, settings_of
-from gemtap.cli.health import ask, desk_url, running, tap_url
+from gemtap.cli.health import ask, desk_url, reason_of, running, tap_url
 from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of, served_settings
 from gemtap.environment_proxy import BadProxy, environment_proxy
@@ -152,9 +152,10 @@ def _upstream(provider: str, upstream: str) -> Finding:
     except urllib.error.HTTPError as exc:
         exc.close()  # any answer will do: it is there
     except OSError as exc:
-        reason = getattr(exc, "reason", None) or exc
         return Finding(
-            name, "fault", mask_in(f"{shown} cannot be reached{through}: {reason}. Check the network and proxies.")
+            name,
+            "fault",
+            mask_in(f"{shown} cannot be reached{through}: {reason_of(exc)}. Check the network and proxies."),
         )
     took = (time.perf_counter() - started) * 1000
     return Finding(name, "ok", f"{shown} answers{through} in {took:.0f} ms, with a new connection")

@@ -74,12 +74,18 @@ def ask(url: str, access_key: str | None = None) -> dict[str, Any]:
     except urllib.error.HTTPError as exc:
         raw = exc.read()
     except OSError as exc:
-        return {"error": str(getattr(exc, "reason", exc))}
+        return {"error": reason_of(exc)}
     try:
         found = json.loads(raw)
     except ValueError:
         return {"error": "it does not answer in JSON"}
     return found if isinstance(found, dict) else {"error": "it does not answer as Gemtap does"}
+
+
+def reason_of(exc: OSError) -> str:
+    """Why a URL cannot be reached, without the number of the error."""
+    reason = getattr(exc, "reason", None) or exc
+    return getattr(reason, "strerror", None) or str(reason)
 
 
 def _local(host: str) -> str:

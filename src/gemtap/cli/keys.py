@@ -14,6 +14,7 @@ from gemtap.access import keys as access_keys
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import BadChange, KeyList
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.completion import one_of
 from gemtap.cli.lists import with_lists
 from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
 from gemtap.settings import Settings, SettingsError
@@ -38,7 +39,10 @@ def keys() -> None:
 @keys_app.command()
 def add(
     name: Name,
-    role: Annotated[str, typer.Option(metavar="member|admin", help="Admins see everything.")] = "member",
+    role: Annotated[
+        str,
+        typer.Option(metavar="member|admin", help="Admins see everything.", autocompletion=one_of(access_keys.ROLES)),
+    ] = "member",
     expires: Expires = None,
     config: Config = None,
     data_dir: DataDir = None,

@@ -14,9 +14,11 @@ from rich.text import Text
 from gemtap.access.key_file import KeyFile
 from gemtap.access.keys import KeyTable
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
+from gemtap.cli.completion import one_of
 from gemtap.cli.lists import Lists, with_lists
 from gemtap.cli.printing import console, harmless, local_time, print_json, time_zone
 from gemtap.cli.tables import Cell, Column, table_of
+from gemtap.faults import not_one_of
 from gemtap.limits.ledger import LedgerReader
 from gemtap.limits.ledger_readings import Usage
 from gemtap.limits.limit_file import LimitFile
@@ -106,9 +108,15 @@ def set_limits(
 def unset(
     who: Who,
     measure: Annotated[
-        str | None, typer.Option(metavar="|".join(MEASURES), help="Only limits of this; else all of them.")
+        str | None,
+        typer.Option(
+            metavar="|".join(MEASURES), help="Only limits of this; else all of them.", autocompletion=one_of(MEASURES)
+        ),
     ] = None,
-    per: Annotated[str | None, typer.Option(metavar="|".join(SPANS), help="Only limits with this window.")] = None,
+    per: Annotated[
+        str | None,
+        typer.Option(metavar="|".join(SPANS), help="Only limits with this window.", autocompletion=one_of(SPANS)),
+    ] = None,
     config: Config = None,
     data_dir: DataDir = None,
     store: StoreUrl = None,
@@ -119,9 +127,9 @@ def unset(
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     if measure is not None and measure not in MEASURES:
-        raise SettingsError(f"Bad flag --measure: {measure[:100]!r} is none of {', '.join(MEASURES)}.")
+        raise SettingsError(f"Bad flag --measure: {not_one_of(measure, MEASURES)}")
     if per is not None and per not in SPANS:
-        raise SettingsError(f"Bad flag --per: {per[:100]!r} is none of {', '.join(SPANS)}.")
+        raise SettingsError(f"Bad flag --per: {not_one_of(per, SPANS)}")
     subject = _subject(who)
 
     def change(before: LimitList) -> tuple[LimitList, None]:

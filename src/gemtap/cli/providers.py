@@ -13,8 +13,10 @@ from rich.text import Text
 
 from gemtap import __version__
 from gemtap.cli.app import AsJson, Config, app, settings_of
+from gemtap.cli.completion import one_of
 from gemtap.cli.printing import console, harmless
 from gemtap.cli.settings_file import add_table, remove_table
+from gemtap.faults import not_one_of
 from gemtap.providers.configured import SETTINGS
 from gemtap.providers.documents import credential_for
 from gemtap.providers.presets import PRESETS
@@ -25,6 +27,8 @@ providers_app = typer.Typer(invoke_without_command=True)
 app.add_typer(providers_app, name="providers")
 
 _CONFIG: Final = Path("gemtap.toml")
+_FREE: Final = "free"
+"""In place of a maker: nothing is billed."""
 
 
 @providers_app.callback()
@@ -65,11 +69,21 @@ def providers(context: typer.Context, as_json: AsJson = False, config: Config = 
 def add(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(help="Lower-case letters, digits and underscores; the name of a preset is enough.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Lower-case letters, digits and underscores; the name of a preset is enough.",
+            autocompletion=one_of(PRESETS),
+        ),
     ],
-    dialect: Annotated[str | None, typer.Option(metavar="API", help="The API that it speaks, such as openai.")] = None,
+    dialect: Annotated[
+        str | None,
+        typer.Option(metavar="API", help="The API that it speaks, such as openai.", autocompletion=one_of(PROVIDERS)),
+    ] = None,
     upstream: Annotated[str | None, typer.Option(metavar="URL", help="Its base URL.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Take the rest from this well-known API.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Take the rest from this well-known API.", autocompletion=one_of(PRESETS))
+    ] = None,
     prefix: Annotated[str | None, typer.Option(help="First segment of its paths. Default: NAME.")] = None,
     title: Annotated[str | None, typer.Option(help="Its display name.")] = None,
     prices: Annotated[str | None, typer.Option(metavar="MAKER", help="A provider in genai-prices, or free.")] = None,
@@ -94,6 +108,8 @@ def add(
     }
     values = {field: value for field, value in given.items() if value is not None}
     _check(name, values)
+    if prices is not None:
+        _check_prices(prices)
     add_table(path, "providers", name, values)
     settings = settings_of({}, path).settings
     address = f"{address_of(settings)}/{settings.providers.definitions[name].prefix}"
@@ -108,10 +124,18 @@ def _check(name: str, values: Mapping[str, str]) -> None:
     load_only({"providers": {name: values}}, "flag")
 
 
+def _check_prices(maker: str) -> None:
+    """Raises SettingsError for a maker without prices: every cost would be unknown, and nothing would say why."""
+    from gemtap.providers.prices import has_list, makers
+
+    if maker != _FREE and not has_list(maker):
+        raise SettingsError(f"Bad flag --prices: {not_one_of(maker, (_FREE, *makers()))}")
+
+
 @providers_app.command()
 def rm(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="As `gemtap providers` lists it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `gemtap providers` lists it.")],
     config: Config = None,
 ) -> None:
     """Remove an API from the settings file. Its interactions stay.

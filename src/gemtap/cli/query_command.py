@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any, Final
 
-from typer.core import TyperCommand
+from typer.core import TyperArgument, TyperCommand
 from typer.exceptions import TyperException
 
 from gemtap.settings_error import SettingsError
@@ -33,7 +33,7 @@ class QueryCommand(TyperCommand):
             word = next((each for each in args[: _end_of_options(args)] if _WORD.match(each)), None)
             if word is None:
                 raise
-            *before, _ = (each.name.upper() for each in self.params if each.param_type_name == "argument")
+            *before, _ = (each.metavar or each.name for each in self.params if isinstance(each, TyperArgument))
             is_long = any(f"-{word}" in parameter.opts for parameter in self.params)
             raise SettingsError(
                 f"There is no option {word}.{f' Did you mean -{word}?' if is_long else ''} To negate a word, put -- "

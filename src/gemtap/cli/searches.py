@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 searches_app = typer.Typer(invoke_without_command=True)
 app.add_typer(searches_app, name="searches")
 
-Name = Annotated[str, typer.Argument(help="Name of the saved search.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the saved search.")]
 
 
 class _Flags(NamedTuple):
@@ -85,7 +85,11 @@ def save(
 
 
 @searches_app.command()
-def rename(context: typer.Context, name: Name, new_name: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+def rename(
+    context: typer.Context,
+    name: Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its new name.")],
+) -> None:
     """Give a saved search another name.
 
     Example: gemtap searches rename slow 'slow this week'

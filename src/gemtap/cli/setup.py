@@ -33,7 +33,9 @@ def _with_other_apis(client: str) -> list[str]:
 
 @app.command()
 def setup(
-    client: Annotated[str | None, typer.Argument(help="Default: list the clients.", autocompletion=_complete)] = None,
+    client: Annotated[
+        str | None, typer.Argument(metavar="CLIENT", help="Default: list the clients.", autocompletion=_complete)
+    ] = None,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -44,6 +45,8 @@ class _Files:
     def __enter__(self) -> Self:
         try:
             for part, path in self._paths.items():
+                if path.is_dir():
+                    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
                 # In the target's folder: a rename is atomic only within one file system.
                 self._open[part] = tempfile.NamedTemporaryFile(  # closed below
                     dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False

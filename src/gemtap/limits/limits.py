@@ -166,13 +166,19 @@ _SPAN_WORDS: Final[Mapping[str, Span]] = {
     "d": "day",
     "mo": "month",
 }
+_COUNTED: Final = {
+    "requests": "requests",
+    "concurrent": "concurrent requests",
+    "tokens": "tokens",
+    "cost": "US dollars",
+}
 _EXAMPLES: Final = {"requests": "60/minute", "concurrent": "8", "tokens": "5M/day", "cost": "10usd/day"}
 
 
 def parse_amount(measure: Measure, text: str) -> tuple[int, Span | None]:
     """Amount and window of `60/minute`, `8`, `5M/day` or `10usd/day`; cost is in micro-dollars. Raises BadLimit."""
     bad = BadLimit(
-        f"{text[:100]!r} is no amount of {measure}: it must be like {_EXAMPLES[measure]}"
+        f"{text[:100]!r} is no amount of {_COUNTED[measure]}: it must be like {_EXAMPLES[measure]}"
         + (", with second, minute, hour, day or month after the slash." if measure != "concurrent" else ".")
     )
     found = _AMOUNT.fullmatch(text.strip())

@@ -157,6 +157,24 @@ def add_costs(costs: Sequence[Cost]) -> Cost:
     return cost
 
 
+def makers() -> tuple[str, ...]:
+    """The providers in genai-prices, by their ids."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    return tuple(each.id for each in get_snapshot().providers)
+
+
+def has_list(maker: str) -> bool:
+    """Whether genai-prices knows a provider by this id, or by another name that it takes for one."""
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        get_snapshot().find_provider(None, maker, None)
+    except LookupError:
+        return False
+    return True
+
+
 class _Calculated(NamedTuple):
     total: Decimal
     """US dollars."""

@@ -33,6 +33,13 @@ def test_a_rating_and_a_note_are_set_and_taken_away() -> None:
     assert json.loads(shown("note", id_, "", "--json")) == {"id": id_, "tags": [], "rating": None, "note": None}
 
 
+def test_the_ratings_are_named() -> None:
+    """With the word that removes a rating on the command line."""
+    (id_,) = keep(make_record())
+    error = invoke("rate", id_, "goood").exception
+    assert str(error) == "Bad RATING: 'goood' is not one of good, bad, none. Did you mean good?"
+
+
 @pytest.mark.parametrize("arguments", [("rate", "fine"), ("tag", "a,b"), ("note", "x" * 10_001)])
 def test_what_cannot_be_kept_is_refused(arguments: tuple[str, str]) -> None:
     """Invalid annotations are rejected."""

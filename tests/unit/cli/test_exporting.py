@@ -129,6 +129,7 @@ def test_what_cannot_be_written_or_found_is_said() -> None:
     keep(make_record())
     for arguments, message in (
         (("jsonl", "-o", "no/where.jsonl"), "cannot be written: No such file or directory."),
+        (("jsonl", "-o", "."), ". cannot be written: Is a directory."),
         (("markdown", "0" * 24), "There is no thread and no interaction"),
     ):
         done = run("export", *arguments)

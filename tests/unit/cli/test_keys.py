@@ -45,6 +45,13 @@ def test_what_cannot_be_done(arguments: tuple[str, str]) -> None:
     assert isinstance(invoke("keys", *arguments).exception, Failed)
 
 
+def test_the_name_for_everybody_is_kept_for_limits() -> None:
+    """The error does not list characters, all of which the name has."""
+    assert str(invoke("keys", "add", "All").exception) == (
+        "'All' cannot be a user's name: `gemtap limits set all` is for everybody."
+    )
+
+
 def test_an_age_that_is_none() -> None:
     """The flag is named."""
     error = invoke("keys", "add", "ana", "--expires", "soon").exception

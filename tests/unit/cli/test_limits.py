@@ -88,11 +88,18 @@ def test_a_user_may_be_named_as_in_queries() -> None:
     [
         (("set", "user:all", "--cost", "10usd/day"), "'all' is no user's name"),
         (("set", "ana"), "Give a limit"),
-        (("set", "ana", "--cost", "10/day"), "--cost"),
+        (("set", "ana", "--cost", "10/day"), "Bad flag --cost: '10/day' is no amount of US dollars: it must be like"),
+        (("set", "ana", "--concurrent", "1.5"), "'1.5' is no amount of concurrent requests: it must be like 8."),
         (("set", "ana", "--requests", "60/fortnight"), "--requests"),
         (("set", "colour:red", "--concurrent", "1"), "model:PATTERN"),
-        (("unset", "ana", "--measure", "money"), "--measure"),
-        (("unset", "ana", "--per", "year"), "--per"),
+        (
+            ("unset", "ana", "--measure", "costs"),
+            "Bad flag --measure: 'costs' is not one of requests, concurrent, tokens, cost. Did you mean cost?",
+        ),
+        (
+            ("unset", "ana", "--per", "year"),
+            "Bad flag --per: 'year' is not one of second, minute, hour, day, month.",
+        ),
     ],
 )
 def test_a_bad_flag_is_named(arguments: tuple[str, ...], says: str) -> None:

@@ -38,6 +38,9 @@ def assert_one_line(stderr: bytes) -> None:
         (["ls", "--store", "nowhere"], 2),
         (["ls", "--config", "absent.toml"], 2),
         (["show", "zzz"], 1),
+        (["check", "--redact"], 2),
+        (["rate", "last", "fine"], 2),
+        (["health"], 1),
         (["show", NOBODY], 1),
         (["show", NOBODY, "--json", "--raw", "request"], 2),
         (["serve", "--tls-cert", "chain.pem"], 2),
@@ -77,7 +80,7 @@ def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str]
             "Bad flag --bucket: 'weeks' is not one of minute, hour, day, week, month. Did you mean week? "
             "See `gemtap stats --help`.",
         ),
-        (["providers", "add"], "Missing argument 'name'. See `gemtap providers add --help`."),
+        (["providers", "add"], "Missing argument 'NAME'. See `gemtap providers add --help`."),
     ],
 )
 def test_a_command_line_that_is_wrong_is_told_in_one_line_with_what_it_takes(arguments: list[str], says: str) -> None:
@@ -86,6 +89,20 @@ def test_a_command_line_that_is_wrong_is_told_in_one_line_with_what_it_takes(arg
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.decode() == f"gemtap: {says}\n"
+
+
+def test_certificate_files_that_cannot_be_used_are_named(folder: Path) -> None:
+    """Which of the two files is missing, and that both are no certificate, without ssl's words alone."""
+    arguments = ("serve", "--tls-cert", "chain.pem", "--tls-key", "key.pem", "--port", str(free_port()))
+    (folder / "chain.pem").write_text("nonsense")
+    done = run(*arguments, GEMTAP_DASHBOARD_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"gemtap: The TLS certificate cannot be used: key.pem: No such file or directory.")
+    (folder / "key.pem").write_text("nonsense")
+    done = run(*arguments, GEMTAP_DASHBOARD_PORT=str(free_port()))
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"gemtap: chain.pem and key.pem are not a certificate chain and its private key")
+    assert_one_line(done.stderr)
 
 
 def test_a_group_without_a_command_prints_its_help() -> None:
@@ -114,6 +131,12 @@ def test_a_bad_variable_is_told_by_every_command_in_one_line(variable: str) -> N
         ("gemtap nonse", set()),
         ("gemtap ls --outcome up", {"upstream_unreachable", "upstream_timeout", "upstream_disconnected"}),
         ("gemtap ls --sort o", {"oldest", "output"}),
+        ("gemtap rate last ", {"good", "bad", "none"}),
+        ("gemtap limits unset all --measure c", {"concurrent", "cost"}),
+        ("gemtap limits unset all --per m", {"minute", "month"}),
+        ("gemtap keys add ana --role a", {"admin"}),
+        ("gemtap providers add g", {"groq"}),
+        ("gemtap providers add lab --dialect ol", {"ollama"}),
     ],
 )
 def test_the_shell_completes_commands_and_clients(typed: str, offered: set[str]) -> None:
