@@ -42,7 +42,8 @@ def paged(*, wide: bool = False) -> Iterator[Console]:
 
     `wide`: tables may be wider than the terminal, and the pager's arrow keys scroll sideways.
     """
-    out = console(wide=wide)
+    # A table in a pipe takes what it needs: rich would cut every column of a wider one, ids and numbers too.
+    out = console(wide=wide or not sys.stdout.isatty())
     if not sys.stdout.isatty():
         yield out
         return

@@ -99,6 +99,31 @@ def test_wide_shows_everything(folder: Path) -> None:
     assert "1.23 s" in row
 
 
+def test_a_pipe_gets_whole_ids_and_numbers(folder: Path) -> None:
+    """However long the texts are: these are shortened, and nothing else."""
+    names = {"name": "c" * 30, "version": None, "user_agent": None, "address": "127.0.0.1", "key": None, "user": None}
+    thread = {"id": ObjectId(), "turn": 1, "parent": None, "new_messages": 1}
+    (id_,) = keep(
+        make_record(
+            preview={"prompt": LONG, "answer": LONG},
+            tokens=TOKENS,
+            cost={"usd": 1234.5, "source": "test"},
+            model="m" * 50,
+            client=names,
+            thread=thread,
+            error=BROKEN | {"message": LONG},
+            streaming=True,
+        )
+    )
+    listed = shown("ls").splitlines()[1]
+    assert listed.startswith(f"{id_}  2026-03-14 12:00:00  ")
+    assert re.search(r"200 · stream error +123,456 +7,890 +\$1,234.50 +1.23 s$", listed)
+    threads = shown("threads").splitlines()[1]
+    assert threads.startswith(f"{thread['id']}  2026-03-14 12:00:00 ")
+    assert "$1,234.50" in threads
+    assert "$1,234.50" in shown("stats")
+
+
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
 @pytest.mark.parametrize("name", ["threads", "stats"])
 def test_other_tables_fit_too(folder: Path, name: str, width: int) -> None:
