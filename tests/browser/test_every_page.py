@@ -32,7 +32,7 @@ def paths(gemtap: RunningGemtap) -> list[str]:
     thread, turn = continued["thread"]["id"], continued["id"]
     return [
         *("/", "/interactions", "/interactions?model=absent", "/interactions?q=error:yes"),
-        *("/interactions?q=colour:red", "/queries", "/health", "/limits", "/setup", "/nowhere"),
+        *("/interactions?q=colour:red", "/queries", "/health", "/limits", "/access", "/setup", "/nowhere"),
         *("/threads", "/threads?sort=cost", f"/threads/{thread}", f"/interactions/{turn}/changes"),
         *(f"/interactions/{turn}?tab={tab}" for tab in ("request", "timing")),
         *(

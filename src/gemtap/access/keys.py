@@ -75,6 +75,19 @@ class KeyList:
         others = f"There are keys of: {known}." if known else "`gemtap keys add` makes one."
         raise BadChange(f"There is no access key of {name[:100]!r}. {others}")
 
+    def shown(self, now: datetime) -> list[dict[str, Any]]:
+        """Who has a key, as JSON for people: without anything that a key could be found by."""
+        return [
+            {
+                "name": each.name,
+                "role": each.role,
+                "created": each.created,
+                "expires": each.expires,
+                "expired": each.is_expired(now),
+            }
+            for each in self.keys
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """As files and MongoDB have it."""
         return {"version": _VERSION, "on": self.is_on, "keys": [asdict(each) for each in self.keys]}

@@ -119,17 +119,7 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
     """
     settings = settings_of({"data_dir": data_dir, "store": store}, config).settings
     found = with_lists(settings, lambda lists: lists.read(KeyFile(settings.data_dir)))
-    now = datetime.now(UTC)
-    rows = [
-        {
-            "name": each.name,
-            "role": each.role,
-            "created": each.created,
-            "expires": each.expires,
-            "expired": each.is_expired(now),
-        }
-        for each in found.keys
-    ]
+    rows = found.shown(datetime.now(UTC))
     if as_json:
         print_json({"access_control": found.is_on, "keys": rows})
     elif not rows:
@@ -142,10 +132,10 @@ def list_keys(as_json: AsJson = False, config: Config = None, data_dir: DataDir 
         table = Table(box=None, pad_edge=False)
         for title in ("user", "role", f"created ({time_zone()})", "expires"):
             table.add_column(title)
-        for each, row in zip(found.keys, rows, strict=True):
-            end = "never" if each.expires is None else local_time(each.expires)
+        for row in rows:
+            end = "never" if row["expires"] is None else local_time(row["expires"])
             end = f"expired {end}" if row["expired"] else end
-            table.add_row(*map(harmless, (each.name, each.role, local_time(each.created), end)))
+            table.add_row(*map(harmless, (row["name"], row["role"], local_time(row["created"]), end)))
         console().print(table)
 
 

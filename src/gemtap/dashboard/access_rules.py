@@ -75,6 +75,11 @@ RULES: Final = {
     "/api/limits": Rule.MEMBER,
     "/api/limits/set": Rule.ADMIN,
     "/api/limits/unset": Rule.ADMIN,
+    "/access": Rule.ADMIN,
+    "/api/keys": Rule.ADMIN,
+    "/api/keys/add": Rule.ADMIN,
+    "/api/keys/rotate": Rule.ADMIN,
+    "/api/keys/revoke": Rule.ADMIN,
     "/health": Rule.ADMIN,
     "/api/events": Rule.ADMIN,
 }

@@ -22,6 +22,7 @@ from gemtap.dashboard import (
     api_events,
     api_exports,
     api_found,
+    api_keys,
     api_limits,
     api_replays,
     api_searches,
@@ -29,6 +30,7 @@ from gemtap.dashboard import (
     comparing,
     health,
     health_page,
+    keys_page,
     limits_page,
     live,
     pages,
@@ -38,6 +40,7 @@ from gemtap.dashboard import (
     thread_pages,
 )
 from gemtap.dashboard.access_guard import AccessGuard
+from gemtap.dashboard.access_keys import KeyKeeping
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.environment import Site
 from gemtap.dashboard.errors import add_error_handlers
@@ -77,11 +80,13 @@ def make_dashboard(
     threads_of: ThreadsOf | None = None,
     access: DashboardAccess | None = None,
     limiting: Limiting | None = None,
+    key_keeping: KeyKeeping | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
 ) -> ASGIApp:
     """The dashboard over a store, and over the recorder that fills it: `read_capture` is how that reads a capture,
-    `workers` make the pages of recorded content, `replays` sends requests again, and `threads_of` tells which threads
-    exchanges in flight continue, and `limiting` counts limits. Without `access`, everything is open to everybody."""
+    `workers` make the pages of recorded content, `replays` sends requests again, `threads_of` tells which threads
+    exchanges in flight continue, `limiting` counts limits, and `key_keeping` changes access keys. Without `access`,
+    everything is open to everybody."""
 
     store = ScopedStore(store)
     backlog = Backlog(spool)
@@ -117,6 +122,9 @@ def make_dashboard(
     if limiting is not None:
         app.include_router(api_limits.make_router(limiting), prefix="/api")
         app.include_router(limits_page.make_router(render, store, look, limiting))
+    if key_keeping is not None:
+        app.include_router(api_keys.make_router(key_keeping), prefix="/api")
+        app.include_router(keys_page.make_router(render, store, look, key_keeping))
     app.mount("/static", _Static(directory=Path(__file__).parent / "static"))
     add_error_handlers(app, render, look)
     # They wrap the application: as middleware they would miss FastAPI's answers to unexpected errors.

@@ -26,6 +26,7 @@ PAGES: Final = (
     ("/interactions", "Interactions"),
     ("/analytics", "Analytics"),
     ("/limits", "Limits"),
+    ("/access", "Access"),
     ("/health", "Health"),
     ("/setup", "Setup"),
 )

@@ -19,6 +19,7 @@ from gemtap.capture.capture_policy import SpoolLimits
 from gemtap.capture.spool import Spool
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
+from gemtap.desk.key_keeping import DeskKeys
 from gemtap.desk.limit_warnings import LimitWarnings
 from gemtap.desk.limiting import DeskLimits
 from gemtap.desk.warning_ways import WarningWays
@@ -131,6 +132,7 @@ def make_desk(settings: Settings) -> ASGIApp:
         replays=replays,
         threads_of=LiveThreads(store).of,
         access=access,
+        key_keeping=DeskKeys(settings.data_dir, store, access.keys),
         limiting=DeskLimits(settings, store, limits_in_force, limit_counter, access.keys),
         lifespan=lifespan,
     )

@@ -20,6 +20,7 @@ from gemtap.capture.spool import Spool
 from gemtap.dashboard.api_replays import Replaying
 from gemtap.dashboard.app import make_dashboard
 from gemtap.dashboard.sessions import DashboardAccess
+from gemtap.desk.key_keeping import DeskKeys
 from gemtap.desk.limiting import DeskLimits
 from gemtap.limits.in_force import LimitsInForce
 from gemtap.providers.registry import PROVIDERS
@@ -123,7 +124,8 @@ async def site_over(
     made = Settings(data_dir=folder, **settings)
     in_force = LimitsInForce(folder)
     counter = LimitCounter(folder, store, in_force)
-    limits = DeskLimits(made, store, in_force, counter, Access(folder) if access is None else access.keys)
+    keys = Access(folder) if access is None else access.keys
+    limits = DeskLimits(made, store, in_force, counter, keys)
     app = make_dashboard(
         made,
         store,
@@ -134,6 +136,7 @@ async def site_over(
         replays=replays,
         access=access,
         limiting=limits,
+        key_keeping=DeskKeys(folder, store, keys),
         lifespan=lifespan,
     )
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

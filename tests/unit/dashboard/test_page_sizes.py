@@ -128,7 +128,7 @@ async def test_every_page_is_small(site: Site) -> None:
         path: len((await site.page(path)).encode())
         for path in (
             *("/", "/interactions", "/interactions?limit=50&sort=cost", "/interactions?q=model:*", "/queries"),
-            *("/threads", "/threads?sort=cost", f"/threads/{THREAD}", group, "/health", "/limits", "/setup"),
+            *("/threads", "/threads?sort=cost", f"/threads/{THREAD}", group, "/health", "/limits", "/access", "/setup"),
             *(f"/interactions/{id_}" for id_ in (first, last)),
             *(f"/interactions/{last}?tab={tab}" for tab in ("request", "response", "headers", "timing", "cost")),
             *(f"/interactions/{last}/{part}" for part in ("added", "changes", "messages?before=20", "tools/3")),
