@@ -25,6 +25,12 @@ _ADVICE: Final = {
 }
 
 
+class DamagedFile(sqlite3.DatabaseError):
+    """SQLite reads the file, but rows in it break the rules of their tables."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Raise SQLite's and the system's errors as StoreUnavailable."""

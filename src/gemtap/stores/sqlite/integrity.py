@@ -11,6 +11,7 @@ import sqlite3
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import zstandard
@@ -19,8 +20,11 @@ from bson import ObjectId
 from gemtap.stores.maintenance import Fault
 from gemtap.stores.sqlite.bodies import BodyStore, key_of
 from gemtap.stores.sqlite.connections import transaction
+from gemtap.stores.sqlite.errors import DamagedFile
 from gemtap.stores.sqlite.packs import Pack, PackHead, PieceMissing, heads, read_head, read_pack
 from gemtap.stores.sqlite.rows import chunk_times, summary
+
+_FAULT_OF_FILE: Final = "the file is damaged: "
 
 BODIES: Final = {
     "request_raw": "the exact bytes of its request",
@@ -36,20 +40,33 @@ def verify(connection: sqlite3.Connection, bodies: BodyStore, looked_at: Callabl
     `looked_at` is called, in this thread, with the number of interactions that were read since the last call.
     """
     yield from _file(connection)
-    for head, why in damaged_packs(connection):
-        yield Fault(None, f"{why}: {head.span:,} pieces are lost")
-    yield from (Fault(None, what) for _, _, what in wrong_keys(connection))
-    number = -1
-    while (row := _next(connection, bodies, number)) is not None:
-        number, id_, faults = row
-        yield from (Fault(ObjectId(id_), fault) for fault in faults)
-        looked_at(1)
+    with told_as_damage(connection):
+        for head, why in damaged_packs(connection):
+            yield Fault(None, f"{why}: {head.span:,} pieces are lost")
+        yield from (Fault(None, what) for _, _, what in wrong_keys(connection))
+        number = -1
+        while (row := _next(connection, bodies, number)) is not None:
+            number, id_, faults = row
+            # ObjectId(None) would be a new one.
+            yield from (Fault(ObjectId(id_) if id_ else None, fault) for fault in faults)
+            looked_at(1)
+
+
+@contextmanager
+def told_as_damage(connection: sqlite3.Connection) -> Iterator[None]:
+    """Raise DamagedFile for what fails because pages of the file were overwritten, such as a NULL where none may be."""
+    try:
+        yield
+    except (TypeError, ValueError, sqlite3.IntegrityError) as exc:
+        fault = next(_file(connection), None)
+        if fault is None:
+            raise
+        raise DamagedFile(fault.what.removeprefix(_FAULT_OF_FILE)) from exc
 
 
 def _file(connection: sqlite3.Connection) -> Iterator[Fault]:
-    for (line,) in connection.execute("PRAGMA quick_check(10)").fetchall():
-        if line != "ok":
-            yield Fault(None, f"the file is damaged: {line}")
+    for (lines,) in connection.execute("PRAGMA quick_check(10)").fetchall():
+        yield from (Fault(None, f"{_FAULT_OF_FILE}{line}") for line in lines.splitlines() if line != "ok")
 
 
 def damaged_packs(connection: sqlite3.Connection) -> Iterator[tuple[PackHead, str]]:

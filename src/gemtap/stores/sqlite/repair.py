@@ -19,7 +19,7 @@ from gemtap.stores.maintenance import Fault
 from gemtap.stores.sqlite import damage
 from gemtap.stores.sqlite.bodies import BodyStore, counters
 from gemtap.stores.sqlite.connections import transaction
-from gemtap.stores.sqlite.integrity import BODIES, damaged_packs, document_fault, wrong_keys
+from gemtap.stores.sqlite.integrity import BODIES, damaged_packs, document_fault, told_as_damage, wrong_keys
 from gemtap.stores.sqlite.linking import delete_links
 from gemtap.stores.sqlite.packs import PieceMissing
 from gemtap.stores.sqlite.rows import without_body
@@ -32,6 +32,11 @@ def repair(connection: sqlite3.Connection, looked_at: Callable[[int], None]) -> 
 
     `looked_at` is called with the number of interactions that were read since the last call.
     """
+    with told_as_damage(connection):
+        yield from _repaired(connection, looked_at)
+
+
+def _repaired(connection: sqlite3.Connection, looked_at: Callable[[int], None]) -> Iterator[Fault]:
     bodies, number = BodyStore(), -1
     while True:
         with transaction(connection, "IMMEDIATE"):
