@@ -39,8 +39,9 @@ demo: $(VENV)/.demo ## everything at work without an API key: a simulated API, a
 extras: $(VENV)/.run ## what `gemtap export parquet`, `--scrub` and sign-in by OpenID Connect need besides
 	$(PINNED) -r requirements/extras.txt
 
-# The tests of a file stay in one process, since many share a server. Files keep their order: the slow ones come first.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# Four processes also on fewer cores, since they often wait: for a Gemtap that starts, for a limit of time. The tests of a
+# file stay in one process, since many share a server. Files keep their order: the slow ones come first.
+PARALLEL := --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test lint ## lint, and every test that needs nothing but this
 	$(BIN)/python -m pytest -m "not clients and not containers and not browser" $(PARALLEL)

@@ -45,15 +45,11 @@ BEFORE = {
 
 
 @pytest.fixture(scope="module")
-def gemtap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
+def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
     """A running Gemtap with a recorded interaction."""
-    api = SimulatedApi("--pace", "0.01")
     gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
-    try:
-        yield gemtap
-    finally:
-        gemtap.close()
-        api.stop()
+    yield gemtap
+    gemtap.close()
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +66,24 @@ def recorded(gemtap: RunningGemtap) -> str:
     return id_
 
 
-@pytest.fixture
-def folder(gemtap: RunningGemtap, recorded: str, tmp_path: Path) -> Path:
-    """A working directory with the files that the examples use."""
-    exported = subprocess.run(
-        [sys.executable, "-m", "gemtap", "export", "jsonl", "-o", str(tmp_path / "all.jsonl"), *gemtap.reading],
+@pytest.fixture(scope="module")
+def exported(gemtap: RunningGemtap, recorded: str) -> str:
+    """What `gemtap export jsonl` writes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gemtap", "export", "jsonl", *gemtap.reading],
         capture_output=True,
+        text=True,
         timeout=PATIENCE,
         check=True,
     )
-    assert recorded in (tmp_path / "all.jsonl").read_text(), exported
+    assert recorded in done.stdout, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def folder(gemtap: RunningGemtap, exported: str, tmp_path: Path) -> Path:
+    """A working directory with the files that the examples use."""
+    (tmp_path / "all.jsonl").write_text(exported)
     # The proxy itself, which answers: `doctor` reports an upstream that does not.
     gateway = f'[providers.gateway]\ndialect = "gemini"\nupstream = "{gemtap.origin}"\n'
     (tmp_path / "gemtap.toml").write_text(gateway)

@@ -24,15 +24,17 @@ CALL = "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse&key=AIzaSe
 BODY = {"contents": [{"role": "user", "parts": [{"text": "Why is the sky blue?"}]}]}
 
 
-@pytest.fixture
-def api() -> Iterator[SimulatedApi]:
-    api = SimulatedApi("--pace", "0.01")
-    yield api
-    api.stop()
+@pytest.fixture(scope="module")
+def gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
+    """A Gemtap with a key, which all tests share that do not stop it."""
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("replay"), api.origin, GEMINI_API_KEY=KEY)
+    yield gemtap
+    gemtap.close()
 
 
 @pytest.fixture
-def gemtap(api: SimulatedApi, tmp_path: Path) -> Iterator[RunningGemtap]:
+def own_gemtap(api: SimulatedApi, tmp_path: Path) -> Iterator[RunningGemtap]:
+    """The same for one test, which stops it."""
     gemtap = RunningGemtap(tmp_path, api.origin, GEMINI_API_KEY=KEY)
     yield gemtap
     gemtap.close()
@@ -140,8 +142,9 @@ def test_no_client_can_claim_to_be_one(gemtap: RunningGemtap) -> None:
     assert "replay_of" not in document
 
 
-def test_without_gemtap_running_it_is_recorded_all_the_same(gemtap: RunningGemtap) -> None:
+def test_without_gemtap_running_it_is_recorded_all_the_same(own_gemtap: RunningGemtap) -> None:
     """A replay is recorded even if Gemtap is not running."""
+    gemtap = own_gemtap
     old = record(gemtap)
     assert gemtap.stop() == 0
     done = replay(gemtap, old["id"], "--json")
@@ -158,8 +161,9 @@ def test_without_gemtap_running_it_is_recorded_all_the_same(gemtap: RunningGemta
     assert not list((gemtap.data_dir / "spool" / "open").iterdir())
 
 
-def test_without_gemtap_running_it_goes_to_no_other_host(gemtap: RunningGemtap, api: SimulatedApi) -> None:
+def test_without_gemtap_running_it_goes_to_no_other_host(own_gemtap: RunningGemtap, api: SimulatedApi) -> None:
     """The flags of the Gemtap that recorded it are gone: the settings' upstream gets nothing, unless it is named."""
+    gemtap = own_gemtap
     old = record(gemtap)
     assert old["upstream"] == api.origin
     assert gemtap.stop() == 0
@@ -196,8 +200,9 @@ def test_without_a_key_nothing_is_sent(gemtap: RunningGemtap) -> None:
     assert gemtap.api(f"interactions?q=replay_of:{old['id']}")["items"] == []
 
 
-def test_from_the_dashboard(gemtap: RunningGemtap) -> None:
+def test_from_the_dashboard(own_gemtap: RunningGemtap) -> None:
     """The dashboard replays with changes, and refuses a wrong token, unknown ids and invalid changes."""
+    gemtap = own_gemtap
     old = record(gemtap)
     page = gemtap.get(f"/interactions/{old['id']}")[1].decode()
     assert f'data-replay="{old["id"]}"' in page
