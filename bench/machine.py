@@ -8,6 +8,8 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -27,10 +29,18 @@ def facts(folder: Path) -> dict[str, str]:
         "System": f"{platform.system()} {platform.release()}",
         "Python": f"{platform.python_version()}, {', '.join(libraries)}",
         "Gemtap": version("gemtap"),
-        "nginx": nginx_version(),
-        "wrk": wrk_version(),
+        **_versions(nginx=nginx_version, wrk=wrk_version),
         "Disk": f"{_file_system(folder)}, {file_us(folder):.0f} µs to make a file",
     }
+
+
+def _versions(**programs: Callable[[], str]) -> dict[str, str]:
+    """The versions of those that are installed: few benchmarks need these programs."""
+    found = {}
+    for name, version_of in programs.items():
+        with suppress(FileNotFoundError):
+            found[name] = version_of()
+    return found
 
 
 def file_us(folder: Path) -> float:
