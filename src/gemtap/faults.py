@@ -42,9 +42,18 @@ def sentence_of(error: Mapping[str, Any]) -> str:
     number, _, fault = kind.partition("_")
     if number in _NUMBERS and fault in ("parsing", "type", "from_float", "parsing_size"):
         return f"{given} is not {_NUMBERS[number]}."
-    if kind == "greater_than_equal":
-        return f"{given} is less than {context['ge']}."
-    if kind == "less_than_equal":
-        return f"{given} is more than {context['le']}."
+    match kind:
+        case "greater_than_equal":
+            return f"{given} is less than {_shown(context['ge'])}."
+        case "greater_than":
+            return f"{given} is not more than {_shown(context['gt'])}."
+        case "less_than_equal":
+            return f"{given} is more than {_shown(context['le'])}."
+        case "less_than":
+            return f"{given} is not less than {_shown(context['lt'])}."
     message = str(error["msg"]).removeprefix("Value error, ")
     return message if message.endswith((".", "?", "!")) else f"{message}."
+
+
+def _shown(bound: Any) -> str:
+    return f"{bound:g}" if isinstance(bound, float) else str(bound)

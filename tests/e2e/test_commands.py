@@ -124,6 +124,7 @@ def test_doctor_and_health_are_content(gemtap: RunningGemtap, tmp_path: Path) ->
     assert "GEMTAP_PORT" in told
     assert told.index("recording") < told.index("GEMTAP_PORT")
     others = {"GEMTAP_PORT": str(free_port()), "GEMTAP_DASHBOARD_PORT": str(free_port())}
+    assert run(tmp_path, "health", **settings | others).returncode == 0
     told = run(tmp_path, "doctor", **settings | others).stdout
     assert f"runs with other settings: port {settings['GEMTAP_PORT']} (here {others['GEMTAP_PORT']})" in told
     assert "since its start" in told

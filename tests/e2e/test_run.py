@@ -88,6 +88,16 @@ def test_requests_of_a_program_are_recorded(gemtap: RunningGemtap, temporary: Pa
     assert document["request"]["via"] == "proxy"
 
 
+def test_the_link_shows_requests_that_are_no_conversation(gemtap: RunningGemtap, temporary: Path) -> None:
+    """A list of models is in no thread, so the link leads to the list of interactions."""
+    list_models = (
+        "import urllib.request; "
+        "urllib.request.urlopen('https://generativelanguage.googleapis.com/v1beta/models?key=canary').read()"
+    )
+    done = run(gemtap, temporary, "--", sys.executable, "-c", list_models)
+    assert re.fullmatch(r"gemtap: 1 request, .*: http://localhost:\d+/interactions\?q=since\S+\n", done.stderr), done
+
+
 @pytest.mark.parametrize(("script", "status"), [("exit 3", 3), ("kill -TERM $$", 143)])
 def test_the_exit_status_is_the_commands(gemtap: RunningGemtap, temporary: Path, script: str, status: int) -> None:
     """As a shell reports it, also for signals."""

@@ -33,7 +33,7 @@ class Model(BaseModel):
     one: Literal["only"] = "only"
     flag: bool = False
     count: Annotated[int, Field(ge=1, le=500)] = 1
-    share: float = 0.5
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     at: datetime | None = None
     even: Annotated[int, AfterValidator(_even)] = 0
 
@@ -61,6 +61,8 @@ def fault(value: dict[str, Any]) -> ValidationError:
         ({"count": 0}, "'0' is less than 1."),
         ({"count": 501}, "'501' is more than 500."),
         ({"share": "half"}, "'half' is not a number."),
+        ({"share": 0}, "'0' is not more than 0."),
+        ({"share": 1}, "'1' is not less than 1."),
         ({"at": "7d"}, "'7d' is no time in ISO 8601, such as 2026-03-14 or 2026-03-14T12:30:00Z."),
         ({"at": "2026-02-30"}, "'2026-02-30' is no time in ISO 8601, such as 2026-03-14 or 2026-03-14T12:30:00Z."),
         ({"even": 1}, "it is odd."),

@@ -142,7 +142,7 @@ def test_the_tests_own_variables_and_the_name_of_the_file_are_no_settings(monkey
         ("port.proxy = 4360", "port", "it is not a whole number."),
         ("workers = 0", "workers", "it is less than 1."),
         ("capture_max_body = -1", "capture_max_body", "it is less than 0."),
-        ("shutdown_grace = 0", "shutdown_grace", "greater than 0"),
+        ("shutdown_grace = 0", "shutdown_grace", "it is not more than 0."),
         ('behind_tls = "perhaps"', "behind_tls", "it is not true or false."),
         ('log_level = "loud"', "log_level", "'loud' is not one of debug, info, warning, error."),
         ('tls = "on"', "tls", "'on' is not one of off, auto."),

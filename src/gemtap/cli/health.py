@@ -24,7 +24,7 @@ def health(config: Config = None, data_dir: DataDir = None) -> None:
 
     Example: gemtap health
     """
-    settings = settings_of({"data_dir": data_dir}, config).settings
+    settings = running(settings_of({"data_dir": data_dir}, config).settings)
     for name, url in (("proxy", tap_url(settings, "/_gemtap/health")), ("dashboard", desk_url(settings, "/healthz"))):
         answer = ask(url)
         if answer.get("status") != "ok":

@@ -69,7 +69,10 @@ class Session:
         tokens = f"{requests}, {in_short(row['tokens']['total'])} tokens{cost}{late}"
         if self._is_temporary:
             return f"{tokens}: gemtap ls {query} --data-dir {shlex.quote(str(self._settings.data_dir))}"
-        return f"{tokens}: {dashboard_of(self._settings)}?q={quote(query)}"
+        # The home page lists threads, which a request for a list of models or tokens is in none of.
+        threads = ask(desk_url(self._settings, f"/api/threads?limit=1&q={quote(query)}"), self._access_key)
+        page = "" if threads.get("items") else "interactions"
+        return f"{tokens}: {dashboard_of(self._settings)}{page}?q={quote(query)}"
 
     def _settle(self) -> bool:
         """Wait until what was captured is recorded. False if that takes too long."""
