@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final, get_args
 
 import pytest
+from bson import ObjectId
 from pymongo import MongoClient, monitoring
 
 from gemtap.stores.base import Filter, Store
@@ -25,6 +26,7 @@ from gemtap.stores.thread_list import ThreadSort
 from tests.contract.test_incidents import incident
 from tests.contract.test_statistics import varied
 from tests.contract.test_tools import using_tools
+from tests.mongod import Mongod
 from tests.records import NOON, at_the_end
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +77,25 @@ async def store(mongod_url: str) -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.fixture(scope="module")
+def filled_url(mongod: Mongod) -> Iterator[str]:
+    """The address of a database that tests share which change nothing."""
+    database = f"plans_{ObjectId()}"
+    yield f"{mongod.url}/{database}"
+    with MongoClient[dict[str, Any]](mongod.url) as client:
+        client.drop_database(database)
+
+
+@pytest.fixture(scope="module")
+async def filled(filled_url: str) -> AsyncIterator[Store]:
+    """A store with as many interactions in that database."""
+    store = open_store(filled_url)
+    await store.open()
+    await store.put(varied(300))
+    yield store
+    await store.close()
+
+
 def stages(commands: list[dict[str, Any]], url: str) -> set[str]:
     """Every stage of the plan of every command."""
     assert commands, "nothing was sent"
@@ -106,15 +127,15 @@ def _stages(plan: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mongod_url: str, field: str) -> None:
+async def test_lists_go_through_an_index_in_the_order_of_time(filled: Store, filled_url: str, field: str) -> None:
     """Whichever field they are filtered by: nothing is read to be sorted."""
     for query in (FIELDS[field].example, f"-{FIELDS[field].example}", f"{FIELDS[field].example} since:2026-02-01"):
         where = parse(query, NOW)
         with overheard() as commands:
-            page = await page_of(store, where, limit=10)
-            await page_of(store, where, limit=10, cursor=page.next)
-            [document async for document in store.scan(where)]
-        used = stages(commands, mongod_url)
+            page = await page_of(filled, where, limit=10)
+            await page_of(filled, where, limit=10, cursor=page.next)
+            [document async for document in filled.scan(where)]
+        used = stages(commands, filled_url)
         assert "IXSCAN" in used or "IDHACK" in used, query
         assert "COLLSCAN" not in used, query
         if not (field == "id" and query.startswith("id")):
@@ -122,16 +143,16 @@ async def test_lists_go_through_an_index_in_the_order_of_time(store: Store, mong
 
 
 @pytest.mark.parametrize("by", get_args(SortKey))
-async def test_sorted_lists_and_facets_read_no_documents(store: Store, mongod_url: str, by: SortKey) -> None:
+async def test_sorted_lists_and_facets_read_no_documents(filled: Store, filled_url: str, by: SortKey) -> None:
     """They sort and count what the index `LISTED` has."""
     with overheard() as commands:
         for query in ("", "model:gemini-2.5-pro since:2026-02-01", "cost:>0 -client:cline"):
             where = parse(query, NOW)
-            first = await store.sorted_list(where, by, limit=3)
-            await store.sorted_list(where, by, after=sorted_place_of(first[-1], by), limit=3)
-            await store.facets(where)
+            first = await filled.sorted_list(where, by, limit=3)
+            await filled.sorted_list(where, by, after=sorted_place_of(first[-1], by), limit=3)
+            await filled.facets(where)
     # The rows are in a collection of their own.
-    used = stages([each for each in commands if each.get("find") != "gemtap_rows"], mongod_url)
+    used = stages([each for each in commands if each.get("find") != "gemtap_rows"], filled_url)
     assert "COLLSCAN" not in used
     assert "FETCH" not in used
 
@@ -178,22 +199,22 @@ def read_documents(commands: list[dict[str, Any]], url: str) -> int:
 
 
 @pytest.mark.parametrize("query", ["rayleigh", "rayl*", '"sky blue"', "rayleigh since:2026-03-01", "-rayleigh"])
-async def test_searches_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
+async def test_searches_go_through_an_index(filled: Store, filled_url: str, query: str) -> None:
     """Searches use an index."""
     with overheard() as commands:
-        await page_of(store, parse(query, NOW), limit=10)
-    used = stages(commands, mongod_url)
+        await page_of(filled, parse(query, NOW), limit=10)
+    used = stages(commands, filled_url)
     assert "IXSCAN" in used
     assert "COLLSCAN" not in used
 
 
-async def test_following_goes_through_an_index(store: Store, mongod_url: str) -> None:
+async def test_following_goes_through_an_index(filled: Store, filled_url: str) -> None:
     """Polls for new interactions use an index."""
     with overheard() as commands:
-        follower = Follower(store)
+        follower = Follower(filled)
         await follower.start()
         [item async for item in follower.look()]
-    assert stages(commands, mongod_url) & {"COLLSCAN", "SORT"} == set()
+    assert stages(commands, filled_url) & {"COLLSCAN", "SORT"} == set()
 
 
 @pytest.mark.parametrize(
@@ -245,24 +266,24 @@ async def test_statistics_of_what_the_index_does_not_tell_use_another(
 
 
 @pytest.mark.parametrize("sort", get_args(ThreadSort))
-async def test_threads_are_listed_from_indexes_alone(store: Store, mongod_url: str, sort: ThreadSort) -> None:
+async def test_threads_are_listed_from_indexes_alone(filled: Store, filled_url: str, sort: ThreadSort) -> None:
     """But for the few documents that the page shows something of."""
     with overheard() as commands:
-        first = await store.threads(Filter(), limit=2, sort=sort)
-        await store.threads(Filter(), limit=2, sort=sort, cursor=first.next)
+        first = await filled.threads(Filter(), limit=2, sort=sort)
+        await filled.threads(Filter(), limit=2, sort=sort, cursor=first.next)
     walked = [command for command in commands if "$in" not in command.get("filter", {}).get("_id", {})]
     assert len(walked) < len(commands)
-    assert stages(walked, mongod_url) & {"COLLSCAN", "FETCH"} == set()
-    assert "COLLSCAN" not in stages(commands, mongod_url)
+    assert stages(walked, filled_url) & {"COLLSCAN", "FETCH"} == set()
+    assert "COLLSCAN" not in stages(commands, filled_url)
 
 
 @pytest.mark.parametrize("query", ["model:gemini-2.5-pro", "client:cline", "error:yes", "tag:x", "since:2026-03-01"])
-async def test_threads_of_a_filter_go_through_an_index(store: Store, mongod_url: str, query: str) -> None:
+async def test_threads_of_a_filter_go_through_an_index(filled: Store, filled_url: str, query: str) -> None:
     """Lists of threads use an index."""
     with overheard() as commands:
         for sort in get_args(ThreadSort):
-            await store.threads(parse(query, NOW), limit=3, sort=sort)
-    assert "COLLSCAN" not in stages(commands, mongod_url)
+            await filled.threads(parse(query, NOW), limit=3, sort=sort)
+    assert "COLLSCAN" not in stages(commands, filled_url)
 
 
 async def test_everything_else_goes_through_an_index(store: Store, mongod_url: str) -> None:
