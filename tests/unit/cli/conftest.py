@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from gemtap.cli.app import app, register
+from gemtap.cli.app import app, main, register
 from gemtap.stores.base import Record, Store
 from gemtap.stores.opening import open_store
 
@@ -72,6 +75,24 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[byte
     return subprocess.run(
         command(arguments), capture_output=True, env=os.environ | environment, timeout=PATIENCE, check=False
     )
+
+
+def run_here(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """The same inside of this process, with everything but its start: for commands of which many are run."""
+    with (
+        patch.dict(os.environ, environment),
+        patch.object(sys, "argv", ["gemtap", *arguments]),
+        redirect_stdout(TextIOWrapper(BytesIO(), "utf-8")) as stdout,
+        redirect_stderr(TextIOWrapper(BytesIO(), "utf-8")) as stderr,
+    ):
+        try:
+            main()
+            status = 0
+        except SystemExit as exc:
+            status = int(exc.code or 0)
+        stdout.flush()
+        stderr.flush()
+    return subprocess.CompletedProcess(arguments, status, stdout.buffer.getvalue(), stderr.buffer.getvalue())
 
 
 def command(arguments: Sequence[str]) -> list[str]:

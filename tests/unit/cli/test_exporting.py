@@ -10,7 +10,7 @@ import pytest
 
 from gemtap.exporters.registry import FORMATS
 from tests.records import make_record
-from tests.unit.cli.conftest import invoke, keep, run
+from tests.unit.cli.conftest import invoke, keep, run, run_here
 from tests.unit.exporters.exported import TOOL_USE, model, turn, user
 
 
@@ -60,7 +60,7 @@ def test_the_report_tells_what_was_left_out_and_removed(folder: Path) -> None:
 def test_a_split_makes_two_files(folder: Path) -> None:
     """A split writes two files."""
     keep(*(turn(user(f"{n}"), model("Ho")) for n in range(40)))
-    done = run("export", "sharegpt", "--split", "0.5", "-o", "set.jsonl")
+    done = run_here("export", "sharegpt", "--split", "0.5", "-o", "set.jsonl")
     train, validation = ((folder / f"set{which}.jsonl").read_bytes().splitlines() for which in ("", ".validation"))
     assert len(train) + len(validation) == 40
     assert train
@@ -76,9 +76,9 @@ def test_only_what_a_query_finds(folder: Path) -> None:
         replace(turn(user("Three"), model("Ho")), text="rare words"),
     )
     for query, count in (("rating:good words", 2), ('rating:good "rare words"', 1), ("-rare", 1), ("nowhere", 0)):
-        done = run("export", "jsonl", "--where", query)
+        done = run_here("export", "jsonl", "--where", query)
         assert len(done.stdout.splitlines()) == count, query
-    done = run("export", "openai-chat", "--where", "rare -rating:good")
+    done = run_here("export", "openai-chat", "--where", "rare -rating:good")
     assert b"Three" in done.stdout
     assert b"One" not in done.stdout
 
@@ -86,10 +86,10 @@ def test_only_what_a_query_finds(folder: Path) -> None:
 def test_a_query_that_is_none_is_explained() -> None:
     """An invalid query is explained."""
     (id_,) = keep(turn(*TOOL_USE))
-    done = run("export", "jsonl", "--where", "modle:x")
+    done = run_here("export", "jsonl", "--where", "modle:x")
     assert (done.returncode, done.stdout) == (2, b"")
     assert b"Did you mean model?" in done.stderr
-    done = run("export", "html", id_, "--where", "x")
+    done = run_here("export", "html", id_, "--where", "x")
     assert done.returncode == 2
     assert b"--where does not apply to html" in done.stderr
 
@@ -97,7 +97,7 @@ def test_a_query_that_is_none_is_explained() -> None:
 def test_the_formats_are_listed() -> None:
     """The formats are listed."""
     assert [line.split()[0] for line in invoke("export").stdout.splitlines()] == list(FORMATS)
-    listed = json.loads(run("export", "--json").stdout)["formats"]
+    listed = json.loads(run_here("export", "--json").stdout)["formats"]
     assert [each["name"] for each in listed] == list(FORMATS)
 
 
@@ -118,7 +118,7 @@ def test_the_formats_are_listed() -> None:
 def test_what_makes_no_sense_is_said(arguments: tuple[str, ...], message: str) -> None:
     """Contradictory options are rejected."""
     keep(make_record())
-    done = run("export", *arguments)
+    done = run_here("export", *arguments)
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.decode().startswith(f"gemtap: {message}")
@@ -132,13 +132,13 @@ def test_what_cannot_be_written_or_found_is_said() -> None:
         (("jsonl", "-o", "."), ". cannot be written: Is a directory."),
         (("markdown", "0" * 24), "There is no thread and no interaction"),
     ):
-        done = run("export", *arguments)
+        done = run_here("export", *arguments)
         assert done.returncode == 1
         assert message in done.stderr.decode()
 
 
 def test_without_a_store_it_says_so() -> None:
     """Without a store, the command says so."""
-    done = run("export", "jsonl")
+    done = run_here("export", "jsonl")
     assert done.returncode == 1
     assert b"Nothing is recorded yet" in done.stderr

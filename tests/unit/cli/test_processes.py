@@ -1,4 +1,4 @@
-"""Commands as processes: exit status, one line on standard error, and what a pipe gets."""
+"""Commands, most of them as processes: exit status, one line on standard error, and what a pipe gets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.ports import free_port
 from tests.records import make_record
-from tests.unit.cli.conftest import PATIENCE, command, keep, run
+from tests.unit.cli.conftest import PATIENCE, command, keep, run, run_here
 
 NOBODY = "0123456789abcdef01234567"
 BINARY = bytes(range(256)) * 1000
@@ -85,7 +85,7 @@ def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str]
 )
 def test_a_command_line_that_is_wrong_is_told_in_one_line_with_what_it_takes(arguments: list[str], says: str) -> None:
     """An invalid command line is an error of one line, which names the values of an option that has few."""
-    done = run(*arguments)
+    done = run_here(*arguments)
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.decode() == f"gemtap: {says}\n"
@@ -117,7 +117,7 @@ def test_a_group_without_a_command_prints_its_help() -> None:
 def test_a_bad_variable_is_told_by_every_command_in_one_line(variable: str) -> None:
     """Every command reports an invalid variable in one line."""
     for arguments in (["ls"], ["show", NOBODY], ["health"], ["doctor"], ["setup"], ["tail"], ["serve"]):
-        done = run(*arguments, **{variable: "abc"})
+        done = run_here(*arguments, **{variable: "abc"})
         assert done.returncode == 2
         assert_one_line(done.stderr)
         assert variable in done.stderr.decode()
