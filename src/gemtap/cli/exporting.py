@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from gemtap.cli.app import AsJson, Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.cli.ids import resolve
@@ -106,8 +107,11 @@ def _list_formats(*, as_json: bool) -> None:
             {"formats": [{"name": each.name, "what": each.what, "suffix": each.suffix} for each in FORMATS.values()]}
         )
         return
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
     for each in FORMATS.values():
-        console().print(f"{each.name:<20}{each.what}")
+        table.add_row(each.name, each.what)
+    console().print(table)
 
 
 def _check(chosen: Format, output: Path | None, flags: dict[str, Any], as_json: bool) -> None:

@@ -55,4 +55,6 @@ def _recorded(row: StatRow) -> list[Cell]:
 def _other(cost: OtherCost) -> list[Cell]:
     missing = ", ".join(f"{number:,} {kind}" for kind, number in cost["missing"].items())
     usd = cost["usd"]
-    return [one_line(cost["model"], 40), Text("?" if usd is None else dollars(usd)), Text(missing)]
+    if usd is None:
+        return [one_line(cost["model"], 40), Text("?"), Text("no price of this model is known")]
+    return [one_line(cost["model"], 40), Text(dollars(usd)), Text(missing)]

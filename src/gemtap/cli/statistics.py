@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from rich.bar import Bar
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -119,9 +120,11 @@ def stats(
     elif by is not None and bucket is not None:
         with paged(wide=wide) as out:
             out.print(_lines(rows, whole, by, bucket, chart, room_in(out, wide=wide)[0]))
+            _explain_costs(out, whole)
     else:
         with paged(wide=wide) as out:
             out.print(_bars(rows, by or bucket or "", bucket, chart, room_in(out, wide=wide)[0], chart_rank))
+            _explain_costs(out, rows)
 
 
 def _print_tools(
@@ -246,7 +249,17 @@ def _dollars(row: StatRow) -> Text:
     """The cost. A plus means that more requests lack a cost than failed."""
     if row["cost"] is None:
         return Text("? ", "dim")
-    return Text(dollars(row["cost"]) + ("+" if row["priced"] < row["requests"] - row["errors"] else " "))
+    return Text(dollars(row["cost"]) + ("+" if _lacks_costs(row) else " "))
+
+
+def _lacks_costs(row: StatRow) -> bool:
+    return row["cost"] is not None and row["priced"] < row["requests"] - row["errors"]
+
+
+def _explain_costs(out: Console, rows: Sequence[StatRow]) -> None:
+    """On a terminal, say what the plus means, if a row has one."""
+    if out.is_terminal and any(map(_lacks_costs, rows)):
+        out.print("+: some requests have no known cost, and are not in this.", style="dim")
 
 
 def _seconds(milliseconds: float | None) -> str:

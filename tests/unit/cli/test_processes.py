@@ -55,6 +55,7 @@ def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str]
     assert done.returncode == status
     assert done.stdout == b""
     assert_one_line(done.stderr)
+    assert b"Errno" not in done.stderr
 
 
 @pytest.mark.parametrize(

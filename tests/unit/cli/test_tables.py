@@ -90,6 +90,27 @@ def test_a_chart_that_was_asked_for_is_shown(folder: Path) -> None:
     assert "tokens" in on_terminal(80, "stats", "--chart", "tokens")[0].split()
 
 
+def test_a_plus_is_explained_on_a_terminal(folder: Path) -> None:
+    """A pipe gets the table alone, and nothing is explained that is not there."""
+    priced = {"usd": 1.5, "source": "test"}
+    keep(make_record(cost=priced))
+    says = "+: some requests have no known cost, and are not in this."
+    assert says not in on_terminal(80, "stats")
+    keep(make_record(cost=None))
+    for arguments in (["stats"], ["stats", "--by", "model", "--bucket", "day"]):
+        assert on_terminal(80, *arguments)[-1] == says
+        assert says not in shown(*arguments)
+
+
+def test_the_formats_of_exports_stay_in_columns(folder: Path) -> None:
+    """A description that does not fit goes on below itself."""
+    lines = on_terminal(60, "export")
+    assert max(map(len, lines)) <= 60
+    place = lines[0].index("every interaction")
+    assert all(line[place - 1] == " " and line[place] != " " for line in lines)
+    assert len(lines) > len([line for line in lines if line[0] != " "])
+
+
 def test_wide_shows_everything(folder: Path) -> None:
     """`--wide` shortens nothing, whatever the width of the terminal."""
     (id_,) = keep(make_record(preview={"prompt": LONG[:150], "answer": LONG[:140]}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -87,4 +88,5 @@ def _of_answer(answer: Mapping[str, Any], description: str) -> StoreError:
 
 def _cause(exc: PyMongoError) -> str:
     # What follows are PyMongo's timeouts and its view of all servers.
-    return str(exc).partition(" (configured timeouts")[0].partition(", Timeout:")[0].rstrip(".")
+    text = str(exc).partition(" (configured timeouts")[0].partition(", Timeout:")[0].rstrip(".")
+    return re.sub(r"\[Errno -?\d+\] ", "", text)
