@@ -190,6 +190,17 @@ async def test_a_filter_counts_what_it_finds_and_nothing_else(store: Store, quer
         assert await store.statistics(where, bucket=bucket, by=by) == expected  # type: ignore[arg-type]
 
 
+async def test_days_of_little_and_months_of_nothing_are_counted(store: Store) -> None:
+    """A filter that finds one interaction in weeks, between others and gaps, counts each of them once."""
+    dense, sparse = varied(200, seed=2, days=3), varied(60, seed=3, days=900)
+    await store.put([*dense, *sparse])
+    where = parse("model:gpt-5", NOW)
+    documents = [record.document for record in (*dense, *sparse) if record.document["model"] == "gpt-5"]
+    for bucket, by in ((None, None), ("day", None), ("month", "provider")):
+        rows = await store.statistics(where, bucket=bucket, by=by)  # type: ignore[arg-type]
+        assert rows == counted(documents, bucket, by)  # type: ignore[arg-type]
+
+
 async def test_of_nothing_there_are_no_rows(store: Store) -> None:
     """An empty store, or a filter without matches, has no rows."""
     assert await store.statistics(Filter(), bucket="day", by="model") == []

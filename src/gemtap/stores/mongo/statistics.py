@@ -1,4 +1,4 @@
-"""Counts interactions: the server adds up one day at a time."""
+"""Counts interactions: the server adds up days, many at once where they have little."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from gemtap.stores.paging import milliseconds
 from gemtap.stores.statistics import CONTEXT, COUNTS, TOKENS, Bucket, By, Part, floats
 
 _DAY: Final = timedelta(days=1)
+
+_MOST_DAYS: Final = 64
+"""Days that the server adds up at once, if they have little."""
+
+_LITTLE: Final = 10_000
+"""Interactions up to which the next days are added up together: the server keeps two numbers of each in memory."""
 
 _SUMS: Final[Mapping[str, Any]] = {
     "requests": {"$sum": 1},
@@ -40,18 +46,20 @@ async def read_parts(
     index = LISTED if is_listed(where) else None
     unit = bucket if bucket in ("minute", "hour") else "day"
     day = await _day_of_first(interactions, matching, index)
+    days = 1
     while day is not None:
-        # One day at a time, since a group is a document of at most 16 MB.
-        within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": day + _DAY}}]}
+        end = day + days * _DAY
+        within = {"$and": [matching, {"timestamp": {"$gte": day, "$lt": end}}]}
+        # No group is of more than a day, since it is a document of at most 16 MB.
         key = f"${PATHS[by]}" if by else None
         start = {"$dateTrunc": {"date": "$timestamp", "unit": unit}}
         groups = await aggregate(
             interactions, [{"$match": within}, {"$group": {"_id": {"start": start, "key": key}, **_SUMS}}], index
         )
         parts += [_part(group) for group in groups]
-        day += _DAY
-        if not groups:
-            day = await _day_of_first(interactions, _since(matching, day), index)
+        is_little = sum(group["requests"] for group in groups) < _LITTLE
+        days = min(2 * days, _MOST_DAYS) if is_little else 1
+        day = end if groups else await _day_of_first(interactions, _since(matching, end), index)
     return parts
 
 
