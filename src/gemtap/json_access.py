@@ -69,5 +69,13 @@ def fault_of(exc: Exception) -> str:
             return str(exc)
         case KeyError(args=(str() as name, *_)) if name.isidentifier() and len(name) < 40:
             return f"it has no {name}"
+        case KeyError():
+            return "something that it should have is missing"
+        case TypeError() | AttributeError():
+            return "a value in it has another type than it should have"
+        case RecursionError():
+            return "it is nested too deeply"
+        case ValueError() | OverflowError():
+            return "a value in it is not of the form that it should have"
         case _:
             return type(exc).__name__

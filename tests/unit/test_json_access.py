@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gemtap.json_access import as_dict, as_list, as_text, count, overlay, read_json
+from gemtap.json_access import BadValue, as_dict, as_list, as_text, count, fault_of, overlay, read_json
 
 
 def test_values_of_the_right_shape_are_themselves() -> None:
@@ -47,3 +47,20 @@ def test_the_last_value_wins_but_null_says_nothing() -> None:
 def test_json_is_read_where_it_can_be(raw: bytes, value: Any) -> None:
     """Valid JSON is parsed, other text is None."""
     assert read_json(raw) == value
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (BadValue("bytes in it are not in base64"), "bytes in it are not in base64"),
+        (KeyError("request"), "it has no request"),
+        (KeyError("a secret, not a name"), "something that it should have is missing"),
+        (TypeError("secret"), "a value in it has another type than it should have"),
+        (AttributeError("secret"), "a value in it has another type than it should have"),
+        (ValueError("secret"), "a value in it is not of the form that it should have"),
+        (RecursionError("secret"), "it is nested too deeply"),
+    ],
+)
+def test_a_fault_is_told_in_words_without_the_content(fault: Exception, words: str) -> None:
+    """The content may be a secret, and the name of an exception says nothing to a person."""
+    assert fault_of(fault) == words

@@ -7,7 +7,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from bson import ObjectId
@@ -17,6 +17,8 @@ from gemtap.importers.base import BadEntry, Entry, ReadExchange, SentMessage
 from gemtap.importers.texts import Encoded, encoded
 from gemtap.interaction import Outcome
 from gemtap.json_access import BadValue, fault_of
+
+_T = TypeVar("_T")
 
 BEGINNING: Final = re.compile(rb'\{\s*"log"\s*:')
 """How a file begins that is one."""
@@ -52,12 +54,12 @@ def _read(raw: bytes, attached: Attached) -> ReadExchange | BadEntry:
 
 def _exchange(entry: dict[str, Any], attached: Attached) -> ReadExchange:
     request, response, timings = entry["request"], entry["response"], entry.get("timings") or {}
-    received = datetime.fromisoformat(entry["startedDateTime"])
+    received = _parsed(entry["startedDateTime"], datetime.fromisoformat, "startedDateTime is no time")
     received = received.astimezone(UTC) if received.tzinfo else received.replace(tzinfo=UTC)
     url = urlsplit(request["url"])
     before = sum(max(0.0, float(timings.get(name) or 0)) for name in _BEFORE_SENDING)
     wait = max(0.0, float(timings.get("send") or 0)) + max(0.0, float(timings.get("wait") or 0))
-    status = int(response["status"])
+    status = _parsed(response["status"], int, "the status of its response is no number")
     is_session = status == 101
     own = _OWN.fullmatch(entry.get("comment") or "")
     content = response.get("content") or {}
@@ -94,6 +96,14 @@ def _exchange(entry: dict[str, Any], attached: Attached) -> ReadExchange:
             if body.doubt is not None
         ],
     )
+
+
+def _parsed(value: Any, parse: Callable[[Any], _T], fault: str) -> _T:
+    """Raises BadValue."""
+    try:
+        return parse(value)
+    except (TypeError, ValueError) as exc:
+        raise BadValue(fault) from exc
 
 
 def _outcome(status: int, fault: object) -> str:

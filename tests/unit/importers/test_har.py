@@ -360,3 +360,19 @@ def test_whatever_an_entry_is_it_is_a_fault_or_an_exchange(name: str, value: obj
     assert isinstance(found[0].content, BadEntry | ReadExchange)
     assert isinstance(found[1].content, ReadExchange)
     assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"startedDateTime": "yesterday"}, "startedDateTime is no time"),
+        ({"response": {"status": "fine", "headers": []}}, "the status of its response is no number"),
+        ({"request": {"method": "GET"}}, "it has no url"),
+        ({"request": []}, "a value in it has another type than it should have"),
+    ],
+)
+def test_the_fault_of_an_entry_is_told_in_words(change: dict[str, Any], why: str) -> None:
+    """Which value is wrong, and never the name of an exception."""
+    content = json.dumps({"log": {"entries": [{**entry(), **change}]}}).encode()
+    (found,) = har.read(io.BytesIO(content), lambda _: None)
+    assert found.content == BadEntry(f"it is not an entry of an HTTP Archive ({why})")
