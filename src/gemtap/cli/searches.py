@@ -79,7 +79,11 @@ def save(
     from gemtap.stores import saved_searches
 
     async def run(store: Store) -> None:
-        await saved_searches.save(store.searches, saved_searches.checked_search(name, " ".join(query)), replace=replace)
+        search = saved_searches.checked_search(name, " ".join(query))
+        try:
+            await saved_searches.save(store.searches, search, replace=replace)
+        except saved_searches.NameTaken as exc:
+            raise SettingsError(f"{exc} --replace replaces it.") from None
 
     _change(context, run)
 

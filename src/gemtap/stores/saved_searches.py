@@ -75,9 +75,13 @@ def checked_name(name: str) -> str:
     return word
 
 
-def name_taken(name: str) -> BadSearch:
+class NameTaken(BadSearch):
+    """Another search has the name."""
+
+
+def name_taken(name: str) -> NameTaken:
     """The error for a name that another search has."""
-    return BadSearch(f"There is a saved search {name!r} already. Choose another name.")
+    return NameTaken(f"There is a saved search {name!r} already. Choose another name.")
 
 
 async def save(searches: SavedSearches, search: SavedSearch, *, replace: bool) -> None:

@@ -41,7 +41,7 @@ def test_errors_say_what_to_do() -> None:
     shown("searches", "save", "first", "model:m1")
     taken = invoke("searches", "save", "first", "model:m2").exception
     assert isinstance(taken, SettingsError)
-    assert "Choose another name" in str(taken)
+    assert str(taken) == "There is a saved search 'first' already. Choose another name. --replace replaces it."
     assert shown("searches", "save", "--replace", "first", "model:m2") == ""
     faulty = invoke("searches", "save", "second", "colour:red").exception
     assert isinstance(faulty, SettingsError)
