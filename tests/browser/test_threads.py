@@ -33,6 +33,18 @@ def a_thread(gemtap: RunningGemtap, first: str, turns: int, *, long: str = "") -
     return ids
 
 
+def a_thread_goes_on(gemtap: RunningGemtap, last: str, text: str) -> str:
+    """Record the turn after the last one, and give its id."""
+    document = gemtap.interaction(last)
+    answer = document["response"]["body"]["candidates"][0]["content"]["parts"]
+    contents = [
+        *document["request"]["body"]["contents"],
+        said("model", *[part for part in answer if not part.get("thought")]),
+        said("user", {"text": text}),
+    ]
+    return recorded(gemtap, "", contents=contents)
+
+
 def test_a_thread_is_one_conversation_with_a_chart_a_turn(visitor: Visitor, gemtap: RunningGemtap) -> None:
     """A thread has each turn with a chart, and marks a retry."""
     ids = a_thread(gemtap, "The thread of three turns.", 3)
@@ -107,14 +119,7 @@ def test_turns_of_a_very_long_thread_load_when_they_are_wanted(visitor: Visitor,
     # The outline has the turns of a group that is loaded.
     expect(page.locator(".outline a", has_text="Question 43 of")).to_have_count(1)
     page.evaluate("window.mark = 'the same page'")
-    document = gemtap.interaction(ids[42])
-    answer = document["response"]["body"]["candidates"][0]["content"]["parts"]
-    contents = [
-        *document["request"]["body"]["contents"],
-        said("model", *[part for part in answer if not part.get("thought")]),
-        said("user", {"text": "The very last question."}),
-    ]
-    new = recorded(gemtap, "", contents=contents)
+    new = a_thread_goes_on(gemtap, ids[42], "The very last question.")
     expect(page.locator(f"#turn-{new} .message.user")).to_contain_text("The very last question.")
     expect(page.locator(".outline a", has_text="The very last question.")).to_have_count(1)
     page.locator(".outline a", has_text="Question 5 of").click()
@@ -134,16 +139,14 @@ def test_a_new_turn_arrives_by_itself(visitor: Visitor, gemtap: RunningGemtap) -
     page = visitor.open(f"/threads/{first}")
     expect(page.locator(".turn")).to_have_count(1)
     page.evaluate("window.mark = 'the same page'")
-    document = gemtap.interaction(first)
-    answer = document["response"]["body"]["candidates"][0]["content"]["parts"]
-    contents = [
-        *document["request"]["body"]["contents"],
-        said("model", *answer),
-        said("user", {"text": "Go on, then."}),
-    ]
-    second = recorded(gemtap, "", contents=contents)
+    second = a_thread_goes_on(gemtap, first, "Go on, then.")
     expect(page.locator(f"#turn-{second} .message.user")).to_contain_text("Go on, then.")
     expect(page.locator(".figures dd").first).to_have_text("2")
+    expect(page.locator("nav.outline")).to_have_count(0)
+    a_thread_goes_on(gemtap, second, "And on.")
+    a_thread_goes_on(gemtap, gemtap.api("interactions?limit=1")["items"][0]["id"], "And to the end.")
+    # The outline appears with the fourth turn.
+    expect(page.locator("nav.outline a")).to_have_count(4)
     assert page.evaluate("window.mark") == "the same page"
 
 

@@ -16,13 +16,13 @@ _MOST_COLUMNS: Final = 200
 _FEWEST_SLOTS: Final = 12
 """Minimum number of slots that share the width, so that the column of a single turn is no block."""
 
-SLOT: Final = 10
+_SLOT: Final = 10
 """Width of a column with its gap, in units of the chart."""
 
 _COLUMN: Final = 8
 """Width of a column, in the same units."""
 
-HEIGHT: Final = 1000
+_HEIGHT: Final = 1000
 """Height of a chart, in its units."""
 
 
@@ -57,11 +57,18 @@ class Charts:
     charts: tuple[Chart, ...]
     columns: tuple[Sequence[Turn], ...]
     """The turns of each column."""
+    height: int = _HEIGHT
+    """Height of a chart, in its units."""
+
+    @property
+    def slots(self) -> int:
+        """Places for columns. Those at the end may be empty."""
+        return max(len(self.columns), _FEWEST_SLOTS)
 
     @property
     def width(self) -> int:
         """Width of a chart, in its units."""
-        return SLOT * max(len(self.columns), _FEWEST_SLOTS)
+        return _SLOT * self.slots
 
     def to_script(self) -> list[Json]:
         """For each column the id of its first turn, and what it is called."""
@@ -125,12 +132,12 @@ def _chart(
         return None
     paths: dict[tuple[str, bool], list[str]] = {}
     for place, (_, parts, turn) in enumerate(shown):
-        bottom = HEIGHT
+        bottom = _HEIGHT
         for kind, number in parts:
-            height = round(HEIGHT * number / top)
+            height = round(_HEIGHT * number / top)
             if height:
                 bottom -= height
-                bar = f"M{place * SLOT + 1} {bottom}h{_COLUMN}v{height}h-{_COLUMN}z"
+                bar = f"M{place * _SLOT + 1} {bottom}h{_COLUMN}v{height}h-{_COLUMN}z"
                 paths.setdefault((kind, turn.kind != "way"), []).append(bar)
     bars = tuple(Bars(kind, beside, "".join(path)) for (kind, beside), path in paths.items())
     return Chart(title, kinds, in_words(top), tuple(in_words(value) for value, *_ in shown), bars)

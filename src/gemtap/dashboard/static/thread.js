@@ -88,6 +88,8 @@ async function refresh() {
       await showGroup(addressOf(group.id.slice("group-".length))).catch(() => {});
     }
   }
+  const outline = page.querySelector("nav.outline");
+  if (outline && !document.querySelector("nav.outline")) thread.before(outline);
   watch(thread);
 }
 
@@ -99,7 +101,7 @@ function columnAt(event) {
   const { left, width } = svg.getBoundingClientRect();
   const place = Math.floor(((event.clientX - left) / width) * Number(slots));
   const column = JSON.parse(columns)[place];
-  return column ? { svg, place, id: column[0], name: column[1] } : null;
+  return column ? { place, id: column[0], name: column[1] } : null;
 }
 
 document.addEventListener("pointermove", (event) => {
@@ -112,7 +114,7 @@ document.addEventListener("pointermove", (event) => {
     said.textContent = told === null ? said.dataset.top : `${column.name}: ${told}`;
     if (!column) continue;
     const place = figure.querySelector(".place");
-    place.setAttribute("x", column.place * 10);
+    place.setAttribute("x", column.place * place.width.baseVal.value);
     place.removeAttribute("hidden");
   }
 });
