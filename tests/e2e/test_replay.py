@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from gemtap.providers.registry import INSTALLED
 from tests.e2e.running_gemtap import PATIENCE, RunningGemtap, SimulatedApi
 from tests.ports import free_port
 
@@ -231,6 +232,12 @@ def test_from_the_dashboard(own_gemtap: RunningGemtap) -> None:
     assert ask({}, id_="66f1c0ffee0123456789abcd")[0] == 404
     assert ask({"values": {"contents.9": 1}})[0] == 409
     assert ask({"header": "x"})[0] == 422
+    known = f"'antropic' is not one of {', '.join(INSTALLED)}. Did you mean anthropic?"
+    for path in ("models?provider=antropic", "lost?provider=antropic&model=x"):
+        status, body = gemtap.get(f"/api/interactions/{old['id']}/replay/{path}")
+        assert status in (409, 422)
+        assert json.loads(body)["error"]["message"].endswith(f"rovider: {known}")
+    assert gemtap.api(f"interactions/{old['id']}/replay/models?provider=anthropic") == {"models": []}
     assert gemtap.stop() == 0
 
 

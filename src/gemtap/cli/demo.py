@@ -13,10 +13,11 @@ from typing import Annotated, Final
 import typer
 
 from gemtap.cli.app import Failed, app, settings_of
+from gemtap.faults import not_one_of
 from gemtap.providers.demo import Agents
 from gemtap.providers.provider import Provider
 from gemtap.providers.registry import PROVIDERS, demo_of
-from gemtap.settings import Settings, address_of, dashboard_of
+from gemtap.settings import Settings, SettingsError, address_of, dashboard_of
 
 _PACE: Final = 0.05
 """Seconds between the chunks of a simulated response."""
@@ -59,9 +60,9 @@ def demo(
 
 
 def _agents(settings: Settings, api: str | None) -> list[tuple[Provider, Agents]]:
-    """The providers that are shown, each with its agents. Raises Failed."""
+    """The providers that are shown, each with its agents. Raises Failed and SettingsError."""
     if api is not None and api not in PROVIDERS:
-        raise Failed(f"There is no provider {api}. `gemtap providers` lists them.")
+        raise SettingsError(f"Bad flag --api: {not_one_of(api, PROVIDERS)}")
     found = []
     for provider in [PROVIDERS[api]] if api is not None else PROVIDERS.values():
         demo = demo_of(provider)

@@ -12,8 +12,10 @@ from pydantic import BaseModel, ConfigDict
 
 from gemtap.dashboard.api import document_of, unknown
 from gemtap.dashboard.scope import current_user
+from gemtap.faults import not_one_of
 from gemtap.interaction import Interaction, Json
 from gemtap.providers.documents import cost_of
+from gemtap.providers.registry import PROVIDERS
 from gemtap.stores.base import Filter, Store
 
 
@@ -79,6 +81,8 @@ def make_router(replays: Replaying, store: Store) -> APIRouter:
         Without `provider`, those of the interaction's own.
         """
         document = await document_of(store, id_)
+        if provider is not None and provider not in (document["provider"], *PROVIDERS):
+            raise HTTPException(422, f"provider: {not_one_of(provider, PROVIDERS)}")
         where = Filter(
             provider=provider or document["provider"], since=datetime.now(UTC) - timedelta(days=30), error=False
         )

@@ -14,6 +14,7 @@ from gemtap.body import parse_body, serialise
 from gemtap.capture.events import RawHeaders
 from gemtap.conversation.text_tools import with_arguments
 from gemtap.dialects.writing import Prompt
+from gemtap.faults import not_one_of
 from gemtap.interaction import Interaction, Json
 from gemtap.providers import routing
 from gemtap.providers.declared_secrets import UNKNOWN
@@ -105,7 +106,7 @@ def request_elsewhere(document: Interaction, changes: Changes, upstreams: Mappin
     name = changes.provider or ""
     provider = PROVIDERS.get(name)
     if provider is None:
-        raise CannotReplay(f"There is no provider {name}: `gemtap providers` lists them.")
+        raise CannotReplay(f"Bad provider: {not_one_of(name, PROVIDERS)}")
     if not changes.model:
         raise CannotReplay(f"A model of {provider.wire.title} is needed with another provider: give --model.")
     conversation = conversation_of(document)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gemtap.providers.registry import INSTALLED
 from tests.ports import free_port
 from tests.records import make_record
 from tests.unit.cli.conftest import PATIENCE, command, keep, run, run_here
@@ -80,6 +81,10 @@ def test_a_command_that_cannot_be_done_says_why_in_one_line(arguments: list[str]
             ["stats", "--bucket", "weeks"],
             "Bad flag --bucket: 'weeks' is not one of minute, hour, day, week, month. Did you mean week? "
             "See `gemtap stats --help`.",
+        ),
+        (
+            ["demo", "--api", "antropic"],
+            f"Bad flag --api: 'antropic' is not one of {', '.join(INSTALLED)}. Did you mean anthropic?",
         ),
         (["providers", "add"], "Missing argument 'NAME'. See `gemtap providers add --help`."),
     ],
