@@ -20,9 +20,10 @@ def not_one_of(value: str, choices: Iterable[str]) -> str:
 
 
 def meant(word: str, choices: Iterable[str]) -> str:
-    """` Did you mean NAME?` if a choice is much like the word, else nothing."""
-    near = get_close_matches(word.lower(), choices, n=1, cutoff=0.6)
-    return f" Did you mean {near[0]}?" if near else ""
+    """` Did you mean NAME?` if a choice is much like the word, in whatever case, else nothing."""
+    by_lower = {choice.lower(): choice for choice in choices}
+    near = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return f" Did you mean {by_lower[near[0]]}?" if near else ""
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:

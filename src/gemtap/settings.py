@@ -28,7 +28,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Pydanti
 from gemtap import units
 from gemtap.access.keys import VARIABLE as ACCESS_KEY_VARIABLE
 from gemtap.addresses import mask, origin_of
-from gemtap.faults import sentence_of
+from gemtap.faults import meant, sentence_of
 from gemtap.settings_error import SettingsError as SettingsError
 from gemtap.settings_providers import Providers as Providers
 from gemtap.settings_providers import ProviderSettings as ProviderSettings
@@ -443,7 +443,10 @@ def _read_environment() -> dict[str, Any]:
         if _name(name) == _INSECURE:
             raise SettingsError(f"{variable} no longer exists. {INSTEAD_OF_INSECURE}")
         if name not in known and not is_known(_name(name)):
-            raise SettingsError(f"Unknown setting {variable}. Known settings: {', '.join(sorted(known))}.")
+            # The prefix, which all have, makes them all alike.
+            bare = [each.removeprefix(ENV_PREFIX) for each in known]
+            nearest = meant(name.removeprefix(ENV_PREFIX), bare).replace(" mean ", f" mean {ENV_PREFIX}")
+            raise SettingsError(f"Unknown setting {variable}.{nearest} Known settings: {', '.join(sorted(known))}.")
     return EnvSettingsSource(Settings)()
 
 
@@ -495,10 +498,12 @@ def _set(values: dict[str, Any], name: str, value: Any) -> None:
 
 def _unknown(name: str, origin: str) -> str:
     group = name.partition(".")[0] + "."
-    fitting = [each for each in setting_names() if each.startswith(group)] or setting_names()
+    fitting = [each for each in setting_names() if each.startswith(group)] or list(setting_names())
     if name == _INSECURE:
         return f"{origin} no longer exists. {INSTEAD_OF_INSECURE}"
-    return f"Unknown setting {origin}. Known settings: {', '.join(fitting)}."
+    # Names with dots are alike by their groups, whatever they end in.
+    nearest = "" if "." in name else meant(name, fitting)
+    return f"Unknown setting {origin}.{nearest} Known settings: {', '.join(fitting)}."
 
 
 def _origin_below(group: str, origins: Mapping[str, str]) -> str:

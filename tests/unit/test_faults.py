@@ -87,3 +87,8 @@ def test_a_value_that_may_be_secret_is_not_repeated() -> None:
 def test_a_long_value_is_cut() -> None:
     """Errors stay short."""
     assert not_one_of("x" * 500, ("a", "b")) == f"'{'x' * 100}' is not one of a, b."
+
+
+def test_the_nearest_is_found_in_any_case() -> None:
+    """And named as it is written."""
+    assert not_one_of("max_token", ("STOP", "MAX_TOKENS")).endswith(" Did you mean MAX_TOKENS?")

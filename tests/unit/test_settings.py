@@ -227,8 +227,17 @@ def test_an_unknown_key_of_the_file_is_an_error(folder: Path, toml: str, name: s
     """An unknown key of the file is an error."""
     (folder / "gemtap.toml").write_text(toml)
     message = complaint()
-    assert message.startswith(f"Unknown setting {name} in gemtap.toml. Known settings: ")
+    assert message.startswith(f"Unknown setting {name} in gemtap.toml. ")
     assert known in message.partition("Known settings: ")[2]
+
+
+def test_a_misspelt_setting_is_told_which_one_was_meant(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is long."""
+    (folder / "gemtap.toml").write_text("prune_oldr_than = '90d'")
+    assert " in gemtap.toml. Did you mean prune_older_than? Known settings: " in complaint()
+    (folder / "gemtap.toml").unlink()
+    monkeypatch.setenv("GEMTAP_PROT", "1")
+    assert complaint().startswith("Unknown setting GEMTAP_PROT. Did you mean GEMTAP_PORT? Known settings: ")
 
 
 @pytest.mark.parametrize("variable", ["GEMTAP_PROT", "GEMTAP_CONFIGURATION", "gemtap_prot", "GEMTAP_PROVIDERS"])
