@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gemtap.environment_proxy import BadProxy, environment_proxy
-from gemtap.settings import Settings, SettingsError, address_of, load, setting_names
+from gemtap.settings import Settings, SettingsError, address_of, setting_names
+from gemtap.settings_loading import load
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gemtap.settings import Settings, SettingsError, load
+from gemtap.settings import Settings, SettingsError
+from gemtap.settings_loading import load
 
 MINIMAL = '[providers.mine]\ndialect = "gemini"\nupstream = "http://localhost:9/api/v1"\n'
 

@@ -18,7 +18,7 @@ from gemtap.settings_error import SettingsError
 from gemtap.store_kinds import FORMS
 
 if TYPE_CHECKING:
-    from gemtap.settings import Loaded
+    from gemtap.settings_loading import Loaded
 
 _NAME: Final = "gemtap"
 
@@ -47,7 +47,7 @@ class Failed(Exception):
 def settings_of(flags: dict[str, Any], config: Path | None) -> Loaded:
     """The settings, overridden by the command's flags. Their providers are registered."""
     from gemtap.providers.configured import register
-    from gemtap.settings import load
+    from gemtap.settings_loading import load
 
     loaded = load(flags, config=config)
     register(loaded.settings.providers.definitions)

@@ -25,7 +25,8 @@ from gemtap.cli.printing import console, harmless
 from gemtap.data_dir_lock import holder_of, served_settings
 from gemtap.environment_proxy import BadProxy, environment_proxy
 from gemtap.providers.registry import FAULTS, PROVIDERS, checked
-from gemtap.settings import Loaded, Settings, address_of, every_setting, served_settings_of, shown_settings
+from gemtap.settings import Settings, address_of, every_setting, served_settings_of, shown_settings
+from gemtap.settings_loading import Loaded
 from gemtap.store_kinds import file_of
 
 _TIMEOUT: Final = 10.0

@@ -13,7 +13,7 @@ from gemtap.cli.reading import checked, open_for_reading
 from gemtap.cli.tables import Cell, Column, table_of
 
 if TYPE_CHECKING:
-    from gemtap.settings import Loaded
+    from gemtap.settings_loading import Loaded
     from gemtap.stores.base import Store
     from gemtap.stores.statistics import StatRow
     from gemtap.stores.statistics.other_models import OtherCost

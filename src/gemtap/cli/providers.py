@@ -21,7 +21,8 @@ from gemtap.providers.configured import SETTINGS
 from gemtap.providers.documents import credential_for
 from gemtap.providers.presets import PRESETS
 from gemtap.providers.registry import FAULTS, ORIGINS, PROVIDERS, checked
-from gemtap.settings import Providers, SettingsError, address_of, load_only
+from gemtap.settings import Providers, SettingsError, address_of
+from gemtap.settings_loading import load_only
 
 providers_app = typer.Typer(invoke_without_command=True)
 app.add_typer(providers_app, name="providers")

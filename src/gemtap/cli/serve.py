@@ -18,7 +18,8 @@ from gemtap.access.provider_keys import ProviderKeys
 from gemtap.addresses import mask
 from gemtap.cli.app import Config, DataDir, Failed, StoreUrl, app, settings_of
 from gemtap.providers.registry import FAULTS
-from gemtap.settings import INSTEAD_OF_INSECURE, Settings, SettingsError, address_of, dashboard_of
+from gemtap.settings import Settings, SettingsError, address_of, dashboard_of
+from gemtap.settings_loading import INSTEAD_OF_INSECURE
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from gemtap.cli.tables import Cell, Column, Wide, room_in, table_of
 from gemtap.settings import SettingsError
 
 if TYPE_CHECKING:
-    from gemtap.settings import Loaded
+    from gemtap.settings_loading import Loaded
     from gemtap.stores.base import Store
     from gemtap.stores.statistics import Bucket, StatRow
 

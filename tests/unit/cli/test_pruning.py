@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gemtap.settings import SettingsError, load
+from gemtap.settings import SettingsError
+from gemtap.settings_loading import load
 from gemtap.stores.base import Filter, Record, Store
 from gemtap.stores.opening import open_store
 from gemtap.upkeep.daily import prune_daily

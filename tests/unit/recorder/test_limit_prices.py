@@ -9,7 +9,7 @@ from typing import Any
 from gemtap.interaction import Interaction
 from gemtap.limits.prices import Price, Prices, write_prices
 from gemtap.recorder.limit_prices import learn, list_prices
-from gemtap.settings import load_only
+from gemtap.settings_loading import load_only
 from tests.records import NOON, make_record
 
 NOW = datetime(2026, 3, 14, tzinfo=UTC)
