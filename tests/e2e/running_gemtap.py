@@ -12,7 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -148,15 +149,20 @@ class RunningGemtap:
 
     def processes(self, module: str) -> list[int]:
         """Process ids of the children that run a module."""
-        listed = subprocess.run(
-            ["ps", "--ppid", str(self.process.pid), "-o", "pid=,args="], capture_output=True, text=True, check=False
-        ).stdout
-        return [int(line.split()[0]) for line in listed.splitlines() if module in line]
+        return [pid for pid, command in self._commands() if module in command]
+
+    def _commands(self) -> Iterator[tuple[int, str]]:
+        """Process id and command line of each child. Tests ask so often that `ps` would take a tenth of their time."""
+        pid = self.process.pid
+        with suppress(OSError):  # it has ended
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                with suppress(OSError):
+                    yield int(child), Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
 
     def children(self) -> dict[str, int]:
         """Process ids of the tap and the desk."""
         modules = {"tap": "gemtap.tap.entry", "desk": "gemtap.desk"}
-        return {name: pid for name, module in modules.items() for pid in self.processes(module)[:1]}
+        return {name: pid for pid, command in self._commands() for name in modules if modules[name] in command}
 
     def stop(self) -> int:
         """Stop it with SIGTERM. Returns its exit status."""

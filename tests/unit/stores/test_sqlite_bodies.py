@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def put(connection: sqlite3.Connection, bodies: BodyStore, *raws: bytes) -> list
     return references
 
 
+@cache
 def prose(seed: int, words: int) -> str:
     rng = random.Random(seed)
     return " ".join("".join(rng.choices("etaoinshrdlu", k=rng.randint(2, 9))) for _ in range(words))
