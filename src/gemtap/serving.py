@@ -67,11 +67,12 @@ class ChildServer(uvicorn.Server):
         self._to_parent = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_exit = asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal lets exchanges finish; a second one ends them at once."""
-        if self.should_exit and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._end_exchanges)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end_exchanges if self.should_exit else self._told_to_exit.set)
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -80,6 +81,10 @@ class ChildServer(uvicorn.Server):
         await super().startup(sockets)
         self._loop.add_reader(sys.stdin.fileno(), self._parent_died)
         self._tell_the_parent()
+
+    async def main_loop(self) -> None:
+        """Wait until told to exit. uvicorn's looks ten times a second, for this and for headers that Gemtap has not."""
+        await self._told_to_exit.wait()
 
     def _tell_the_parent(self) -> None:
         try:
@@ -106,6 +111,7 @@ class ChildServer(uvicorn.Server):
             assert self._loop is not None
             self._loop.remove_reader(sys.stdin.fileno())
             self.should_exit = True
+            self._told_to_exit.set()
 
 
 def _tune_garbage_collection() -> None:
