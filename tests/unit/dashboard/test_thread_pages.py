@@ -185,7 +185,7 @@ async def test_a_thread_says_how_it_stands(site: Site) -> None:
     await site.keep(thread={**place, "id": ObjectId()}, finish_reason="MAX_TOKENS")
     page = await site.page("/")
     assert 'class="state failed">failed<' in page
-    assert 'class="state blocked fault">blocked<' in page
+    assert 'class="state blocked">blocked<' in page
     assert 'class="state truncated">truncated<' in page
     assert "waiting for a tool" in page
     assert page.count("1 failed<") == 1
