@@ -20,18 +20,30 @@ def api() -> Iterator[SimulatedApi]:
     api.stop()
 
 
-@pytest.fixture(scope="package", params=["sqlite", "mongodb"])
-def gemtap(
-    request: pytest.FixtureRequest, api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningGemtap]:
-    """Gemtap in front of the simulated API."""
-    flags: tuple[str, ...] = ()
-    if request.param == "mongodb":
-        mongod: Mongod = request.getfixturevalue("mongod")
-        flags = ("--store", f"{mongod.url}/e2e_{ObjectId()}")
-    gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin, *flags)
+@pytest.fixture(scope="package")
+def sqlite_gemtap(api: SimulatedApi, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGemtap]:
+    """Gemtap in front of the simulated API, with SQLite."""
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin)
     yield gemtap
     gemtap.close()
+
+
+@pytest.fixture(scope="package")
+def mongodb_gemtap(
+    api: SimulatedApi, mongod: Mongod, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGemtap]:
+    """The same with MongoDB."""
+    store = f"{mongod.url}/e2e_{ObjectId()}"
+    gemtap = RunningGemtap(tmp_path_factory.mktemp("gemtap"), api.origin, "--store", store)
+    yield gemtap
+    gemtap.close()
+
+
+@pytest.fixture(scope="package", params=["sqlite", "mongodb"])
+def gemtap(request: pytest.FixtureRequest) -> RunningGemtap:
+    """Each of them in turn. Both go on running, since every file of tests begins with the first again."""
+    gemtap: RunningGemtap = request.getfixturevalue(f"{request.param}_gemtap")
+    return gemtap
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
