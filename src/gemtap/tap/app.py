@@ -1,7 +1,4 @@
-"""The tap as an application: what it shares while it serves, and its own few paths, which Starlette dispatches.
-
-Importing FastAPI would take as long as everything else at the start of a tap.
-"""
+"""The tap as an application: what it shares while it serves, and its own few paths, which FastAPI dispatches."""
 
 from __future__ import annotations
 
@@ -14,11 +11,8 @@ from functools import lru_cache, partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.routing import Route
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from gemtap import __version__
@@ -53,8 +47,8 @@ _log = logging.getLogger(__name__)
 _OWN_PATHS: Final = (b"/", b"/favicon.ico")
 
 
-class TapApp(Starlette):
-    """Starlette for the tap's own paths, and for the handshakes of WebSockets, which it hands on.
+class TapApp(FastAPI):
+    """FastAPI for the tap's own paths, and for the handshakes of WebSockets, which it hands on.
 
     Requests that are forwarded do not come here: see `protocol`.
     """
@@ -80,7 +74,8 @@ def make_app(settings: Settings) -> TapApp:
     """The tap with these settings. Its start-up creates the spool, and raises OSError if that fails."""
 
     @asynccontextmanager
-    async def lifespan(app: TapApp) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        assert isinstance(app, TapApp)
         spool = Spool(settings.spool_dir)
         try:
             spool.create()
@@ -137,56 +132,49 @@ def make_app(settings: Settings) -> TapApp:
             )
             yield
 
+    app = TapApp(title="Gemtap", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.router.lifespan_context = lifespan
     dashboard = dashboard_of(settings)
 
-    async def health(request: Request) -> Response:
+    @app.get("/_gemtap/health")
+    async def health() -> dict[str, Any]:
         policy = app.policy
-        return JSONResponse(
-            {
-                "status": "ok",
-                "version": __version__,
-                "captures_lost": policy.lost.count,
-                "requests_refused": policy.refused.count,
-                "last_loss": policy.lost.last or policy.refused.last,
-                "full": policy.full,
-                "captures_unsynced": policy.sync.failed.count if policy.sync else 0,
-                "longest_unsynced_s": round(policy.sync.longest_unsynced, 3) if policy.sync else None,
-            }
-        )
+        return {
+            "status": "ok",
+            "version": __version__,
+            "captures_lost": policy.lost.count,
+            "requests_refused": policy.refused.count,
+            "last_loss": policy.lost.last or policy.refused.last,
+            "full": policy.full,
+            "captures_unsynced": policy.sync.failed.count if policy.sync else 0,
+            "longest_unsynced_s": round(policy.sync.longest_unsynced, 3) if policy.sync else None,
+        }
 
     def check_host(request: Request) -> None:
         """Refuse the page of a stranger whose name points here."""
         if not OriginCheck(settings.allowed_hosts).knows_host(request.headers.get("host", "")):
             raise HTTPException(403)
 
-    async def tunnels(request: Request) -> Response:
-        check_host(request)
+    @app.get("/_gemtap/tunnels", dependencies=[Depends(check_host)])
+    async def tunnels(request: Request) -> dict[str, Any]:
         if request.client is None or not is_loopback(request.client.host):
             raise HTTPException(403)  # which hosts are visited is nobody else's business
-        return JSONResponse(app.forward_proxy.counts.shown())
+        return app.forward_proxy.counts.shown()
 
-    async def authority(request: Request) -> Response:
-        check_host(request)
+    @app.get("/_gemtap/ca.pem", dependencies=[Depends(check_host)])
+    async def authority() -> Response:
         if settings.forward_proxy == "off":
             raise HTTPException(404)
         return Response(await app.forward_proxy.leaves.authority(), media_type="application/x-pem-file")
 
-    async def home(request: Request) -> Response:
-        return HTMLResponse(
+    @app.get("/", response_class=HTMLResponse)
+    async def home() -> str:
+        return (
             "<!doctype html><html lang=en><meta charset=utf-8><title>Gemtap</title>"
             "<p>This is the Gemtap proxy: point a Gemini client's base URL here. "
             f'What it recorded is on the <a href="{dashboard}">dashboard</a>.'
         )
 
-    app = TapApp(
-        routes=[
-            Route("/_gemtap/health", health),
-            Route("/_gemtap/tunnels", tunnels),
-            Route("/_gemtap/ca.pem", authority),
-            Route("/", home),
-        ],
-        lifespan=lifespan,
-    )
     return app
 
 
