@@ -14,7 +14,7 @@ class Agents(Protocol):
     """Programs that call the API as real clients do."""
 
     async def work(self, sessions: int) -> None:
-        """Run this number of sessions."""
+        """Run this number of sessions. One that the proxy cuts off ends without an error."""
         ...
 
 

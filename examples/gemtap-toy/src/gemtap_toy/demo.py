@@ -76,15 +76,21 @@ class ToyAgents:
         headers = {"authorization": "Bearer demo", "x-title": "Toy demo"}
         async with aiohttp.ClientSession(headers=headers) as client:
             for session in range(sessions):
-                messages: list[dict[str, str]] = []
-                for turn in range(3):
-                    messages.append({"role": "user", "content": f"Question {turn + 1} of session {session + 1}."})
-                    body = {"model": _MODEL, "messages": messages}
-                    async with client.post(f"{self._origin}{_PATH}", json=body) as response:
-                        answer = (await response.json())["choices"][0]["message"]
-                    messages.append(answer)
-                    self._on_turn(answer["content"])
-                    await asyncio.sleep(self._rng.expovariate(1 / self._pause))
+                try:
+                    await self._session(client, session + 1)
+                except aiohttp.ClientError as exc:  # `gemtap demo` was stopped meanwhile
+                    self._on_turn(f"the session ends: {type(exc).__name__}")
+
+    async def _session(self, client: aiohttp.ClientSession, number: int) -> None:
+        messages: list[dict[str, str]] = []
+        for turn in range(3):
+            messages.append({"role": "user", "content": f"Question {turn + 1} of session {number}."})
+            body = {"model": _MODEL, "messages": messages}
+            async with client.post(f"{self._origin}{_PATH}", json=body) as response:
+                answer = (await response.json())["choices"][0]["message"]
+            messages.append(answer)
+            self._on_turn(answer["content"])
+            await asyncio.sleep(self._rng.expovariate(1 / self._pause))
 
 
 class ToyDemo(Demo):

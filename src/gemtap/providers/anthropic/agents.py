@@ -51,7 +51,10 @@ class AnthropicAgents(DemoAgents):
         headers = {"x-api-key": "demo", "anthropic-version": "2023-06-01", "x-title": "Gemtap demo"}
         async with aiohttp.ClientSession(headers=headers) as client:
             for _ in range(sessions):
-                await self._session(client)
+                try:
+                    await self._session(client)
+                except aiohttp.ClientError as exc:
+                    self._on_turn(f"the session ends: {type(exc).__name__}")
 
     async def _session(self, client: aiohttp.ClientSession) -> None:
         """Run one conversation: a task and follow-ups of the user."""
