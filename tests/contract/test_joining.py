@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -24,6 +24,7 @@ from gemtap.recorder.search_backfill import SearchBackfill
 from gemtap.recorder.searchable import with_text
 from gemtap.recorder.threads import Threads
 from gemtap.stores.base import Filter, Record, Store
+from gemtap.stores.links import LinkIndex, Move
 from gemtap.stores.query.parsing import parse
 from tests.records import NOON, make_record
 
@@ -199,32 +200,50 @@ class Dying(Exception):
     """The process ends here."""
 
 
-class DyingStore:
-    """A store that fails once after so many writes, as if the recorder had died there."""
+class StoppingLinks:
+    """The links of a store, whose moves are made one by one, with a stop after each."""
 
-    def __init__(self, store: Store, writes: int) -> None:
+    def __init__(self, links: LinkIndex, stop: Callable[[], Awaitable[None]]) -> None:
+        self._links = links
+        self._stop = stop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._links, name)
+
+    async def move(self, moves: Sequence[Move]) -> bool:
+        for each in moves:
+            if not await self._links.move([each]):
+                return False
+            await self._stop()
+        return True
+
+
+class StoppingStore:
+    """A store with a stop after each write of a recorder."""
+
+    def __init__(self, store: Store, stop: Callable[[], Awaitable[None]]) -> None:
         self._store = store
-        self._writes = writes
+        self._stop = stop
+        self.links = StoppingLinks(store.links, stop)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     async def put(self, records: Sequence[Record]) -> set[ObjectId]:
         present = await self._store.put(records)
-        self._count()
+        await self._stop()
         return present
 
-    async def move(self, moves: Sequence[Any]) -> bool:
-        for each in moves:
-            if not await self._store.links.move([each]):
-                return False
-            self._count()
-        return True
 
-    def _count(self) -> None:
-        self._writes -= 1
-        if self._writes < 0:
+def dying_store(store: Store, writes: int) -> Any:
+    """A store that fails once after so many writes, as if the recorder had died there."""
+    left = iter(range(writes))
+
+    async def stop() -> None:
+        if next(left, None) is None:
             raise Dying
+
+    return StoppingStore(store, stop)
 
 
 async def test_whoever_dies_while_joining_is_mended_by_recording_the_batch_again(store: Store) -> None:
@@ -233,7 +252,7 @@ async def test_whoever_dies_while_joining_is_mended_by_recording_the_batch_again
         records = conversation(6, begins=writes % 9)
         for record in (*records[1:3][::-1], records[5], records[4]):
             await record_in(store, record)
-        dying: Any = DyingStore(store, writes)
+        dying = dying_store(store, writes)
         batch = [records[0], records[3]]
         try:
             await record_in(dying, *batch)
@@ -251,6 +270,31 @@ async def test_recorders_that_store_parent_and_child_at_the_same_moment(store: S
         await asyncio.gather(*(record_in(store, record) for record in records))
         assert await threads_in(store) == in_a_row(records)
         await store.delete([id_of(each) for each in records])
+
+
+async def test_a_turn_is_moved_after_what_it_continues_was_moved_elsewhere(store: Store) -> None:
+    """One recorder moves a turn and all that continue it; another one puts a part of these where it was, meanwhile."""
+    q, a = QUESTIONS, ANSWERS
+    early, late = (record_of([q[0]], a[0], minutes=minutes) for minutes in (0, 2))
+    better = record_of([q[0], a[0], q[1], a[1], q[2]], a[2], minutes=1)
+    moved = record_of([q[0], a[0], q[1]], a[1], minutes=3)
+    child = record_of([q[0], a[0], q[1], a[1], q[2], a[2], q[3]], a[3], minutes=4)
+    grandchild = record_of([q[0], a[0], q[1], a[1], q[2], a[2], q[3], a[3], q[4]], a[4], minutes=5)
+    expected = await in_order(store, [early, better, late, moved, child, grandchild])
+    await store.delete(list(expected))
+    await in_order(store, [early, moved, child, grandchild])
+    writes = 0
+
+    async def stop() -> None:
+        nonlocal writes
+        writes += 1
+        if writes == 3:  # the new turn is stored, the turn that continues it moved, and the child
+            await record_in(store, better)
+
+    slow: Any = StoppingStore(store, stop)
+    await record_in(slow, late)
+    assert writes > 3
+    assert await threads_in(store) == expected
 
 
 def simulated(seed: int, conversations: int, turns: int) -> list[Record]:

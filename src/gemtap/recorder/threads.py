@@ -164,7 +164,9 @@ class Threads:
         waiting = deque(sorted(suspects))
         seen = set(waiting)
         while waiting:
-            turn, has_moved = await self._settle_one(waiting.popleft(), thoroughly=thoroughly)
+            turn, has_moved, left = await self._settle_one(waiting.popleft(), thoroughly=thoroughly)
+            # Others may have moved the parents of these away before they were moved themselves.
+            waiting += sorted(left.difference(waiting))
             if turn is not None and (has_moved or thoroughly):
                 # Those that asked the same again may have been placed beside it.
                 again = await self._store.links.after([_repeating(turn)])
@@ -174,14 +176,17 @@ class Threads:
                 seen |= fresh
                 waiting += sorted(fresh.difference(waiting))
 
-    async def _settle_one(self, id_: ObjectId, *, thoroughly: bool) -> tuple[Turn | None, bool]:
-        """Move one interaction to its place, with all that continue it, and return whether anything has moved."""
-        has_moved = False
+    async def _settle_one(self, id_: ObjectId, *, thoroughly: bool) -> tuple[Turn | None, bool, set[ObjectId]]:
+        """Move one interaction to its place, with all that continue it, and return whether anything has moved.
+
+        Returns also those that were moved and continue it no longer.
+        """
+        has_moved, moved = False, set[ObjectId]()
         for _ in range(_MOST_ATTEMPTS):
             document = await self._store.get(id_)
             fingerprint = None if document is None else await asyncio.to_thread(stored_fingerprint, document)
             if document is None or document["thread"] is None or fingerprint is None:
-                return None, has_moved
+                return None, has_moved, moved - {id_}
             turn, old = _turn(document, fingerprint), document["thread"]
             match = (await self._matches([turn])).get(id_)
             new = _thread(turn, match, {})
@@ -190,15 +195,20 @@ class Threads:
             moves = [Move(id_, old, new, _links(turn, match))] if new != old else []
             # After a change everything below it is looked at once more: others may have stored a turn there meanwhile,
             # which they gave a place by what they saw before.
-            moves += await self._following(id_, new, thoroughly=thoroughly or has_moved)
+            following, seen = await self._following(id_, new, thoroughly=thoroughly or has_moved)
+            moves += following
             if not moves:
-                return turn, has_moved
+                return turn, has_moved, moved - seen
             has_moved = True
+            moved |= {move.id for move in moves}
             await self._store.links.move(moves)
         raise StoreUnavailable(f"The thread of interaction {id_} is changed by others all the time. It is tried again.")
 
-    async def _following(self, id_: ObjectId, thread: Thread, *, thoroughly: bool) -> list[Move]:
-        """The moves of all that continue an interaction in this place, each after its parent's."""
+    async def _following(self, id_: ObjectId, thread: Thread, *, thoroughly: bool) -> tuple[list[Move], set[ObjectId]]:
+        """The moves of all that continue an interaction in this place, each after its parent's, and who continues it.
+
+        Unless it looks `thoroughly`, it looks no further where a place is right.
+        """
         moves: list[Move] = []
         places = {id_: thread}
         seen = {id_}
@@ -229,7 +239,7 @@ class Threads:
                         threads.add(child.thread["id"])
             if not places:
                 break
-        return moves
+        return moves, seen
 
     async def _has_lost(self, old: Thread, new: Thread) -> bool:
         """Whether a new place is worse only because what the interaction continued has been deleted."""
