@@ -67,6 +67,15 @@ def test_traffic_goes_on_and_what_is_not_recorded_is_counted(
     assert incident["at"] <= incident["until"]
 
 
+def test_a_full_disk_is_known_before_the_first_exchange(start_tap: StartTap, upstream: ScriptedUpstream) -> None:
+    """Also while the machine is so busy that the first look at the whole spool takes long."""
+    tap = start_tap(disk_min_free_bytes=2**62)
+    exchange(tap, upstream)
+    health = tap.health()
+    assert health["captures_lost"] == 1
+    assert "disk_min_free_bytes" in health["last_loss"]
+
+
 def test_the_number_survives_a_kill(start_tap: StartTap, upstream: ScriptedUpstream) -> None:
     """The next tap reports the losses of a killed one."""
     tap = start_tap(disk_min_free_bytes=2**62)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -113,6 +114,11 @@ class CapturePolicy:
     def refuses(self) -> bool:
         """Whether exchanges are refused if they cannot be captured."""
         return self._when_full == "refuse"
+
+    def check_disk(self) -> None:
+        """See whether the disk has room, before the first exchange: `watch` looks at the spool too, which takes longer."""
+        with suppress(OSError):
+            self.full = self._limits.broken_by(self._spool, 0)
 
     async def watch(self) -> None:
         """Once a second, check the limits, and do the upkeep of the journal, until cancelled."""

@@ -218,6 +218,7 @@ async def _policy(settings: Settings, spool: Spool) -> AsyncIterator[CapturePoli
         if sync.mode == "always":
             # Nothing in the folder of this tap is on the disk before the folder itself is.
             await sync.sync()
+        policy.check_disk()
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(policy.watch()), tasks.create_task(sync.run())]
             yield policy
