@@ -116,7 +116,7 @@ class CapturePolicy:
         return self._when_full == "refuse"
 
     def check_disk(self) -> None:
-        """See whether the disk has room, before the first exchange: `watch` looks at the spool too, which takes longer."""
+        """See whether the disk has room, before the first exchange. `watch` measures the spool as well."""
         with suppress(OSError):
             self.full = self._limits.broken_by(self._spool, 0)
 
