@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any, Final, get_args
 
@@ -67,14 +67,20 @@ def overheard() -> Iterator[list[dict[str, Any]]]:
         OVERHEARD.commands = None
 
 
-@pytest.fixture
-async def store(mongod_url: str) -> AsyncIterator[Store]:
-    """A store with a few hundred interactions of forty days."""
-    store = open_store(mongod_url)
+@asynccontextmanager
+async def filled_store(url: str) -> AsyncIterator[Store]:
+    store = open_store(url)
     await store.open()
     await store.put(varied(300))
     yield store
     await store.close()
+
+
+@pytest.fixture
+async def store(mongod_url: str) -> AsyncIterator[Store]:
+    """A store with a few hundred interactions of forty days."""
+    async with filled_store(mongod_url) as store:
+        yield store
 
 
 @pytest.fixture(scope="module")
@@ -89,11 +95,8 @@ def filled_url(mongod: Mongod) -> Iterator[str]:
 @pytest.fixture(scope="module")
 async def filled(filled_url: str) -> AsyncIterator[Store]:
     """A store with as many interactions in that database."""
-    store = open_store(filled_url)
-    await store.open()
-    await store.put(varied(300))
-    yield store
-    await store.close()
+    async with filled_store(filled_url) as store:
+        yield store
 
 
 def stages(commands: list[dict[str, Any]], url: str) -> set[str]:
