@@ -129,26 +129,33 @@ export async function showHealth({ status }) {
   await showAlarms();
 }
 
-function openInPlace() {
-  document.addEventListener("click", async (event) => {
-    const link = event.target.closest?.("a.lazy");
+/** Have links that match open by `open`, unless they are to open in a new tab. What it rejects with is said. */
+export function onPlainClick(root, selector, open) {
+  root.addEventListener("click", async (event) => {
+    const link = event.target.closest?.(selector);
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();
     if (link.getAttribute("aria-busy")) return;
     link.setAttribute("aria-busy", "true");
     try {
-      const page = await fetchPage(link.href);
-      const fragment = document.createRange().createContextualFragment("");
-      fragment.append(...page.querySelector("[data-fragment]").childNodes);
-      localise(fragment);
-      const place = link.closest("p") ?? link;
-      // What stands before the link is its beginning, which the whole replaces.
-      if (link.classList.contains("whole")) place.previousElementSibling?.remove();
-      place.replaceWith(fragment);
+      await open(link);
     } catch (error) {
       link.removeAttribute("aria-busy");
       link.textContent = error.message;
     }
+  });
+}
+
+function openInPlace() {
+  onPlainClick(document, "a.lazy", async (link) => {
+    const page = await fetchPage(link.href);
+    const fragment = document.createRange().createContextualFragment("");
+    fragment.append(...page.querySelector("[data-fragment]").childNodes);
+    localise(fragment);
+    const place = link.closest("p") ?? link;
+    // What stands before the link is its beginning, which the whole replaces.
+    if (link.classList.contains("whole")) place.previousElementSibling?.remove();
+    place.replaceWith(fragment);
   });
 }
 

@@ -1,5 +1,5 @@
 // A thread: turns are loaded when they come into view, new ones arrive by themselves, and charts lead to their turns.
-import { fetchPage, listen, localise, showHealth } from "./page.js";
+import { fetchPage, listen, localise, onPlainClick, showHealth } from "./page.js";
 
 const SOON = "600px"; // below the window: loaded before it is seen
 
@@ -36,19 +36,7 @@ async function showGroup(address) {
 
 const addressOf = (id) => `${location.pathname}/turns?at=${id}`;
 
-thread.addEventListener("click", async (event) => {
-  const link = event.target.closest?.(".later a.seen");
-  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-  event.preventDefault();
-  if (link.getAttribute("aria-busy")) return;
-  link.setAttribute("aria-busy", "true");
-  try {
-    await showGroup(link.href);
-  } catch (error) {
-    link.removeAttribute("aria-busy");
-    link.textContent = error.message;
-  }
-});
+onPlainClick(thread, ".later a.seen", (link) => showGroup(link.href));
 
 /** The turn of the address, which stays where it is while turns around it are loaded, until the reader moves. */
 let wanted = null;
