@@ -91,7 +91,7 @@ def _environment(site: Site) -> Environment:
     environment.filters |= own
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     environment.globals |= {"version": __version__, "tap": site.tap, "token": site.token}
-    environment.globals |= {"pages": PAGES, "providers": list(colours()), "shortcuts": _SHORTCUTS}
+    environment.globals |= {"providers": list(colours()), "shortcuts": _SHORTCUTS}
     environment.globals["thread_columns"] = THREADS
     return environment
 

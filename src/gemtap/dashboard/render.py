@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from gemtap.dashboard.environment import Site, fill_in
+from gemtap.dashboard.access_rules import Rule, rule_of
+from gemtap.dashboard.environment import PAGES, Site, fill_in
 from gemtap.dashboard.health_state import Health
 from gemtap.dashboard.page_contexts import NotThere, fill_in_recorded
 from gemtap.dashboard.scope import current_user
@@ -79,4 +80,10 @@ def _common(request: Request) -> dict[str, Any]:
     """What every page shows: where it is, and who has signed in."""
     user = current_user()
     signed_in = None if user is None or not user.name else {"name": user.name, "is_admin": user.is_admin}
-    return {"here": request.url.path, "user": signed_in}
+    # Where nobody signs in, nobody manages access keys on the dashboard.
+    pages = [
+        (path, title)
+        for path, title in PAGES
+        if (path != "/access" if signed_in is None else signed_in["is_admin"] or rule_of(path) is not Rule.ADMIN)
+    ]
+    return {"here": request.url.path, "user": signed_in, "pages": pages}
