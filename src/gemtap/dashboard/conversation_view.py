@@ -34,7 +34,7 @@ ROOM: Final = 25_000
 """Characters that a page shows at first, so that it has less than 100 kB. Parts after them are shown briefly."""
 
 _BRIEF: Final = 200
-"""Characters of a text that is shown briefly. Of other parts, only the title is shown then."""
+"""Characters of a text that is shown briefly. Other parts have only their title then."""
 
 _OF_A_VALUE: Final = 2_000
 """Characters that a page shows of the arguments of a call or the content of a result at first, about."""

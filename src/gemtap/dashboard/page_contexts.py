@@ -163,9 +163,7 @@ def raw(document: Interaction, side: Side) -> dict[str, Any]:
 
 def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]]) -> dict[str, Any]:
     """What the client changed between two turns; `others` are the turns to choose from."""
-    first, second = conversation_of(before), conversation_of(after)
-    if first is None or second is None:
-        raise NotThere("One of the two is not a conversation.")
+    first, second = _both(before, after)
     if after["thread"] is not None and all(item["id"] != str(before["_id"]) for item in others):
         others = [to_json(summary(before)), *others]
     found = changes_between(first, second, _settings(before), _settings(after))
@@ -185,13 +183,17 @@ def changes(before: Interaction, after: Interaction, others: list[dict[str, Any]
 
 def change(before: Interaction, after: Interaction, number: int) -> dict[str, Any]:
     """One of the changes, by its place among all of them."""
-    first, second = conversation_of(before), conversation_of(after)
-    if first is None or second is None:
-        raise NotThere("One of the two is not a conversation.")
-    found = changes_between(first, second, _settings(before), _settings(after)).all
+    found = changes_between(*_both(before, after), _settings(before), _settings(after)).all
     if not 0 <= number < len(found):
         raise NotThere("There is no such change between these two turns.")
     return {"before": to_json(summary(before)), "after": to_json(summary(after)), "change": found[number]}
+
+
+def _both(before: Interaction, after: Interaction) -> tuple[Conversation, Conversation]:
+    first, second = conversation_of(before), conversation_of(after)
+    if first is None or second is None:
+        raise NotThere("One of the two is not a conversation.")
+    return first, second
 
 
 def _counts(document: Interaction) -> cache_miss.Turn:

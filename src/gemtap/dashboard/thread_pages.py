@@ -21,7 +21,7 @@ from gemtap.dashboard.in_flight import InFlight
 from gemtap.dashboard.list_conditions import chips_of, url_query, whole_query, without
 from gemtap.dashboard.render import Look, Render, patiently
 from gemtap.dashboard.thread_rows import rows_of
-from gemtap.dashboard.turn_groups import group_with, groups_of
+from gemtap.dashboard.turn_groups import TurnGroup, group_with, groups_of
 from gemtap.dashboard.turns import Turn, sums_of, turns_of
 from gemtap.interaction import Interaction, to_json
 from gemtap.stores.base import Filter, Store
@@ -101,24 +101,33 @@ def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -
             raise HTTPException(404, f"There is no thread {id_[:100]}.")
         return turns_of(items[:_MOST_TURNS]), len(items) > _MOST_TURNS
 
+    async def shown(request: Request, template: str, group: TurnGroup, **context: Any) -> HTMLResponse:
+        """A page with one group of a thread's turns."""
+        return await render.recorded(
+            request,
+            template,
+            page_contexts.said,
+            await _first_documents(store, group.turns),
+            # The one in the address may be that of a thread that was joined to this one.
+            id=group.turns[0].item["thread"]["id"],
+            group=group,
+            health=await look(),
+            **context,
+        )
+
     @router.get("/threads/{id_}")
     async def thread(request: Request, id_: str) -> HTMLResponse:
         turns, left_out = await turns_named(id_)
         first, *later = groups_of(turns)
-        return await render.recorded(
+        return await shown(
             request,
             "thread.html",
-            page_contexts.said,
-            await _first_documents(store, first.turns),
-            # The one in the address may be that of a thread that was joined to this one.
-            id=turns[0].item["thread"]["id"],
+            first,
             turns=turns,
-            group=first,
             later=later,
             left_out=left_out,
             sums=sums_of(turns),
             charts=charts_of(turns),
-            health=await look(),
         )
 
     @router.get("/threads/{id_}/turns")
@@ -128,15 +137,7 @@ def make_router(render: Render, store: Store, in_flight: InFlight, look: Look) -
         group = group_with(turns, at)
         if group is None:
             raise HTTPException(404, f"There is no turn {at} in this thread. Open the thread for all of its turns.")
-        return await render.recorded(
-            request,
-            "turns.html",
-            page_contexts.said,
-            await _first_documents(store, group.turns),
-            id=turns[0].item["thread"]["id"],
-            group=group,
-            health=await look(),
-        )
+        return await shown(request, "turns.html", group)
 
     return router
 
